@@ -1,0 +1,46 @@
+# Two commands on a fresh machine: `make run` and `make test`. Both install what is missing first.
+
+PYTHON := .venv/bin/python
+WORKERS ?= auto
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check bench format lock clean
+
+help:                  ## what can be done here
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 16
+
+setup:                 ## .venv with everything in it, and the servers this machine lacks
+	@infra/setup.sh
+
+run: setup             ## start the scoreboard: http://127.0.0.1:8080
+	@exec $(PYTHON) -m local_runtime serve
+
+test:                  ## lint, types, import rules and all tests, on servers the tests start themselves
+	@infra/setup.sh --with-browser
+	@$(MAKE) --no-print-directory check
+	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+check: setup           ## ruff, mypy --strict, import-linter, generated documents
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check --quiet .
+	@.venv/bin/mypy shared local_runtime infra functions tests
+	@.venv/bin/lint-imports --no-logo 2>&1 | tail -n 15
+	@$(PYTHON) -m infra.openapi --check
+	@$(PYTHON) -m infra.documents --check
+
+bench: setup           ## the benchmarks
+	@$(PYTHON) -m tests.benchmarks $(ARGS)
+
+format: setup          ## format the code and write the generated documents
+	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format --quiet .
+	@$(PYTHON) -m infra.openapi
+	@$(PYTHON) -m infra.documents
+
+lock: setup            ## pin the dependencies of pyproject.toml in requirements.txt, with hashes
+	@.venv/bin/pip install --quiet pip-tools
+	@.venv/bin/pip-compile --quiet --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-header --strip-extras --no-annotate --output-file requirements.txt pyproject.toml
+
+clean:                 ## remove what the tools left (not .venv, not the data in .local)
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

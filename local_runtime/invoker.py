@@ -1,0 +1,178 @@
+"""Loads the handlers the manifest names and calls them as Lambda does: JSON in, JSON out, in bounded time."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import logging
+import os
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from local_runtime.deadline import Deadline, DeadlineExceeded
+from local_runtime.manifest import Function, Manifest
+
+logger = logging.getLogger(__name__)
+
+MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
+Handler = Callable[[Any, "LambdaContext"], Any]
+Observer = Callable[[str, str, str, float], None]
+
+
+class FunctionError(Exception):
+    """The handler raised, could not be loaded or answered what is not JSON; for logs, never for clients."""
+
+    def __init__(self, error_type: str, error_message: str) -> None:
+        super().__init__(f"{error_type}: {error_message}")
+        self.error_type = error_type
+        self.error_message = error_message
+
+
+class FunctionTimedOut(Exception):
+    """The handler took longer than the template allows."""
+
+
+class PayloadTooLarge(Exception):
+    """An event or an answer is over Lambda's 6 MB; `direction` is `request` or `response`."""
+
+    def __init__(self, direction: str, size: int) -> None:
+        super().__init__(f"{direction} payload of {size} bytes is over {MAX_PAYLOAD_BYTES}")
+        self.direction = direction
+
+
+@dataclass(frozen=True, slots=True)
+class LambdaContext:
+    """The second argument of a handler."""
+
+    function_name: str
+    invoked_function_arn: str
+    memory_limit_in_mb: int
+    aws_request_id: str
+    log_group_name: str
+    log_stream_name: str
+    ends_at: float
+    function_version: str = "$LATEST"
+    identity: None = None
+    client_context: None = None
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until the function's timeout."""
+        return max(0, int((self.ends_at - time.monotonic()) * 1000))
+
+
+class Invoker:
+    """Calls functions by their manifest entry; one per process.
+
+    `observe` is told of every invocation: function name, trigger, outcome (`ok`, `error`, `timeout`), seconds.
+    """
+
+    def __init__(self, manifest: Manifest, deadline: Deadline, observe: Observer | None = None) -> None:
+        self._manifest = manifest
+        self._deadline = deadline
+        self._observe = observe
+        self._handlers: dict[str, Handler] = {}
+        self._loading = threading.Lock()
+
+    def prepare(self) -> None:
+        """Put the layers on the import path and the functions' variables into the environment, where not set already."""
+        for layer in reversed(self._manifest.layers):
+            if str(layer) not in sys.path:
+                sys.path.insert(0, str(layer))
+        for name, value in self._manifest.environment.items():
+            os.environ.setdefault(name, value)
+
+    def invoke(self, function: Function, event: object, request_id: str | None = None, *, trigger: str = "direct") -> Any:
+        """Answer what the handler answers, through JSON.
+
+        Raises FunctionError, FunctionTimedOut or PayloadTooLarge.
+        """
+        request_id = request_id or str(uuid.uuid4())
+        event = _copy_event(event)
+        started = time.monotonic()
+        outcome = "error"
+        try:
+            handler = self._handlers.get(function.name) or self._load(function)
+            context = _context(function, request_id, started)
+            result = self._deadline.run(
+                lambda: _call(handler, event, context), function.timeout_seconds, f"{function.name} ({request_id})"
+            )
+            result = _copy_result(result)
+            outcome = "ok"
+        except DeadlineExceeded:
+            outcome = "timeout"
+            raise FunctionTimedOut(f"{function.name} did not end within {function.timeout_seconds} s") from None
+        finally:
+            if self._observe is not None:
+                self._observe(function.name, trigger, outcome, time.monotonic() - started)
+        return result
+
+    def _load(self, function: Function) -> Handler:
+        with self._loading:
+            if function.name not in self._handlers:
+                self._handlers[function.name] = _load_handler(function)
+            return self._handlers[function.name]
+
+
+def _load_handler(function: Function) -> Handler:
+    module_name, _, attribute = function.handler.rpartition(".")
+    path = function.directory.joinpath(*module_name.split("/")).with_suffix(".py")
+    qualified_name = f"functions.{function.name}.{module_name.replace('/', '.')}"
+    spec = importlib.util.spec_from_file_location(qualified_name, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise FunctionError("Runtime.ImportModuleError", f"no module {path}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[qualified_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[qualified_name]
+        raise FunctionError("Runtime.ImportModuleError", f"{path}: {type(error).__name__}: {error}") from error
+    handler = getattr(module, attribute, None)
+    if not callable(handler):
+        del sys.modules[qualified_name]
+        raise FunctionError("Runtime.HandlerNotFound", f"{path} has no callable {attribute!r}")
+    return handler  # type: ignore[no-any-return]
+
+
+def _call(handler: Handler, event: object, context: LambdaContext) -> Any:
+    try:
+        return handler(event, context)
+    except (Exception, SystemExit) as error:
+        raise FunctionError(type(error).__name__, str(error)) from error
+
+
+def _copy_event(event: object) -> object:
+    encoded = msgspec.json.encode(event)
+    if len(encoded) > MAX_PAYLOAD_BYTES:
+        raise PayloadTooLarge("request", len(encoded))
+    return msgspec.json.decode(encoded)
+
+
+def _copy_result(result: object) -> Any:
+    # The standard encoder, for it refuses what Lambda's refuses (datetimes, bytes, UUIDs) where others are kinder.
+    try:
+        encoded = json.dumps(result, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise FunctionError("Runtime.MarshalError", str(error)) from error
+    if len(encoded) > MAX_PAYLOAD_BYTES // 4 and len(encoded.encode(errors="surrogatepass")) > MAX_PAYLOAD_BYTES:
+        raise PayloadTooLarge("response", len(encoded))
+    return json.loads(encoded)
+
+
+def _context(function: Function, request_id: str, started: float) -> LambdaContext:
+    return LambdaContext(
+        function_name=function.name,
+        invoked_function_arn=f"arn:aws:lambda:{os.environ.get('AWS_REGION', 'local')}:000000000000:function:{function.name}",
+        memory_limit_in_mb=function.memory_mb,
+        aws_request_id=request_id,
+        log_group_name=f"/aws/lambda/{function.name}",
+        log_stream_name=f"local/[$LATEST]{os.getpid()}",
+        ends_at=started + function.timeout_seconds,
+    )

@@ -1,0 +1,30 @@
+"""What the supervisor needs to know of a process it keeps alive, whether a server of ours or one of the runtime's own."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSpec:
+    """How to start, probe and stop one process.
+
+    `env` is the whole environment of the process. `user` is the account to drop to (only ever set when running as root).
+    `log_file` receives stdout and stderr; None lets them through to the supervisor's own.
+    `probe` answers at once: True when the process serves; it is asked again and again until then, and never raises.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    probe: Callable[[], bool]
+    cwd: Path | None = None
+    user: str | None = None
+    log_file: Path | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    stop_timeout_seconds: float = 8.0
+    ready_timeout_seconds: float = 60.0
+    pass_fds: tuple[int, ...] = ()

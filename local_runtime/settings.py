@@ -1,0 +1,74 @@
+"""The options of an instance: one table for the command line, the environment and the child processes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_TEMPLATE = PROJECT_ROOT / "infra" / "template.yaml"
+SERVER_URLS = ("REDIS_URL", "AMQP_URL", "DATABASE_URL")
+
+
+class SettingsError(ValueError):
+    """The options cannot be used; the message lists every problem and what to do."""
+
+
+def _option(default: object, help_text: str) -> object:
+    return field(default=default, metadata={"help": help_text})
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceSettings:
+    """The options of `serve`, each also an environment variable `SCOREBOARD_<NAME>`."""
+
+    host: str = _option("127.0.0.1", "address to listen on")  # type: ignore[assignment]
+    port: int = _option(8080, "port to listen on; 0 takes a free one")  # type: ignore[assignment]
+    workers: int = _option(2, "HTTP worker processes")  # type: ignore[assignment]
+    data_dir: Path = _option(Path(".local"), "where the instance keeps its servers' data and its keys")  # type: ignore[assignment]
+    template: Path = _option(DEFAULT_TEMPLATE, "the AWS SAM template to host")  # type: ignore[assignment]
+    tls: bool = _option(False, "serve HTTPS and WSS (TLS 1.3 only)")  # type: ignore[assignment]
+    insecure: bool = _option(False, "allow plain text on an address other than loopback")  # type: ignore[assignment]
+    max_body_bytes: int = _option(65536, "largest request body in bytes; larger ones are answered 413")  # type: ignore[assignment]
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None, **overrides: object) -> InstanceSettings:
+        """Read `SCOREBOARD_*`; `overrides` (the command line, None where not given) win. Raises SettingsError listing all problems."""
+        environment = os.environ if environment is None else environment
+        values: dict[str, object] = {}
+        problems: list[str] = []
+        for item in fields(cls):
+            name = f"SCOREBOARD_{item.name.upper()}"
+            given = overrides.get(item.name)
+            raw = given if given is not None else environment.get(name)
+            if raw is None or raw == "":
+                continue
+            try:
+                values[item.name] = _convert(str(item.type), raw)
+            except ValueError as error:
+                problems.append(f"{name}={raw!r}: {error}")
+        if problems:
+            raise SettingsError("these options cannot be used:\n  " + "\n  ".join(problems))
+        return cls(**values)  # type: ignore[arg-type]
+
+    def as_environment(self) -> dict[str, str]:
+        """The variables from which a child process reads the same options back."""
+        return {f"SCOREBOARD_{item.name.upper()}": str(getattr(self, item.name)) for item in fields(self)}
+
+
+def _convert(kind: str, raw: object) -> object:
+    if kind == "Path":
+        return Path(str(raw)).expanduser().resolve()
+    if kind == "int":
+        try:
+            return int(str(raw))
+        except ValueError:
+            raise ValueError("not a whole number") from None
+    if kind == "bool":
+        lowered = str(raw).strip().lower()
+        if lowered not in {"1", "0", "true", "false", "yes", "no", "on", "off"}:
+            raise ValueError("write true or false")
+        return lowered in {"1", "true", "yes", "on"}
+    return str(raw)

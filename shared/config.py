@@ -1,0 +1,80 @@
+"""The one reader of the environment: every setting, typed, with its help; all problems reported at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any
+
+from shared.errors import ConfigurationError
+
+SECRET_HELP = "may come from the secret SCOREBOARD_SECRET_ID names"  # noqa: S105 - help text
+
+
+def _setting(help_text: str, default: Any = MISSING, *, secret: bool = False) -> Any:
+    return field(default=default, repr=not secret, metadata={"help": help_text, "secret": secret})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything the layer can be told; the variable is the field's name in capitals. Secrets never print."""
+
+    redis_url: str = _setting("Redis, e.g. redis://:password@host:6379/0; rediss:// for TLS", secret=True)
+    amqp_url: str = _setting("RabbitMQ, e.g. amqps://user:password@host:5671/%2F", secret=True)
+    database_url: str = _setting(
+        "PostgreSQL, e.g. postgresql://user:password@host:5432/scoreboard?sslmode=verify-full", secret=True
+    )
+    amqp_ca_file: str = _setting("PEM file of the CA that signed the broker's certificate; empty for the system's", "")
+    jwt_signing_key: str = _setting("Ed25519 private key (PEM, PKCS 8) that signs access tokens; " + SECRET_HELP, secret=True)
+    payload_keys: str = _setting(
+        "AES-256 keys as key_id:base64[,older_id:base64]; the first one encrypts; " + SECRET_HELP, secret=True
+    )
+    scoreboard_secret_id: str = _setting("Secrets Manager secret (a JSON object of settings) read at the first call", "")
+    jwt_issuer: str = _setting("issuer of an outside identity provider whose tokens are accepted too", "")
+    jwt_audience: str = _setting("audience that the outside provider's tokens must name", "")
+    jwt_jwks_url: str = _setting("https URL of the outside provider's JWK set", "")
+    key_prefix: str = _setting(
+        "prefix of every Redis key of this board, e.g. {spring}: to keep one board in one cluster slot", ""
+    )
+    rate_limit_requests: int = _setting("updates a player may make in the window", 100)
+    rate_window_seconds: int = _setting("length of the sliding window", 60)
+    public_leaderboard: bool = _setting("true: GET /api/scores needs no token", False)
+    require_action_ticket: bool = _setting("true: an update without an action ticket is refused", False)
+    broadcast_channel: str = _setting("Redis channel of a gateway that holds the sockets itself; empty on API Gateway", "")
+    websocket_management_url: str = _setting("@connections endpoint of the WebSocket API", "")
+    log_level: str = _setting("DEBUG, INFO, WARNING or ERROR", "INFO")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Read all settings; raises ConfigurationError that lists every problem, without printing a value."""
+        values: dict[str, Any] = {}
+        problems: list[str] = []
+        for item in fields(cls):
+            name = item.name.upper()
+            raw = environment.get(name, "")
+            if raw == "":
+                if item.default is MISSING:
+                    problems.append(f"{name} is missing: {item.metadata['help']}")
+                continue
+            try:
+                values[item.name] = _CONVERTERS[str(item.type)](raw)
+            except ValueError as error:
+                problems.append(f"{name} {error}: {item.metadata['help']}")
+        if problems:
+            raise ConfigurationError("the environment cannot be used:\n  " + "\n  ".join(problems))
+        return cls(**values)
+
+
+def _integer(raw: str) -> int:
+    if not raw.isascii() or not raw.isdigit() or int(raw) < 1:
+        raise ValueError("is not a positive whole number")
+    return int(raw)
+
+
+def _boolean(raw: str) -> bool:
+    if raw.lower() not in {"true", "false"}:
+        raise ValueError("is neither true nor false")
+    return raw.lower() == "true"
+
+
+_CONVERTERS = {"str": str, "int": _integer, "bool": _boolean}

@@ -1,0 +1,73 @@
+"""Who plays: accounts, roles, callers, and which names and passwords are acceptable."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from shared.errors import InvalidUsername, NotYourScore, WeakPassword
+
+Role = Literal["player", "admin"]
+
+USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{2,49}")
+PASSWORD_MIN_LENGTH = 12
+PASSWORD_MAX_LENGTH = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A row of users. `hashed_password` and `api_key_hash` are hashes; the secrets themselves are never kept."""
+
+    user_id: str
+    username: str
+    role: Role
+    hashed_password: str
+    api_key_hash: str
+    disabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What the update path and the board need to know of a player, cached in Redis."""
+
+    user_id: str
+    username: str
+    role: Role
+    api_key_hash: str
+    disabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is asking, as a verified access token says."""
+
+    user_id: str
+    role: Role
+    expires_at: datetime
+
+    def must_own(self, user_id: str) -> None:
+        """Raise NotYourScore unless the path speaks of the caller."""
+        if user_id != self.user_id:
+            raise NotYourScore
+
+
+def checked_username(value: object) -> str:
+    """3 to 50 letters, digits, dots, dashes and underscores, beginning with a letter or digit; raises InvalidUsername."""
+    if not isinstance(value, str) or not USERNAME.fullmatch(value):
+        raise InvalidUsername(
+            "`username` must be 3 to 50 letters, digits, dots, dashes or underscores, beginning with a letter or a digit."
+        )
+    return value
+
+
+def checked_password(value: object, username: str) -> str:
+    """12 to 128 characters and not the username; raises WeakPassword."""
+    if not isinstance(value, str) or not PASSWORD_MIN_LENGTH <= len(value) <= PASSWORD_MAX_LENGTH:
+        raise WeakPassword(f"`password` must have {PASSWORD_MIN_LENGTH} to {PASSWORD_MAX_LENGTH} characters.")
+    if value.casefold() == username.casefold():
+        raise WeakPassword("`password` must not be the username.")
+    if len(set(value)) < 4:
+        raise WeakPassword("`password` must have at least 4 different characters.")
+    return value

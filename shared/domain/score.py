@@ -1,0 +1,85 @@
+"""What an update is, and which increments are allowed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.domain.rate_window import RateWindow
+from shared.errors import InvalidIncrement
+
+MIN_INCREMENT = 1
+MAX_INCREMENT = 5
+
+
+def checked_increment(value: object) -> int:
+    """Accept only an integer from 1 to 5 (True is not an integer here); raises InvalidIncrement."""
+    if type(value) is not int or not MIN_INCREMENT <= value <= MAX_INCREMENT:
+        raise InvalidIncrement
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreUpdate:
+    """A command on its way into the leaderboard's script.
+
+    `request_id` is made by the server. `idempotency_key` is the client's; `fingerprint` tells its body from another one.
+    """
+
+    request_id: str
+    user_id: str
+    increment: int
+    source_ip: str
+    api_key_hash: str | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedUpdate:
+    """What the script answered: the new score, the 1-based rank, what is left of the rate window.
+
+    `outbox_id` is the entry the event waits under until the broker has confirmed it; None when `replayed`,
+    that is when this is the first result of the same idempotency key, given again.
+    """
+
+    request_id: str
+    user_id: str
+    increment: int
+    score: int
+    rank: int
+    accepted_at: datetime
+    rate_window: RateWindow
+    outbox_id: str | None
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreAccepted:
+    """The event of an accepted update, as it travels to the ledger; `accepted_at` is UTC."""
+
+    request_id: str
+    user_id: str
+    increment: int
+    new_score: int
+    accepted_at: datetime
+    source_ip: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScoresRecorded:
+    """A batch of updates reached the ledger: `updates` of them, the first one accepted at `accepted_at` (UTC)."""
+
+    updates: int
+    accepted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One row of score_history."""
+
+    id: int
+    request_id: str
+    user_id: str
+    increment: int
+    new_score: int
+    created_at: datetime

@@ -1,0 +1,249 @@
+"""The one error tree: what can go wrong, its stable code, its HTTP status and what the client should do."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class ScoreboardError(Exception):
+    """Base of all errors that a client may see.
+
+    `detail` says what to do about it; `extensions` are further members of the problem document (RFC 9457);
+    `headers` go with the reply; `retry_after_seconds` makes a Retry-After header.
+    """
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    title: ClassVar[str] = "Internal error"
+    default_detail: ClassVar[str] = "Something went wrong on our side; it has been logged. Try again later."
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        retry_after_seconds: float | None = None,
+        headers: dict[str, str] | None = None,
+        **extensions: Any,
+    ) -> None:
+        self.detail = detail or self.default_detail
+        self.retry_after_seconds = retry_after_seconds
+        self.headers = headers or {}
+        self.extensions = extensions
+        super().__init__(self.detail)
+
+
+# 400: the request cannot be read
+
+
+class MalformedJson(ScoreboardError):
+    status, code, title = 400, "malformed_json", "Malformed JSON"
+    default_detail = "The body is not valid JSON in UTF-8."
+
+
+class MalformedRequest(ScoreboardError):
+    status, code, title = 400, "malformed_request", "Malformed request"
+    default_detail = "The request cannot be read."
+
+
+# 401: who are you
+
+
+class Unauthenticated(ScoreboardError):
+    """Base of everything answered 401."""
+
+    status, code, title = 401, "unauthenticated", "Authentication required"
+    default_detail = "Send an access token from POST /api/tokens as `Authorization: Bearer <token>`."
+
+
+class MissingToken(Unauthenticated):
+    code, title = "missing_token", "Authentication required"
+
+
+class InvalidToken(Unauthenticated):
+    code, title = "invalid_token", "Invalid access token"
+    default_detail = "The access token is not valid. Get a new one from POST /api/tokens."
+
+
+class TokenExpired(Unauthenticated):
+    code, title = "token_expired", "Access token expired"
+    default_detail = "The access token has expired. Get a new one from POST /api/tokens with your refresh token."
+
+
+class InvalidApiKey(Unauthenticated):
+    code, title = "invalid_api_key", "Invalid API key"
+    default_detail = "X-API-Key is not this player's key. Send the right one or leave the header out."
+
+
+class InvalidCredentials(Unauthenticated):
+    code, title = "invalid_credentials", "Invalid credentials"
+    default_detail = "Username and password, or the refresh token, are not valid."
+
+
+class InvalidTicket(Unauthenticated):
+    code, title = "invalid_ticket", "Invalid ticket"
+    default_detail = "The ticket is unknown, spent or older than 30 seconds. Get a new one from POST /api/ws-tickets."
+
+
+# 403: not you
+
+
+class Forbidden(ScoreboardError):
+    status, code, title = 403, "forbidden", "Forbidden"
+    default_detail = "This account may not do that."
+
+
+class NotYourScore(Forbidden):
+    code, title = "not_your_score", "Not your score"
+    default_detail = "The user id in the path is not the one in the access token: a player raises only their own score."
+
+
+class NotAPlayer(Forbidden):
+    code, title = "not_a_player", "Not a player"
+    default_detail = "Only accounts with the role `player` have a score."
+
+
+class UnknownPlayer(Forbidden):
+    code, title = "unknown_user", "Unknown user"
+    default_detail = "There is no such user, or the account is disabled."
+
+
+# 404
+
+
+class NotFound(ScoreboardError):
+    status, code, title = 404, "not_found", "Not found"
+    default_detail = "There is nothing here."
+
+
+class UnknownUser(NotFound):
+    code, title = "unknown_user", "Unknown user"
+    default_detail = "There is no player with this id."
+
+
+# 409
+
+
+class Conflict(ScoreboardError):
+    status, code, title = 409, "conflict", "Conflict"
+
+
+class UsernameTaken(Conflict):
+    code, title = "username_taken", "Username taken"
+    default_detail = "Another account has this username. Choose another one."
+
+
+class TicketAlreadyUsed(Conflict):
+    code, title = "ticket_already_used", "Ticket already used"
+    default_detail = "This action ticket has been spent. Get a new one for every update."
+
+
+# 413, 415
+
+
+class PayloadTooLarge(ScoreboardError):
+    status, code, title = 413, "payload_too_large", "Payload too large"
+    default_detail = "The body is larger than 64 KiB."
+
+
+class UnsupportedMediaType(ScoreboardError):
+    status, code, title = 415, "unsupported_media_type", "Unsupported media type"
+    default_detail = "Send the body as `Content-Type: application/json`."
+
+
+# 422: readable, but not acceptable
+
+
+class InvalidInput(ScoreboardError):
+    """Base of everything answered 422."""
+
+    status, code, title = 422, "invalid_request", "Invalid request"
+
+
+class InvalidParameter(InvalidInput):
+    code, title = "invalid_parameter", "Invalid parameter"
+
+
+class InvalidIncrement(InvalidInput):
+    code, title = "invalid_increment", "Invalid increment"
+    default_detail = "`increment` must be a JSON integer from 1 to 5."
+
+
+class InvalidUsername(InvalidInput):
+    code, title = "invalid_username", "Invalid username"
+
+
+class WeakPassword(InvalidInput):
+    code, title = "weak_password", "Weak password"
+
+
+class IdempotencyKeyReused(InvalidInput):
+    code, title = "idempotency_key_reused", "Idempotency key reused"
+    default_detail = "This Idempotency-Key was used with another body. Use a new key for every new update."
+
+
+# 428, 429
+
+
+class TicketRequired(ScoreboardError):
+    status, code, title = 428, "ticket_required", "Action ticket required"
+    default_detail = "Get an action ticket from POST /api/score/{user_id}/tickets and send it as X-Action-Ticket."
+
+
+class RateLimited(ScoreboardError):
+    status, code, title = 429, "rate_limited", "Too many requests"
+    default_detail = "Too many updates in the last minute. Wait as long as Retry-After says."
+
+
+class TooManyAttempts(ScoreboardError):
+    status, code, title = 429, "too_many_attempts", "Too many attempts"
+    default_detail = "Too many failed attempts. Wait as long as Retry-After says."
+
+
+# 503: ours to mend, worth another try
+
+
+class Unavailable(ScoreboardError):
+    """Base of everything answered 503; always carries Retry-After."""
+
+    status, code, title = 503, "unavailable", "Temporarily unavailable"
+    default_detail = "A part of the service is not available at the moment. Try again shortly."
+
+    def __init__(self, detail: str | None = None, *, retry_after_seconds: float = 1.0, **more: Any) -> None:
+        super().__init__(detail, retry_after_seconds=retry_after_seconds, **more)
+
+
+class RedisUnavailable(Unavailable):
+    code = "leaderboard_unavailable"
+
+
+class PostgresUnavailable(Unavailable):
+    code = "database_unavailable"
+
+
+class RabbitUnavailable(Unavailable):
+    code = "broker_unavailable"
+
+
+class NotReady(Unavailable):
+    code, title = "not_ready", "Not ready"
+    default_detail = "A dependency is down."
+
+
+class LeaderboardRebuilding(Unavailable):
+    code, title = "leaderboard_rebuilding", "Leaderboard rebuilding"
+    default_detail = "The leaderboard is being rebuilt from the ledger; nothing is lost. Try again shortly."
+
+
+# Never seen by a client
+
+
+class BadMessage(ScoreboardError):
+    """A queue message that can never succeed: it does not decrypt or has the wrong shape. It is parked, with this reason."""
+
+    code, title = "bad_message", "Bad message"
+
+
+class ConfigurationError(ScoreboardError):
+    """The environment cannot be used; the detail lists every problem."""
+
+    code, title = "configuration_error", "Configuration error"

@@ -1,0 +1,189 @@
+"""API Gateway HTTP API, payload format 2.0: a typed view of the event, the reply, and the decorator between them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from math import ceil
+from time import perf_counter
+from typing import Any, TypeVar
+
+import msgspec
+
+from shared.errors import (
+    InvalidParameter,
+    MalformedJson,
+    MalformedRequest,
+    MissingToken,
+    PayloadTooLarge,
+    ScoreboardError,
+    Unauthenticated,
+    UnsupportedMediaType,
+)
+from shared.logs import get_logger
+
+MAX_BODY_BYTES = 64 * 1024
+_BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/=-]+) *", re.IGNORECASE)
+_json = msgspec.json.Encoder()
+_log = get_logger(__name__)
+
+T = TypeVar("T")
+Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """What a handler needs of the event; header names are lower-case."""
+
+    route_key: str
+    headers: Mapping[str, str]
+    path_parameters: Mapping[str, str]
+    query: Mapping[str, str]
+    raw_body: bytes
+    source_ip: str
+    request_id: str
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> HttpRequest:
+        """Read a payload 2.0 event; raises MalformedRequest when a base64 body is none."""
+        context = event["requestContext"]
+        body = event.get("body") or ""
+        try:
+            raw_body = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
+        except (binascii.Error, ValueError):
+            raise MalformedRequest from None
+        return cls(
+            route_key=event["routeKey"],
+            headers=event.get("headers") or {},
+            path_parameters=event.get("pathParameters") or {},
+            query=event.get("queryStringParameters") or {},
+            raw_body=raw_body,
+            source_ip=context["http"]["sourceIp"],
+            request_id=context["requestId"],
+        )
+
+    @property
+    def bearer_token(self) -> str:
+        """The token of the Authorization header; raises MissingToken."""
+        match = _BEARER.fullmatch(self.headers.get("authorization", ""))
+        if match is None:
+            raise MissingToken
+        return match[1]
+
+    def json_object(self) -> dict[str, Any]:
+        """The body as a JSON object; raises PayloadTooLarge, UnsupportedMediaType or MalformedJson."""
+        if len(self.raw_body) > MAX_BODY_BYTES:
+            raise PayloadTooLarge
+        media_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media_type != "application/json":
+            raise UnsupportedMediaType
+        try:
+            body = msgspec.json.decode(self.raw_body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise MalformedJson from None
+        if not isinstance(body, dict):
+            raise MalformedJson("The body must be a JSON object.")
+        return body
+
+    def integer(self, name: str, default: int, minimum: int, maximum: int) -> int:
+        """A query parameter; raises InvalidParameter outside minimum..maximum."""
+        raw = self.query.get(name)
+        if raw is None:
+            return default
+        if not re.fullmatch(r"[0-9]{1,9}", raw) or not minimum <= int(raw) <= maximum:
+            raise InvalidParameter(f"`{name}` must be an integer from {minimum} to {maximum}.")
+        return int(raw)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Status, body (bytes already in JSON, or an object to encode) and headers."""
+
+    status: int
+    body: object
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
+
+    @classmethod
+    def ok(cls, data: object, headers: Mapping[str, str] | None = None) -> Reply:
+        """200 `{"data": …}`."""
+        return cls(200, {"data": data}, headers or {})
+
+    @classmethod
+    def created(cls, data: object) -> Reply:
+        """201 `{"data": …}`."""
+        return cls(201, {"data": data})
+
+    @classmethod
+    def document(cls, body: object, headers: Mapping[str, str] | None = None) -> Reply:
+        """200 with a body that is the whole document, not wrapped in `data`."""
+        return cls(200, body, headers or {})
+
+    @classmethod
+    def problem(cls, error: ScoreboardError, request_id: str) -> Reply:
+        """The RFC 9457 document of an error."""
+        headers = dict(error.headers)
+        if isinstance(error, Unauthenticated):
+            headers.setdefault("WWW-Authenticate", _challenge(error))
+        if error.retry_after_seconds is not None:
+            headers["Retry-After"] = str(max(1, ceil(error.retry_after_seconds)))
+        document = {
+            "type": f"urn:scoreboard:problem:{error.code}",
+            "title": error.title,
+            "status": error.status,
+            "code": error.code,
+            "detail": error.detail,
+            "requestId": request_id,
+            **error.extensions,
+        }
+        return cls(error.status, document, headers, "application/problem+json")
+
+    def to_response(self, request_id: str) -> dict[str, Any]:
+        """The response object of payload format 2.0."""
+        body = self.body if isinstance(self.body, bytes) else _json.encode(self.body)
+        return {
+            "statusCode": self.status,
+            "headers": {"Content-Type": self.content_type, "X-Request-Id": request_id, **self.headers},
+            "body": body.decode(),
+            "isBase64Encoded": False,
+        }
+
+
+def _challenge(error: Unauthenticated) -> str:
+    """RFC 6750: no error code when no credentials were sent."""
+    if isinstance(error, MissingToken) or error.code == "unauthenticated":
+        return 'Bearer realm="scoreboard"'
+    return f'Bearer realm="scoreboard", error="invalid_token", error_description="{error.title}"'
+
+
+def http_handler(function: Callable[[HttpRequest], Reply]) -> Handler:
+    """Make a Lambda handler: every error of the tree becomes its problem document, anything else a logged, generic 500."""
+
+    def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        started = perf_counter()
+        request_id = str(event["requestContext"]["requestId"])
+        try:
+            reply = function(HttpRequest.from_event(event))
+        except ScoreboardError as error:
+            if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                _log.warning("unavailable", extra={"request_id": request_id, "code": error.code, "cause": repr(error.__cause__)})
+            reply = Reply.problem(error, request_id)
+        except Exception:
+            _log.exception("unhandled error", extra={"request_id": request_id, "route": event.get("routeKey")})
+            reply = Reply.problem(ScoreboardError(), request_id)
+        _log.debug(
+            "request",
+            extra={
+                "request_id": request_id,
+                "route": event.get("routeKey"),
+                "status": reply.status,
+                "duration_ms": round((perf_counter() - started) * 1000, 2),
+            },
+        )
+        return reply.to_response(request_id)
+
+    return lambda_handler

@@ -1,0 +1,53 @@
+"""API Gateway WebSocket API: a typed view of the event and the decorator that answers the handshake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shared.errors import ScoreboardError
+from shared.logs import get_logger
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WebSocketRequest:
+    """What a handler needs of the event; headers (lower-case names) and query stand only in `$connect`."""
+
+    connection_id: str
+    route_key: str
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    body: str
+    source_ip: str
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> WebSocketRequest:
+        """Read a WebSocket event of any route."""
+        context = event["requestContext"]
+        return cls(
+            connection_id=context["connectionId"],
+            route_key=context["routeKey"],
+            headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
+            query=event.get("queryStringParameters") or {},
+            body=event.get("body") or "",
+            source_ip=context.get("identity", {}).get("sourceIp", ""),
+        )
+
+
+def websocket_handler(function: Callable[[WebSocketRequest], Mapping[str, str]]) -> Callable[[Any, Any], dict[str, Any]]:
+    """Make a Lambda handler; `function` answers response headers. An error of the tree refuses the handshake with its status."""
+
+    def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        try:
+            return {"statusCode": 200, "headers": dict(function(WebSocketRequest.from_event(event)))}
+        except ScoreboardError as error:
+            _log.info("websocket refused", extra={"code": error.code, "route": event["requestContext"].get("routeKey")})
+            return {"statusCode": error.status}
+        except Exception:
+            _log.exception("unhandled error", extra={"route": event["requestContext"].get("routeKey")})
+            return {"statusCode": 500}
+
+    return lambda_handler

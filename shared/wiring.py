@@ -1,0 +1,197 @@
+"""The composition root: which adapter stands behind which port, made at the first use and kept for the next calls."""
+
+from __future__ import annotations
+
+import os
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
+
+from shared import ports
+from shared.adapters.clock import SystemClock
+from shared.config import Settings
+from shared.domain.player import Caller
+from shared.logs import configure_logs
+
+if TYPE_CHECKING:
+    import redis
+
+    from shared.adapters.postgresql.pool import Pool
+    from shared.adapters.rabbitmq.publisher import RabbitPublisher
+    from shared.adapters.redis.keys import Keys
+
+
+class Container:
+    """Everything a handler may need; a client is imported and connected only when a handler asks for it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock: ports.Clock = SystemClock()
+
+    def authenticate(self, bearer_token: str) -> Caller:
+        """Who sends this access token; raises InvalidToken or TokenExpired."""
+        return self.access_tokens.verify(bearer_token)
+
+    @cached_property
+    def _redis(self) -> redis.Redis:
+        from shared.adapters.redis.connection import connect
+
+        return connect(self.settings.redis_url)
+
+    @cached_property
+    def _keys(self) -> Keys:
+        from shared.adapters.redis.keys import Keys
+
+        return Keys(self.settings.key_prefix)
+
+    @cached_property
+    def _pool(self) -> Pool:
+        from shared.adapters.postgresql.pool import Pool
+
+        return Pool(self.settings.database_url)
+
+    @cached_property
+    def _publisher(self) -> RabbitPublisher:
+        from shared.adapters.rabbitmq.publisher import RabbitPublisher
+
+        return RabbitPublisher(
+            self.settings.amqp_url, ca_file=self.settings.amqp_ca_file, sealer=self.sealer, on_confirmed=self.outbox.settle
+        )
+
+    @cached_property
+    def leaderboard(self) -> ports.Leaderboard:
+        from shared.adapters.redis.leaderboard import RedisLeaderboard
+
+        return RedisLeaderboard(
+            self._redis,
+            self._keys,
+            rate_limit_requests=self.settings.rate_limit_requests,
+            rate_window_seconds=self.settings.rate_window_seconds,
+        )
+
+    @cached_property
+    def board_cache(self) -> ports.BoardCache:
+        from shared.adapters.redis.board_cache import RedisBoardCache
+
+        return RedisBoardCache(self._redis, self._keys)
+
+    @cached_property
+    def outbox(self) -> ports.Outbox:
+        from shared.adapters.redis.outbox import RedisOutbox
+
+        return RedisOutbox(self._redis, self._keys)
+
+    @cached_property
+    def profiles(self) -> ports.Profiles:
+        from shared.adapters.redis.profiles import RedisProfiles
+
+        return RedisProfiles(self._redis, self._keys)
+
+    @cached_property
+    def ws_tickets(self) -> ports.WsTickets:
+        from shared.adapters.redis.ws_tickets import RedisWsTickets
+
+        return RedisWsTickets(self._redis, self._keys)
+
+    @cached_property
+    def login_throttle(self) -> ports.LoginThrottle:
+        from shared.adapters.redis.login_throttle import RedisLoginThrottle
+
+        return RedisLoginThrottle(self._redis, self._keys)
+
+    @cached_property
+    def viewers(self) -> ports.Viewers:
+        if self.settings.broadcast_channel:
+            from shared.adapters.redis.viewers import RedisViewers
+
+            return RedisViewers(self._redis, self._keys, self.settings.broadcast_channel)
+        from shared.adapters.api_gateway import ApiGatewayViewers
+
+        return ApiGatewayViewers(self._redis, self._keys, self.settings.websocket_management_url)
+
+    @cached_property
+    def users(self) -> ports.Users:
+        from shared.adapters.postgresql.users import PostgresUsers
+
+        return PostgresUsers(self._pool)
+
+    @cached_property
+    def refresh_tokens(self) -> ports.RefreshTokens:
+        from shared.adapters.postgresql.refresh_tokens import PostgresRefreshTokens
+
+        return PostgresRefreshTokens(self._pool)
+
+    @cached_property
+    def ledger(self) -> ports.Ledger:
+        from shared.adapters.postgresql.ledger import PostgresLedger
+
+        return PostgresLedger(self._pool)
+
+    @cached_property
+    def migrations(self) -> ports.Migrations:
+        from shared.adapters.postgresql.migrations import PostgresMigrations
+
+        return PostgresMigrations(self._pool)
+
+    @cached_property
+    def topology(self) -> ports.Topology:
+        from shared.adapters.rabbitmq.topology import RabbitTopology
+
+        return RabbitTopology(self.settings.amqp_url, ca_file=self.settings.amqp_ca_file)
+
+    @cached_property
+    def publisher(self) -> ports.EventPublisher:
+        return self._publisher
+
+    @cached_property
+    def sealer(self) -> ports.Sealer:
+        from shared.adapters.crypto.aes_gcm import AesGcmSealer
+
+        return AesGcmSealer.from_setting(self.settings.payload_keys)
+
+    @cached_property
+    def event_codec(self) -> ports.EventCodec:
+        from shared.adapters.rabbitmq.codec import RabbitEventCodec
+
+        return RabbitEventCodec(self.sealer)
+
+    @cached_property
+    def password_hasher(self) -> ports.PasswordHasher:
+        from shared.adapters.crypto.argon2 import Argon2PasswordHasher
+
+        return Argon2PasswordHasher()
+
+    @cached_property
+    def access_tokens(self) -> ports.AccessTokens:
+        from shared.adapters.crypto.jwt import JwtAccessTokens
+
+        return JwtAccessTokens(
+            self.settings.jwt_signing_key,
+            outside_issuer=self.settings.jwt_issuer,
+            outside_audience=self.settings.jwt_audience,
+            outside_jwks_url=self.settings.jwt_jwks_url,
+        )
+
+    @cached_property
+    def dependencies(self) -> tuple[ports.Dependency, ...]:
+        """Everything /readyz asks."""
+        from shared.adapters.health import postgresql_dependency, rabbitmq_dependency, redis_dependency
+
+        return (
+            redis_dependency(self._redis),
+            rabbitmq_dependency(self.settings.amqp_url, self.settings.amqp_ca_file),
+            postgresql_dependency(self._pool),
+        )
+
+
+@cache
+def container() -> Container:
+    """The container of this process, made at the first call from the environment (and the secret it names)."""
+    environment = dict(os.environ)
+    secret_id = environment.get("SCOREBOARD_SECRET_ID", "")
+    if secret_id:
+        from shared.adapters.secrets_manager import read_secret
+
+        environment = {**read_secret(secret_id), **environment}
+    settings = Settings.from_environment(environment)
+    configure_logs(settings.log_level)
+    return Container(settings)
