@@ -1,0 +1,175 @@
+"""Requests to API Gateway HTTP API events (payload format 2.0), and handlers' answers back to HTTP."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from local_runtime.events.identity import ApiIdentity, domain_of, text_of
+
+_TEXT_TYPES = re.compile(r"text/.*|application/(json|xml|javascript)|application/.*\+(json|xml)", re.IGNORECASE)
+_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_CONNECTION_HEADERS = frozenset(
+    {"connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "proxy-authenticate"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequestParts:
+    """A request as it came: `path` still percent-encoded, header names lower-case, repeated headers joined with commas."""
+
+    method: str
+    path: str
+    query_string: str
+    headers: Mapping[str, str]
+    body: bytes
+    source_ip: str
+    request_id: str
+    received_at: float
+    protocol: str = "HTTP/1.1"
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """What goes back to the client; the headers always hold a Content-Type."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+class MalformedAnswer(Exception):
+    """The handler's answer is not one API Gateway would serve; it serves a 500 instead."""
+
+
+def http_event(
+    parts: HttpRequestParts, route_key: str, path_parameters: Mapping[str, str], identity: ApiIdentity
+) -> dict[str, Any]:
+    """The event of a request; what is empty is absent, as AWS has it. `path_parameters` come percent-encoded."""
+    path = parts.path if identity.stage == "$default" else f"/{identity.stage}{parts.path}"
+    headers = dict(parts.headers)
+    cookies = [item.strip() for item in headers.pop("cookie", "").split(";") if item.strip()]
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": route_key,
+        "rawPath": path,
+        "rawQueryString": parts.query_string,
+        "headers": headers,
+        "requestContext": _request_context(parts, path, route_key, identity),
+        "isBase64Encoded": False,
+    }
+    if cookies:
+        event["cookies"] = cookies
+    if parts.query_string:
+        event["queryStringParameters"] = _joined_query(parts.query_string)
+    if path_parameters:
+        event["pathParameters"] = {name: unquote(value) for name, value in path_parameters.items()}
+    if parts.body:
+        event["body"], event["isBase64Encoded"] = _body(parts)
+    return event
+
+
+def http_answer(result: object) -> HttpAnswer:
+    """Read a handler's answer: with `statusCode` it is a response, without it is the JSON body of a 200.
+
+    Raises MalformedAnswer.
+    """
+    if not isinstance(result, dict) or "statusCode" not in result:
+        body = result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
+        return HttpAnswer(200, (("content-type", "application/json"),), body.encode(errors="replace"))
+    headers = _answer_headers(result)
+    if not any(name.lower() == "content-type" for name, _ in headers):
+        headers.append(("content-type", "text/plain;charset=UTF-8"))
+    headers.extend(("set-cookie", _header_value("set-cookie", cookie)) for cookie in result.get("cookies") or ())
+    return HttpAnswer(_status(result["statusCode"]), tuple(headers), _answer_body(result))
+
+
+def _request_context(parts: HttpRequestParts, path: str, route_key: str, identity: ApiIdentity) -> dict[str, Any]:
+    domain = domain_of(parts.headers.get("host", ""))
+    return {
+        "accountId": identity.account_id,
+        "apiId": identity.api_id,
+        "domainName": domain,
+        "domainPrefix": domain.partition(".")[0],
+        "http": {
+            "method": parts.method,
+            "path": path,
+            "protocol": parts.protocol,
+            "sourceIp": parts.source_ip,
+            "userAgent": parts.headers.get("user-agent", ""),
+        },
+        "requestId": parts.request_id,
+        "routeKey": route_key,
+        "stage": identity.stage,
+        "time": datetime.fromtimestamp(parts.received_at, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000"),
+        "timeEpoch": int(parts.received_at * 1000),
+    }
+
+
+def _joined_query(query_string: str) -> dict[str, str]:
+    joined: dict[str, str] = {}
+    for name, value in parse_qsl(query_string, keep_blank_values=True):
+        joined[name] = f"{joined[name]},{value}" if name in joined else value
+    return joined
+
+
+def _body(parts: HttpRequestParts) -> tuple[str, bool]:
+    content_type = parts.headers.get("content-type", "").partition(";")[0].strip()
+    encoded = parts.headers.get("content-encoding", "identity").strip().lower() != "identity"
+    if not encoded and (not content_type or _TEXT_TYPES.fullmatch(content_type)):
+        text = text_of(parts.body)
+        if text is not None:
+            return text, False
+    return base64.b64encode(parts.body).decode(), True
+
+
+def _status(value: object) -> int:
+    try:
+        status = int(value) if isinstance(value, int | str) and not isinstance(value, bool) else 0
+    except ValueError:
+        status = 0
+    if not 200 <= status <= 599:
+        raise MalformedAnswer(f"statusCode {value!r}")
+    return status
+
+
+def _answer_headers(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    given = result.get("headers") or {}
+    if not isinstance(given, dict) or not isinstance(result.get("cookies") or [], list):
+        raise MalformedAnswer("headers must be an object, cookies a list")
+    headers = []
+    for name, value in given.items():
+        if not _HEADER_NAME.fullmatch(name):
+            raise MalformedAnswer(f"header name {name!r}")
+        if name.lower() not in _CONNECTION_HEADERS:
+            headers.append((name, _header_value(name, value)))
+    return headers
+
+
+def _header_value(name: str, value: object) -> str:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    if not isinstance(value, str | int | float) or not _HEADER_VALUE.fullmatch(text):
+        raise MalformedAnswer(f"value of header {name}")
+    return text
+
+
+def _answer_body(result: Mapping[str, Any]) -> bytes:
+    body = result.get("body")
+    if body is None:
+        return b""
+    if not isinstance(body, str):
+        raise MalformedAnswer(f"body of type {type(body).__name__}")
+    if not result.get("isBase64Encoded"):
+        return body.encode(errors="replace")
+    try:
+        return base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError):
+        raise MalformedAnswer("body is not base64") from None

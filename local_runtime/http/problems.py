@@ -1,0 +1,55 @@
+"""Errors the gateway itself makes, as problem documents (RFC 9457)."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+
+_KNOWN = {
+    400: ("malformed_request", "Malformed request", "The request cannot be read."),
+    401: ("unauthenticated", "Authentication required", "Send an access token, or a ticket from POST /api/ws-tickets."),
+    403: ("forbidden", "Forbidden", "This is not allowed."),
+    404: ("not_found", "Not found", "There is nothing here; GET /openapi.json lists what there is."),
+    405: ("method_not_allowed", "Method not allowed", "This path has other methods; see the Allow header."),
+    408: ("request_timeout", "Request timeout", "The body did not arrive in time."),
+    413: ("payload_too_large", "Payload too large", "The body is larger than this server accepts."),
+    426: ("upgrade_required", "Upgrade required", "This path speaks WebSocket only."),
+    500: ("internal_error", "Internal error", "Something went wrong on our side; it has been logged. Try again later."),
+    503: ("unavailable", "Temporarily unavailable", "The server cannot take this now. Try again shortly."),
+    504: ("function_timeout", "Function timeout", "The function did not answer in time."),
+}
+CONTENT_TYPE = "application/problem+json"
+
+
+def status_line(status: int) -> str:
+    """`404 Not Found`, also for numbers that have no name."""
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return f"{status} Unknown"
+
+
+def problem_body(status: int, request_id: str, *, code: str | None = None, detail: str | None = None) -> bytes:
+    """The document of a status, with another code or detail where the usual one does not say enough."""
+    phrase = status_line(status).partition(" ")[2]
+    known_code, title, known_detail = _KNOWN.get(status, (phrase.lower().replace(" ", "_"), phrase, f"{phrase}."))
+    code = code or known_code
+    document = {
+        "type": f"urn:scoreboard:problem:{code}",
+        "title": title,
+        "status": status,
+        "code": code,
+        "detail": detail or known_detail,
+        "requestId": request_id,
+    }
+    return json.dumps(document).encode()
+
+
+def problem_headers(status: int) -> list[tuple[str, str]]:
+    """The headers such a document goes with."""
+    headers = [("Content-Type", CONTENT_TYPE), ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")]
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers.append(("WWW-Authenticate", 'Bearer realm="scoreboard"'))
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers.append(("Retry-After", "1"))
+    return headers

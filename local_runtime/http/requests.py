@@ -1,0 +1,160 @@
+"""Reads a WSGI environment: raw path, headers, body within its limits, and who is really asking."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any
+from urllib.parse import quote, unquote_to_bytes
+
+import gevent
+
+from local_runtime.events.http import HttpRequestParts
+
+BODY_SECONDS = 15.0
+REQUEST_ID = "scoreboard.request_id"
+_SAFE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_PATH_CHARACTERS = "!$&'()*+,;=:@~"
+_READ_BYTES = 65536
+
+
+class UnreadableBody(Exception):
+    """The body cannot be had; `status` says why: 400, 408 or 413."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class TrustedProxies:
+    """The proxies whose X-Forwarded-* headers are believed; nobody's by default."""
+
+    def __init__(self, networks: Iterable[str] = ()) -> None:
+        self._networks: tuple[IPv4Network | IPv6Network, ...] = tuple(ip_network(item, strict=False) for item in networks)
+
+    @classmethod
+    def parse(cls, value: str) -> TrustedProxies:
+        """Read a comma list of addresses and networks; raises ValueError."""
+        return cls(item.strip() for item in value.split(",") if item.strip())
+
+    def source_ip(self, environ: dict[str, Any]) -> str:
+        """The peer's address, or the nearest one in X-Forwarded-For that is no proxy of ours."""
+        peer = _plain_address(environ.get("REMOTE_ADDR", ""))
+        if not self._networks or not self.trusts(peer):
+            return peer
+        for hop in reversed(environ.get("HTTP_X_FORWARDED_FOR", "").split(",")):
+            address = _plain_address(hop.strip())
+            if not _is_address(address):
+                break
+            peer = address
+            if not self.trusts(address):
+                break
+        return peer
+
+    def scheme(self, environ: dict[str, Any]) -> str:
+        """`https` or `http`, as the client sees it."""
+        forwarded = str(environ.get("HTTP_X_FORWARDED_PROTO", ""))
+        if forwarded in ("http", "https") and self._networks and self.trusts(_plain_address(environ.get("REMOTE_ADDR", ""))):
+            return forwarded
+        return str(environ.get("wsgi.url_scheme", "http"))
+
+    def trusts(self, address: str) -> bool:
+        """Whether this address is one of the proxies."""
+        return _is_address(address) and any(ip_address(address) in network for network in self._networks)
+
+
+def choose_request_id(environ: dict[str, Any]) -> str:
+    """The client's X-Request-Id where it is short and safe, else a new one."""
+    given = environ.get("HTTP_X_REQUEST_ID", "")
+    return given if _SAFE_REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+
+
+def raw_path(environ: dict[str, Any]) -> str:
+    """The path as sent, percent-encoded, in one normal form: so an encoded slash stays part of its segment."""
+    target = environ.get("RAW_URI") or environ.get("REQUEST_URI") or quote(environ.get("PATH_INFO", "/"))
+    if target.startswith(("http://", "https://")):
+        target = "/" + target.partition("://")[2].partition("/")[2]
+    path = str(target).partition("?")[0].partition("#")[0]
+    if "%" not in path:
+        return path
+    return "/".join(quote(unquote_to_bytes(segment), safe=_PATH_CHARACTERS) for segment in path.split("/"))
+
+
+def headers_of(environ: dict[str, Any]) -> dict[str, str]:
+    """All headers, names in lower case."""
+    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
+    for variable, name in (("CONTENT_TYPE", "content-type"), ("CONTENT_LENGTH", "content-length")):
+        if environ.get(variable):
+            headers[name] = environ[variable]
+    return headers
+
+
+def request_parts(environ: dict[str, Any], body: bytes, proxies: TrustedProxies) -> HttpRequestParts:
+    """The request, with the X-Forwarded-* headers that API Gateway sets itself."""
+    source_ip, scheme = proxies.source_ip(environ), proxies.scheme(environ)
+    port = environ.get("SERVER_PORT", "")
+    headers = headers_of(environ)
+    headers.update({"x-forwarded-for": source_ip, "x-forwarded-port": str(port), "x-forwarded-proto": scheme})
+    method = environ["REQUEST_METHOD"]
+    return HttpRequestParts(
+        method="GET" if method == "HEAD" else method,
+        path=raw_path(environ),
+        query_string=environ.get("QUERY_STRING", ""),
+        headers=headers,
+        body=body,
+        source_ip=source_ip,
+        request_id=environ[REQUEST_ID],
+        received_at=time.time(),
+        protocol=environ.get("SERVER_PROTOCOL", "HTTP/1.1"),
+    )
+
+
+def read_body(environ: dict[str, Any], limit: int) -> bytes:
+    """The whole body, never holding more than `limit` bytes of it; raises UnreadableBody."""
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
+    if length > limit:
+        raise UnreadableBody(413)
+    if not length and not chunked:
+        return b""
+    with gevent.Timeout(BODY_SECONDS, UnreadableBody(408)):
+        body = _read(environ["wsgi.input"], limit if chunked else length)
+    if not chunked and len(body) != length:
+        raise UnreadableBody(400)
+    return body
+
+
+def _read(stream: Any, limit: int) -> bytes:
+    parts: list[bytes] = []
+    missing = limit + 1
+    while missing > 0:
+        try:
+            part = stream.read(min(missing, _READ_BYTES))
+        except UnreadableBody:
+            raise
+        except Exception as error:  # the parser's own errors, which this module need not know
+            raise UnreadableBody(400) from error
+        if not part:
+            return b"".join(parts)
+        parts.append(part)
+        missing -= len(part)
+    raise UnreadableBody(413)
+
+
+def _is_address(value: str) -> bool:
+    try:
+        ip_address(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _plain_address(value: str) -> str:
+    """Without the IPv6 clothes of an IPv4 address."""
+    if not value.startswith("::ffff:"):
+        return value
+    mapped = IPv6Address(value).ipv4_mapped if _is_address(value) else None
+    return str(mapped) if mapped is not None else value

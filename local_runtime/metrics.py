@@ -1,0 +1,74 @@
+"""What the runtime measures of itself, for Prometheus, summed over all processes that share PROMETHEUS_MULTIPROC_DIR."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+DURATION_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class RuntimeMetrics:
+    """The metrics of one process; make it once, before the first invocation."""
+
+    def __init__(self) -> None:
+        self._registry = registry = CollectorRegistry()
+        self.invocations = Counter(
+            "scoreboard_function_invocations", "Invocations by outcome", ["function", "trigger", "outcome"], registry=registry
+        )
+        self.invocation_seconds = Histogram(
+            "scoreboard_function_duration_seconds",
+            "Duration of invocations",
+            ["function", "trigger"],
+            buckets=DURATION_BUCKETS,
+            registry=registry,
+        )
+        self.connections = Gauge(
+            "scoreboard_websocket_connections", "Open WebSockets", multiprocess_mode="livesum", registry=registry
+        )
+        self.broadcasts = Counter("scoreboard_broadcasts", "Frames sent to all viewers, after conflation", registry=registry)
+        self.frames_received = Counter("scoreboard_broadcast_frames_received", "Frames heard from Redis", registry=registry)
+        self.frames_sent = Counter("scoreboard_websocket_frames_sent", "Frames handed to viewers' sockets", registry=registry)
+        self.bytes_sent = Counter("scoreboard_websocket_bytes_sent", "Bytes handed to viewers' sockets", registry=registry)
+        self.frames_dropped = Counter(
+            "scoreboard_websocket_frames_dropped", "Intermediate frames a slow reader never gets", registry=registry
+        )
+        self.frame_bytes = Gauge(
+            "scoreboard_broadcast_frame_bytes", "Size of the newest frame", multiprocess_mode="mostrecent", registry=registry
+        )
+        self.broadcast_seconds = Histogram(
+            "scoreboard_broadcast_duration_seconds",
+            "Time to offer a frame to every viewer",
+            buckets=DURATION_BUCKETS,
+            registry=registry,
+        )
+
+    def observe_invocation(self, function: str, trigger: str, outcome: str, seconds: float) -> None:
+        """Count one invocation; the observer of an Invoker."""
+        self.invocations.labels(function, trigger, outcome).inc()
+        self.invocation_seconds.labels(function, trigger).observe(seconds)
+
+    def render(self) -> bytes:
+        """The text exposition of all processes, or of this one where no directory is shared."""
+        if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+            return generate_latest(self._registry)
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)
+
+
+def forget_process(pid: int) -> None:
+    """Take a dead process out of the gauges that count the living."""
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        mark_process_dead(pid)  # type: ignore[no-untyped-call]
+
+
+def clear_directory(directory: Path) -> None:
+    """Make the shared directory, empty: for whoever starts the processes, before they are."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for path in directory.glob("*.db"):
+        path.unlink(missing_ok=True)

@@ -1,0 +1,18 @@
+"""The real time, behind the port."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+
+class SystemClock:
+    """The system's clock, in UTC."""
+
+    def now(self) -> datetime:
+        """The instant, with its zone."""
+        return datetime.now(UTC)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)

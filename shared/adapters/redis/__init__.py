@@ -1,0 +1,1 @@
+"""The live side: leaderboard, outbox, caches and tickets in Redis."""

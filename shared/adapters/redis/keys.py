@@ -1,0 +1,70 @@
+"""Every Redis key, made in one place; the prefix (a hash tag) keeps one board in one cluster slot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Keys of one board. Those without a TTL must never vanish; those with one may."""
+
+    prefix: str = ""
+
+    @property
+    def leaderboard(self) -> str:
+        """Sorted set: member `user:<id>`, score the cumulative points. No TTL."""
+        return f"{self.prefix}leaderboard"
+
+    @property
+    def leaderboard_whole(self) -> str:
+        """String: present when the leaderboard holds everything the ledger does; absent in an empty Redis. No TTL."""
+        return f"{self.prefix}leaderboard:whole"
+
+    @property
+    def leaderboard_version(self) -> str:
+        """String: version of the newest broadcast frame. No TTL."""
+        return f"{self.prefix}leaderboard:version"
+
+    @property
+    def outbox(self) -> str:
+        """Stream: accepted updates the broker has not confirmed yet. No TTL."""
+        return f"{self.prefix}outbox"
+
+    @property
+    def viewers(self) -> str:
+        """Set: connection ids of the WebSocket API. No TTL."""
+        return f"{self.prefix}viewers"
+
+    def cached_top(self, limit: int) -> str:
+        """String: the prepared JSON document of the first `limit` places. TTL 5 s."""
+        return f"{self.prefix}cached_top_{limit}"
+
+    def member(self, user_id: str) -> str:
+        """The member of the leaderboard, not a key: never prefixed."""
+        return f"user:{user_id}"
+
+    def requests(self, user_id: str) -> str:
+        """List: instants (ms) of the player's accepted updates, newest first, at most the limit. TTL the window."""
+        return f"{self.prefix}user:{user_id}:requests"
+
+    def profile(self, user_id: str) -> str:
+        """Hash: username, role, api_key (hash), disabled. Short TTL."""
+        return f"{self.prefix}user:{user_id}:profile"
+
+    def result(self, user_id: str, request_id: str) -> str:
+        """Hash: the result of an update that may be asked for again (Idempotency-Key). TTL a day."""
+        return f"{self.prefix}user:{user_id}:result:{request_id}"
+
+    def ws_ticket(self, ticket_hash: str) -> str:
+        """String: the caller a WebSocket ticket was made for. TTL 30 s."""
+        return f"{self.prefix}ws-ticket:{ticket_hash}"
+
+    def login_failures(self, username: str, source_ip: str) -> str:
+        """Hash: count of failed log-ins of one account from one address and when the next is allowed. TTL 15 min."""
+        return f"{self.prefix}login-failures:{username.lower()}:{source_ip}"
+
+
+def user_id_of(member: str) -> str:
+    """The player of a leaderboard member."""
+    return member.removeprefix("user:")

@@ -1,0 +1,1 @@
+"""The tests: real servers, the real program."""

@@ -1,0 +1,37 @@
+"""`make bench`: starts the product, measures, prints a table and writes JSON."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from tests.benchmarks import live, updates
+from tests.benchmarks.figures import Figure, figure, table, write_json
+from tests.support.product import Product
+
+FIRST_START_LIMIT_SECONDS = 15.0
+LATER_START_LIMIT_SECONDS = 8.0
+LATER_STARTS = 3
+
+
+def main() -> None:
+    """Run all benchmarks; see the module."""
+    parser = argparse.ArgumentParser(description="Measure the product against its limits.")
+    parser.add_argument("--json", type=Path, default=Path("dist/benchmarks.json"), help="where the figures go")
+    arguments = parser.parse_args()
+    figures: list[Figure] = []
+    with Product(None, RATE_LIMIT_REQUESTS="1000000") as product:
+        figures.append(figure("first start", "s", [product.start_seconds], "limit", FIRST_START_LIMIT_SECONDS))
+        figures += live.measure(product)
+        figures += updates.measure(product)
+        later = []
+        for _ in range(LATER_STARTS):
+            product.stop()
+            later.append(product.start().start_seconds)
+        figures.append(figure("later start", "s", later, "limit", LATER_START_LIMIT_SECONDS))
+    print(table(figures))  # noqa: T201 - a command's output
+    write_json(figures, arguments.json)
+
+
+if __name__ == "__main__":
+    main()

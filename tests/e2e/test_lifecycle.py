@@ -1,0 +1,143 @@
+"""Starting, stopping, dying and coming back: the product as an operator meets it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.support.api import frame_with
+from tests.support.product import ROOT, Product, alive, clean_environment
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.xdist_group("lifecycle")
+
+
+@pytest.fixture(scope="module")
+def product() -> Iterator[Product]:
+    """A product of this module's own, for it is handled roughly."""
+    with Product() as running:
+        yield running
+
+
+def ledger_sum(product: Product, user_id: str) -> int:
+    return int(
+        product.query("SELECT coalesce(sum(increment), 0) FROM score_history WHERE user_id = :user_id", user_id=user_id)[0][0]
+    )
+
+
+def test_it_stops_cleanly_and_comes_back_with_its_data() -> None:
+    with Product() as product:
+        runtime = product.runtime
+        assert {"http", "consumer", "scheduler", "redis", "rabbitmq", "postgresql"} <= set(runtime["processes"])
+        assert stat.S_IMODE((product.data_dir / "runtime.json").stat().st_mode) == 0o600
+        player = product.api.new_player()
+        assert player.score(5).status == 200
+        children = product.children()
+        assert len(children) >= 6
+        assert product.stop() == 0
+        assert [pid for pid in children if alive(pid)] == []
+        assert not (product.data_dir / "runtime.json").exists()
+
+        product.start()
+        player.api = product.api
+        assert player.standing()["score"] == 5
+        assert player.score(1).data["score"] == 6
+        eventually(lambda: ledger_sum(product, player.user_id) == 6, 5, "the ledger")
+        with player.watch() as viewer:
+            assert json.loads(viewer.recv(timeout=5))["type"] == "leaderboard"
+
+
+def test_two_instances_run_side_by_side_and_keep_apart() -> None:
+    with ThreadPoolExecutor(2) as pool:
+        one, two = pool.map(lambda _: Product().start(), range(2))
+    try:
+        player = one.api.new_player()
+        assert (
+            two.api.post("/api/tokens", {"username": player.username, "password": "correct horse battery staple"}).status == 401
+        )
+        assert two.api.get("/api/scores", **player.authorization).status == 401
+    finally:
+        one.destroy()
+        two.destroy()
+
+
+def test_one_data_directory_serves_one_instance_only(product: Product) -> None:
+    second = subprocess.run(
+        [sys.executable, "-m", "local_runtime", "serve", "--port", "0", "--data-dir", str(product.data_dir)],
+        cwd=ROOT,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert second.returncode != 0
+    assert "Traceback" not in second.stderr
+    assert str(product.process.pid if product.process else "") in second.stdout + second.stderr
+
+
+@pytest.mark.parametrize("name", ["consumer", "scheduler", "redis", "rabbitmq", "postgresql", "http"])
+def test_a_killed_process_is_replaced_and_nothing_acknowledged_is_lost(product: Product, name: str) -> None:
+    player = product.api.new_player()
+    acknowledged = sum(2 for _ in range(10) if player.score(2).status == 200)
+    old_pid = product.kill(name)
+    acknowledged += sum(3 for _ in range(10) if _score_quietly(player, 3))
+    product.wait_replaced(name, old_pid)
+    eventually(lambda: product.is_alive() and product.api.get("/readyz").status == 200, 30, "ready again")
+    assert player.score(1).status == 200
+    acknowledged += 1
+    assert player.standing()["score"] >= acknowledged
+    eventually(lambda: ledger_sum(product, player.user_id) >= acknowledged, 90, "the ledger caught up")
+    assert ledger_sum(product, player.user_id) == player.standing()["score"]
+
+
+def _score_quietly(player: object, increment: int) -> bool:
+    try:
+        return bool(player.score(increment).status == 200)  # type: ignore[attr-defined]
+    except OSError:
+        return False
+
+
+def test_messages_of_a_killed_consumer_are_recorded_by_its_successor(product: Product) -> None:
+    player = product.api.new_player()
+    stopped = product.kill("consumer", signal.SIGSTOP)
+    for _ in range(20):
+        assert player.score(1).status == 200
+    assert ledger_sum(product, player.user_id) == 0
+    product.kill("consumer", signal.SIGKILL)
+    product.wait_replaced("consumer", stopped)
+    eventually(lambda: ledger_sum(product, player.user_id) == 20, 20, "all 20 updates in the ledger")
+    with player.watch() as viewer:
+        frame_with(viewer, player.user_id, 20)
+
+
+def test_servers_of_ones_own_are_used(redis_url: str, amqp_url: str, amqp_ca_file: str, database_url: str) -> None:
+    outside = {"REDIS_URL": redis_url, "AMQP_URL": amqp_url, "AMQP_CA_FILE": amqp_ca_file, "DATABASE_URL": database_url}
+    with Product(None, **outside) as product:
+        assert set(product.runtime["processes"]) >= {"http", "consumer", "scheduler"}
+        assert not {"redis", "rabbitmq", "postgresql"} & set(product.runtime["processes"])
+        player = product.api.new_player()
+        assert player.score(4).status == 200
+        eventually(lambda: ledger_sum(product, player.user_id) == 4, 5, "the row in one's own PostgreSQL")
+
+
+def test_a_plain_text_listener_on_other_addresses_is_refused(tmp_path: Path) -> None:
+    refused = subprocess.run(
+        [sys.executable, "-m", "local_runtime", "serve", "--host", "0.0.0.0", "--data-dir", str(tmp_path)],  # noqa: S104
+        cwd=ROOT,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert refused.returncode != 0
+    assert "--insecure" in refused.stdout + refused.stderr

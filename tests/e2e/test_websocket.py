@@ -1,0 +1,93 @@
+"""The WebSocket's contract, asked of the running product."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from tests.support.api import Api, frame_with
+from tests.support.product import Product
+
+
+def ws_url(api: Api, path: str = "/ws") -> str:
+    return api.base_url.replace("http", "ws", 1) + path
+
+
+def refused_status(url: str, **options: Any) -> int:
+    with pytest.raises(InvalidStatus) as refused, connect(url, proxy=None, **options):
+        pass
+    return refused.value.response.status_code
+
+
+def receive_until_closed(viewer: ClientConnection) -> None:
+    while True:
+        viewer.recv(timeout=5)
+
+
+@pytest.mark.parametrize("path", ["/", "/ws"])
+def test_a_viewer_gets_a_snapshot_at_once(api: Api, path: str) -> None:
+    with api.new_player().watch(path) as viewer:
+        frame = json.loads(viewer.recv(timeout=5))
+    assert set(frame) == {"type", "version", "data", "cache_time"}
+    assert all(set(line) == {"userId", "username", "rank", "score"} for line in frame["data"])
+
+
+def test_a_ticket_admits_once(api: Api) -> None:
+    player = api.new_player()
+    answer = api.post("/api/ws-tickets", headers=player.authorization)
+    assert answer.status == 201
+    assert answer.data["expiresIn"] == 30
+    url = ws_url(api, f"/ws?ticket={answer.data['ticket']}")
+    with connect(url, proxy=None) as viewer:
+        assert json.loads(viewer.recv(timeout=5))["type"] == "leaderboard"
+    assert refused_status(url) == 401
+
+
+def test_the_handshake_is_refused_without_a_valid_token(api: Api) -> None:
+    assert refused_status(ws_url(api)) == 401
+    assert refused_status(ws_url(api), additional_headers={"Authorization": "Bearer nonsense"}) == 401
+    assert refused_status(ws_url(api, "/ws?ticket=nonsense")) == 401
+
+
+def test_a_page_of_another_origin_is_refused(api: Api) -> None:
+    player = api.new_player()
+    headers = {**player.authorization, "Origin": "https://evil.example"}
+    assert refused_status(ws_url(api), additional_headers=headers) == 403
+
+
+def test_versions_only_rise_and_the_last_state_arrives(api: Api) -> None:
+    player = api.new_player()
+    with player.watch() as viewer:
+        for _ in range(50):
+            assert player.score(5).status == 200
+        versions, frame = [], json.loads(viewer.recv(timeout=5))
+        while not any(line["userId"] == player.user_id and line["score"] == 250 for line in frame["data"]):
+            versions.append(frame["version"])
+            frame = json.loads(viewer.recv(timeout=5))
+    assert versions == sorted(set(versions))
+
+
+def test_a_message_too_big_ends_the_connection(api: Api) -> None:
+    with api.new_player().watch() as viewer:
+        viewer.recv(timeout=5)
+        viewer.send("x" * (129 * 1024))
+        with pytest.raises(ConnectionClosed) as closed:
+            receive_until_closed(viewer)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1009
+
+
+def test_a_viewer_sees_the_board_of_every_worker(product: Product, api: Api) -> None:
+    player = api.new_player()
+    viewers = [player.watch() for _ in range(8)]
+    try:
+        assert player.score(5).status == 200
+        for viewer in viewers:
+            frame_with(viewer, player.user_id, 5)
+    finally:
+        for viewer in viewers:
+            viewer.close()

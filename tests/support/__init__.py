@@ -1,0 +1,1 @@
+"""What several suites use: the product as a child process, and clients to speak to it."""

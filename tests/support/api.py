@@ -1,0 +1,125 @@
+"""A small client of the HTTP API and the WebSocket, as a user of the product would write one."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import secrets
+import ssl
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from websockets.sync.client import ClientConnection, connect
+
+PASSWORD = "correct horse battery staple"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Status, headers (as sent) and body of a reply."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+    @property
+    def data(self) -> Any:
+        """The `data` member of a successful reply."""
+        assert self.status < 300, (self.status, self.body)
+        return self.json["data"]
+
+
+@dataclass
+class Api:
+    """One base URL, a fresh connection a request, so that a killed worker never leaves a stale one behind."""
+
+    base_url: str
+    tls: ssl.SSLContext | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    timeout_seconds: float = 15.0
+
+    def request(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> Answer:
+        """Send one request; `body` is sent as JSON unless it is bytes."""
+        parts = urlsplit(self.base_url)
+        assert parts.hostname
+        connection = (
+            http.client.HTTPSConnection(parts.hostname, parts.port, timeout=self.timeout_seconds, context=self.tls)
+            if parts.scheme == "https"
+            else http.client.HTTPConnection(parts.hostname, parts.port, timeout=self.timeout_seconds)
+        )
+        sent = {**self.headers, **(headers or {})}
+        payload = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        if payload is not None:
+            sent.setdefault("Content-Type", "application/json")
+        try:
+            connection.request(method, path, payload, sent)
+            response = connection.getresponse()
+            return Answer(response.status, response.msg, response.read())
+        finally:
+            connection.close()
+
+    def get(self, path: str, **headers: str) -> Answer:
+        """GET."""
+        return self.request("GET", path, headers=headers)
+
+    def post(self, path: str, body: object = None, headers: dict[str, str] | None = None) -> Answer:
+        """POST."""
+        return self.request("POST", path, body, headers)
+
+    def new_player(self, username: str | None = None) -> Player:
+        """Register and log in."""
+        username = username or f"player-{secrets.token_hex(6)}"
+        account = self.post("/api/users", {"username": username, "password": PASSWORD}).data
+        tokens = self.post("/api/tokens", {"username": username, "password": PASSWORD}).data
+        return Player(self, account["userId"], username, account["apiKey"], tokens["accessToken"], tokens["refreshToken"])
+
+
+@dataclass
+class Player:
+    """A registered player who is logged in."""
+
+    api: Api
+    user_id: str
+    username: str
+    api_key: str
+    access_token: str
+    refresh_token: str
+
+    @property
+    def authorization(self) -> dict[str, str]:
+        """The header that says who this is."""
+        return {"Authorization": f"Bearer {self.access_token}"}
+
+    def score(self, increment: object = 1, **headers: str) -> Answer:
+        """Raise the player's score."""
+        return self.api.post(f"/api/score/{self.user_id}", {"increment": increment}, {**self.authorization, **headers})
+
+    def get(self, path: str) -> Answer:
+        """GET with the player's token."""
+        return self.api.request("GET", path, headers=self.authorization)
+
+    def standing(self) -> Any:
+        """The player's own place on the board."""
+        return self.get(f"/api/score/{self.user_id}").data
+
+    def watch(self, path: str = "/ws") -> ClientConnection:
+        """A WebSocket authenticated by the token; use it as a context manager."""
+        url = self.api.base_url.replace("http", "ws", 1) + path
+        return connect(url, additional_headers=self.authorization, ssl=self.api.tls, open_timeout=15, proxy=None)
+
+
+def frame_with(viewer: ClientConnection, user_id: str, score: int, seconds: float = 10.0) -> dict[str, Any]:
+    """Receive until a frame shows this player with this score."""
+    import time
+
+    deadline = time.monotonic() + seconds
+    while True:
+        frame: dict[str, Any] = json.loads(viewer.recv(timeout=max(0.01, deadline - time.monotonic())))
+        if any(line["userId"] == user_id and line["score"] == score for line in frame["data"]):
+            return frame
