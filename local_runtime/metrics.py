@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
-
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 DURATION_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -16,6 +13,9 @@ class RuntimeMetrics:
     """The metrics of one process; make it once, before the first invocation."""
 
     def __init__(self) -> None:
+        # Only now, because the library decides while it is imported whether PROMETHEUS_MULTIPROC_DIR is there.
+        from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
         self._registry = registry = CollectorRegistry()
         self.invocations = Counter(
             "scoreboard_function_invocations", "Invocations by outcome", ["function", "trigger", "outcome"], registry=registry
@@ -54,6 +54,9 @@ class RuntimeMetrics:
 
     def render(self) -> bytes:
         """The text exposition of all processes, or of this one where no directory is shared."""
+        from prometheus_client import CollectorRegistry, generate_latest
+        from prometheus_client.multiprocess import MultiProcessCollector
+
         if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
             return generate_latest(self._registry)
         registry = CollectorRegistry()
@@ -64,7 +67,28 @@ class RuntimeMetrics:
 def forget_process(pid: int) -> None:
     """Take a dead process out of the gauges that count the living."""
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        from prometheus_client.multiprocess import mark_process_dead
+
         mark_process_dead(pid)  # type: ignore[no-untyped-call]
+
+
+def forget_dead_processes() -> None:
+    """Take those out that died with nobody left to notice."""
+    directory = Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR") or os.devnull)
+    for path in directory.glob("gauge_live*_*.db"):
+        pid = path.stem.rpartition("_")[2]
+        if pid.isdecimal() and not _is_alive(int(pid)):
+            forget_process(int(pid))
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def clear_directory(directory: Path) -> None:

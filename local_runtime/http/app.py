@@ -51,6 +51,7 @@ class GatewayApp(Flask):
         """OPTIONS: which methods there are, and nothing else."""
         response = super().make_default_options_response()
         response.status_code = 204
+        del response.headers["Content-Type"]
         return response
 
 
@@ -63,7 +64,9 @@ class Entrance:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         environ[REQUEST_ID] = choose_request_id(environ)
-        environ["PATH_INFO"] = path = raw_path(environ)
+        path = raw_path(environ)
+        # Flask would take slashes off the front; encoded they stay, and match no route but a greedy one.
+        environ["PATH_INFO"] = path if not path.startswith("//") else f"/%2F{path[2:]}"
         if self._websocket is not None and path in WEBSOCKET_PATHS and _wants_websocket(environ):
             return self._websocket(environ, start_response)
         return self._inner(environ, start_response)
@@ -112,8 +115,8 @@ class HttpGateway:
         except PayloadTooLarge as error:
             logger.warning("%s %s: %s", request_id, route.key, error)
             return _problem(413 if error.direction == "request" else 500)
-        except (FunctionError, MalformedAnswer):
-            logger.exception("%s %s: function %s failed", request_id, route.key, name)
+        except (FunctionError, MalformedAnswer) as error:
+            logger.exception("%s %s: function %s failed", request_id, route.key, name, exc_info=error.__cause__ or error)
             return _problem(500)
         return _response(answer)
 

@@ -9,7 +9,7 @@ _KNOWN = {
     400: ("malformed_request", "Malformed request", "The request cannot be read."),
     401: ("unauthenticated", "Authentication required", "Send an access token, or a ticket from POST /api/ws-tickets."),
     403: ("forbidden", "Forbidden", "This is not allowed."),
-    404: ("not_found", "Not found", "There is nothing here; GET /openapi.json lists what there is."),
+    404: ("not_found", "Not found", "There is nothing here."),
     405: ("method_not_allowed", "Method not allowed", "This path has other methods; see the Allow header."),
     408: ("request_timeout", "Request timeout", "The body did not arrive in time."),
     413: ("payload_too_large", "Payload too large", "The body is larger than this server accepts."),

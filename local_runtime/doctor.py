@@ -1,0 +1,78 @@
+"""What is installed, what is missing and how to get it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from local_runtime.services.programs import SERVERS, Program
+
+MINIMUM_PYTHON = (3, 11)
+VERSION_SECONDS = 10.0
+Find = Callable[[Program], Path | None]
+_VERSION_ARGUMENTS = {"redis-server": ("--version",), "postgres": ("--version",), "initdb": ("--version",)}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report; `remedy` says what to do when it is not `ok`."""
+
+    name: str
+    ok: bool
+    found: str
+    remedy: str = ""
+
+
+def report(data_dir: Path, find: Find = Program.find, python: Sequence[int] = sys.version_info) -> list[Finding]:
+    """Look at everything the instance needs."""
+    version = ".".join(map(str, python[:3]))
+    findings = [
+        Finding("python", tuple(python[:2]) >= MINIMUM_PYTHON, f"{version} at {sys.executable}", "install Python 3.11 or newer")
+    ]
+    for program in SERVERS:
+        path = find(program)
+        if path is None:
+            findings.append(Finding(program.name, False, "missing", f"make setup, or: {program.install_command()}"))
+        else:
+            findings.append(Finding(program.name, True, f"{_version(program, path)} at {path}".lstrip()))
+    findings.append(_data_directory(data_dir))
+    return findings
+
+
+def doctor(out: TextIO, data_dir: Path, find: Find = Program.find) -> int:
+    """Print the report; 0 when nothing is missing, else 1."""
+    findings = report(data_dir, find)
+    width = max(len(finding.name) for finding in findings)
+    for finding in findings:
+        out.write(f"{'ok  ' if finding.ok else 'MISS'}  {finding.name:<{width}}  {finding.found}\n")
+        if not finding.ok:
+            out.write(f"      {'':<{width}}  to get it: {finding.remedy}\n")
+    missing = sum(not finding.ok for finding in findings)
+    out.write("everything is there\n" if not missing else f"{missing} missing\n")
+    return 1 if missing else 0
+
+
+def _version(program: Program, path: Path) -> str:
+    arguments = _VERSION_ARGUMENTS.get(program.name)
+    if arguments is None:
+        # rabbitmq-server has no --version that does not start a machine: its directory carries the number.
+        return next((part.rpartition("-")[2] for part in path.parts if part.startswith(("rabbitmq_server-", "erts-"))), "")
+    try:
+        done = subprocess.run([path, *arguments], capture_output=True, text=True, timeout=VERSION_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    words = done.stdout.replace("v=", "").split()
+    return next((word for word in words if word[0].isdigit()), "")
+
+
+def _data_directory(data_dir: Path) -> Finding:
+    place = data_dir.absolute()
+    while not place.exists():
+        place = place.parent
+    writable = place.is_dir() and os.access(place, os.W_OK | os.X_OK)
+    return Finding("data directory", writable, str(data_dir), f"make {place} writable, or choose another with --data-dir")

@@ -1,0 +1,106 @@
+"""Everything one HTTP worker serves: the application, its WebSockets, and the management API of both."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gevent
+
+from local_runtime.deadline import GeventDeadline
+from local_runtime.http.app import create_app
+from local_runtime.http.options import HttpOptions
+from local_runtime.http.requests import REQUEST_ID, choose_request_id
+from local_runtime.invoker import Invoker
+from local_runtime.manifest import Manifest
+from local_runtime.metrics import RuntimeMetrics
+from local_runtime.settings import InstanceSettings
+from local_runtime.websocket.gateway import Hijack, WebSocketGateway
+from local_runtime.websocket.limits import Limits
+from local_runtime.websocket.management import ManagementApi
+from local_runtime.websocket.subscriber import Subscriber
+
+
+@dataclass(frozen=True, slots=True)
+class SitePlan:
+    """What all workers of the HTTP process have in common; made before they are forked."""
+
+    manifest: Manifest
+    settings: InstanceSettings
+    options: HttpOptions
+    run_directory: Path
+    management_port: int
+
+    def socket_of(self, process_id: int) -> Path:
+        """The socket file through which other workers reach a worker."""
+        return self.run_directory / f"worker-{process_id}.sock"
+
+
+class Site:
+    """A WSGI callable with a beginning and an end; `hijack` and `handled` are the server's, see WebSocketGateway."""
+
+    def __init__(self, plan: SitePlan, hijack: Hijack, handled: Any) -> None:
+        metrics = RuntimeMetrics()
+        options, api = plan.options, plan.manifest.websocket_api
+        invoker = Invoker(plan.manifest, GeventDeadline(), metrics.observe_invocation)
+        self._plan = plan
+        self._gateway: WebSocketGateway | None = None
+        self._management: ManagementApi | None = None
+        if api is not None:
+            self._gateway = gateway = WebSocketGateway(
+                api,
+                invoker,
+                metrics,
+                hijack,
+                handled,
+                proxies=options.proxies,
+                origins=options.origins,
+                limits=Limits(),
+            )
+            self._management = ManagementApi(api.stage, gateway.find, options.access_key, os.getpid(), plan.socket_of)
+        self._app = create_app(
+            plan.manifest,
+            invoker,
+            plan.settings,
+            metrics=metrics,
+            metrics_token=options.metrics_token,
+            proxies=options.proxies,
+            websocket=self._gateway,
+        )
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Requests on the management port or another worker's are the management API's, all others the application's."""
+        # Only a local socket has a peer without an address.
+        internal = environ.get("REMOTE_ADDR") == "" or environ.get("SERVER_PORT") == str(self._plan.management_port)
+        if internal and self._management is not None:
+            environ[REQUEST_ID] = choose_request_id(environ)
+            return self._management(environ, start_response)
+        return self._app(environ, start_response)
+
+    def start(self) -> None:
+        """Start what runs beside the requests."""
+        options = self._plan.options
+        if self._gateway is None:
+            return
+        self._gateway.start()
+        if options.redis_url and options.broadcast_channel:
+            subscriber = Subscriber(options.redis_url, options.broadcast_channel, self._gateway.broadcast.publish)
+            gevent.spawn(subscriber.run)
+
+    def stop(self) -> None:
+        """Begin to close the WebSockets."""
+        if self._gateway is not None:
+            self._gateway.stop()
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether the WebSockets have ended."""
+        return self._gateway is None or self._gateway.is_drained
+
+    @property
+    def worker_socket(self) -> Path:
+        """The socket file of this worker."""
+        return self._plan.socket_of(os.getpid())

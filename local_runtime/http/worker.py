@@ -1,0 +1,164 @@
+"""The gunicorn worker: gevent's, with bounded waits, its own error format, WebSockets handed over and a quick, clean end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import ssl
+import time
+import uuid
+from functools import partial
+from typing import Any
+
+import gevent
+from gevent.event import Event
+from gevent.pool import Pool
+from gevent.server import StreamServer
+from gunicorn.http import errors
+from gunicorn.sock import ssl_context
+from gunicorn.workers.base import Worker
+from gunicorn.workers.base_async import ALREADY_HANDLED, AsyncWorker
+from gunicorn.workers.ggevent import GeventWorker
+
+from local_runtime.http.problems import problem_body, problem_headers, status_line
+from local_runtime.http.site import Site
+from local_runtime.metrics import forget_process
+
+logger = logging.getLogger(__name__)
+
+HANDLED = ALREADY_HANDLED
+IO_SECONDS = 30.0
+HANDSHAKE_SECONDS = 10.0
+_NOTIFY_SECONDS = 0.25
+_SETTLE_SECONDS = 0.2
+_INTERNAL_CONNECTIONS = 200
+_STATUS_OF = {
+    errors.LimitRequestLine: 414,
+    errors.LimitRequestHeaders: 431,
+    errors.ExpectationFailed: 417,
+    errors.UnsupportedTransferCoding: 501,
+}
+
+
+def hijack(environ: dict[str, Any]) -> tuple[Any, bytes]:
+    """Take the socket of a request: the socket, and what the parser has read beyond the request."""
+    received = environ["wsgi.input"].reader.unreader.take_buffered()
+    return environ["gunicorn.socket"], received
+
+
+class GatewayWorker(GeventWorker):  # type: ignore[misc]
+    """Serves a Site on the public listener, the management listener and a socket file for the other workers."""
+
+    wsgi: Site
+
+    def init_signals(self) -> None:
+        """As gunicorn, but Ctrl-C is the arbiter's business."""
+        super().init_signals()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def notify(self) -> None:
+        """Show that we live. gunicorn's would drop everything when the arbiter has died; we finish what we have first."""
+        Worker.notify(self)
+        if self.ppid != os.getppid():
+            self.alive = False
+
+    def run(self) -> None:
+        """Serve until told to stop, then finish what is in flight."""
+        self._in_flight = 0
+        self._stopping = Event()
+        self._tls = ssl_context(self.cfg) if self.cfg.is_ssl else None
+        servers = self._listen()
+        self.wsgi.start()
+        for server in servers:
+            server.start()
+        while self.alive:
+            self.notify()
+            gevent.sleep(_NOTIFY_SECONDS)
+        for server in servers:
+            server.close()
+        self.wsgi.worker_socket.unlink(missing_ok=True)
+        self.wsgi.stop()
+        self._drain()
+        forget_process(os.getpid())
+
+    def _listen(self) -> list[StreamServer]:
+        public, *management = self.sockets
+        path = self.wsgi.worker_socket
+        path.unlink(missing_ok=True)
+        internal = gevent.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        internal.bind(str(path))
+        internal.listen(_INTERNAL_CONNECTIONS)
+        internal_pool = Pool(_INTERNAL_CONNECTIONS)
+        servers = [StreamServer(public, partial(self._handle_public, public), spawn=Pool(self.worker_connections))]
+        servers += [StreamServer(s, partial(self._handle, s), spawn=internal_pool) for s in (*management, internal)]
+        if self.cfg.workers > 1:
+            for server in servers:
+                server.max_accept = 1
+        return servers
+
+    def _drain(self) -> None:
+        """Idle keep-alive connections are not waited for; what was accepted a moment ago gets the time to become a request."""
+        ends_at = time.monotonic() + self.cfg.graceful_timeout - 1.0
+        settled_at = time.monotonic() + _SETTLE_SECONDS
+        while time.monotonic() < ends_at:
+            if time.monotonic() > settled_at and not self._in_flight and self.wsgi.is_drained:
+                return
+            self.notify()
+            gevent.sleep(0.02)
+        logger.warning("stopping with %d requests in flight", self._in_flight)
+
+    def _handle_public(self, listener: Any, client: Any, address: Any) -> None:
+        if self._tls is not None:
+            client = self._start_tls(self._tls, client)
+        if client is not None:
+            self._handle(listener, client, address)
+
+    def _handle(self, listener: Any, client: Any, address: Any) -> None:
+        # Not GeventWorker.handle, which would take the timeout off again.
+        client.settimeout(IO_SECONDS)
+        AsyncWorker.handle(self, listener, client, address)
+
+    def _start_tls(self, context: ssl.SSLContext, client: Any) -> Any:
+        try:
+            with gevent.Timeout(HANDSHAKE_SECONDS, TimeoutError):
+                return context.wrap_socket(client, server_side=True)
+        except OSError as error:
+            logger.debug("TLS handshake failed: %s", error)
+            client.close()
+            return None
+
+    def is_already_handled(self, response: Any) -> bool:
+        """Leave the connection alone once a WebSocket has it."""
+        if response is HANDLED:
+            raise StopIteration
+        return False
+
+    def handle_request(self, listener_name: Any, request: Any, sock: Any, address: Any) -> Any:
+        """Count what is in flight; a client that does not read its answer is let go."""
+        self._in_flight += 1
+        try:
+            return super().handle_request(listener_name, request, sock, address)
+        except TimeoutError:
+            raise StopIteration from None
+        finally:
+            self._in_flight -= 1
+
+    def handle_error(self, request: Any, client: Any, address: Any, error: BaseException) -> None:
+        """Answer what never became a request of the application, in the format of all other errors."""
+        if isinstance(error, ssl.SSLError | gevent.GreenletExit):
+            return
+        status = next((status for kind, status in _STATUS_OF.items() if isinstance(error, kind)), None)
+        if status is None:
+            status = 400 if isinstance(error, errors.ParseException) else 500
+        request_id = str(uuid.uuid4())
+        if status == 500:
+            logger.error("%s request failed", request_id, exc_info=error)
+        body = problem_body(status, request_id)
+        fixed = [("X-Request-Id", request_id), ("Content-Length", str(len(body))), ("Connection", "close")]
+        lines = [f"HTTP/1.1 {status_line(status)}", *(f"{name}: {value}" for name, value in [*problem_headers(status), *fixed])]
+        try:
+            client.sendall("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
+        except OSError:
+            logger.debug("nobody left to tell about %s", type(error).__name__)

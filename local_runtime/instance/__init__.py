@@ -1,0 +1,1 @@
+"""Composes an instance: its data directory, keys, sockets, servers and the processes of the product."""

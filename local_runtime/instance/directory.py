@@ -1,0 +1,121 @@
+"""The data directory: claimed by one instance at a time, and the place of runtime.json."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local_runtime.instance.errors import InstanceError
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceDirectory:
+    """Paths under the data directory, and what may be done with them by whoever holds the lock."""
+
+    path: Path
+
+    @property
+    def run(self) -> Path:
+        """What means nothing once the instance has ended."""
+        return self.path / "run"
+
+    @property
+    def logs(self) -> Path:
+        """The log files of the product's own processes."""
+        return self.path / "logs"
+
+    @property
+    def runtime_file(self) -> Path:
+        """How to reach the running instance; there only while it runs."""
+        return self.path / "runtime.json"
+
+    @property
+    def secrets_file(self) -> Path:
+        """Passwords and keys, made once."""
+        return self.path / "secrets.json"
+
+    def ready_file(self, name: str) -> Path:
+        """Where a process writes its pid when it serves."""
+        return self.run / f"{name}.ready"
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Make the directory and hold its lock; InstanceError when another instance does."""
+        lock_file = self.path / "lock"
+        try:
+            # PostgreSQL's own account has to pass through when we are root; all that lies in it is private.
+            self.path.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+            descriptor = os.open(lock_file, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise InstanceError(
+                f"the data directory {self.path} cannot be used: {error.strerror}; choose one with --data-dir"
+            ) from None
+        with os.fdopen(descriptor, "r+") as lock:
+            if not _try_lock(lock.fileno()):
+                raise InstanceError(
+                    f"the data directory {self.path} is in use by the instance with pid {lock.read().strip() or 'unknown'}: "
+                    f"stop it with `python -m local_runtime down --data-dir {self.path}` or choose another with --data-dir"
+                )
+            lock.truncate()
+            lock.write(f"{os.getpid()}\n")
+            lock.flush()
+            yield
+
+    def holder(self) -> int | None:
+        """The pid of the instance that runs here, None when none does; 0 when it has not said yet."""
+        with contextlib.suppress(FileNotFoundError), (self.path / "lock").open("r+") as lock:
+            if not _try_lock(lock.fileno()):
+                pid = lock.read().strip()
+                return int(pid) if pid.isdecimal() else 0
+        return None
+
+    def clear_run(self) -> None:
+        """Remove what an instance that did not end cleanly has left."""
+        self.remove_runtime()
+        self.run.mkdir(mode=0o700, exist_ok=True)
+        for stale in self.run.glob("*.ready"):
+            stale.unlink(missing_ok=True)
+
+    def read_runtime(self) -> dict[str, Any] | None:
+        """What the running instance says of itself."""
+        try:
+            document: dict[str, Any] = json.loads(self.runtime_file.read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+        return document
+
+    def write_runtime(self, document: Mapping[str, Any]) -> None:
+        """Replace runtime.json as a whole."""
+        write_private_json(self.runtime_file, document)
+
+    def remove_runtime(self) -> None:
+        """Say that nothing runs here any more."""
+        self.runtime_file.unlink(missing_ok=True)
+
+
+def write_private_json(path: Path, document: Mapping[str, Any]) -> None:
+    """Write a file that only its owner may read; a reader sees the old one or the new one."""
+    new = path.with_name(path.name + ".new")
+    new.unlink(missing_ok=True)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(document, file, indent=2)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

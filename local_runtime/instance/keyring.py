@@ -1,0 +1,64 @@
+"""The passwords and keys of an instance, made once and kept in secrets.json."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from local_runtime.instance.directory import write_private_json
+from local_runtime.instance.errors import InstanceError
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Keyring:
+    """Everything secret; never printed."""
+
+    redis_password: str
+    amqp_password: str
+    database_password: str
+    jwt_signing_key: str
+    payload_keys: str
+    access_key_id: str
+    secret_access_key: str
+
+    @classmethod
+    def load_or_make(cls, path: Path) -> Keyring:
+        """Read the file, making what is not there yet; InstanceError when it is damaged."""
+        try:
+            known = json.loads(path.read_text())
+            if not isinstance(known, dict) or not all(isinstance(value, str) and value for value in known.values()):
+                raise ValueError("not an object of strings")
+        except FileNotFoundError:
+            known = {}
+        except (OSError, ValueError) as error:
+            raise InstanceError(
+                f"{path} cannot be read ({error}): restore it from a backup; without it the data beside it cannot be opened"
+            ) from None
+        names = [item.name for item in fields(cls)]
+        if all(name in known for name in names):
+            path.chmod(0o600)
+            return cls(**{name: known[name] for name in names})
+        keyring = cls(**{name: known.get(name) or _make(name) for name in names})
+        write_private_json(path, known | asdict(keyring))
+        return keyring
+
+
+def _make(name: str) -> str:
+    if name == "jwt_signing_key":
+        return _ed25519_key()
+    if name == "payload_keys":
+        return f"k1:{base64.b64encode(secrets.token_bytes(32)).decode()}"
+    if name == "access_key_id":
+        return f"LOCAL{secrets.token_hex(8).upper()}"
+    return secrets.token_hex(24)
+
+
+def _ed25519_key() -> str:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    key = Ed25519PrivateKey.generate()
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()

@@ -1,0 +1,199 @@
+"""A private PostgreSQL: fully durable, password over loopback, never running as root."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from signal import SIGINT
+
+from local_runtime.process import ProcessSpec
+from local_runtime.services import programs
+from local_runtime.services.ports import LOOPBACK, remembered_port
+
+SUPERUSER = "postgres"
+USER = "scoreboard"
+DATABASE = "scoreboard"
+ACCOUNT = "postgres"
+OUTSIDE_DIRECTORY = Path("/var/lib/scoreboard")
+PREPARE_SECONDS = 60.0
+logger = logging.getLogger(__name__)
+
+
+class PostgreSQLError(Exception):
+    """The cluster cannot be made; the message holds what the program said."""
+
+
+class PrivatePostgreSQL:
+    """PostgreSQL under `<data_dir>/postgresql`; `prepare` it, then start its `specs`.
+
+    PostgreSQL refuses to run as root, so root drops to the account `postgres`. Where that account cannot reach the data
+    directory (a parent is private), the cluster is kept under /var/lib/scoreboard and linked to.
+    """
+
+    def __init__(self, data_dir: Path, password: str) -> None:
+        self._link = data_dir / "postgresql"
+        self._password = password
+        self._account = ACCOUNT if os.geteuid() == 0 else None
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        """Where it answers; valid after prepare()."""
+        return f"postgresql://{USER}:{self._password}@{LOOPBACK}:{self.port}/{DATABASE}"
+
+    @property
+    def _cluster(self) -> Path:
+        return self._link.resolve() / "cluster"
+
+    def prepare(self) -> None:
+        """Make the cluster with its user and database when there is none, write the configuration; idempotent."""
+        self._place()
+        directory = self._link.resolve()
+        self.port = remembered_port(directory / "port")
+        if not (self._cluster / "PG_VERSION").exists():
+            self._make_cluster()
+        (self._cluster / "scoreboard.conf").write_text(
+            f"""listen_addresses = '{LOOPBACK}'
+port = {self.port}
+unix_socket_directories = ''
+password_encryption = scram-sha-256
+timezone = 'UTC'
+log_timezone = 'UTC'
+max_connections = 100
+shared_buffers = 128MB
+max_wal_size = 2GB
+checkpoint_completion_target = 0.9
+fsync = on
+synchronous_commit = on
+full_page_writes = on
+log_min_messages = warning
+"""
+        )
+
+    def specs(self) -> tuple[ProcessSpec, ...]:
+        """The one process (the postmaster)."""
+        return (
+            ProcessSpec(
+                name="postgresql",
+                argv=(
+                    str(programs.POSTGRES.require()),
+                    "-D",
+                    str(self._cluster),
+                    "-c",
+                    f"config_file={self._cluster / 'postgresql.conf'}",
+                ),
+                env=self._environment(),
+                cwd=self._link.resolve(),
+                user=self._account,
+                log_file=self._link.resolve() / "postgresql.log",
+                probe=self._answers,
+                stop_signal=SIGINT,  # "fast": ends sessions, writes a checkpoint
+                stop_timeout_seconds=8.0,
+            ),
+        )
+
+    def _place(self) -> None:
+        """Give the cluster a directory that its account owns and can reach."""
+        if self._link.is_symlink() or self._link.is_dir():
+            self._link.resolve().mkdir(mode=0o700, parents=True, exist_ok=True)
+        elif self._account is None or _reachable(self._link.parent, self._account):
+            self._link.mkdir(mode=0o700)
+        else:
+            outside = OUTSIDE_DIRECTORY / hashlib.sha256(str(self._link).encode()).hexdigest()[:16]
+            logger.warning("%s cannot be reached by the account %s: PostgreSQL's data is in %s", self._link, ACCOUNT, outside)
+            if outside.exists():  # a data directory of the same name that has been removed since
+                shutil.rmtree(outside)
+            outside.mkdir(mode=0o700, parents=True)
+            OUTSIDE_DIRECTORY.chmod(0o755)
+            self._link.symlink_to(outside)
+        self._own(self._link.resolve())
+
+    def _make_cluster(self) -> None:
+        cluster = self._cluster
+        if cluster.exists():
+            shutil.rmtree(cluster)  # begun, never finished
+        unfinished = cluster.with_name("cluster.new")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        with tempfile.NamedTemporaryFile("w", prefix="scoreboard-") as password_file:
+            password_file.write(self._password)
+            password_file.flush()
+            self._own(Path(password_file.name))
+            self._run(
+                str(programs.INITDB.require()),
+                "--pgdata",
+                str(unfinished),
+                "--username",
+                SUPERUSER,
+                "--auth=scram-sha-256",
+                "--pwfile",
+                password_file.name,
+                "--encoding=UTF8",
+                "--locale=C",
+            )
+        with (unfinished / "postgresql.conf").open("a") as configuration:
+            configuration.write("include 'scoreboard.conf'\n")
+        (unfinished / "scoreboard.conf").touch()
+        self._own(unfinished / "scoreboard.conf")
+        statements = (
+            f"CREATE ROLE {USER} LOGIN PASSWORD '{self._password}';\nCREATE DATABASE {DATABASE} OWNER {USER} ENCODING 'UTF8';\n"
+        )
+        self._run(str(programs.POSTGRES.require()), "--single", "-D", str(unfinished), "postgres", stdin=statements)
+        unfinished.rename(cluster)
+
+    def _run(self, *argv: str, stdin: str = "") -> None:
+        done = subprocess.run(
+            argv,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=PREPARE_SECONDS,
+            cwd=self._link.resolve(),
+            env=self._environment(),
+            user=self._account,
+            group=self._account,
+            extra_groups=[] if self._account else None,
+            check=False,
+        )
+        if done.returncode != 0 or "FATAL" in done.stderr:
+            raise PostgreSQLError(f"{Path(argv[0]).name} failed:\n{done.stdout}{done.stderr}".strip())
+
+    def _environment(self) -> dict[str, str]:
+        return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
+
+    def _own(self, path: Path) -> None:
+        if self._account is not None:
+            entry = pwd.getpwnam(self._account)
+            os.chown(path, entry.pw_uid, entry.pw_gid)
+
+    def _answers(self) -> bool:
+        import pg8000.native
+
+        try:
+            pg8000.native.Connection(
+                USER, host=LOOPBACK, port=self.port, database=DATABASE, password=self._password, timeout=1
+            ).close()
+        except (pg8000.native.InterfaceError, pg8000.native.DatabaseError, OSError):
+            return False
+        return True
+
+
+def _reachable(directory: Path, account: str) -> bool:
+    """Whether `account` may pass through every parent of `directory` and itself."""
+    entry = pwd.getpwnam(account)
+    for place in (directory, *directory.parents):
+        status = place.stat()
+        if status.st_uid == entry.pw_uid:
+            bit = 0o100
+        elif status.st_gid == entry.pw_gid:
+            bit = 0o010
+        else:
+            bit = 0o001
+        if not status.st_mode & bit:
+            return False
+    return True

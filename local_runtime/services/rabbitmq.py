@@ -1,0 +1,144 @@
+"""A private RabbitMQ: TLS 1.3 only, credentials of its own, data kept under a stable node name."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import ssl
+from pathlib import Path
+
+from local_runtime.process import ProcessSpec
+from local_runtime.services import programs
+from local_runtime.services.certificates import ensure_certificates, write_private
+from local_runtime.services.ports import LOOPBACK, remembered_port
+
+USER = "scoreboard"
+NODE_NAME = "scoreboard@localhost"  # the database directory is named after it, so it must never change
+PROBE_SECONDS = 2.0
+AMQP_HEADER = b"AMQP\x00\x00\x09\x01"
+METHOD_FRAME = 1
+
+
+class PrivateRabbitMQ:
+    """RabbitMQ under `<data_dir>/rabbitmq`; `prepare` it, then start its `specs`."""
+
+    def __init__(self, data_dir: Path, password: str, *, memory_limit: str = "512MB", disk_free_limit: str = "64MB") -> None:
+        self._directory = data_dir / "rabbitmq"
+        self._password = password
+        self._memory_limit = memory_limit
+        self._disk_free_limit = disk_free_limit
+        self.port = 0
+        self._distribution_port = self._epmd_port = 0
+        self.ca_file = self._directory / "tls" / "ca.pem"
+
+    @property
+    def url(self) -> str:
+        """Where it answers; valid after prepare()."""
+        return f"amqps://{USER}:{self._password}@{LOOPBACK}:{self.port}/%2F"
+
+    def prepare(self) -> None:
+        """Certificates, ports and configuration; idempotent."""
+        for directory in (self._directory, self._directory / "home", self._directory / "mnesia", self._directory / "log"):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        certificates = ensure_certificates(self._directory / "tls")
+        self.port = remembered_port(self._directory / "port")
+        self._distribution_port = remembered_port(self._directory / "distribution-port")
+        self._epmd_port = remembered_port(self._directory / "epmd-port")
+        cookie = self._directory / "home" / ".erlang.cookie"
+        if not cookie.exists():
+            write_private(cookie, secrets.token_hex(20).encode())
+            cookie.chmod(0o400)
+        configuration = f"""listeners.tcp = none
+listeners.ssl.default = {LOOPBACK}:{self.port}
+ssl_options.cacertfile = {certificates.ca_file}
+ssl_options.certfile = {certificates.certificate_file}
+ssl_options.keyfile = {certificates.key_file}
+ssl_options.versions.1 = tlsv1.3
+ssl_options.verify = verify_none
+ssl_options.fail_if_no_peer_cert = false
+default_user = {USER}
+default_pass = {self._password}
+loopback_users.guest = true
+vm_memory_high_watermark.absolute = {self._memory_limit}
+disk_free_limit.absolute = {self._disk_free_limit}
+num_acceptors.ssl = 4
+log.console = true
+log.console.level = info
+log.file = false
+"""
+        write_private(self._directory / "rabbitmq.conf", configuration.encode())
+        write_private(self._directory / "enabled_plugins", b"[].\n")
+
+    def specs(self) -> tuple[ProcessSpec, ...]:
+        """The broker, and Erlang's port mapper, without which it does not start and which it would leave behind."""
+        directory = self._directory
+        return (
+            ProcessSpec(
+                name="epmd",
+                argv=(
+                    str(programs.EPMD.require()),
+                    "-port",
+                    str(self._epmd_port),
+                    "-address",
+                    LOOPBACK,
+                    "-relaxed_command_check",
+                ),
+                env={"PATH": os.defpath, "HOME": str(directory / "home")},
+                cwd=directory,
+                log_file=directory / "epmd.log",
+                probe=self._mapper_answers,
+                stop_timeout_seconds=2.0,
+            ),
+            ProcessSpec(
+                name="rabbitmq",
+                argv=(str(programs.RABBITMQ.require()),),
+                env={
+                    "PATH": f"{os.environ.get('PATH', '')}:{os.defpath}",
+                    "LC_ALL": "C.UTF-8",
+                    "HOME": str(directory / "home"),
+                    "RUNNING_UNDER_SYSTEMD": "true",  # makes the script exec the Erlang machine: one process, its own pid
+                    "RABBITMQ_NODENAME": NODE_NAME,
+                    "RABBITMQ_MNESIA_BASE": str(directory / "mnesia"),
+                    "RABBITMQ_LOG_BASE": str(directory / "log"),
+                    "RABBITMQ_CONFIG_FILE": str(directory / "rabbitmq"),
+                    "RABBITMQ_ENABLED_PLUGINS_FILE": str(directory / "enabled_plugins"),
+                    "RABBITMQ_CONF_ENV_FILE": os.devnull,
+                    "RABBITMQ_DIST_PORT": str(self._distribution_port),
+                    "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": self._erlang_arguments(),
+                    "ERL_EPMD_PORT": str(self._epmd_port),
+                    "ERL_EPMD_ADDRESS": LOOPBACK,
+                    "ERL_FLAGS": "-start_epmd false",  # else it, or a helper it runs, starts an `epmd -daemon` that outlives it
+                },
+                cwd=directory,
+                log_file=directory / "rabbitmq.log",
+                probe=self._answers,
+                stop_timeout_seconds=8.0,
+                ready_timeout_seconds=90.0,
+            ),
+        )
+
+    def _erlang_arguments(self) -> str:
+        return "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none"  # quiet when idle
+
+    def _mapper_answers(self) -> bool:
+        try:
+            socket.create_connection((LOOPBACK, self._epmd_port), PROBE_SECONDS).close()
+        except OSError:
+            return False
+        return True
+
+    def _answers(self) -> bool:
+        """A TLS 1.3 handshake that verifies, and the broker's first AMQP frame."""
+        try:
+            context = ssl.create_default_context(cafile=str(self.ca_file))
+            context.minimum_version = ssl.TLSVersion.TLSv1_3
+            with (
+                socket.create_connection((LOOPBACK, self.port), PROBE_SECONDS) as plain,
+                context.wrap_socket(plain, server_hostname=LOOPBACK) as secure,
+            ):
+                secure.sendall(AMQP_HEADER)
+                first = secure.recv(16)
+        except (OSError, ssl.SSLError):
+            return False
+        return bool(first) and first[0] == METHOD_FRAME

@@ -1,0 +1,85 @@
+"""A private Redis: append-only file, password, loopback, evicting only what carries a TTL."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+from local_runtime.process import ProcessSpec
+from local_runtime.services import programs
+from local_runtime.services.certificates import write_private
+from local_runtime.services.ports import LOOPBACK, remembered_port
+
+MAX_MEMORY = "1gb"
+PROBE_SECONDS = 1.0
+
+
+class PrivateRedis:
+    """Redis under `<data_dir>/redis`; `prepare` it, then start its `specs`.
+
+    The append-only file is written before a command is answered and synced each second: what was answered survives
+    the death of the process, and all but the last second that of the machine.
+    """
+
+    def __init__(self, data_dir: Path, password: str) -> None:
+        self._directory = data_dir / "redis"
+        self._password = password
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        """Where it answers; valid after prepare()."""
+        return f"redis://:{self._password}@{LOOPBACK}:{self.port}/0"
+
+    def prepare(self) -> None:
+        """Choose the port and write the configuration; idempotent."""
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.port = remembered_port(self._directory / "port")
+        configuration = f"""bind {LOOPBACK}
+port {self.port}
+protected-mode yes
+requirepass {self._password}
+dir "{self._directory}"
+daemonize no
+supervised no
+save ""
+appendonly yes
+appendfsync everysec
+aof-use-rdb-preamble yes
+maxmemory {MAX_MEMORY}
+maxmemory-policy volatile-ttl
+tcp-backlog 511
+logfile ""
+loglevel notice
+"""
+        write_private(self._directory / "redis.conf", configuration.encode())
+
+    def specs(self) -> tuple[ProcessSpec, ...]:
+        """The one process."""
+        return (
+            ProcessSpec(
+                name="redis",
+                argv=(str(programs.REDIS.require()), str(self._directory / "redis.conf")),
+                env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
+                cwd=self._directory,
+                log_file=self._directory / "redis.log",
+                probe=self._answers,
+                stop_timeout_seconds=5.0,
+            ),
+        )
+
+    def _answers(self) -> bool:
+        """PONG also means that the append-only file is loaded: until then Redis answers LOADING."""
+        try:
+            with socket.create_connection((LOOPBACK, self.port), PROBE_SECONDS) as connection:
+                connection.sendall(f"AUTH {self._password}\r\nPING\r\n".encode())
+                answer = b""
+                while answer.count(b"\r\n") < 2:  # noqa: PLR2004 - two commands, two lines
+                    part = connection.recv(256)
+                    if not part:
+                        return False
+                    answer += part
+        except OSError:
+            return False
+        return answer == b"+OK\r\n+PONG\r\n"

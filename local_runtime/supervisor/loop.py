@@ -1,0 +1,149 @@
+"""The supervisor: one loop, in the main thread, that sleeps until a process dies, a signal comes or something is due."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from local_runtime.process import ProcessSpec
+from local_runtime.supervisor.child import PROBE_INTERVAL_SECONDS, Child, Observer, describe_exit
+from local_runtime.supervisor.inbox import SignalInbox
+from local_runtime.supervisor.logtail import LogTail
+from local_runtime.supervisor.spawn import kill_group, spawn
+from local_runtime.supervisor.stale import end_marked
+
+STOP_SECONDS = 9.0
+_STARTS_TRIED = 2
+
+
+class StartFailed(Exception):
+    """A process does not come up; the message says how it ended and what it wrote last."""
+
+    def __init__(self, name: str, how: str, log_tail: str, log_file: object) -> None:
+        lines = [f"{name} cannot be started: it {how}"]
+        if log_tail:
+            lines += [f"  the end of {log_file}:", *(f"    {line}" for line in log_tail.splitlines())]
+        super().__init__("\n".join(lines))
+        self.name = name
+
+
+class StopRequested(Exception):
+    """A signal asked for the end while something was still being started."""
+
+
+class Supervisor:
+    """Launch processes, wait until they answer, watch over them, stop them.
+
+    `on_change` is called with the names and pids whenever a process was replaced while being watched.
+    """
+
+    def __init__(
+        self,
+        inbox: SignalInbox,
+        observer: Observer,
+        marker: tuple[str, str],
+        on_change: Callable[[Mapping[str, int]], None] = lambda _processes: None,
+    ) -> None:
+        self._inbox = inbox
+        self._observer = observer
+        self._marker = marker
+        self._on_change = on_change
+        self._children: dict[str, Child] = {}
+
+    @property
+    def processes(self) -> dict[str, int]:
+        """The newest pid of every process that was ever started."""
+        return {name: child.pid for name, child in self._children.items() if child.pid is not None}
+
+    def launch(self, *specs: ProcessSpec) -> None:
+        """Start these processes without waiting for them."""
+        for spec in specs:
+            child = Child(spec, self._spawn, self._observer)
+            self._children[spec.name] = child
+            child.start(time.monotonic())
+
+    def wait_ready(self) -> None:
+        """Wait until all that was launched answers. Raises StartFailed or StopRequested."""
+        while not all(child.is_ready for child in self._children.values()):
+            self._observer.tick()
+            self._step(PROBE_INTERVAL_SECONDS)
+            for child in self._children.values():
+                if child.failed_starts >= _STARTS_TRIED:
+                    raise StartFailed(child.spec.name, child.how_it_ended, child.log_tail(), child.spec.log_file)
+            self._check_stop()
+
+    def run_once(self, spec: ProcessSpec) -> None:
+        """Run a process to its end, which must be a good one and come within its `ready_timeout_seconds`.
+
+        Raises StartFailed or StopRequested.
+        """
+        log, started_at = LogTail(spec.log_file), time.monotonic()
+        ends_at = started_at + spec.ready_timeout_seconds
+        try:
+            process = self._spawn(spec)
+        except (OSError, subprocess.SubprocessError, KeyError) as error:
+            raise StartFailed(spec.name, f"cannot be executed: {error}", "", spec.log_file) from None
+        self._observer.starting(spec.name)
+        try:
+            while process.poll() is None and time.monotonic() < ends_at:
+                self._observer.tick()
+                self._step(PROBE_INTERVAL_SECONDS)
+                self._check_stop()
+            code = process.poll()
+        finally:
+            kill_group(process.pid)
+            process.wait()
+        if code != 0:
+            how = describe_exit(code) if code is not None else f"did not end within {spec.ready_timeout_seconds:g} s"
+            raise StartFailed(spec.name, how, log.read(), spec.log_file)
+        self._observer.ready(spec.name, time.monotonic() - started_at)
+
+    def watch(self) -> None:
+        """Keep everything alive until a signal asks for the end."""
+        while not self._inbox.stop_requests:
+            if self._step(None):
+                self._on_change(self.processes)
+
+    def stop(self, stages: Sequence[Sequence[str]], seconds: float = STOP_SECONDS) -> None:
+        """End the processes stage by stage, what no stage names last; another signal meanwhile ends everything at once."""
+        ends_at = time.monotonic() + seconds
+        patience = self._inbox.stop_requests
+        named = {name for stage in stages for name in stage}
+        rest = [name for name in self._children if name not in named]
+        for stage in [*stages, rest]:
+            children = [self._children[name] for name in stage if name in self._children]
+            self._stop_stage(children, ends_at, patience)
+        for child in self._children.values():
+            child.kill()
+            child.has_stopped()
+        end_marked(self._marker)
+
+    def _stop_stage(self, children: Sequence[Child], ends_at: float, patience: int) -> None:
+        asked_at = time.monotonic()
+        for child in children:
+            child.ask_to_stop()
+        while waiting := [child for child in children if not child.has_stopped()]:
+            now = time.monotonic()
+            for child in waiting:
+                if now >= min(asked_at + child.spec.stop_timeout_seconds, ends_at) or self._inbox.stop_requests > patience:
+                    child.kill()
+            self._observer.tick()
+            self._inbox.wait(PROBE_INTERVAL_SECONDS)
+
+    def _spawn(self, spec: ProcessSpec) -> subprocess.Popen[bytes]:
+        return spawn(spec, self._marker)
+
+    def _check_stop(self) -> None:
+        if self._inbox.stop_requests:
+            raise StopRequested
+
+    def _step(self, longest: float | None) -> bool:
+        """Sleep until something is due, then do it; answers whether a process was replaced."""
+        now = time.monotonic()
+        looks = [at for child in self._children.values() if (at := child.next_look_at(now)) is not None]
+        waits = [max(0.0, at - now) for at in looks] + ([longest] if longest is not None else [])
+        self._inbox.wait(min(waits, default=None))
+        now = time.monotonic()
+        replaced = [child for child in self._children.values() if child.tend(now)]
+        return bool(replaced)

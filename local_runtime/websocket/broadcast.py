@@ -1,0 +1,101 @@
+"""The conflated broadcast: of everything published only the newest frame, at most ten times a second, encoded once."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import gevent
+from gevent.event import Event
+from websockets.frames import Frame, Opcode
+
+from local_runtime.metrics import RuntimeMetrics
+from local_runtime.websocket.connection import Connection
+
+logger = logging.getLogger(__name__)
+
+_VERSION = re.compile(rb'\{"type":"leaderboard","version":(\d{1,19}),')
+_SLICE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A frame as it goes on every wire; `version` is None when the text has none."""
+
+    data: bytes
+    version: int | None
+
+
+def encode(text: bytes) -> Encoded:
+    """Make the WebSocket frame of a published text."""
+    match = _VERSION.match(text)
+    return Encoded(Frame(Opcode.TEXT, text).serialize(mask=False), int(match[1]) if match else None)
+
+
+class Broadcast:
+    """Gives the newest frame to all connections: the first at once, then at each interval, the last one always."""
+
+    def __init__(
+        self, connections: Callable[[], Iterable[Connection]], metrics: RuntimeMetrics, interval_seconds: float = 0.1
+    ) -> None:
+        self._connections = connections
+        self._metrics = metrics
+        self._interval_seconds = interval_seconds
+        self._arrived = Event()
+        self._newest_text: bytes | None = None
+        self._newest_version: int | None = None
+        self._current: Encoded | None = None
+        self.last_sent_at = 0.0
+
+    def publish(self, text: bytes) -> None:
+        """Take a published text; one that is not newer than what we have is ignored."""
+        self._metrics.frames_received.inc()
+        match = _VERSION.match(text)
+        version = int(match[1]) if match else None
+        if text == self._newest_text or _is_older(version, self._newest_version):
+            return
+        self._newest_text = text
+        self._newest_version = version if version is not None else self._newest_version
+        self._arrived.set()
+
+    def snapshot(self) -> bytes | None:
+        """The newest frame sent so far, for a viewer that has just come."""
+        return self._current.data if self._current is not None else None
+
+    def run(self) -> None:
+        """Send for ever; a greenlet of its own."""
+        while True:
+            self._arrived.wait()
+            self._arrived.clear()
+            started = time.monotonic()
+            try:
+                self._send_newest()
+            except Exception:
+                logger.exception("broadcast failed")
+            gevent.sleep(max(0.0, self._interval_seconds - (time.monotonic() - started)))
+
+    def _send_newest(self) -> None:
+        if self._newest_text is None:
+            return
+        self._current = frame = encode(self._newest_text)
+        self.last_sent_at = started = time.monotonic()
+        dropped = 0
+        viewers = list(self._connections())
+        for start in range(0, len(viewers), _SLICE):
+            if start:
+                gevent.sleep(0)  # requests and pings have their turn between the slices
+            for viewer in viewers[start : start + _SLICE]:
+                dropped += viewer.offer(frame.data)
+        metrics = self._metrics
+        metrics.broadcasts.inc()
+        metrics.frame_bytes.set(len(frame.data))
+        metrics.broadcast_seconds.observe(time.monotonic() - started)
+        if dropped:
+            metrics.frames_dropped.inc(dropped)
+
+
+def _is_older(version: int | None, than: int | None) -> bool:
+    return version is not None and than is not None and version <= than

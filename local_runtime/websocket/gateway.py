@@ -1,0 +1,230 @@
+"""Accepts WebSockets and looks after them until they end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+import gevent
+
+from local_runtime.events.http import HttpAnswer
+from local_runtime.events.websocket import Peer
+from local_runtime.http.problems import CONTENT_TYPE, problem_body, problem_headers, status_line
+from local_runtime.http.requests import REQUEST_ID, TrustedProxies, headers_of
+from local_runtime.invoker import Invoker
+from local_runtime.manifest import WebSocketApi
+from local_runtime.metrics import RuntimeMetrics
+from local_runtime.websocket.broadcast import Broadcast
+from local_runtime.websocket.channel import open_channel
+from local_runtime.websocket.connection import ABNORMAL, REASONS, Connection
+from local_runtime.websocket.handshake import (
+    AllowedOrigins,
+    HandshakeRefused,
+    accept_headers,
+    offered_subprotocols,
+    switching_protocols,
+    usual_spelling,
+)
+from local_runtime.websocket.ids import new_connection_id
+from local_runtime.websocket.limits import Limits
+from local_runtime.websocket.routes import WebSocketRoutes
+
+GOING_AWAY = 1001
+SESSION_EXPIRES_AT = "x-session-expires-at"
+_REFUSAL_HEADERS = frozenset({"www-authenticate", "retry-after", "content-type"})
+
+Hijack = Callable[[dict[str, Any]], tuple[Any, bytes]]
+
+
+class WebSocketGateway:
+    """The WebSockets of one worker process; a WSGI callable for the handshakes.
+
+    `hijack` takes the socket of a request from the server: the socket, and the bytes read beyond the request. `handled` is
+    what the server wants returned then.
+    """
+
+    def __init__(
+        self,
+        api: WebSocketApi,
+        invoker: Invoker,
+        metrics: RuntimeMetrics,
+        hijack: Hijack,
+        handled: Any,
+        *,
+        proxies: TrustedProxies | None = None,
+        origins: AllowedOrigins | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self._metrics = metrics
+        self._hijack = hijack
+        self._handled = handled
+        self._proxies = proxies or TrustedProxies()
+        self._origins = origins or AllowedOrigins()
+        self._limits = limits or Limits()
+        self._routes = WebSocketRoutes(api, invoker, self._limits.concurrent_invocations)
+        self._connections: dict[str, Connection] = {}
+        self._opening = self._ending = 0
+        self._stopping = False
+        self._frames = self._bytes = 0
+        self.stage = api.stage
+        self.broadcast = Broadcast(self._connections.values, metrics, self._limits.broadcast_seconds)
+
+    def start(self) -> None:
+        """Start the greenlets that broadcast and look after the connections."""
+        gevent.spawn(self.broadcast.run)
+        gevent.spawn(self._tend)
+
+    def stop(self) -> None:
+        """Refuse new connections and close all there are with 1001."""
+        self._stopping = True
+        for connection in list(self._connections.values()):
+            connection.close(GOING_AWAY, "server going away")
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether all connections have ended and their `$disconnect` was handled."""
+        return not self._connections and not self._ending
+
+    def find(self, connection_id: str) -> Connection | None:
+        """An open connection of this worker."""
+        connection = self._connections.get(connection_id)
+        return connection if connection is not None and connection.is_open else None
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer an upgrade request: 101 and the socket is ours, or a problem."""
+        request_id, headers = environ[REQUEST_ID], headers_of(environ)
+        try:
+            accepting = self._admit(environ, headers)
+        except HandshakeRefused as refused:
+            body = problem_body(refused.status, request_id)
+            return _refuse(start_response, request_id, refused.status, body, refused.headers)
+        peer = self._peer(environ, headers)
+        self._opening += 1
+        try:
+            answer = self._routes.connect(peer, self._shown(environ, headers), environ.get("QUERY_STRING", ""), request_id)
+            if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+                return _refuse(start_response, request_id, answer.status, *_refusal_of(answer, request_id))
+            given = dict(answer.headers)
+            subprotocol = given.get("sec-websocket-protocol")
+            if subprotocol is not None and subprotocol in offered_subprotocols(headers):
+                accepting["Sec-WebSocket-Protocol"] = subprotocol
+            accepting["X-Request-Id"] = request_id
+            self._open(environ, peer, switching_protocols(accepting), _expiry(given))
+        finally:
+            self._opening -= 1
+        return self._handled  # type: ignore[no-any-return]
+
+    def on_messages(self, connection: Connection) -> None:
+        """See Owner."""
+        gevent.spawn(self._deliver, connection)
+
+    def on_closed(self, connection: Connection, code: int, reason: str) -> None:
+        """See Owner."""
+        self._connections.pop(connection.peer.connection_id, None)
+        self._farewell(connection.peer, code, reason)
+
+    def on_sent(self, size: int) -> None:
+        """See Owner."""
+        self._frames += 1
+        self._bytes += size
+
+    def _admit(self, environ: dict[str, Any], headers: Mapping[str, str]) -> dict[str, str]:
+        accepting = accept_headers(environ, headers)
+        if not self._origins.allows(headers.get("origin"), headers.get("host", "")):
+            raise HandshakeRefused(403)
+        if self._stopping or len(self._connections) + self._opening >= self._limits.connections:
+            raise HandshakeRefused(503)
+        return accepting
+
+    def _peer(self, environ: dict[str, Any], headers: Mapping[str, str]) -> Peer:
+        return Peer(
+            connection_id=new_connection_id(os.getpid()),
+            host=sys.intern(headers.get("host", "")),
+            source_ip=sys.intern(self._proxies.source_ip(environ)),
+            user_agent=sys.intern(headers.get("user-agent", "")),
+            connected_at=time.time(),
+        )
+
+    def _shown(self, environ: dict[str, Any], headers: Mapping[str, str]) -> dict[str, str]:
+        return usual_spelling(headers) | {
+            "X-Forwarded-For": self._proxies.source_ip(environ),
+            "X-Forwarded-Port": str(environ.get("SERVER_PORT", "")),
+            "X-Forwarded-Proto": self._proxies.scheme(environ),
+        }
+
+    def _open(self, environ: dict[str, Any], peer: Peer, response: bytes, expires_at: float | None) -> None:
+        sock, received = self._hijack(environ)
+        try:
+            sock.sendall(response)
+            channel = open_channel(sock)
+        except OSError:
+            with contextlib.suppress(OSError):
+                sock.close()
+            self._farewell(peer, ABNORMAL, REASONS[ABNORMAL])
+            return
+        connection = Connection(channel, peer, self, self._limits, expires_at)
+        self._connections[peer.connection_id] = connection
+        snapshot = self.broadcast.snapshot()
+        if snapshot is not None:
+            connection.offer(snapshot)
+        if connection.is_open:
+            connection.start(received)
+        if self._stopping:
+            connection.close(GOING_AWAY, "server going away")
+
+    def _deliver(self, connection: Connection) -> None:
+        while connection.inbox and connection.is_open:
+            self._routes.message(connection, connection.inbox.pop(0))
+        connection.inbox.clear()
+        connection.resume()
+
+    def _farewell(self, peer: Peer, code: int, reason: str) -> None:
+        self._ending += 1
+        gevent.spawn(self._disconnect, peer, code, reason)
+
+    def _disconnect(self, peer: Peer, code: int, reason: str) -> None:
+        try:
+            self._routes.disconnect(peer, code, reason)
+        finally:
+            self._ending -= 1
+
+    def _tend(self) -> None:
+        while True:
+            gevent.sleep(self._limits.tick_seconds)
+            now = time.monotonic()
+            for connection in list(self._connections.values()):
+                connection.check(now, self.broadcast.last_sent_at)
+            frames, self._frames = self._frames, 0
+            size, self._bytes = self._bytes, 0
+            self._metrics.connections.set(len(self._connections))
+            self._metrics.frames_sent.inc(frames)
+            self._metrics.bytes_sent.inc(size)
+
+
+def _refuse(start_response: Any, request_id: str, status: int, body: bytes, headers: Mapping[str, str]) -> Iterable[bytes]:
+    merged = {name.lower(): (name, value) for name, value in [*problem_headers(status), *headers.items()]}
+    fixed = [("X-Request-Id", request_id), ("Content-Length", str(len(body)))]
+    start_response(status_line(status), [*merged.values(), *fixed])
+    return [body]
+
+
+def _refusal_of(answer: HttpAnswer, request_id: str) -> tuple[bytes, dict[str, str]]:
+    """The function's own problem document, where it made one; else ours."""
+    headers = {name: value for name, value in answer.headers if name in _REFUSAL_HEADERS}
+    if answer.body and headers.get("content-type", "").startswith(CONTENT_TYPE):
+        return answer.body, headers
+    headers.pop("content-type", None)
+    return problem_body(answer.status, request_id), headers
+
+
+def _expiry(headers: Mapping[str, str]) -> float | None:
+    """When the session ends, on the monotonic clock."""
+    try:
+        return time.monotonic() + float(headers[SESSION_EXPIRES_AT]) - time.time()
+    except (KeyError, ValueError):
+        return None

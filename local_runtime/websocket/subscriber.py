@@ -1,0 +1,70 @@
+"""Listens on the Redis channel of the broadcast for ever, through every loss of the connection."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+logger = logging.getLogger(__name__)
+
+_SILENCE_SECONDS = 15.0
+_FIRST_DELAY_SECONDS = 0.1
+_LONGEST_DELAY_SECONDS = 5.0
+
+
+class Subscriber:
+    """Passes every message of the channel to `publish`, and with each new subscription the state kept in `<channel>:last`."""
+
+    def __init__(self, redis_url: str, channel: str, publish: Callable[[bytes], None]) -> None:
+        self._redis_url = redis_url
+        self._channel = channel
+        self._publish = publish
+        self._delay_seconds = _FIRST_DELAY_SECONDS
+
+    def run(self) -> None:
+        """Subscribe, listen, and when the connection is lost subscribe again; a greenlet of its own."""
+        while True:
+            try:
+                self._listen()
+            except (redis.RedisError, OSError) as error:
+                logger.warning(
+                    "broadcast channel lost (%s), subscribing again in %.1f s", type(error).__name__, self._delay_seconds
+                )
+            except Exception:
+                logger.exception("broadcast channel failed")
+            gevent.sleep(self._delay_seconds)
+            self._delay_seconds = min(self._delay_seconds * 2, _LONGEST_DELAY_SECONDS)
+
+    def _listen(self) -> None:
+        client = redis.Redis.from_url(
+            self._redis_url, socket_connect_timeout=5.0, socket_timeout=10.0, retry=Retry(NoBackoff(), 0), protocol=2
+        )
+        with client, client.pubsub() as subscription:  # type: ignore[no-untyped-call]
+            subscription.subscribe(self._channel)
+            pinged = False
+            while True:
+                message = subscription.get_message(timeout=_SILENCE_SECONDS)
+                if message is not None:
+                    pinged = False
+                    self._on_message(client, message)
+                elif pinged:
+                    raise redis.TimeoutError("no answer to a ping")
+                else:
+                    subscription.ping()
+                    pinged = True
+
+    def _on_message(self, client: redis.Redis, message: dict[str, Any]) -> None:
+        if message["type"] == "message":
+            self._publish(message["data"])
+        elif message["type"] == "subscribe":
+            # Only now can nothing be missed between the state that was kept and the first message.
+            self._delay_seconds = _FIRST_DELAY_SECONDS
+            last = client.get(f"{self._channel}:last")
+            if isinstance(last, bytes):
+                self._publish(last)

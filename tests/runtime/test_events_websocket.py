@@ -1,0 +1,114 @@
+"""Conversion of the life of a WebSocket, against API Gateway's own payloads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local_runtime.events.identity import ApiIdentity
+from local_runtime.events.websocket import Peer, connect_answer, connect_event, disconnect_event, message_event, new_id
+from local_runtime.websocket.ids import new_connection_id, process_of
+from local_runtime.websocket.selection import route_selector
+
+EVENTS = Path(__file__).resolve().parent.parent / "events"
+PROD = ApiIdentity(stage="prod", api_id="w1x2y3z4a5")
+
+
+def load(name: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((EVENTS / name).read_text())
+    document.get("requestContext", {}).pop("authorizer", None)
+    return document
+
+
+def peer_of(context: dict[str, Any]) -> Peer:
+    return Peer(
+        connection_id=context["connectionId"],
+        host=context["domainName"],
+        source_ip=context["identity"]["sourceIp"],
+        user_agent=context["identity"]["userAgent"],
+        connected_at=context["connectedAt"] / 1000,
+    )
+
+
+def test_a_handshake_becomes_exactly_the_connect_event_of_api_gateway() -> None:
+    expected = load("ws_connect.json")
+    context = expected["requestContext"]
+    headers = {**expected["headers"], "Connection": "Upgrade", "Upgrade": "websocket"}
+    now = context["requestTimeEpoch"] / 1000
+    assert connect_event(peer_of(context), headers, "token=tok&board=weekly", PROD, context["requestId"], now) == expected
+
+
+def test_a_message_becomes_exactly_the_event_of_api_gateway() -> None:
+    expected = load("ws_message_default.json")
+    context = expected["requestContext"]
+    now = context["requestTimeEpoch"] / 1000
+    event = message_event(peer_of(context), "$default", expected["body"], PROD, context["requestId"], now)
+    assert len(event["requestContext"].pop("messageId")) == len(context.pop("messageId"))
+    assert event == expected
+
+
+def test_an_end_becomes_exactly_the_disconnect_event_of_api_gateway() -> None:
+    expected = load("ws_disconnect.json")
+    context = expected["requestContext"]
+    now = context["requestTimeEpoch"] / 1000
+    reason = context["disconnectReason"]
+    assert disconnect_event(peer_of(context), 1005, reason, PROD, context["requestId"], now) == expected
+
+
+def test_repeated_query_parameters_keep_the_last_and_all() -> None:
+    peer = peer_of(load("ws_connect.json")["requestContext"])
+    event = connect_event(peer, {}, "a=1&a=2&b=", PROD, new_id(), 0.0)
+    assert event["queryStringParameters"] == {"a": "2", "b": ""}
+    assert event["multiValueQueryStringParameters"] == {"a": ["1", "2"], "b": [""]}
+
+
+def test_without_a_query_there_are_no_query_parameters() -> None:
+    event = connect_event(peer_of(load("ws_connect.json")["requestContext"]), {}, "", PROD, new_id(), 0.0)
+    assert "queryStringParameters" not in event
+    assert "multiValueQueryStringParameters" not in event
+
+
+def test_the_documented_answers_accept_and_refuse() -> None:
+    accepted = connect_answer(load("ws_connect_response_accept.json"))
+    assert accepted.status == 200
+    assert dict(accepted.headers)["sec-websocket-protocol"] == "leaderboard.v1"
+    assert connect_answer(load("ws_connect_response_refuse.json")).status == 403
+
+
+def test_a_malformed_answer_refuses() -> None:
+    assert connect_answer({"statusCode": "often"}).status == 500
+
+
+def test_connection_ids_look_like_those_of_aws_and_name_their_process() -> None:
+    connection_id = new_connection_id(4194303)
+    assert len(connection_id) == len("XfGLwd8wDjMCIPg=")
+    assert connection_id.endswith("=")
+    assert process_of(connection_id) == 4194303
+
+
+@pytest.mark.parametrize("made_up", ["", "x", "XfGLwd8wDjMCIPg", "not an id!", "é" * 16, "QUJD"])
+def test_an_id_that_nobody_made_has_no_process(made_up: str) -> None:
+    assert process_of(made_up) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "route_key"),
+    [
+        ('{"action": "shout"}', "shout"),
+        ('{"action": 3}', "$default"),
+        ('{"other": "shout"}', "$default"),
+        ('{"action": "$connect"}', "$default"),
+        ("[1]", "$default"),
+        ("plain", "$default"),
+        ("[" * 100_000, "$default"),
+    ],
+)
+def test_the_selection_expression_chooses_the_route(body: str, route_key: str) -> None:
+    assert route_selector("$request.body.action")(body) == route_key
+
+
+def test_nested_members_and_the_other_spelling_are_understood() -> None:
+    assert route_selector("${request.body.command.name}")('{"command": {"name": "go"}}') == "go"

@@ -1,0 +1,253 @@
+"""The Flask application made from a manifest, without a server."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from local_runtime.deadline import GeventDeadline
+from local_runtime.http.app import create_app
+from local_runtime.http.page import PAGE_DIRECTORY
+from local_runtime.http.requests import TrustedProxies
+from local_runtime.invoker import Invoker
+from local_runtime.manifest import Function, HttpRoute, Manifest
+from local_runtime.metrics import RuntimeMetrics
+from local_runtime.settings import InstanceSettings
+
+FUNCTIONS = Path(__file__).resolve().parent / "fixtures_http" / "functions"
+ROUTES = {
+    "GET /echo": "echo",
+    "POST /echo": "echo",
+    "PUT /echo/{name}": "echo",
+    "PUT /echo/reserved": "echo",
+    "PUT /echo/{user-id}/score": "echo",
+    "POST /files/{proxy+}": "echo",
+    "ANY /any": "echo",
+    "POST /answer": "answer",
+    "GET /fail": "fail",
+}
+
+
+def make_client(proxies: str = "", metrics_token: str = "", **settings: Any) -> FlaskClient:
+    functions = {name: Function(name, name, FUNCTIONS / name, "handler.lambda_handler", 2, 128, {}) for name in ROUTES.values()}
+    routes = tuple(HttpRoute(functions[name], *key.split(" ")) for key, name in ROUTES.items())
+    manifest = Manifest(tuple(functions.values()), (), routes, (), (), None)
+    metrics = RuntimeMetrics()
+    app = create_app(
+        manifest,
+        Invoker(manifest, GeventDeadline(), metrics.observe_invocation),
+        InstanceSettings(**settings),
+        metrics=metrics,
+        metrics_token=metrics_token,
+        proxies=TrustedProxies.parse(proxies),
+    )
+    return app.test_client()
+
+
+@pytest.fixture(scope="module")
+def client() -> FlaskClient:
+    return make_client()
+
+
+def event_of(response: TestResponse) -> dict[str, Any]:
+    assert response.status_code == 200, response.text
+    event: dict[str, Any] = json.loads(response.data)
+    return event
+
+
+def problem_of(response: TestResponse, status: int, code: str) -> dict[str, Any]:
+    assert response.status_code == status
+    assert response.headers["Content-Type"] == "application/problem+json"
+    problem: dict[str, Any] = json.loads(response.data)
+    assert problem["type"] == f"urn:scoreboard:problem:{code}"
+    assert (problem["status"], problem["code"]) == (status, code)
+    assert problem["title"]
+    assert problem["detail"]
+    assert problem["requestId"] == response.headers["X-Request-Id"]
+    return problem
+
+
+def test_a_request_reaches_its_function_as_an_event(client: FlaskClient) -> None:
+    response = client.post("/echo?a=1", data='{"x": 1}', content_type="application/json", headers={"X-Thing": "t"})
+    event = event_of(response)
+    assert response.headers["x-function"] == "echo"
+    assert event["routeKey"] == "POST /echo"
+    assert event["body"] == '{"x": 1}'
+    assert event["headers"]["x-thing"] == "t"
+    assert event["headers"]["x-forwarded-for"] == "127.0.0.1"
+    assert event["requestContext"]["http"]["sourceIp"] == "127.0.0.1"
+    assert event["requestContext"]["requestId"] == response.headers["X-Request-Id"]
+
+
+def test_path_parameters_are_decoded_segment_by_segment(client: FlaskClient) -> None:
+    event = event_of(client.put("/echo/a%2Fb%20%C3%A9"))
+    assert event["pathParameters"] == {"name": "a/b é"}
+    assert event["rawPath"] == "/echo/a%2Fb%20%C3%A9"
+
+
+def test_parameters_may_have_names_that_are_no_identifiers(client: FlaskClient) -> None:
+    assert event_of(client.put("/echo/7/score"))["pathParameters"] == {"user-id": "7"}
+
+
+def test_a_greedy_parameter_takes_the_rest_of_the_path(client: FlaskClient) -> None:
+    event = event_of(client.post("/files/a/b/c.txt"))
+    assert (event["routeKey"], event["pathParameters"]) == ("POST /files/{proxy+}", {"proxy": "a/b/c.txt"})
+
+
+def test_a_fixed_path_wins_over_a_parameter(client: FlaskClient) -> None:
+    assert event_of(client.put("/echo/reserved"))["routeKey"] == "PUT /echo/reserved"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "PATCH"])
+def test_any_means_any_method(client: FlaskClient, method: str) -> None:
+    event = event_of(client.open("/any", method=method))
+    assert (event["routeKey"], event["requestContext"]["http"]["method"]) == ("ANY /any", method)
+
+
+@pytest.mark.parametrize(
+    "path", ["/nope", "/echo/", "/echo//x", "/Echo", "/files/", "/echo/../echo", "/assets/nope.js", "/assets/../app.py"]
+)
+def test_an_unknown_path_is_404_and_never_a_redirect(client: FlaskClient, path: str) -> None:
+    problem_of(client.open(path, method="PUT" if path == "/echo//x" else "GET"), 404, "not_found")
+
+
+def test_a_wrong_method_is_405_with_the_right_ones(client: FlaskClient) -> None:
+    response = client.delete("/echo")
+    problem_of(response, 405, "method_not_allowed")
+    assert {item.strip() for item in response.headers["Allow"].split(",")} == {"GET", "HEAD", "POST", "OPTIONS"}
+
+
+def test_options_tells_the_methods(client: FlaskClient) -> None:
+    response = client.options("/answer")
+    assert (response.status_code, response.data) == (204, b"")
+    assert {item.strip() for item in response.headers["Allow"].split(",")} == {"POST", "OPTIONS"}
+
+
+def test_head_is_a_get_without_its_body(client: FlaskClient) -> None:
+    response = client.head("/echo")
+    assert (response.status_code, response.data) == (200, b"")
+    assert int(response.headers["Content-Length"]) > 0
+
+
+def test_a_safe_request_id_of_the_client_is_taken_over(client: FlaskClient) -> None:
+    response = client.get("/echo", headers={"X-Request-Id": "abc-1.2_3"})
+    assert event_of(response)["requestContext"]["requestId"] == response.headers["X-Request-Id"] == "abc-1.2_3"
+
+
+@pytest.mark.parametrize("given", ["", "a b", "x" * 65, "<script>", "é"])
+def test_an_unsafe_request_id_is_replaced(client: FlaskClient, given: str) -> None:
+    request_id = client.get("/nope", headers={"X-Request-Id": given}).headers["X-Request-Id"]
+    assert request_id != given
+    assert len(request_id) == 36
+
+
+def test_a_failing_function_is_a_500_that_tells_nothing(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+    response = client.get("/fail")
+    problem = problem_of(response, 500, "internal_error")
+    assert "hunter2" not in response.text
+    assert "hunter2" in caplog.text
+    assert problem["requestId"] in caplog.text
+
+
+@pytest.mark.parametrize("answer", [{"statusCode": "x"}, {"statusCode": 200, "body": {}}])
+def test_a_malformed_answer_is_a_500(client: FlaskClient, answer: object) -> None:
+    problem_of(client.post("/answer", json=answer), 500, "internal_error")
+
+
+def test_status_headers_cookies_and_body_of_an_answer_are_served(client: FlaskClient) -> None:
+    answer = {
+        "statusCode": 202,
+        "headers": {"Content-Type": "text/x", "Cache-Control": "max-age=5", "Content-Length": "999", "X-Request-Id": "mine"},
+        "cookies": ["a=1; HttpOnly", "b=2"],
+        "body": "hé",
+    }
+    response = client.post("/answer", json=answer)
+    assert (response.status_code, response.text) == (202, "hé")
+    assert response.headers["Content-Type"] == "text/x"
+    assert response.headers["Cache-Control"] == "max-age=5"
+    assert response.headers["Content-Length"] == "3"
+    assert response.headers["X-Request-Id"] != "mine"
+    assert response.headers.getlist("Set-Cookie") == ["a=1; HttpOnly", "b=2"]
+
+
+def test_answers_are_guarded_by_default(client: FlaskClient) -> None:
+    headers = client.get("/echo").headers
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+
+
+def test_a_body_over_the_limit_is_413(client: FlaskClient) -> None:
+    assert event_of(client.post("/echo", data=b"x" * 65536))
+    problem_of(client.post("/echo", data=b"x" * 65537), 413, "payload_too_large")
+
+
+def test_the_limit_is_an_option() -> None:
+    problem_of(make_client(max_body_bytes=10).post("/echo", data=b"x" * 11), 413, "payload_too_large")
+
+
+def test_a_forwarded_address_is_believed_only_from_a_configured_proxy() -> None:
+    forwarded = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7", "X-Forwarded-Proto": "https"}
+
+    def seen(proxies: str, peer: str = "127.0.0.1") -> tuple[str, str]:
+        response = make_client(proxies).get("/echo", headers=forwarded, environ_overrides={"REMOTE_ADDR": peer})
+        event = event_of(response)
+        return event["requestContext"]["http"]["sourceIp"], event["headers"]["x-forwarded-proto"]
+
+    assert seen("") == ("127.0.0.1", "http")
+    assert seen("10.0.0.0/8") == ("127.0.0.1", "http")
+    assert seen("127.0.0.1") == ("198.51.100.7", "https")
+    assert seen("127.0.0.0/8, 198.51.100.7") == ("203.0.113.9", "https")
+    assert seen("127.0.0.1", "::ffff:127.0.0.1") == ("198.51.100.7", "https")
+
+
+def test_metrics_are_for_this_machine_or_a_token() -> None:
+    client = make_client(metrics_token="open sesame")
+    client.get("/echo")
+    away = {"REMOTE_ADDR": "198.51.100.7"}
+    here = client.get("/metrics")
+    assert here.status_code == 200
+    assert 'scoreboard_function_invocations_total{function="echo",outcome="ok",trigger="http"} 1.0' in here.text
+    problem_of(client.get("/metrics", environ_overrides=away), 403, "forbidden")
+    problem_of(client.get("/metrics", headers={"Authorization": "Bearer x"}, environ_overrides=away), 403, "forbidden")
+    known = {"Authorization": "Bearer open sesame"}
+    assert client.get("/metrics", headers=known, environ_overrides=away).status_code == 200
+
+
+def test_an_undeclared_proxy_on_this_machine_does_not_open_the_metrics(client: FlaskClient) -> None:
+    problem_of(client.get("/metrics", headers={"X-Forwarded-For": "198.51.100.7"}), 403, "forbidden")
+    problem_of(make_client("127.0.0.1").get("/metrics", headers={"X-Forwarded-For": "198.51.100.7"}), 403, "forbidden")
+
+
+def test_without_a_token_no_token_opens_the_metrics(client: FlaskClient) -> None:
+    headers = {"Authorization": "Bearer "}
+    problem_of(client.get("/metrics", headers=headers, environ_overrides={"REMOTE_ADDR": "198.51.100.7"}), 403, "forbidden")
+
+
+def test_the_page_is_served_with_a_strict_policy_and_revalidated(client: FlaskClient) -> None:
+    response = client.get("/")
+    assert response.status_code == 200
+    assert response.mimetype == "text/html"
+    assert response.data == (PAGE_DIRECTORY / "index.html").read_bytes()
+    policy = response.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';")
+    assert "unsafe" not in policy
+    assert response.headers["Cache-Control"] == "no-cache"
+    again = client.get("/", headers={"If-None-Match": response.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+
+
+@pytest.mark.parametrize(("name", "media_type"), [("app.js", "text/javascript"), ("style.css", "text/css")])
+def test_the_files_of_the_page_are_served(client: FlaskClient, name: str, media_type: str) -> None:
+    response = client.get(f"/assets/{name}")
+    assert (response.status_code, response.mimetype) == (200, media_type)
+    assert response.data == (PAGE_DIRECTORY / name).read_bytes()
+
+
+def test_the_page_itself_is_no_asset(client: FlaskClient) -> None:
+    problem_of(client.get("/assets/index.html"), 404, "not_found")
