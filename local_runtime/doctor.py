@@ -28,7 +28,7 @@ class Finding:
     remedy: str = ""
 
 
-def report(data_dir: Path, find: Find = Program.find, python: Sequence[int] = sys.version_info) -> list[Finding]:
+def report(data_dir: Path, find: Find = Program.find, python: Sequence[int] = sys.version_info[:3]) -> list[Finding]:
     """Look at everything the instance needs."""
     version = ".".join(map(str, python[:3]))
     findings = [

@@ -98,7 +98,7 @@ class Invoker:
         started = time.monotonic()
         outcome = "error"
         try:
-            handler = self._handlers.get(function.name) or self._load(function)
+            handler = self._handlers.get(function.name) or self.load(function)
             context = _context(function, request_id, started)
             result = self._deadline.run(
                 lambda: _call(handler, event, context), function.timeout_seconds, f"{function.name} ({request_id})"
@@ -113,7 +113,8 @@ class Invoker:
                 self._observe(function.name, trigger, outcome, time.monotonic() - started)
         return result
 
-    def _load(self, function: Function) -> Handler:
+    def load(self, function: Function) -> Handler:
+        """The function's handler, imported at the first call; raises FunctionError."""
         with self._loading:
             if function.name not in self._handlers:
                 self._handlers[function.name] = _load_handler(function)

@@ -110,8 +110,8 @@ class Profiles(Protocol):
 class Users(Protocol):
     """Accounts (PostgreSQL)."""
 
-    def add(self, account: Account) -> None:
-        """Store a new account; raises UsernameTaken."""
+    def add(self, account: Account, *, actor: str | None = None, source_ip: str | None = None) -> None:
+        """Store a new account and its audit row; `actor` is who made it, None the user; raises UsernameTaken."""
         ...
 
     def by_username(self, username: str) -> Account | None:
@@ -247,12 +247,8 @@ class WsTickets(Protocol):
 class LoginThrottle(Protocol):
     """Growing delay after failed log-ins, for one account from one address (Redis)."""
 
-    def check(self, username: str, source_ip: str) -> None:
-        """Raises TooManyAttempts while the delay lasts."""
-        ...
-
-    def failed(self, username: str, source_ip: str) -> None:
-        """Count a failure."""
+    def attempt(self, username: str, source_ip: str) -> None:
+        """Count an attempt as failed until `succeeded` says otherwise; raises TooManyAttempts while a delay lasts."""
         ...
 
     def succeeded(self, username: str, source_ip: str) -> None:

@@ -112,15 +112,15 @@ def request_parts(environ: dict[str, Any], body: bytes, proxies: TrustedProxies)
     )
 
 
-def read_body(environ: dict[str, Any], limit: int) -> bytes:
-    """The whole body, never holding more than `limit` bytes of it; raises UnreadableBody."""
+def read_body(environ: dict[str, Any], limit: int, seconds: float = BODY_SECONDS) -> bytes:
+    """The whole body, never holding more than `limit` bytes of it nor waiting longer for it; raises UnreadableBody."""
     length = int(environ.get("CONTENT_LENGTH") or 0)
     chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
     if length > limit:
         raise UnreadableBody(413)
     if not length and not chunked:
         return b""
-    with gevent.Timeout(BODY_SECONDS, UnreadableBody(408)):
+    with gevent.Timeout(seconds, UnreadableBody(408)):
         body = _read(environ["wsgi.input"], limit if chunked else length)
     if not chunked and len(body) != length:
         raise UnreadableBody(400)

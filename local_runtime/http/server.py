@@ -24,15 +24,15 @@ from local_runtime.hosting import load_manifest
 from local_runtime.http.options import HttpOptions
 from local_runtime.http.site import Site, SitePlan
 from local_runtime.http.worker import HANDLED, GatewayWorker, hijack
-from local_runtime.invoker import Invoker
-from local_runtime.manifest import Manifest
+from local_runtime.invoker import FunctionError, Invoker
+from local_runtime.manifest import Function, Manifest
 from local_runtime.metrics import clear_directory, forget_dead_processes, forget_process
 from local_runtime.settings import InstanceSettings, SettingsError
 
 logger = logging.getLogger(__name__)
 
 EXIT_CONFIGURATION = 2
-GRACEFUL_SECONDS = 8
+GRACEFUL_SECONDS = 4
 KEEP_ALIVE_SECONDS = 20
 _BACKLOG = 2048
 _LONGEST_SOCKET_PATH = 100
@@ -93,10 +93,28 @@ def serve(settings: InstanceSettings, options: HttpOptions, manifest: Manifest, 
     public = _listener(options.listen_fd, settings.host, settings.port)
     management = _listener(options.management_fd, "127.0.0.1", 0)
     plan = SitePlan(manifest, settings, options, run_directory, management.getsockname()[1])
-    Invoker(manifest, GeventDeadline()).prepare()
+    _import_handlers(manifest)
     _announce(plan, public)
     listeners = [public.detach(), management.detach()]
     GatewayApplication(plan, _gunicorn_options(plan, listeners)).run()
+
+
+def _import_handlers(manifest: Manifest) -> None:
+    """Import what the routes need before the workers are forked: they share it, and no first request has to wait for it."""
+    invoker = Invoker(manifest, GeventDeadline())
+    invoker.prepare()
+    for function in _routed_functions(manifest):
+        try:
+            invoker.load(function)
+        except FunctionError as error:
+            logger.exception("function %s cannot be loaded", function.name, exc_info=error.__cause__ or error)
+
+
+def _routed_functions(manifest: Manifest) -> list[Function]:
+    functions = {route.function.name: route.function for route in manifest.http_routes}
+    if manifest.websocket_api is not None:
+        functions |= {route.function.name: route.function for route in manifest.websocket_api.routes}
+    return list(functions.values())
 
 
 def _gunicorn_options(plan: SitePlan, listeners: list[int]) -> dict[str, object]:
@@ -133,10 +151,7 @@ def _gunicorn_options(plan: SitePlan, listeners: list[int]) -> dict[str, object]
 
 def _longest_timeout(manifest: Manifest) -> int:
     """The worker's own time-out is the net under handlers that never give way, which no greenlet's deadline can interrupt."""
-    functions = [route.function for route in manifest.http_routes]
-    if manifest.websocket_api is not None:
-        functions += [route.function for route in manifest.websocket_api.routes]
-    return max((function.timeout_seconds for function in functions), default=10)
+    return max((function.timeout_seconds for function in _routed_functions(manifest)), default=10)
 
 
 def _only_tls_1_3(_config: Any, default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +59,7 @@ class Site:
                 handled,
                 proxies=options.proxies,
                 origins=options.origins,
-                limits=Limits(),
+                limits=Limits(connections=_affordable_connections()),
             )
             self._management = ManagementApi(api.stage, gateway.find, options.access_key, os.getpid(), plan.socket_of)
         self._app = create_app(
@@ -104,3 +105,11 @@ class Site:
     def worker_socket(self) -> Path:
         """The socket file of this worker."""
         return self._plan.socket_of(os.getpid())
+
+
+def _affordable_connections() -> int:
+    """What the descriptors allow, with room for requests, logs and clients."""
+    descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if descriptors == resource.RLIM_INFINITY:
+        return Limits().connections
+    return max(100, min(Limits().connections, descriptors - 3000))

@@ -33,6 +33,7 @@ IO_SECONDS = 30.0
 HANDSHAKE_SECONDS = 10.0
 _NOTIFY_SECONDS = 0.25
 _SETTLE_SECONDS = 0.2
+_ARBITER_SECONDS = 1.25  # what the arbiter needs of the time itself, before it kills
 _INTERNAL_CONNECTIONS = 200
 _STATUS_OF = {
     errors.LimitRequestLine: 414,
@@ -100,7 +101,7 @@ class GatewayWorker(GeventWorker):  # type: ignore[misc]
 
     def _drain(self) -> None:
         """Idle keep-alive connections are not waited for; what was accepted a moment ago gets the time to become a request."""
-        ends_at = time.monotonic() + self.cfg.graceful_timeout - 1.0
+        ends_at = time.monotonic() + self.cfg.graceful_timeout - _ARBITER_SECONDS
         settled_at = time.monotonic() + _SETTLE_SECONDS
         while time.monotonic() < ends_at:
             if time.monotonic() > settled_at and not self._in_flight and self.wsgi.is_drained:

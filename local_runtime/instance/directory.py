@@ -50,8 +50,7 @@ class InstanceDirectory:
         """Make the directory and hold its lock; InstanceError when another instance does."""
         lock_file = self.path / "lock"
         try:
-            # PostgreSQL's own account has to pass through when we are root; all that lies in it is private.
-            self.path.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+            self._make()
             descriptor = os.open(lock_file, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise InstanceError(
@@ -67,6 +66,14 @@ class InstanceDirectory:
             lock.write(f"{os.getpid()}\n")
             lock.flush()
             yield
+
+    def _make(self) -> None:
+        if self.path.is_dir():
+            return
+        self.path.mkdir(mode=0o700, parents=True)
+        if os.geteuid() == 0:
+            # PostgreSQL runs under an account of its own then and has to pass through; all that lies here is private itself.
+            self.path.chmod(0o711)
 
     def holder(self) -> int | None:
         """The pid of the instance that runs here, None when none does; 0 when it has not said yet."""

@@ -28,11 +28,7 @@ class Keyring:
     def load_or_make(cls, path: Path) -> Keyring:
         """Read the file, making what is not there yet; InstanceError when it is damaged."""
         try:
-            known = json.loads(path.read_text())
-            if not isinstance(known, dict) or not all(isinstance(value, str) and value for value in known.values()):
-                raise ValueError("not an object of strings")
-        except FileNotFoundError:
-            known = {}
+            known = _read(path)
         except (OSError, ValueError) as error:
             raise InstanceError(
                 f"{path} cannot be read ({error}): restore it from a backup; without it the data beside it cannot be opened"
@@ -44,6 +40,15 @@ class Keyring:
         keyring = cls(**{name: known.get(name) or _make(name) for name in names})
         write_private_json(path, known | asdict(keyring))
         return keyring
+
+
+def _read(path: Path) -> dict[str, str]:
+    if not path.exists():
+        return {}
+    known = json.loads(path.read_text())
+    if not isinstance(known, dict) or not all(isinstance(value, str) and value for value in known.values()):
+        raise ValueError("not an object of strings")
+    return known
 
 
 def _make(name: str) -> str:

@@ -43,7 +43,7 @@ def redacted(url: str) -> str:
 def _reason(check: Callable[[str], None], url: str) -> str:
     try:
         check(url)
-    except Exception as error:  # noqa: BLE001 - whatever a client library raises, the operator gets one line
+    except Exception as error:  # whatever a client library raises, the operator gets one line
         text = str(error) or repr(error)
         password = urlsplit(url).password if "://" in url else None
         if password:

@@ -75,7 +75,7 @@ loglevel notice
             with socket.create_connection((LOOPBACK, self.port), PROBE_SECONDS) as connection:
                 connection.sendall(f"AUTH {self._password}\r\nPING\r\n".encode())
                 answer = b""
-                while answer.count(b"\r\n") < 2:  # noqa: PLR2004 - two commands, two lines
+                while answer.count(b"\r\n") < 2:
                     part = connection.recv(256)
                     if not part:
                         return False

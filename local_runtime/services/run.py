@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Protocol, TypeVar
 
 from local_runtime.process import ProcessSpec
@@ -85,14 +85,10 @@ def stop(process: subprocess.Popen[bytes], spec: ProcessSpec) -> None:
     """Ask it to end, then end it and everything it started."""
     if process.poll() is None:
         process.send_signal(spec.stop_signal)
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(spec.stop_timeout_seconds)
-        except subprocess.TimeoutExpired:
-            pass
-    try:
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass
     process.wait()
 
 

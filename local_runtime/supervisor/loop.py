@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from local_runtime.process import ProcessSpec
 from local_runtime.supervisor.child import PROBE_INTERVAL_SECONDS, Child, Observer, describe_exit
@@ -14,18 +15,17 @@ from local_runtime.supervisor.spawn import kill_group, spawn
 from local_runtime.supervisor.stale import end_marked
 
 STOP_SECONDS = 9.0
-_STARTS_TRIED = 2
+_STARTS_TRIED = 3  # what a killed instance has left may take a moment to let go of its files
 
 
 class StartFailed(Exception):
-    """A process does not come up; the message says how it ended and what it wrote last."""
+    """A process does not come up; the message says how it ended, what it wrote last and where to read on."""
 
-    def __init__(self, name: str, how: str, log_tail: str, log_file: object) -> None:
+    def __init__(self, name: str, how: str, log_tail: str, log_file: Path | None) -> None:
         lines = [f"{name} cannot be started: it {how}"]
         if log_tail:
             lines += [f"  the end of {log_file}:", *(f"    {line}" for line in log_tail.splitlines())]
         super().__init__("\n".join(lines))
-        self.name = name
 
 
 class StopRequested(Exception):
@@ -43,7 +43,7 @@ class Supervisor:
         inbox: SignalInbox,
         observer: Observer,
         marker: tuple[str, str],
-        on_change: Callable[[Mapping[str, int]], None] = lambda _processes: None,
+        on_change: Callable[[Mapping[str, int]], object] = lambda _processes: None,
     ) -> None:
         self._inbox = inbox
         self._observer = observer

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 MARKER_NAME = "SCOREBOARD_INSTANCE"
@@ -38,6 +38,20 @@ def end_marked(marker: tuple[str, str]) -> list[int]:
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.01)
     return sorted(found)
+
+
+def wait_reaped(pids: Iterable[int], seconds: float = 5.0) -> None:
+    """Wait until no process with these ids is a zombie: programs that keep a pid file take one for alive."""
+    ends_at = time.monotonic() + seconds
+    while any(_is_zombie(pid) for pid in pids) and time.monotonic() < ends_at:
+        time.sleep(0.02)
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return False
 
 
 def _environments() -> Iterator[tuple[int, str]]:

@@ -80,10 +80,15 @@ class WebSocketGateway:
         gevent.spawn(self._tend)
 
     def stop(self) -> None:
-        """Refuse new connections and close all there are with 1001."""
+        """Refuse new connections and close all there are with 1001; who does not answer that soon is dropped."""
         self._stopping = True
         for connection in list(self._connections.values()):
             connection.close(GOING_AWAY, "server going away")
+        gevent.spawn_later(self._limits.stop_seconds, self._abort_all)
+
+    def _abort_all(self) -> None:
+        for connection in list(self._connections.values()):
+            connection.abort()
 
     @property
     def is_drained(self) -> bool:

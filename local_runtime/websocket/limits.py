@@ -18,6 +18,7 @@ class Limits:
     lost_pings: int = 2
     stall_seconds: float = 60.0
     close_seconds: float = 5.0
+    stop_seconds: float = 2.0
     broadcast_seconds: float = 0.1
     tick_seconds: float = 0.5
     queued_bytes: int = 1024 * 1024

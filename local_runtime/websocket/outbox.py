@@ -17,8 +17,8 @@ _WRITE = 2
 class Outbox:
     """Keeps, in this order: the rest of the frame begun, frames of this peer's own, and of the broadcast only the newest frame.
 
-    A frame once begun is finished before the next begins. `on_sent` is told of broadcast frames, `on_failure` that the peer is
-    gone; both are called in the event loop and must not wait.
+    A frame once begun is finished before the next begins. `on_sent` is told of the size of each broadcast frame begun,
+    `on_failure` that the peer is gone; both are called in the event loop and must not wait.
     """
 
     __slots__ = (
@@ -110,6 +110,9 @@ class Outbox:
             self._rest = data
         else:
             self._slot = slot
+            return
+        if slot is not None:
+            self._on_sent(len(slot))
 
     def _await_writable(self) -> None:
         self.blocked_since = time.monotonic()

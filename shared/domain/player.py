@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from shared.errors import InvalidUsername, NotYourScore, WeakPassword
+from shared.errors import InvalidParameter, InvalidUsername, NotYourScore, WeakPassword
 
 Role = Literal["player", "admin"]
 
@@ -71,3 +71,12 @@ def checked_password(value: object, username: str) -> str:
     if len(set(value)) < 4:
         raise WeakPassword("`password` must have at least 4 different characters.")
     return value
+
+
+def checked_role(value: object) -> Role:
+    """`player` or `admin`; raises InvalidParameter."""
+    if value == "player":
+        return "player"
+    if value == "admin":
+        return "admin"
+    raise InvalidParameter("`role` must be `player` or `admin`.")

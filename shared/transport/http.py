@@ -25,9 +25,9 @@ from shared.errors import (
     UnsupportedMediaType,
 )
 from shared.logs import get_logger
+from shared.transport.bearer import bearer_token
 
 MAX_BODY_BYTES = 64 * 1024
-_BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/=-]+) *", re.IGNORECASE)
 _json = msgspec.json.Encoder()
 _log = get_logger(__name__)
 
@@ -69,10 +69,7 @@ class HttpRequest:
     @property
     def bearer_token(self) -> str:
         """The token of the Authorization header; raises MissingToken."""
-        match = _BEARER.fullmatch(self.headers.get("authorization", ""))
-        if match is None:
-            raise MissingToken
-        return match[1]
+        return bearer_token(self.headers)
 
     def json_object(self) -> dict[str, Any]:
         """The body as a JSON object; raises PayloadTooLarge, UnsupportedMediaType or MalformedJson."""

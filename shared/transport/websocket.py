@@ -8,6 +8,7 @@ from typing import Any
 
 from shared.errors import ScoreboardError
 from shared.logs import get_logger
+from shared.transport.bearer import bearer_token
 
 _log = get_logger(__name__)
 
@@ -35,6 +36,11 @@ class WebSocketRequest:
             body=event.get("body") or "",
             source_ip=context.get("identity", {}).get("sourceIp", ""),
         )
+
+    @property
+    def bearer_token(self) -> str:
+        """The token of the handshake's Authorization header; raises MissingToken."""
+        return bearer_token(self.headers)
 
 
 def websocket_handler(function: Callable[[WebSocketRequest], Mapping[str, str]]) -> Callable[[Any, Any], dict[str, Any]]:

@@ -24,8 +24,8 @@ def test_a_missing_program_is_named_with_the_command_that_installs_it(tmp_path: 
     assert any("redis" in line and "install" in line for line in lines if "to get it" in line)
 
 
-def test_an_old_python_is_named() -> None:
-    finding = report(Path("/tmp"), Program.find, (3, 10, 1))[0]
+def test_an_old_python_is_named(tmp_path: Path) -> None:
+    finding = report(tmp_path, Program.find, (3, 10, 1))[0]
     assert not finding.ok
 
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import gevent
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -13,7 +14,7 @@ from werkzeug.test import TestResponse
 from local_runtime.deadline import GeventDeadline
 from local_runtime.http.app import create_app
 from local_runtime.http.page import PAGE_DIRECTORY
-from local_runtime.http.requests import TrustedProxies
+from local_runtime.http.requests import TrustedProxies, UnreadableBody, read_body
 from local_runtime.invoker import Invoker
 from local_runtime.manifest import Function, HttpRoute, Manifest
 from local_runtime.metrics import RuntimeMetrics
@@ -251,3 +252,17 @@ def test_the_files_of_the_page_are_served(client: FlaskClient, name: str, media_
 
 def test_the_page_itself_is_no_asset(client: FlaskClient) -> None:
     problem_of(client.get("/assets/index.html"), 404, "not_found")
+
+
+class StalledStream:
+    """A body that never comes."""
+
+    def read(self, size: int) -> bytes:
+        gevent.sleep(60)
+        return b""
+
+
+def test_a_body_that_does_not_come_in_time_is_408() -> None:
+    with pytest.raises(UnreadableBody) as unreadable:
+        read_body({"CONTENT_LENGTH": "5", "wsgi.input": StalledStream()}, 100, seconds=0.05)
+    assert unreadable.value.status == 408

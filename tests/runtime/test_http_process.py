@@ -180,7 +180,7 @@ def test_sigterm_answers_what_is_in_flight_and_ends_at_once() -> None:
         idle.sendall(b"GET /echo HTTP/1.1\r\nHost: h\r\n\r\n")
         assert read_answer(idle).status == 200
         slow = pool.submit(server.api.get, "/sleep?seconds=1.5")
-        time.sleep(0.3)  # the request must be in flight; there is nothing to poll for
+        eventually(server.events_file.with_suffix(".sleeping").exists, 10, "a request in flight")
         began = time.monotonic()
         workers = server.worker_pids
         assert server.stop() == 0
@@ -193,7 +193,7 @@ def test_sigterm_answers_what_is_in_flight_and_ends_at_once() -> None:
 def test_ctrl_c_is_as_gentle_as_sigterm() -> None:
     with HttpProcess() as server, ThreadPoolExecutor(1) as pool:
         slow = pool.submit(server.api.get, "/sleep?seconds=1")
-        time.sleep(0.3)  # the request must be in flight; there is nothing to poll for
+        eventually(server.events_file.with_suffix(".sleeping").exists, 10, "a request in flight")
         for pid in server.worker_pids:
             os.kill(pid, signal.SIGINT)
         assert server.stop(signal.SIGINT) == 0

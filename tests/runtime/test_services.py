@@ -16,6 +16,7 @@ import pika
 import pytest
 import redis
 
+from local_runtime.process import ProcessSpec
 from local_runtime.services import run
 from local_runtime.services.certificates import ensure_certificates
 from local_runtime.services.ports import free_port, remembered_port
@@ -24,6 +25,7 @@ from local_runtime.services.programs import MissingProgram, Program
 from local_runtime.services.rabbitmq import PrivateRabbitMQ
 from local_runtime.services.redis import PrivateRedis
 from tests.support.product import alive, connect, descendants, new_data_dir, remove_data_dir
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -58,11 +60,9 @@ def killed_and_started_again(server: run.Server) -> Iterator[None]:
             run.stop(process, spec)
 
 
-def _wait(specs: tuple[object, ...]) -> None:
-    from tests.support.waiting import eventually
-
+def _wait(specs: tuple[ProcessSpec, ...]) -> None:
     for spec in specs:
-        eventually(spec.probe, 60, f"{spec.name} answered")  # type: ignore[attr-defined]
+        eventually(spec.probe, 60, f"{spec.name} answered")
 
 
 def test_redis_keeps_what_it_answered_when_it_is_killed(data_dir: Path) -> None:
@@ -99,6 +99,8 @@ def test_rabbitmq_keeps_confirmed_messages_when_it_is_killed(data_dir: Path) -> 
         channel.confirm_delivery()
         channel.basic_publish("", "kept", b"point", pika.BasicProperties(delivery_mode=2))
         connection.close()
+        # Erlang's dets holds a new queue's entry back for 3 s; a queue is as old as that before anything relies on it.
+        eventually(lambda: any(b"kept" in path.read_bytes() for path in data_dir.rglob("names.dets")), 10, "the queue's entry")
     server.prepare()
     assert server.url == url
     with run.running(server):
@@ -199,7 +201,7 @@ def test_a_server_that_cannot_start_tells_why(data_dir: Path) -> None:
     server.prepare()
     (data_dir / "redis" / "redis.conf").write_text("no such directive\n")
     spec = server.specs()[0]
-    with pytest.raises(run.StartFailed, match="no such directive|Bad directive"), run.started(spec):
+    with pytest.raises(run.StartFailed, match="FATAL CONFIG FILE ERROR"), run.started(spec):
         pass
 
 

@@ -61,7 +61,7 @@ class Keys:
         return f"{self.prefix}ws-ticket:{ticket_hash}"
 
     def login_failures(self, username: str, source_ip: str) -> str:
-        """Hash: count of failed log-ins of one account from one address and when the next is allowed. TTL 15 min."""
+        """Hash: count of failed log-ins of one account from one address and when the next is allowed. TTL delay + 15 min."""
         return f"{self.prefix}login-failures:{username.lower()}:{source_ip}"
 
 

@@ -1,0 +1,17 @@
+"""GET /healthz: this process answers. GET /readyz: everything it stands on does, too."""
+
+from __future__ import annotations
+
+from shared.services.check_health import check_health
+from shared.transport.http import HttpRequest, Reply, http_handler
+from shared.wiring import container
+
+NO_STORE = {"Cache-Control": "no-store"}
+
+
+@http_handler
+def lambda_handler(request: HttpRequest) -> Reply:
+    """Answer 200, or 503 with the dependencies that are down."""
+    if request.route_key == "GET /readyz":
+        return Reply.ok(check_health(container().dependencies), headers=NO_STORE)
+    return Reply.ok({"status": "alive"}, headers=NO_STORE)

@@ -1,0 +1,23 @@
+"""POST /api/tokens: log in with a password, or go on with a refresh token."""
+
+from __future__ import annotations
+
+from shared.services.issue_token import Identity, issue_token, parse_grant
+from shared.transport.http import HttpRequest, Reply, http_handler
+from shared.wiring import container
+
+
+@http_handler
+def lambda_handler(request: HttpRequest) -> Reply:
+    """Answer an access token and the refresh token that follows it."""
+    deps = container()
+    grant = parse_grant(request.json_object(), request.source_ip)
+    identity = Identity(
+        users=deps.users,
+        hasher=deps.password_hasher,
+        throttle=deps.login_throttle,
+        access_tokens=deps.access_tokens,
+        refresh_tokens=deps.refresh_tokens,
+        clock=deps.clock,
+    )
+    return Reply.ok(issue_token(grant, identity).as_json(), headers={"Cache-Control": "no-store"})

@@ -1,0 +1,14 @@
+"""Run at every start, before anything serves: schema, queues, and a board that agrees with the ledger."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shared.services.prepare_stores import prepare_stores
+from shared.wiring import container
+
+
+def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
+    """Answer `{"migrations": [...], "queues": [...], "players": n}`."""
+    deps = container()
+    return prepare_stores(deps.migrations, deps.topology, deps.leaderboard, deps.ledger)

@@ -1,0 +1,27 @@
+"""$connect: admit a viewer who shows an access token (`Authorization: Bearer`) or, from a browser, `?ticket=`."""
+
+from __future__ import annotations
+
+from shared.domain.player import Caller
+from shared.services.broadcast_scores import broadcast_scores
+from shared.services.connect_viewer import connect_viewer
+from shared.transport.websocket import WebSocketRequest, websocket_handler
+from shared.wiring import Container, container
+
+
+@websocket_handler
+def lambda_handler(request: WebSocketRequest) -> dict[str, str]:
+    """Tell a gateway that can close connections when this one's session ends."""
+    deps = container()
+
+    def broadcast() -> int:
+        return broadcast_scores(deps.leaderboard, deps.profiles, deps.users, deps.viewers, deps.clock)
+
+    ends_at = connect_viewer(_caller(request, deps), request.connection_id, deps.viewers, broadcast, deps.clock)
+    return {"X-Session-Expires-At": str(ends_at)}
+
+
+def _caller(request: WebSocketRequest, deps: Container) -> Caller:
+    if "authorization" not in request.headers and "ticket" in request.query:
+        return deps.ws_tickets.spend(request.query["ticket"])
+    return deps.authenticate(request.bearer_token)

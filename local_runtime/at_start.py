@@ -1,0 +1,45 @@
+"""`python -m local_runtime.at_start`: invokes, in order, what the template wants invoked before anything is served."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+from local_runtime.deadline import ProcessDeadline
+from local_runtime.hosting import load_manifest
+from local_runtime.invoker import FunctionError, Invoker, PayloadTooLarge
+from local_runtime.manifest import Function, Manifest
+from local_runtime.settings import InstanceSettings
+
+logger = logging.getLogger(__name__)
+
+
+def main() -> int:
+    """Answers 1 at the first function that fails."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("pika").setLevel(logging.WARNING)
+    settings = InstanceSettings.from_environment()
+    manifest = load_manifest(settings, os.environ)
+    invoker = Invoker(manifest, ProcessDeadline())
+    invoker.prepare()
+    for function in manifest.functions:
+        if not function.invoke_at_start:
+            continue
+        try:
+            result = invoker.invoke(function, start_event(manifest, function), trigger="start")
+        except (FunctionError, PayloadTooLarge) as error:
+            logger.error("%s failed: %s", function.name, error, exc_info=error.__cause__)  # noqa: TRY400 - the cause's traceback
+            return 1
+        logger.info("%s: %s", function.name, result)
+    return 0
+
+
+def start_event(manifest: Manifest, function: Function) -> object:
+    """The input of the function's schedule where it has one, else an empty object."""
+    inputs = [s.input for s in manifest.schedules if s.function.name == function.name and s.input is not None]
+    return inputs[0] if inputs else {}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The command line: one module per verb, each with `add_arguments(parser)` and `run(arguments)`, which answers the exit code."""

@@ -1,0 +1,89 @@
+"""Chooses the verb, and turns every expected problem into one clear message."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import shutil
+import sys
+import tomllib
+from collections.abc import Sequence
+from typing import Any
+
+from local_runtime.cli.errors import EXIT_USAGE, CliError
+from local_runtime.instance.errors import InstanceError
+from local_runtime.settings import PROJECT_ROOT
+
+DEFAULT_VERB = "serve"
+# The verb, its module in this package, and its line in the overview.
+VERBS = {
+    "serve": ("serve", "start the scoreboard (also without a verb)"),
+    "down": ("down", "stop a running instance"),
+    "routes": ("routes", "show what is hosted"),
+    "invoke": ("invoke", "run one function against the running instance"),
+    "reconcile": ("reconcile", "hold the ledger against the leaderboard"),
+    "create-user": ("create_user", "make an account with a role"),
+    "doctor": ("doctor", "what is installed, what is missing, how to get it"),
+}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command line; answers the exit code."""
+    arguments = build_parser().parse_args(_with_verb(argv))
+    try:
+        return int(arguments.run(arguments))
+    except CliError as error:
+        return _fail(str(error), error.exit_code)
+    except (InstanceError, ValueError) as error:
+        # ValueError: unusable options, or the report of all that is wrong with the template.
+        return _fail(str(error), EXIT_USAGE)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    except BrokenPipeError:
+        # Whoever read our output has gone; the interpreter must not complain about it when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    parser = _parser(argparse.ArgumentParser, prog="python -m local_runtime", description="Runs the scoreboard on this machine.")
+    parser.add_argument("--version", action="version", version=f"scoreboard {_version()}")
+    parser.epilog = "`python -m local_runtime VERB --help` shows a verb's options, an example and its exit codes."
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    for verb, (module_name, summary) in VERBS.items():
+        module = importlib.import_module(f"local_runtime.cli.{module_name}")
+        description = f"{summary[0].upper()}{summary[1:]}."
+        child = _parser(verbs.add_parser, name=verb, help=summary, description=description, epilog=module.EPILOG)
+        module.add_arguments(child)
+        child.set_defaults(run=module.run)
+    return parser
+
+
+def _parser(make: Any, **options: Any) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = make(formatter_class=_Formatter, allow_abbrev=False, **options)
+    return parser
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=28, width=min(120, shutil.get_terminal_size().columns - 2))
+
+
+def _with_verb(argv: Sequence[str]) -> list[str]:
+    if not argv:
+        return [DEFAULT_VERB]
+    if argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version"):
+        return [DEFAULT_VERB, *argv]
+    return list(argv)
+
+
+def _version() -> str:
+    with (PROJECT_ROOT / "pyproject.toml").open("rb") as file:
+        return str(tomllib.load(file)["project"]["version"])
+
+
+def _fail(message: str, exit_code: int) -> int:
+    print(f"error: {message}", file=sys.stderr, flush=True)  # noqa: T201 - a command's output
+    return exit_code

@@ -1,0 +1,30 @@
+"""Options that several verbs share; each has its environment variable, and those on the command line win."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields
+
+from local_runtime.settings import InstanceSettings
+
+_HELP = {
+    item.name: f"{item.metadata['help']} (SCOREBOARD_{item.name.upper()}; {item.default})" for item in fields(InstanceSettings)
+}
+
+
+def add_options(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Add these fields of InstanceSettings as options."""
+    kinds = {item.name: str(item.type) for item in fields(InstanceSettings)}
+    for name in names:
+        flag = f"--{name.replace('_', '-')}"
+        if kinds[name] == "bool":
+            parser.add_argument(flag, action="store_const", const="true", help=_HELP[name])
+        else:
+            metavar = {"int": "N", "Path": "PATH"}.get(kinds[name], name.upper())
+            parser.add_argument(flag, metavar=metavar, help=_HELP[name])
+
+
+def settings_from(arguments: argparse.Namespace) -> InstanceSettings:
+    """The options as given on the command line or in the environment; raises SettingsError listing all problems."""
+    given = {item.name: getattr(arguments, item.name, None) for item in fields(InstanceSettings)}
+    return InstanceSettings.from_environment(None, **given)

@@ -1,0 +1,69 @@
+"""`reconcile`: hold the ledger against the leaderboard, now."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+from local_runtime.cli.errors import EXIT_OK
+from local_runtime.cli.options import add_options, settings_from
+from local_runtime.cli.output import say, terminal
+from local_runtime.cli.running import invoke_function
+
+FUNCTION = "reconcile_scores"
+EXIT_DISCREPANCIES = 3
+EPILOG = """\
+Without --dry-run, discrepancies are repaired and audited; updates go on meanwhile.
+
+example:
+  python -m local_runtime reconcile --dry-run
+
+exit codes:
+  0  every player is in order
+  1  it failed
+  2  no instance is running
+  3  discrepancies were found (and, without --dry-run, repaired)
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Whether to repair."""
+    parser.add_argument("--dry-run", action="store_true", help="report discrepancies, repair nothing")
+    add_options(parser, "data_dir")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the summary and the discrepancies."""
+    report = invoke_function(settings_from(arguments).data_dir, FUNCTION, {"dryRun": arguments.dry_run})
+    found = _discrepancies(report)
+    for name, value in report.items():
+        if not isinstance(value, list | dict):
+            say(f"{name}: {value}")
+    if not found:
+        say("every player is in order")
+        return EXIT_OK
+    _show(found)
+    what = "1 discrepancy" if len(found) == 1 else f"{len(found)} discrepancies"
+    say(f"{what} {'found' if arguments.dry_run else 'repaired'}")
+    return EXIT_DISCREPANCIES
+
+
+def _discrepancies(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return list(report.get("discrepancies") or [])
+
+
+def _show(found: list[Mapping[str, Any]]) -> None:
+    console = terminal()
+    columns = list(found[0])
+    if console is None:
+        say("\t".join(columns))
+        for line in found:
+            say("\t".join(str(line.get(column, "")) for column in columns))
+        return
+    from rich.table import Table
+
+    table = Table(*columns)
+    for line in found:
+        table.add_row(*(str(line.get(column, "")) for column in columns))
+    console.print(table)

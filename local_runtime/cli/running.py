@@ -1,0 +1,53 @@
+"""How a verb finds the instance that runs on a data directory, and calls its functions."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from local_runtime.cli.errors import EXIT_FAILED, EXIT_USAGE, CliError
+from local_runtime.settings import InstanceSettings
+
+
+def running_instance(data_dir: Path) -> dict[str, Any]:
+    """The content of runtime.json; CliError when nothing runs there."""
+    from local_runtime.instance.directory import InstanceDirectory
+
+    directory = InstanceDirectory(data_dir.resolve())
+    try:
+        runtime = directory.read_runtime() if directory.holder() is not None else None
+    except PermissionError as error:
+        raise CliError(
+            f"{error.filename} may not be read by you: run this as the user who runs the instance", EXIT_USAGE
+        ) from None
+    if runtime is None:
+        raise CliError(
+            f"no instance is ready on {directory.path}: start one with `python -m local_runtime serve`, or name its data "
+            "directory with --data-dir",
+            EXIT_USAGE,
+        )
+    return runtime
+
+
+def invoke_function(data_dir: Path, name: str, event: object) -> Any:
+    """Run a function in this process, with the environment of the running instance; CliError when it fails."""
+    from local_runtime.deadline import ProcessDeadline
+    from local_runtime.hosting import load_manifest
+    from local_runtime.invoker import FunctionError, Invoker, PayloadTooLarge
+
+    os.environ.update(running_instance(data_dir)["function_env"])
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    manifest = load_manifest(InstanceSettings.from_environment(), os.environ)
+    try:
+        function = manifest.function(name)
+    except KeyError as error:
+        raise CliError(str(error.args[0]), EXIT_USAGE) from None
+    invoker = Invoker(manifest, ProcessDeadline())
+    invoker.prepare()
+    try:
+        return invoker.invoke(function, event)
+    except (FunctionError, PayloadTooLarge) as error:
+        raise CliError(f"{name}: {error}", EXIT_FAILED) from error

@@ -1,0 +1,65 @@
+"""`serve`: start an instance and watch over it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from local_runtime.cli.errors import EXIT_FAILED, EXIT_OK, CliError
+from local_runtime.cli.options import add_options, settings_from
+from local_runtime.cli.output import say
+from local_runtime.cli.progress import make_progress
+from local_runtime.settings import SERVER_URLS
+
+EPILOG = f"""\
+Without further ado it starts a private Redis, RabbitMQ and PostgreSQL; {", ".join(SERVER_URLS)}
+in the environment each replace one of them. With --tls, SCOREBOARD_TLS_CERT and SCOREBOARD_TLS_KEY name the
+certificate chain and its key (PEM); without them the instance makes its own, signed by its own CA.
+It is ready when it prints a line that begins `ready:`. Ctrl-C or SIGTERM stops it within 10 s, a second Ctrl-C at once.
+
+example:
+  python -m local_runtime serve --port 8080 --workers 4
+
+exit codes:
+  0  it was stopped
+  1  a process could not be started; the message shows the end of its log
+  2  the options, the template or the environment cannot be used; nothing was started
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of InstanceSettings."""
+    add_options(parser, "host", "port", "workers", "data_dir", "template", "tls", "insecure")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs until it is told to stop."""
+    from local_runtime.instance.run import run_instance
+    from local_runtime.services.postgresql import PostgreSQLError
+    from local_runtime.services.programs import MissingProgram
+    from local_runtime.supervisor.loop import StartFailed
+
+    settings = settings_from(arguments)
+    progress = make_progress(sys.stderr)
+    try:
+        run_instance(settings, os.environ, progress, lambda runtime: _announce(runtime, str(settings.data_dir)))
+    except (StartFailed, MissingProgram, PostgreSQLError) as error:
+        advice = "`python -m local_runtime doctor` shows whether this machine lacks something; nothing is left running"
+        raise CliError(f"{error}\n{advice}", EXIT_FAILED) from None
+    finally:
+        progress.close()
+    return EXIT_OK
+
+
+def _announce(runtime: Mapping[str, Any], data_dir: str) -> None:
+    base_url = runtime["base_url"]
+    say(f"ready: {base_url}")
+    try:
+        say(f"  open it in two browser windows: {base_url}/")
+        say("  or let simulated players play: python -m local_runtime simulate --players 20 --seconds 10")
+        say(f"  logs are in {data_dir}/logs, Ctrl-C stops it")
+    except OSError:
+        return

@@ -1,0 +1,68 @@
+"""The variables an instance gives to its functions; they beat what the template says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from local_runtime.instance.keyring import Keyring
+from local_runtime.settings import SERVER_URLS, InstanceSettings
+
+BROADCAST_CHANNEL = "leaderboard:frames"
+_PROVIDED = (
+    *SERVER_URLS,
+    "AMQP_CA_FILE",
+    "JWT_SIGNING_KEY",
+    "PAYLOAD_KEYS",
+    "BROADCAST_CHANNEL",
+    "WEBSOCKET_MANAGEMENT_URL",
+    "SCOREBOARD_SECRET_ID",
+)
+_NOT_PASSED_ON = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
+
+
+def given_server_urls(environment: Mapping[str, str]) -> dict[str, str]:
+    """The servers that somebody else runs."""
+    return {name: environment[name] for name in SERVER_URLS if environment.get(name)}
+
+
+def with_provided_names(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment from which the template can be read before anything is started: what will be provided is there, empty."""
+    return dict.fromkeys(_PROVIDED, "") | dict(environment)
+
+
+def function_environment(
+    environment: Mapping[str, str],
+    template_values: Mapping[str, str],
+    settings: InstanceSettings,
+    keyring: Keyring,
+    *,
+    server_urls: Mapping[str, str],
+    amqp_ca_file: str,
+    management_url: str,
+) -> dict[str, str]:
+    """Everything a function needs to run against this instance.
+
+    `template_values` are the template's; a variable of the operator's beats them, and what the instance provides beats both.
+    """
+    values = {name: environment.get(name, value) for name, value in template_values.items()}
+    provided = {
+        **server_urls,
+        "AMQP_CA_FILE": amqp_ca_file,
+        "JWT_SIGNING_KEY": environment.get("JWT_SIGNING_KEY") or keyring.jwt_signing_key,
+        "PAYLOAD_KEYS": environment.get("PAYLOAD_KEYS") or keyring.payload_keys,
+        "BROADCAST_CHANNEL": environment.get("BROADCAST_CHANNEL") or f"{values.get('KEY_PREFIX', '')}{BROADCAST_CHANNEL}",
+        "WEBSOCKET_MANAGEMENT_URL": management_url,
+        "SCOREBOARD_SECRET_ID": "",  # the instance is its own secrets manager
+        "AWS_ACCESS_KEY_ID": keyring.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": keyring.secret_access_key,
+        "AWS_REGION": environment.get("AWS_REGION") or "us-east-1",
+        "AWS_DEFAULT_REGION": environment.get("AWS_REGION") or "us-east-1",
+    }
+    return values | provided | settings.as_environment()
+
+
+def process_environment(environment: Mapping[str, str], function_env: Mapping[str, str], metrics: Path) -> dict[str, str]:
+    """The whole environment of a process of the product."""
+    kept = {name: value for name, value in environment.items() if name not in _NOT_PASSED_ON}
+    return kept | dict(function_env) | {"PROMETHEUS_MULTIPROC_DIR": str(metrics), "PYTHONUNBUFFERED": "1"}

@@ -1,0 +1,152 @@
+"""Runs an instance from its first check to its clean end."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from local_runtime.hosting import load_manifest
+from local_runtime.instance.directory import InstanceDirectory
+from local_runtime.instance.environment import function_environment, process_environment, with_provided_names
+from local_runtime.instance.errors import InstanceError
+from local_runtime.instance.keyring import Keyring
+from local_runtime.instance.listeners import Listeners, bound_listeners, refuse_exposure
+from local_runtime.instance.products import STOP_STAGES, at_start_spec, product_specs
+from local_runtime.instance.servers import ServerAddresses, launch_servers
+from local_runtime.manifest import Manifest
+from local_runtime.metrics import clear_directory
+from local_runtime.settings import InstanceSettings, SettingsError
+from local_runtime.supervisor.child import Observer
+from local_runtime.supervisor.inbox import SignalInbox
+from local_runtime.supervisor.loop import StopRequested, Supervisor
+from local_runtime.supervisor.stale import end_marked, instance_marker, wait_reaped
+
+MAX_PORT = 65535
+Announce = Callable[[Mapping[str, Any]], None]
+
+
+def run_instance(settings: InstanceSettings, environment: Mapping[str, str], observer: Observer, announce: Announce) -> None:
+    """Start everything, `announce` the content of runtime.json, watch until SIGTERM or SIGINT, stop everything.
+
+    Raises InstanceError, SettingsError or the template reader's ValueError before anything is started, StartFailed after.
+    """
+    check_settings(settings)
+    refuse_exposure(settings)
+    settings = dataclasses.replace(settings, data_dir=settings.data_dir.resolve(), template=settings.template.resolve())
+    manifest = load_manifest(settings, with_provided_names(environment))
+    directory = InstanceDirectory(settings.data_dir)
+    marker = instance_marker(settings.data_dir)
+    with directory.claimed(), SignalInbox() as inbox:
+        end_marked(marker)
+        left = directory.read_runtime()
+        if left is not None:
+            wait_reaped(left["processes"].values())
+        directory.clear_run()
+        keyring = Keyring.load_or_make(directory.secrets_file)
+        with bound_listeners(settings) as listeners:
+            settings = dataclasses.replace(settings, port=listeners.port)
+            instance = _Instance(settings, environment, manifest, directory, keyring, listeners)
+            supervisor = Supervisor(inbox, observer, marker, instance.write_runtime)
+            try:
+                instance.start(supervisor)
+                announce(instance.write_runtime(supervisor.processes))
+                supervisor.watch()
+            except StopRequested:
+                pass
+            except Exception:
+                # Ctrl-C in the terminal also ends a program that was just preparing a server; that is no failure.
+                if not inbox.stop_requests:
+                    raise
+            finally:
+                directory.remove_runtime()
+                supervisor.stop(STOP_STAGES)
+
+
+def check_settings(settings: InstanceSettings) -> None:
+    """SettingsError listing every number that is out of its range."""
+    problems = []
+    if not 0 <= settings.port <= MAX_PORT:
+        problems.append(f"--port {settings.port}: write a number from 0 to {MAX_PORT}")
+    if settings.workers < 1:
+        problems.append(f"--workers {settings.workers}: at least 1")
+    if settings.max_body_bytes < 1:
+        problems.append(f"SCOREBOARD_MAX_BODY_BYTES={settings.max_body_bytes}: at least 1")
+    if problems:
+        raise SettingsError("these options cannot be used:\n  " + "\n  ".join(problems))
+
+
+class _Instance:
+    """What is known once the sockets are bound."""
+
+    def __init__(
+        self,
+        settings: InstanceSettings,
+        environment: Mapping[str, str],
+        manifest: Manifest,
+        directory: InstanceDirectory,
+        keyring: Keyring,
+        listeners: Listeners,
+    ) -> None:
+        self._settings = settings
+        self._environment = dict(environment)
+        self._manifest = manifest
+        self._directory = directory
+        self._keyring = keyring
+        self._listeners = listeners
+        self._servers = ServerAddresses({}, "")
+        self._function_env: dict[str, str] = {}
+
+    def start(self, supervisor: Supervisor) -> None:
+        """Servers, what is to be invoked at start, the product's processes; each stage waits for the one before."""
+        self._servers = launch_servers(self._directory.path, self._environment, self._keyring, supervisor.launch)
+        self._function_env = self._make_function_environment()
+        metrics = self._directory.run / "metrics"
+        clear_directory(metrics)
+        environment = process_environment(self._environment | self._tls_files(), self._function_env, metrics)
+        supervisor.wait_ready()
+        at_start = at_start_spec(self._manifest, self._directory, environment)
+        if at_start is not None:
+            supervisor.run_once(at_start)
+        supervisor.launch(*product_specs(self._settings, self._directory, self._listeners, environment))
+        supervisor.wait_ready()
+
+    def write_runtime(self, processes: Mapping[str, int]) -> dict[str, Any]:
+        """Write runtime.json; answers its content."""
+        document = {
+            "pid": os.getpid(),
+            "base_url": self._listeners.base_url("https" if self._settings.tls else "http"),
+            "ws_url": self._listeners.base_url("wss" if self._settings.tls else "ws") + "/ws",
+            "redis_url": self._servers.urls["REDIS_URL"],
+            "amqp_url": self._servers.urls["AMQP_URL"],
+            "database_url": self._servers.urls["DATABASE_URL"],
+            "ca_file": self._servers.amqp_ca_file,
+            "function_env": self._function_env,
+            "processes": dict(processes),
+        }
+        self._directory.write_runtime(document)
+        return document
+
+    def _make_function_environment(self) -> dict[str, str]:
+        api = self._manifest.websocket_api
+        return function_environment(
+            self._environment,
+            self._manifest.environment,
+            self._settings,
+            self._keyring,
+            server_urls=self._servers.urls,
+            amqp_ca_file=self._servers.amqp_ca_file,
+            management_url=self._listeners.management_url(api.stage if api is not None else ""),
+        )
+
+    def _tls_files(self) -> dict[str, str]:
+        given = [name for name in ("SCOREBOARD_TLS_CERT", "SCOREBOARD_TLS_KEY") if self._environment.get(name)]
+        if not self._settings.tls or len(given) == 2:
+            return {}
+        if given:
+            raise InstanceError(f"{given[0]} alone is no use: set SCOREBOARD_TLS_CERT and SCOREBOARD_TLS_KEY, or neither")
+        from local_runtime.services.certificates import ensure_certificates
+
+        certificates = ensure_certificates(self._directory.path / "tls")
+        return {"SCOREBOARD_TLS_CERT": str(certificates.certificate_file), "SCOREBOARD_TLS_KEY": str(certificates.key_file)}

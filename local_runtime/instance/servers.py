@@ -1,0 +1,69 @@
+"""Which servers an instance uses: private ones, unless the environment names others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from local_runtime.instance.environment import given_server_urls
+from local_runtime.instance.keyring import Keyring
+from local_runtime.instance.outside import check_outside_servers
+from local_runtime.process import ProcessSpec
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAddresses:
+    """Where the servers answer."""
+
+    urls: Mapping[str, str]
+    amqp_ca_file: str
+
+
+class PrivateServer(Protocol):
+    """What the servers of local_runtime.services have in common."""
+
+    @property
+    def url(self) -> str:
+        """Where it answers; valid after prepare()."""
+        ...
+
+    def prepare(self) -> None:
+        """Make files and choose ports; idempotent."""
+        ...
+
+    def specs(self) -> tuple[ProcessSpec, ...]:
+        """The processes to start."""
+        ...
+
+
+def launch_servers(
+    data_dir: Path, environment: Mapping[str, str], keyring: Keyring, launch: Callable[[ProcessSpec], None]
+) -> ServerAddresses:
+    """Check the given servers, prepare and launch the private ones; nothing is waited for.
+
+    RabbitMQ takes by far the longest to boot, so it comes first: the others are prepared meanwhile.
+    """
+    from local_runtime.services.postgresql import PrivatePostgreSQL
+    from local_runtime.services.rabbitmq import PrivateRabbitMQ
+    from local_runtime.services.redis import PrivateRedis
+
+    urls = given_server_urls(environment)
+    ca_file = environment.get("AMQP_CA_FILE", "")
+    ca_file = str(Path(ca_file).expanduser().resolve()) if ca_file else ""
+    check_outside_servers(urls, ca_file)
+    private: dict[str, PrivateServer] = {}
+    if "AMQP_URL" not in urls:
+        private["AMQP_URL"] = rabbitmq = PrivateRabbitMQ(data_dir, keyring.amqp_password)
+        ca_file = str(rabbitmq.ca_file)
+    if "REDIS_URL" not in urls:
+        private["REDIS_URL"] = PrivateRedis(data_dir, keyring.redis_password)
+    if "DATABASE_URL" not in urls:
+        private["DATABASE_URL"] = PrivatePostgreSQL(data_dir, keyring.database_password)
+    for name, server in private.items():
+        server.prepare()
+        for spec in server.specs():
+            launch(spec)
+        urls[name] = server.url
+    return ServerAddresses(urls, ca_file)

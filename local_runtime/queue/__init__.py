@@ -1,0 +1,1 @@
+"""The Amazon MQ event source mapping: one consumer and one batch at a time for each queue."""

@@ -1,0 +1,26 @@
+"""How a consumer reaches the broker: TLS 1.3 or newer, verified by name and by CA."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+
+import pika
+
+HEARTBEAT_SECONDS = 30
+CONNECT_SECONDS = 10.0
+
+
+def connection_parameters(environment: Mapping[str, str], virtual_host: str) -> pika.URLParameters:
+    """Read AMQP_URL and AMQP_CA_FILE; a virtual host of the template beats the URL's, the root one leaves it."""
+    parameters = pika.URLParameters(environment["AMQP_URL"])
+    if virtual_host != "/":
+        parameters.virtual_host = virtual_host
+    parameters.heartbeat = HEARTBEAT_SECONDS
+    parameters.blocked_connection_timeout = None
+    parameters.socket_timeout = parameters.stack_timeout = CONNECT_SECONDS
+    if parameters.ssl_options is not None:
+        context = ssl.create_default_context(cafile=environment.get("AMQP_CA_FILE") or None)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        parameters.ssl_options = pika.SSLOptions(context, parameters.host)
+    return parameters

@@ -1,0 +1,131 @@
+"""Works out the intrinsic functions whose value can be known without a cloud."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from local_runtime.template.parameters import Parameters
+from local_runtime.template.tree import Node
+
+FUNCTIONS = ("Ref", "Fn::Sub", "Fn::Join", "Fn::If", "Fn::GetAtt", "Fn::Equals", "Fn::Not", "Fn::And", "Fn::Or")
+PSEUDO_PARAMETERS = frozenset(
+    f"AWS::{name}" for name in ("AccountId", "NotificationARNs", "NoValue", "Partition", "Region", "StackId", "StackName", "URLSuffix")
+)
+SUB_VARIABLE = re.compile(r"\$\{([^!{}][^{}]*)\}")
+_SUB_LITERAL = re.compile(r"\$\{!([^{}]*)\}")
+
+
+class Unresolved(Exception):
+    """The value cannot be known here; the message says why."""
+
+
+class Resolver:
+    """Turns nodes into plain values. It trusts that references have been checked; see references.py."""
+
+    def __init__(self, parameters: Parameters, conditions: Mapping[str, Node]) -> None:
+        self._parameters = parameters
+        self._conditions = conditions
+        self._asking: list[str] = []
+        self._functions: dict[str, Callable[[Node], Any]] = {
+            "Ref": lambda node: self._ref(str(node.value)),
+            "Fn::Sub": self._sub,
+            "Fn::Join": self._join,
+            "Fn::GetAtt": _get_att,
+        }
+
+    def expand(self, node: Node | None) -> Node | None:
+        """Follow Fn::If to the branch that counts; None for AWS::NoValue."""
+        while node is not None and (call := node.intrinsic()):
+            name, argument = call
+            if name == "Ref" and argument.value == "AWS::NoValue":
+                return None
+            if name != "Fn::If" or len(argument.items) != 3:  # noqa: PLR2004 - condition, then, else
+                break
+            condition, then, otherwise = argument.items
+            node = then if self.condition(str(condition.value)) else otherwise
+        return node
+
+    def resolve(self, node: Node) -> Any:
+        """The value as plain data, without what AWS::NoValue removes. Raises Unresolved."""
+        expanded = self.expand(node)
+        if expanded is None:
+            raise Unresolved("it is AWS::NoValue")
+        if call := expanded.intrinsic():
+            name, argument = call
+            if name not in self._functions:
+                raise Unresolved(f"{name} cannot be worked out here")
+            return self._functions[name](argument)
+        if isinstance(expanded.value, dict):
+            pairs = ((name, self.expand(member)) for name, member in expanded.value.items())
+            return {name: self.resolve(member) for name, member in pairs if member is not None}
+        if isinstance(expanded.value, list):
+            return [self.resolve(item) for item in map(self.expand, expanded.value) if item is not None]
+        return expanded.value
+
+    def condition(self, name: str) -> bool:
+        """Whether a named condition holds. Raises Unresolved."""
+        if name in self._asking:
+            raise Unresolved(f"the condition {name} asks for itself")
+        if name not in self._conditions:
+            raise Unresolved(f"there is no condition {name}")
+        self._asking.append(name)
+        try:
+            return self._holds(self._conditions[name])
+        finally:
+            self._asking.pop()
+
+    def _holds(self, node: Node) -> bool:
+        if list(node.members) == ["Condition"]:
+            return self.condition(str(node.members["Condition"].value))
+        name, argument = node.intrinsic() or ("", node)
+        items = argument.items
+        if name == "Fn::Equals" and len(items) == 2:  # noqa: PLR2004 - two sides
+            left, right = (text_of(self.resolve(item)) for item in items)
+            return left == right
+        if name == "Fn::Not" and len(items) == 1:
+            return not self._holds(items[0])
+        if name in ("Fn::And", "Fn::Or") and items:
+            return (all if name == "Fn::And" else any)([self._holds(item) for item in items])
+        raise Unresolved("it is not a condition")
+
+    def _ref(self, name: str) -> str | list[str]:
+        if name in self._parameters.values:
+            return self._parameters.values[name]
+        if name in self._parameters.missing:
+            raise Unresolved(f"the parameter {name} has neither a value nor a default")
+        raise Unresolved(f"{name} has a value only in the cloud")
+
+    def _sub(self, argument: Node) -> str:
+        template, own = argument, dict[str, Node]()
+        if argument.items:
+            template, own = argument.items[0], argument.items[1].members
+
+        def value(match: re.Match[str]) -> str:
+            name = match[1].strip()
+            if name in own:
+                return text_of(self.resolve(own[name]))
+            if "." in name:
+                raise Unresolved(f"{name} has a value only in the cloud")
+            return text_of(self._ref(name))
+
+        return _SUB_LITERAL.sub(r"${\1}", SUB_VARIABLE.sub(value, str(template.value)))
+
+    def _join(self, argument: Node) -> str:
+        separator, parts = argument.items
+        values = self.resolve(parts)
+        return str(separator.value).join(text_of(value) for value in values)
+
+
+def _get_att(argument: Node) -> str:
+    raise Unresolved(f"{'.'.join(str(item.value) for item in argument.items)} has a value only in the cloud")
+
+
+def text_of(value: object) -> str:
+    """A scalar as CloudFormation spells it; lists as it compares them."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return ",".join(text_of(item) for item in value)
+    return "" if value is None else str(value)

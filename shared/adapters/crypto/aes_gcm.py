@@ -1,0 +1,69 @@
+"""AES-256-GCM for what travels through the broker, with a key id so that keys can be changed."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import re
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from shared.errors import BadMessage, ConfigurationError
+
+KEY_BYTES = 32
+NONCE_BYTES = 12
+_TAG_BYTES = 16
+_KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
+
+
+class AesGcmSealer:
+    """Seals as `<key id>.<base64url of nonce, ciphertext and tag>`; the first key seals, all of them open.
+
+    The nonce is random, which is safe for 2^32 messages a key: twice what the ids of score_history can count.
+    """
+
+    def __init__(self, keys: dict[str, bytes]) -> None:
+        self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}
+        self._current = next(iter(keys))
+
+    @classmethod
+    def from_setting(cls, setting: str) -> AesGcmSealer:
+        """Read `key_id:base64[,older_id:base64]`; raises ConfigurationError, never printing a key."""
+        keys: dict[str, bytes] = {}
+        for place, item in enumerate(setting.split(","), 1):
+            key_id, _, encoded = item.strip().partition(":")
+            try:
+                key = base64.b64decode(encoded, validate=True)
+            except (binascii.Error, ValueError):
+                key = b""
+            if not _KEY_ID.fullmatch(key_id) or key_id in keys or len(key) != KEY_BYTES:
+                raise ConfigurationError(
+                    f"PAYLOAD_KEYS: item {place} is not `key_id:base64 of {KEY_BYTES} bytes` with a key id of its own"
+                )
+            keys[key_id] = key
+        return cls(keys)
+
+    def seal(self, secret: bytes, associated: bytes) -> str:
+        """Encrypt with the current key, bound to `associated`."""
+        nonce = os.urandom(NONCE_BYTES)
+        sealed = nonce + self._ciphers[self._current].encrypt(nonce, secret, associated)
+        return f"{self._current}.{base64.urlsafe_b64encode(sealed).decode()}"
+
+    def open(self, sealed: str, associated: bytes) -> bytes:
+        """Decrypt; raises BadMessage when the key is unknown, or the text or `associated` was changed."""
+        key_id, _, encoded = sealed.partition(".")
+        cipher = self._ciphers.get(key_id)
+        if cipher is None:
+            raise BadMessage("sealed with an unknown key")
+        try:
+            raw = base64.b64decode(encoded, altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            raise BadMessage("not base64url") from None
+        if len(raw) < NONCE_BYTES + _TAG_BYTES:
+            raise BadMessage("too short to be sealed")
+        try:
+            return cipher.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], associated)
+        except InvalidTag:
+            raise BadMessage("does not decrypt: it was changed, or bound to something else") from None

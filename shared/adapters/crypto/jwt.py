@@ -1,0 +1,140 @@
+"""Access tokens as JWTs: ours signed with Ed25519, an outside provider's checked against its key set (RFC 8725, RFC 9068)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import jwt
+
+from shared.adapters.crypto.outside_keys import OutsideKeys
+from shared.adapters.crypto.signing_key import ALGORITHM, SigningKey
+from shared.domain.player import Caller
+from shared.errors import ConfigurationError, InvalidToken, TokenExpired
+
+ISSUER = "scoreboard"
+AUDIENCE = "scoreboard-api"
+TOKEN_TYPE = "at+jwt"  # noqa: S105 - the media type of RFC 9068, no secret
+LIFETIME_SECONDS = 900
+LEEWAY_SECONDS = 5
+MAX_TOKEN_LENGTH = 8192
+REMEMBERED_TOKENS = 20_000
+_SUBJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._|@-]{0,35}")
+_ROLES = ("player", "admin")
+
+
+class JwtAccessTokens:
+    """The port AccessTokens. A verified token is remembered until it expires: a signature costs more than all the rest."""
+
+    def __init__(
+        self,
+        signing_key: str,
+        *,
+        outside_issuer: str = "",
+        outside_audience: str = "",
+        outside_jwks_url: str = "",
+        clock: Callable[[], float] = time.time,
+        remember: int = REMEMBERED_TOKENS,
+    ) -> None:
+        self._key = SigningKey.from_setting(signing_key)
+        self._clock = clock
+        self._remember = remember
+        self._verified: OrderedDict[bytes, Caller] = OrderedDict()
+        self._outside_issuer = outside_issuer
+        self._outside_audience = outside_audience
+        self._outside_keys = OutsideKeys(outside_jwks_url) if outside_jwks_url else None
+        if self._outside_keys and not (outside_issuer and outside_audience):
+            raise ConfigurationError("JWT_JWKS_URL needs JWT_ISSUER and JWT_AUDIENCE beside it")
+        if outside_issuer == ISSUER:
+            raise ConfigurationError(f"JWT_ISSUER must not be {ISSUER!r}: that is our own name")
+
+    def issue(self, user_id: str, role: str, now: datetime) -> tuple[str, int]:
+        """A signed token and the seconds it lives."""
+        issued_at = int(now.timestamp())
+        claims = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": user_id,
+            "role": role,
+            "iat": issued_at,
+            "exp": issued_at + LIFETIME_SECONDS,
+            "jti": secrets.token_urlsafe(16),
+        }
+        headers = {"kid": self._key.key_id, "typ": TOKEN_TYPE}
+        return jwt.encode(claims, self._key.private, ALGORITHM, headers), LIFETIME_SECONDS
+
+    def verify(self, token: str) -> Caller:
+        """Who it was issued to; raises InvalidToken or TokenExpired."""
+        digest = hashlib.sha256(token.encode()).digest()
+        caller = self._verified.get(digest)
+        if caller is None:
+            caller = self._verify(token)
+            self._keep(digest, caller)
+        if caller.expires_at.timestamp() <= self._clock():
+            self._verified.pop(digest, None)
+            raise TokenExpired
+        return caller
+
+    def jwks(self) -> dict[str, Any]:
+        """The public key, as a JWK set."""
+        return {"keys": [self._key.as_jwk()]}
+
+    def _keep(self, digest: bytes, caller: Caller) -> None:
+        self._verified[digest] = caller
+        while len(self._verified) > self._remember:
+            self._verified.popitem(last=False)
+
+    def _verify(self, token: str) -> Caller:
+        if len(token) > MAX_TOKEN_LENGTH:
+            raise InvalidToken
+        try:
+            header = jwt.get_unverified_header(token)
+            if header.get("kid") == self._key.key_id:
+                if str(header.get("typ")).lower() != TOKEN_TYPE:
+                    raise InvalidToken
+                return self._caller(_claims(token, self._key.public, ALGORITHM, ISSUER, AUDIENCE, ("jti", "role")))
+            return self._caller(self._outside_claims(token, header))
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
+            raise InvalidToken from error
+
+    def _outside_claims(self, token: str, header: dict[str, Any]) -> dict[str, Any]:
+        key_id = header.get("kid")
+        key = self._outside_keys.find(key_id) if self._outside_keys and isinstance(key_id, str) else None
+        if key is None:
+            raise InvalidToken
+        claims = _claims(token, key, key.algorithm_name, self._outside_issuer, self._outside_audience, ())
+        return {"role": "player", **claims}
+
+    def _caller(self, claims: dict[str, Any]) -> Caller:
+        """Check what the claims say, the signature being good already."""
+        latest = self._clock() + LEEWAY_SECONDS
+        instants = [claims[name] for name in ("exp", "iat", "nbf") if name in claims]
+        if any(type(instant) not in (int, float) for instant in instants) or any(instant > latest for instant in instants[1:]):
+            raise InvalidToken
+        if not _SUBJECT.fullmatch(claims["sub"]) or claims["role"] not in _ROLES:
+            raise InvalidToken
+        return Caller(claims["sub"], claims["role"], datetime.fromtimestamp(claims["exp"], UTC))
+
+
+def _claims(token: str, key: Any, algorithm: str, issuer: str, audience: str, required: tuple[str, ...]) -> dict[str, Any]:
+    """The claims of a token whose signature, issuer and audience are right; time is checked by our own clock."""
+    claims: dict[str, Any] = jwt.decode(
+        token,
+        key,
+        algorithms=[algorithm],
+        issuer=issuer,
+        audience=audience,
+        options={
+            "require": ["iss", "aud", "sub", "iat", "exp", *required],
+            "verify_exp": False,
+            "verify_iat": False,
+            "verify_nbf": False,
+        },
+    )
+    return claims

@@ -1,0 +1,1 @@
+"""PostgreSQL: accounts, the ledger of record, and the schema they stand in."""

@@ -1,0 +1,41 @@
+"""What PostgreSQL refuses, told apart: the server's state (worth another try) and the statement's own fault."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shared.errors import PostgresUnavailable
+
+# Shutting down, no resources, read-only standby, cancelled, deadlock or serialization failure, no lock in time, timed out.
+_TEMPORARY_CLASSES = ("08", "40", "53", "57", "58")
+_TEMPORARY_STATES = frozenset({"25006", "55P03", "25P03", "55006"})
+_UNIQUE_VIOLATION = "23505"
+
+
+class StatementRejected(Exception):
+    """The statement cannot succeed as it is; `constraint` is the violated one or empty. Never leaves the adapters."""
+
+    def __init__(self, sqlstate: str, message: str, constraint: str = "") -> None:
+        super().__init__(f"{message} ({sqlstate})")
+        self.sqlstate = sqlstate
+        self.constraint = constraint
+
+    @property
+    def is_integrity_violation(self) -> bool:
+        """Whether a constraint (unique, foreign key, check, not null) refused it."""
+        return self.sqlstate.startswith("23")
+
+
+class UniqueViolation(StatementRejected):
+    """Another row has this value already."""
+
+
+def translated(error: Exception) -> PostgresUnavailable | StatementRejected:
+    """The error to raise `from` a pg8000 DatabaseError."""
+    fields: dict[str, Any] = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+    sqlstate = str(fields.get("C", ""))
+    message = str(fields.get("M", error))
+    if not sqlstate or sqlstate.startswith(_TEMPORARY_CLASSES) or sqlstate in _TEMPORARY_STATES:
+        return PostgresUnavailable()
+    kind = UniqueViolation if sqlstate == _UNIQUE_VIOLATION else StatementRejected
+    return kind(sqlstate, message, str(fields.get("n", "")))

@@ -1,0 +1,90 @@
+"""A bounded pool of connections to PostgreSQL, opened when needed, newest first; for threads and greenlets alike."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+
+from shared.adapters.postgresql.errors import StatementRejected
+from shared.adapters.postgresql.session import Session
+from shared.adapters.postgresql.url import DatabaseUrl
+from shared.errors import PostgresUnavailable, ScoreboardError
+
+WAIT_SECONDS = 5.0
+ANSWER_SECONDS = 30.0
+
+
+class Pool:
+    """At most `size` connections. Only the standard library's locks are used, so that gevent's patches cover it."""
+
+    def __init__(self, database_url: str, size: int = 8) -> None:
+        self._url = DatabaseUrl.parse(database_url)
+        self._free = threading.BoundedSemaphore(size)
+        self._idle: deque[Session] = deque()
+
+    @contextmanager
+    def connection(self, answer_seconds: float = ANSWER_SECONDS) -> Iterator[Session]:
+        """A connection on which every statement commits by itself.
+
+        Raises PostgresUnavailable when there is none; StatementRejected is the adapter's to understand.
+        """
+        if not self._free.acquire(timeout=min(WAIT_SECONDS, answer_seconds)):
+            raise PostgresUnavailable from TimeoutError("every connection of the pool is in use")
+        try:
+            session = self._take()
+            try:
+                session.wait_at_most(answer_seconds)
+                yield session
+            except (ScoreboardError, StatementRejected):
+                self._give_back(session)
+                raise
+            except BaseException:
+                # Whatever this was (a greenlet killed in the middle of an answer, too), the line's state is unknown.
+                session.close()
+                raise
+            self._give_back(session)
+        finally:
+            self._free.release()
+
+    @contextmanager
+    def transaction(self, answer_seconds: float = ANSWER_SECONDS) -> Iterator[Session]:
+        """A connection in a transaction: committed when the block ends, rolled back when it raises."""
+        with self.connection(answer_seconds) as session:
+            session.script("BEGIN")
+            try:
+                yield session
+            except (ScoreboardError, StatementRejected):
+                if not session.broken:
+                    session.script("ROLLBACK")
+                raise
+            session.script("COMMIT")
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        while self._idle:
+            self._idle.pop().close()
+
+    @cached_property
+    def _ssl_context(self) -> ssl.SSLContext | None:
+        return self._url.ssl_context()
+
+    def _take(self) -> Session:
+        """The connection used last, if it is still good, or a new one."""
+        while True:
+            try:
+                session = self._idle.pop()
+            except IndexError:
+                return Session(self._url, self._ssl_context)
+            if not session.has_gone_stale:
+                return session
+            session.close()
+
+    def _give_back(self, session: Session) -> None:
+        if session.broken:
+            session.close()
+        else:
+            self._idle.append(session)

@@ -1,0 +1,5 @@
+-- users: the account with this name, however it is capitalised. :username text
+
+SELECT user_id, username, role, hashed_password, api_key, disabled
+FROM users
+WHERE lower(username) = lower(:username)

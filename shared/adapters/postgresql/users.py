@@ -1,0 +1,59 @@
+"""Accounts in the table users."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shared.adapters.postgresql.errors import UniqueViolation
+from shared.adapters.postgresql.pool import Pool
+from shared.adapters.postgresql.statements import statement
+from shared.domain.player import Account, Profile
+from shared.errors import UsernameTaken
+
+
+class PostgresUsers:
+    """The port Users on PostgreSQL."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def add(self, account: Account, *, actor: str | None = None, source_ip: str | None = None) -> None:
+        """Store a new account and its audit row; `actor` is who made it, None the user; raises UsernameTaken."""
+        try:
+            with self._pool.connection() as session:
+                session.run(
+                    statement("add_user"),
+                    user_id=account.user_id,
+                    username=account.username,
+                    hashed_password=account.hashed_password,
+                    api_key=account.api_key_hash,
+                    role=account.role,
+                    action="user_created" if actor else "user_registered",
+                    actor=actor or account.user_id,
+                    source_ip=source_ip,
+                )
+        except UniqueViolation as error:
+            if "username" not in error.constraint:
+                raise
+            raise UsernameTaken from error
+
+    def by_username(self, username: str) -> Account | None:
+        """The account with this name, however it is capitalised."""
+        return self._find("find_user_by_username", username=username)
+
+    def by_id(self, user_id: str) -> Account | None:
+        """The account with this id."""
+        return self._find("find_user_by_id", user_id=user_id)
+
+    def profiles(self, user_ids: Sequence[str]) -> dict[str, Profile]:
+        """Profiles of those of the users that exist."""
+        if not user_ids:
+            return {}
+        with self._pool.connection() as session:
+            rows = session.run(statement("find_profiles"), user_ids=list(user_ids))
+        return {row[0]: Profile(*row) for row in rows}
+
+    def _find(self, name: str, **parameters: str) -> Account | None:
+        with self._pool.connection() as session:
+            rows = session.run(statement(name), **parameters)
+        return Account(*rows[0]) if rows else None

@@ -1,0 +1,60 @@
+"""The one way to Redis: a bounded pool with short timeouts, nothing sent twice, errors translated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import redis
+from redis.backoff import NoBackoff
+from redis.exceptions import ClusterDownError, OutOfMemoryError, ReadOnlyError, TryAgainError
+from redis.retry import Retry
+
+from shared.errors import ConfigurationError, RedisUnavailable
+
+CONNECT_SECONDS = 2.0
+ANSWER_SECONDS = 5.0
+POOL_SIZE = 64
+POOL_WAIT_SECONDS = 2.0
+
+# Starting up, cannot write its file, full, not the master, cluster in motion, busy with a long script.
+_TEMPORARY = ("LOADING", "MISCONF", "OOM", "READONLY", "MASTERDOWN", "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN", "BUSY")
+_TEMPORARY_ERRORS = (ClusterDownError, OutOfMemoryError, ReadOnlyError, TryAgainError)
+
+
+def connect(url: str, size: int = POOL_SIZE) -> redis.Redis:
+    """A client of `redis://` or `rediss://`, connecting at the first command; answers are bytes.
+
+    A command whose answer was lost is never sent again: an increment must not count twice. A connection that went stale while
+    idle is noticed before it is used, so a restarted server costs no failed command by itself.
+    """
+    if not url.startswith(("redis://", "rediss://", "unix://")):
+        raise ConfigurationError("REDIS_URL must begin with redis:// or rediss://")
+    try:
+        pool = redis.BlockingConnectionPool.from_url(
+            url,
+            max_connections=size,
+            timeout=POOL_WAIT_SECONDS,
+            socket_connect_timeout=CONNECT_SECONDS,
+            socket_timeout=ANSWER_SECONDS,
+            socket_keepalive=True,
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,
+            decode_responses=False,
+        )
+    except ValueError as error:
+        raise ConfigurationError(f"REDIS_URL cannot be used: {type(error).__name__}") from None
+    return redis.Redis(connection_pool=pool)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn whatever says that Redis is away or cannot serve at the moment into RedisUnavailable; also a decorator."""
+    try:
+        yield
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        raise RedisUnavailable from error
+    except redis.ResponseError as error:
+        if isinstance(error, _TEMPORARY_ERRORS) or str(error).startswith(_TEMPORARY):
+            raise RedisUnavailable from error
+        raise

@@ -1,0 +1,48 @@
+"""One-use tickets for the WebSocket handshake."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from datetime import UTC, datetime
+
+import redis
+
+from shared.adapters.redis.connection import translated
+from shared.adapters.redis.keys import Keys
+from shared.domain.player import Caller
+from shared.errors import InvalidTicket
+
+LIFETIME_SECONDS = 30
+MAX_TICKET_LENGTH = 64
+
+
+class RedisWsTickets:
+    """The port WsTickets: only a hash of the ticket is kept, and spending takes it away."""
+
+    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+        self._redis = client
+        self._keys = keys
+
+    def issue(self, caller: Caller) -> tuple[str, int]:
+        """A ticket and the seconds it lives."""
+        ticket = secrets.token_urlsafe(32)
+        document = {"userId": caller.user_id, "role": caller.role, "expiresAt": caller.expires_at.timestamp()}
+        with translated():
+            self._redis.set(self._key(ticket), json.dumps(document), ex=LIFETIME_SECONDS)
+        return ticket, LIFETIME_SECONDS
+
+    def spend(self, ticket: str) -> Caller:
+        """Who the ticket was made for; raises InvalidTicket."""
+        if len(ticket) > MAX_TICKET_LENGTH or not ticket.isascii():
+            raise InvalidTicket
+        with translated():
+            document = self._redis.getdel(self._key(ticket))
+        if document is None:
+            raise InvalidTicket
+        fields = json.loads(document)
+        return Caller(fields["userId"], fields["role"], datetime.fromtimestamp(fields["expiresAt"], UTC))
+
+    def _key(self, ticket: str) -> str:
+        return self._keys.ws_ticket(hashlib.sha256(ticket.encode()).hexdigest())

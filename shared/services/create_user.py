@@ -1,0 +1,72 @@
+"""Make an account: checked name and password, argon2id, an API key that is shown once, an entry on the board for players."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.domain.ids import RANDOM_BYTES, new_user_id
+from shared.domain.player import Account, Role, checked_password, checked_role, checked_username
+from shared.errors import Unavailable
+from shared.logs import get_logger
+from shared.ports import Clock, Leaderboard, PasswordHasher, Users
+
+API_KEY_BYTES = 32
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CreateUser:
+    """Who is to be: `actor` makes the account, None when the user registers; `source_ip` is where from, if known."""
+
+    username: str
+    password: str = field(repr=False)
+    role: Role
+    actor: str | None = None
+    source_ip: str | None = None
+
+    @classmethod
+    def parse(cls, body: Mapping[str, Any], *, actor: str) -> CreateUser:
+        """Read `{"username", "password", "role"}`; raises InvalidUsername, WeakPassword or InvalidParameter."""
+        username = checked_username(body.get("username"))
+        return cls(username, checked_password(body.get("password"), username), checked_role(body.get("role")), actor)
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """The account as it is told once; `api_key` is not kept anywhere."""
+
+    user_id: str
+    username: str
+    role: Role
+    api_key: str = field(repr=False)
+
+    def as_json(self) -> dict[str, str]:
+        """In the words of the API."""
+        return {"userId": self.user_id, "username": self.username, "role": self.role, "apiKey": self.api_key}
+
+
+def create_user(command: CreateUser, users: Users, leaderboard: Leaderboard, hasher: PasswordHasher, clock: Clock) -> NewUser:
+    """Store the account and put a player on the board with 0; raises UsernameTaken.
+
+    When the board is away at that moment the account stands all the same: the first update or the next reconciliation enters it.
+    """
+    hashed_password = hasher.hash(command.password)
+    api_key = secrets.token_urlsafe(API_KEY_BYTES)
+    account = Account(
+        user_id=new_user_id(clock.now(), secrets.token_bytes(RANDOM_BYTES)),
+        username=command.username,
+        role=command.role,
+        hashed_password=hashed_password,
+        api_key_hash=hashlib.sha256(api_key.encode()).hexdigest(),
+    )
+    users.add(account, actor=command.actor, source_ip=command.source_ip)
+    if account.role == "player":
+        try:
+            leaderboard.enter(account.user_id)
+        except Unavailable:
+            _log.warning("new player is not on the board yet", extra={"user_id": account.user_id}, exc_info=True)
+    return NewUser(account.user_id, account.username, account.role, api_key)

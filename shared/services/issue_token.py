@@ -1,0 +1,116 @@
+"""Log in with a password, or stay logged in with a refresh token."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+from shared.domain.player import PASSWORD_MAX_LENGTH, USERNAME, Account
+from shared.errors import InvalidCredentials, InvalidParameter
+from shared.ports import AccessTokens, Clock, LoginThrottle, PasswordHasher, RefreshTokens, Users
+
+REFRESH_TOKEN_BYTES = 32
+REFRESH_TOKEN_LIFETIME = timedelta(days=30)
+_NO_SUCH_NAME = "-"  # never a username: what cannot be one shares one throttle
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordGrant:
+    """A name and a password from an address."""
+
+    username: str
+    password: str = field(repr=False)
+    source_ip: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshGrant:
+    """A refresh token."""
+
+    refresh_token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    """What a client goes on with."""
+
+    access_token: str = field(repr=False)
+    expires_in_seconds: int
+    refresh_token: str = field(repr=False)
+
+    def as_json(self) -> dict[str, str | int]:
+        """In the words of the API."""
+        return {
+            "accessToken": self.access_token,
+            "tokenType": "Bearer",
+            "expiresIn": self.expires_in_seconds,
+            "refreshToken": self.refresh_token,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The ports that know who somebody is."""
+
+    users: Users
+    hasher: PasswordHasher
+    throttle: LoginThrottle
+    access_tokens: AccessTokens
+    refresh_tokens: RefreshTokens
+    clock: Clock
+
+
+def parse_grant(body: Mapping[str, Any], source_ip: str) -> PasswordGrant | RefreshGrant:
+    """Read `{"username", "password"}` or `{"refreshToken"}`; raises InvalidParameter."""
+    refresh_token, username, password = body.get("refreshToken"), body.get("username"), body.get("password")
+    if isinstance(refresh_token, str) and username is None and password is None:
+        return RefreshGrant(refresh_token)
+    if isinstance(username, str) and isinstance(password, str) and refresh_token is None:
+        return PasswordGrant(username, password, source_ip)
+    raise InvalidParameter("Send either `username` and `password`, or `refreshToken`, as texts.")
+
+
+def issue_token(grant: PasswordGrant | RefreshGrant, identity: Identity) -> TokenPair:
+    """Raises InvalidCredentials, and TooManyAttempts while a delay after failures lasts."""
+    if isinstance(grant, RefreshGrant):
+        return _refresh(grant, identity)
+    return _log_in(grant, identity)
+
+
+def _log_in(grant: PasswordGrant, identity: Identity) -> TokenPair:
+    is_possible = USERNAME.fullmatch(grant.username) is not None
+    name = grant.username if is_possible else _NO_SUCH_NAME
+    identity.throttle.attempt(name, grant.source_ip)
+    account = identity.users.by_username(name)
+    hashed_password = account.hashed_password if account else None
+    fits = identity.hasher.verify(hashed_password, grant.password[:PASSWORD_MAX_LENGTH])
+    if account is None or not fits or len(grant.password) > PASSWORD_MAX_LENGTH or account.disabled:
+        raise InvalidCredentials
+    identity.throttle.succeeded(name, grant.source_ip)
+    refresh_token = secrets.token_urlsafe(REFRESH_TOKEN_BYTES)
+    expires_at = identity.clock.now() + REFRESH_TOKEN_LIFETIME
+    identity.refresh_tokens.add(_hash(refresh_token), str(uuid4()), account.user_id, expires_at)
+    return _pair(account, refresh_token, identity)
+
+
+def _refresh(grant: RefreshGrant, identity: Identity) -> TokenPair:
+    refresh_token, now = secrets.token_urlsafe(REFRESH_TOKEN_BYTES), identity.clock.now()
+    user_id = identity.refresh_tokens.rotate(_hash(grant.refresh_token), _hash(refresh_token), now, now + REFRESH_TOKEN_LIFETIME)
+    account = identity.users.by_id(user_id)
+    if account is None or account.disabled:
+        raise InvalidCredentials
+    return _pair(account, refresh_token, identity)
+
+
+def _pair(account: Account, refresh_token: str, identity: Identity) -> TokenPair:
+    access_token, lifetime_seconds = identity.access_tokens.issue(account.user_id, account.role, identity.clock.now())
+    return TokenPair(access_token, lifetime_seconds, refresh_token)
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode(errors="replace")).hexdigest()

@@ -1,0 +1,20 @@
+"""Make PostgreSQL, RabbitMQ and Redis ready to serve, however often and by however many it is called."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shared.logs import get_logger
+from shared.ports import Leaderboard, Ledger, Migrations, Topology
+
+_log = get_logger(__name__)
+
+
+def prepare_stores(migrations: Migrations, topology: Topology, leaderboard: Leaderboard, ledger: Ledger) -> dict[str, Any]:
+    """Schema, queues, and a board that is filled from the ledger if Redis came up empty; answer what was done."""
+    applied = migrations.apply()
+    queues = topology.declare()
+    players = 0 if leaderboard.is_whole() else leaderboard.rebuild(ledger.all_totals())
+    summary = {"migrations": applied, "queues": queues, "players": players}
+    _log.info("stores are ready", extra=summary)
+    return summary

@@ -1,0 +1,138 @@
+"""The command line: what is understood, what is refused, and with which words and exit codes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local_runtime.cli.main import VERBS, main
+from local_runtime.instance.directory import InstanceDirectory
+from local_runtime.settings import PROJECT_ROOT
+
+
+def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """The real program."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SCOREBOARD_")}
+    return subprocess.run(
+        [sys.executable, "-m", "local_runtime", *arguments],
+        cwd=PROJECT_ROOT,
+        env=environment,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_with_an_example_and_its_exit_codes(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([verb, "--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    assert f"python -m local_runtime {verb}" in text.partition("example:")[2]
+    assert "  0  " in text.partition("exit codes:")[2]
+
+
+def test_the_overview_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    text = capsys.readouterr().out
+    assert all(f"    {verb} " in text for verb in VERBS)
+
+
+def test_the_version_is_the_projects() -> None:
+    done = run("--version")
+    assert done.returncode == 0
+    assert done.stdout.startswith("scoreboard 0.")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["no-such-verb"], ["serve", "--no-such-option"], ["create-user"], ["create-user", "x", "--role", "god"]]
+)
+def test_what_is_not_understood_is_bad_usage(arguments: list[str]) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert "usage:" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--port", "eighty"], "not a whole number"),
+        (["serve", "--port", "70000"], "--port 70000"),
+        (["serve", "--workers", "0"], "--workers 0"),
+        (["serve", "--host", "0.0.0.0"], "--insecure"),  # noqa: S104
+        (["serve", "--template", "no-such-template.yaml"], "no-such-template.yaml"),
+        (["routes", "--template", "no-such-template.yaml"], "no-such-template.yaml"),
+    ],
+)
+def test_options_that_cannot_be_used_are_one_clear_message(arguments: list[str], says: str) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["invoke", "get_scores", "-"], ["reconcile"], ["create-user", "root", "--password-stdin"]])
+def test_a_verb_that_needs_an_instance_says_how_to_start_one(tmp_path: Path, arguments: list[str]) -> None:
+    done = run(*arguments, "--data-dir", str(tmp_path), stdin="{}")
+    assert done.returncode == 2
+    assert "python -m local_runtime serve" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_description_a_killed_instance_has_left_is_not_believed(tmp_path: Path) -> None:
+    InstanceDirectory(tmp_path).write_runtime({"function_env": {}})
+    done = run("reconcile", "--data-dir", str(tmp_path))
+    assert done.returncode == 2
+    assert "no instance is ready" in done.stderr
+
+
+@pytest.mark.parametrize(("event", "says"), [("{", "not JSON"), ("no-such-file.json", "cannot be read")])
+def test_an_event_that_cannot_be_used_is_bad_usage(tmp_path: Path, event: str, says: str) -> None:
+    path = tmp_path / "event.json"
+    path.write_text(event)
+    done = run("invoke", "get_scores", event if event.endswith(".json") else str(path), "--data-dir", str(tmp_path))
+    assert done.returncode == 2
+    assert says in done.stderr
+
+
+def test_nothing_to_stop_is_fine(tmp_path: Path) -> None:
+    InstanceDirectory(tmp_path).write_runtime({})
+    done = run("down", "--data-dir", str(tmp_path))
+    assert done.returncode == 0
+    assert "no instance runs" in done.stdout
+    assert not (tmp_path / "runtime.json").exists()
+
+
+def test_a_reader_that_stops_reading_is_no_error() -> None:
+    shell = f"{sys.executable} -m local_runtime doctor | true"
+    done = subprocess.run(["/bin/sh", "-c", shell], cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+
+
+def test_a_missing_terminal_for_the_password_is_explained(tmp_path: Path) -> None:
+    directory = InstanceDirectory(tmp_path)
+    with directory.claimed():
+        directory.write_runtime({"function_env": {}})
+        done = run("create-user", "root", "--data-dir", str(tmp_path))
+    assert done.returncode == 2
+    assert "--password-stdin" in done.stderr
+
+
+def test_an_empty_password_is_refused(tmp_path: Path) -> None:
+    directory = InstanceDirectory(tmp_path)
+    with directory.claimed():
+        directory.write_runtime({"function_env": {}})
+        done = run("create-user", "root", "--password-stdin", "--data-dir", str(tmp_path))
+    assert done.returncode == 2
+    assert "its first line is the password" in done.stderr

@@ -1,0 +1,110 @@
+"""What an instance gives to its functions, and how it treats servers that somebody else runs."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local_runtime.at_start import start_event
+from local_runtime.instance.environment import (
+    function_environment,
+    given_server_urls,
+    process_environment,
+    with_provided_names,
+)
+from local_runtime.instance.errors import InstanceError
+from local_runtime.instance.keyring import Keyring
+from local_runtime.instance.outside import check_outside_servers, redacted
+from local_runtime.manifest import Function, Manifest, Schedule
+from local_runtime.settings import InstanceSettings
+
+URLS = {"REDIS_URL": "redis://a", "AMQP_URL": "amqps://b", "DATABASE_URL": "postgresql://c"}
+
+
+@pytest.fixture
+def keyring(tmp_path: Path) -> Keyring:
+    return Keyring.load_or_make(tmp_path / "secrets.json")
+
+
+def made(keyring: Keyring, environment: dict[str, str], template: dict[str, str] | None = None) -> dict[str, str]:
+    given: dict[str, Any] = {"server_urls": URLS, "amqp_ca_file": "/ca.pem", "management_url": "http://127.0.0.1:1/live"}
+    return function_environment(environment, template or {}, InstanceSettings(), keyring, **given)
+
+
+def test_the_instance_beats_the_operator_who_beats_the_template(keyring: Keyring) -> None:
+    template = {"REDIS_URL": "from template", "RATE_LIMIT_REQUESTS": "100", "LOG_LEVEL": "INFO"}
+    values = made(keyring, {"REDIS_URL": "from operator", "RATE_LIMIT_REQUESTS": "7"}, template)
+    assert values["REDIS_URL"] == "redis://a"
+    assert values["RATE_LIMIT_REQUESTS"] == "7"
+    assert values["LOG_LEVEL"] == "INFO"
+
+
+def test_keys_of_the_operators_own_are_used(keyring: Keyring) -> None:
+    assert made(keyring, {})["PAYLOAD_KEYS"] == keyring.payload_keys
+    assert made(keyring, {"PAYLOAD_KEYS": "mine:xyz"})["PAYLOAD_KEYS"] == "mine:xyz"
+    assert made(keyring, {"JWT_SIGNING_KEY": "PEM"})["JWT_SIGNING_KEY"] == "PEM"
+
+
+def test_boards_that_share_a_redis_do_not_share_their_broadcast(keyring: Keyring) -> None:
+    assert made(keyring, {})["BROADCAST_CHANNEL"] == "leaderboard:frames"
+    assert made(keyring, {"KEY_PREFIX": "{spring}:"}, {"KEY_PREFIX": ""})["BROADCAST_CHANNEL"] == "{spring}:leaderboard:frames"
+
+
+def test_the_operators_cloud_account_is_never_used(keyring: Keyring, tmp_path: Path) -> None:
+    operator = {"AWS_ACCESS_KEY_ID": "real", "AWS_SECRET_ACCESS_KEY": "real", "AWS_SESSION_TOKEN": "real", "AWS_PROFILE": "real"}
+    values = process_environment(operator, made(keyring, operator), tmp_path)
+    assert "real" not in values.values()
+    assert values["AWS_ACCESS_KEY_ID"] == keyring.access_key_id
+
+
+def test_a_variable_that_is_empty_names_no_server() -> None:
+    assert given_server_urls({"REDIS_URL": "", "AMQP_URL": "amqp://x"}) == {"AMQP_URL": "amqp://x"}
+
+
+def test_the_template_can_be_read_before_anything_is_started() -> None:
+    names = with_provided_names({"REDIS_URL": "redis://mine", "OTHER": "x"})
+    assert names["REDIS_URL"] == "redis://mine"
+    assert names["OTHER"] == "x"
+    assert names["DATABASE_URL"] == ""
+
+
+def test_servers_that_do_not_answer_are_reported_together_without_their_passwords() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    urls = {
+        "REDIS_URL": f"redis://:s3cret@127.0.0.1:{port}/0",
+        "AMQP_URL": f"amqps://guest:s3cret@127.0.0.1:{port}/%2F",
+        "DATABASE_URL": f"postgresql://board:s3cret@127.0.0.1:{port}/board",
+    }
+    with pytest.raises(InstanceError) as refused:
+        check_outside_servers(urls, "")
+    message = str(refused.value)
+    assert all(f"{name}=" in message for name in urls)
+    assert "s3cret" not in message
+    assert f"postgresql://board:***@127.0.0.1:{port}/board" in message
+
+
+def test_a_url_that_is_none_is_reported_too() -> None:
+    with pytest.raises(InstanceError, match="REDIS_URL="):
+        check_outside_servers({"REDIS_URL": "localhost"}, "")
+
+
+def test_a_password_is_redacted_and_the_rest_is_kept() -> None:
+    assert redacted("redis://:pw@host:1/0") == "redis://:***@host:1/0"
+    assert redacted("amqp://me@host/x") == "amqp://me@host/x"
+    assert redacted("redis://host:port/0") == "(not a URL)"
+
+
+def test_servers_that_answer_are_accepted(redis_url: str, amqp_url: str, amqp_ca_file: str, database_url: str) -> None:
+    check_outside_servers({"REDIS_URL": redis_url, "AMQP_URL": amqp_url, "DATABASE_URL": database_url}, amqp_ca_file)
+
+
+def test_a_function_invoked_at_start_gets_the_input_of_its_schedule() -> None:
+    plain, scheduled = (Function(n, n, Path(), "handler.lambda_handler", 1, 128, {}, True) for n in ("prepare", "relay"))
+    schedule = Schedule(scheduled, "Relay", "rate(1 minute)", "UTC", {"limit": 5}, 0, 60)
+    manifest = Manifest((plain, scheduled), (), (), (), (schedule,), None)
+    assert start_event(manifest, plain) == {}
+    assert start_event(manifest, scheduled) == {"limit": 5}
