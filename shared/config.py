@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
@@ -77,4 +77,4 @@ def _boolean(raw: str) -> bool:
     return raw.lower() == "true"
 
 
-_CONVERTERS = {"str": str, "int": _integer, "bool": _boolean}
+_CONVERTERS: dict[str, Callable[[str], Any]] = {"str": str, "int": _integer, "bool": _boolean}

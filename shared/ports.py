@@ -5,14 +5,14 @@ Every method may raise the `Unavailable` error of its store; whatever else it ra
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
 from shared.domain.player import Account, Caller, Profile
 from shared.domain.ranking import Position, Standing
 from shared.domain.reconciliation import Discrepancy, LedgerTotal
-from shared.domain.score import AcceptedUpdate, HistoryEntry, ScoreAccepted, ScoresRecorded, ScoreUpdate
+from shared.domain.score import AcceptedUpdate, HistoryEntry, RecordedBatch, ScoreAccepted, ScoresRecorded, ScoreUpdate
 
 
 class Leaderboard(Protocol):
@@ -145,8 +145,8 @@ class RefreshTokens(Protocol):
 class Ledger(Protocol):
     """The history of record (PostgreSQL)."""
 
-    def record(self, events: Sequence[ScoreAccepted]) -> int:
-        """Write events, running totals and audit rows in one transaction; request ids it has are ignored; answer how many were new."""
+    def record(self, events: Sequence[ScoreAccepted], marker_ids: Sequence[str] = ()) -> RecordedBatch:
+        """Write events, running totals, audit rows and markers in one transaction; request ids it has are ignored."""
         ...
 
     def history(self, user_id: str, limit: int, before_id: int | None) -> list[HistoryEntry]:
@@ -267,8 +267,11 @@ class Viewers(Protocol):
         """Forget a viewer."""
         ...
 
-    def broadcast(self, board: Sequence[Standing], as_of: datetime) -> int:
-        """Send the board to everybody as the next version; answer the version."""
+    def broadcast(self, read_board: Callable[[], tuple[Sequence[Standing], datetime]]) -> int:
+        """Send the board, as `read_board` gives it with its instant, to everybody as the next version; answer the version.
+
+        The board is read after the version is taken, so that a newer version never shows an older board.
+        """
         ...
 
 
@@ -322,6 +325,10 @@ class Topology(Protocol):
 
     def declare(self) -> list[str]:
         """Declare every queue, idempotent; answer their names."""
+        ...
+
+    def backlog(self) -> int:
+        """How many updates wait for the ledger."""
         ...
 
     def park(self, messages: Sequence[tuple[bytes, str]]) -> None:

@@ -14,6 +14,7 @@ from local_runtime.cli.running import invoke_function
 
 EPILOG = """\
 The function runs in this process, with the environment of the running instance; its result is printed as JSON.
+With LOG_LEVEL=DEBUG in the environment an error comes with its traceback.
 
 example:
   echo '{"dryRun": true}' | python -m local_runtime invoke reconcile_scores -

@@ -13,7 +13,7 @@ from typing import Any
 
 from local_runtime.cli.errors import EXIT_USAGE, CliError
 from local_runtime.instance.errors import InstanceError
-from local_runtime.settings import PROJECT_ROOT
+from local_runtime.settings import PROJECT_ROOT, SettingsError
 
 DEFAULT_VERB = "serve"
 # The verb, its module in this package, and its line in the overview.
@@ -35,8 +35,13 @@ def main(argv: Sequence[str]) -> int:
         return int(arguments.run(arguments))
     except CliError as error:
         return _fail(str(error), error.exit_code)
-    except (InstanceError, ValueError) as error:
-        # ValueError: unusable options, or the report of all that is wrong with the template.
+    except (InstanceError, SettingsError) as error:
+        return _fail(str(error), EXIT_USAGE)
+    except ValueError as error:
+        from local_runtime.template import TemplateProblems
+
+        if not isinstance(error, TemplateProblems):
+            raise
         return _fail(str(error), EXIT_USAGE)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
@@ -69,6 +74,7 @@ def _parser(make: Any, **options: Any) -> argparse.ArgumentParser:
 class _Formatter(argparse.RawDescriptionHelpFormatter):
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=28, width=min(120, shutil.get_terminal_size().columns - 2))
+        self._action_max_length = 4 + max(map(len, VERBS))  # argparse forgets that the verbs are indented
 
 
 def _with_verb(argv: Sequence[str]) -> list[str]:

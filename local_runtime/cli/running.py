@@ -11,6 +11,8 @@ from typing import Any
 from local_runtime.cli.errors import EXIT_FAILED, EXIT_USAGE, CliError
 from local_runtime.settings import InstanceSettings
 
+logger = logging.getLogger(__name__)
+
 
 def running_instance(data_dir: Path) -> dict[str, Any]:
     """The content of runtime.json; CliError when nothing runs there."""
@@ -38,8 +40,9 @@ def invoke_function(data_dir: Path, name: str, event: object) -> Any:
     from local_runtime.hosting import load_manifest
     from local_runtime.invoker import FunctionError, Invoker, PayloadTooLarge
 
+    level = logging.getLevelNamesMapping().get(os.environ.get("LOG_LEVEL", "").upper(), logging.WARNING)
+    logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     os.environ.update(running_instance(data_dir)["function_env"])
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     manifest = load_manifest(InstanceSettings.from_environment(), os.environ)
     try:
         function = manifest.function(name)
@@ -50,4 +53,5 @@ def invoke_function(data_dir: Path, name: str, event: object) -> Any:
     try:
         return invoker.invoke(function, event)
     except (FunctionError, PayloadTooLarge) as error:
-        raise CliError(f"{name}: {error}", EXIT_FAILED) from error
+        logger.debug("%s failed", name, exc_info=error.__cause__)
+        raise CliError(f"{name}: {error}", EXIT_FAILED) from None

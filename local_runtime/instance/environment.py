@@ -45,7 +45,7 @@ def function_environment(
 
     `template_values` are the template's; a variable of the operator's beats them, and what the instance provides beats both.
     """
-    values = {name: environment.get(name, value) for name, value in template_values.items()}
+    values = {name: environment.get(name) or value for name, value in template_values.items()}
     provided = {
         **server_urls,
         "AMQP_CA_FILE": amqp_ca_file,

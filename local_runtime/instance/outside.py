@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -45,11 +46,18 @@ def _reason(check: Callable[[str], None], url: str) -> str:
         check(url)
     except Exception as error:  # whatever a client library raises, the operator gets one line
         text = str(error) or repr(error)
-        password = urlsplit(url).password if "://" in url else None
-        if password:
-            text = text.replace(unquote(password), "***").replace(password, "***")
+        for password in _passwords(url):
+            text = text.replace(password, "***")
         return " ".join(f"{type(error).__name__}: {text}".split())[:300]
     return ""
+
+
+def _passwords(url: str) -> set[str]:
+    try:
+        password = urlsplit(url).password or ""
+    except ValueError:
+        return {url}
+    return {password, unquote(password)} - {""}
 
 
 def _check_redis(url: str) -> None:
@@ -62,6 +70,7 @@ def _check_redis(url: str) -> None:
 def _check_amqp(url: str, ca_file: str) -> None:
     import pika
 
+    logging.getLogger("pika").setLevel(logging.CRITICAL)  # it tells at length what the exception says in a line
     parameters = pika.URLParameters(url)
     parameters.connection_attempts = 1
     parameters.socket_timeout = parameters.stack_timeout = parameters.blocked_connection_timeout = CONNECT_SECONDS

@@ -11,11 +11,13 @@ from local_runtime.instance.probes import HttpProbe, ReadyFile
 from local_runtime.manifest import Manifest
 from local_runtime.process import ProcessSpec
 from local_runtime.settings import PROJECT_ROOT, InstanceSettings
+from local_runtime.supervisor.loop import StopStage
 
-# The supervisor stops all within 9 s: what http and then the others do not need is left to the servers, at least 3 s.
-HTTP_STOP_SECONDS = 3.5
-WORKER_STOP_SECONDS = 2.5
-STOP_STAGES = (("http",), ("consumer", "scheduler"), ("redis", "rabbitmq", "postgresql"))
+STOP_STAGES = (
+    StopStage(("http",)),  # answers what is in flight
+    StopStage(("consumer", "scheduler"), least_seconds=2.0),  # settle what is in hand
+    StopStage(("redis", "rabbitmq", "postgresql"), least_seconds=2.5),
+)
 _START_MARGIN_SECONDS = 30.0
 
 
@@ -29,23 +31,19 @@ def at_start_spec(manifest: Manifest, directory: InstanceDirectory, environment:
 
 
 def product_specs(
-    settings: InstanceSettings, directory: InstanceDirectory, listeners: Listeners, environment: Mapping[str, str]
+    settings: InstanceSettings,
+    manifest: Manifest,
+    directory: InstanceDirectory,
+    listeners: Listeners,
+    environment: Mapping[str, str],
 ) -> tuple[ProcessSpec, ...]:
-    """The processes that serve once the servers do."""
+    """The processes that serve once the servers do; none that would have nothing to do."""
     descriptors = (listeners.public.fileno(), listeners.management.fileno())
     inherited = {"SCOREBOARD_LISTEN_FD": str(descriptors[0]), "SCOREBOARD_MANAGEMENT_FD": str(descriptors[1])}
-    http = _spec(
-        directory,
-        {**environment, **inherited},
-        "http",
-        HttpProbe(listeners.local_host, listeners.port, tls=settings.tls),
-        pass_fds=descriptors,
-        stop_timeout_seconds=HTTP_STOP_SECONDS,
-    )
-    workers = [
-        _spec(directory, environment, name, ReadyFile(directory.ready_file(name)), stop_timeout_seconds=WORKER_STOP_SECONDS)
-        for name in ("consumer", "scheduler")
-    ]
+    probe = HttpProbe(listeners.local_host, listeners.port, tls=settings.tls)
+    http = _spec(directory, {**environment, **inherited}, "http", probe, pass_fds=descriptors)
+    work = {"consumer": manifest.queue_bindings, "scheduler": manifest.schedules}
+    workers = [_spec(directory, environment, name, ReadyFile(directory.ready_file(name))) for name in work if work[name]]
     return (http, *workers)
 
 

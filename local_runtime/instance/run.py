@@ -109,7 +109,7 @@ class _Instance:
         at_start = at_start_spec(self._manifest, self._directory, environment)
         if at_start is not None:
             supervisor.run_once(at_start)
-        supervisor.launch(*product_specs(self._settings, self._directory, self._listeners, environment))
+        supervisor.launch(*product_specs(self._settings, self._manifest, self._directory, self._listeners, environment))
         supervisor.wait_ready()
 
     def write_runtime(self, processes: Mapping[str, int]) -> dict[str, Any]:

@@ -24,7 +24,9 @@ class SignalInbox:
 
     def __enter__(self) -> Self:
         self._wakeup_before = signal.set_wakeup_fd(self._sender.fileno(), warn_on_full_buffer=False)
-        self._handlers_before = {number: signal.signal(number, _ignore) for number in _WATCHED}
+        # Under nohup a closed terminal is no reason to stop.
+        watched = [n for n in _WATCHED if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
+        self._handlers_before = {number: signal.signal(number, _ignore) for number in watched}
         return self
 
     def __exit__(self, *exc: object) -> None:

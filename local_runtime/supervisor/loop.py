@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from local_runtime.process import ProcessSpec
@@ -26,6 +27,14 @@ class StartFailed(Exception):
         if log_tail:
             lines += [f"  the end of {log_file}:", *(f"    {line}" for line in log_tail.splitlines())]
         super().__init__("\n".join(lines))
+
+
+@dataclass(frozen=True, slots=True)
+class StopStage:
+    """Processes that end together; however long earlier stages take, these have at least `least_seconds`."""
+
+    names: tuple[str, ...]
+    least_seconds: float = 0.0
 
 
 class StopRequested(Exception):
@@ -105,15 +114,17 @@ class Supervisor:
             if self._step(None):
                 self._on_change(self.processes)
 
-    def stop(self, stages: Sequence[Sequence[str]], seconds: float = STOP_SECONDS) -> None:
+    def stop(self, stages: Sequence[StopStage], seconds: float = STOP_SECONDS) -> None:
         """End the processes stage by stage, what no stage names last; another signal meanwhile ends everything at once."""
         ends_at = time.monotonic() + seconds
         patience = self._inbox.stop_requests
-        named = {name for stage in stages for name in stage}
-        rest = [name for name in self._children if name not in named]
-        for stage in [*stages, rest]:
-            children = [self._children[name] for name in stage if name in self._children]
-            self._stop_stage(children, ends_at, patience)
+        named = {name for stage in stages for name in stage.names}
+        rest = StopStage(tuple(name for name in self._children if name not in named))
+        left_for_later = sum(stage.least_seconds for stage in stages)
+        for stage in (*stages, rest):
+            left_for_later -= stage.least_seconds
+            children = [self._children[name] for name in stage.names if name in self._children]
+            self._stop_stage(children, ends_at - left_for_later, patience)
         for child in self._children.values():
             child.kill()
             child.has_stopped()

@@ -11,7 +11,8 @@ from local_runtime.template.tree import Node
 
 FUNCTIONS = ("Ref", "Fn::Sub", "Fn::Join", "Fn::If", "Fn::GetAtt", "Fn::Equals", "Fn::Not", "Fn::And", "Fn::Or")
 PSEUDO_PARAMETERS = frozenset(
-    f"AWS::{name}" for name in ("AccountId", "NotificationARNs", "NoValue", "Partition", "Region", "StackId", "StackName", "URLSuffix")
+    f"AWS::{name}"
+    for name in ("AccountId", "NotificationARNs", "NoValue", "Partition", "Region", "StackId", "StackName", "URLSuffix")
 )
 SUB_VARIABLE = re.compile(r"\$\{([^!{}][^{}]*)\}")
 _SUB_LITERAL = re.compile(r"\$\{!([^{}]*)\}")
@@ -41,7 +42,7 @@ class Resolver:
             name, argument = call
             if name == "Ref" and argument.value == "AWS::NoValue":
                 return None
-            if name != "Fn::If" or len(argument.items) != 3:  # noqa: PLR2004 - condition, then, else
+            if name != "Fn::If" or len(argument.items) != 3:
                 break
             condition, then, otherwise = argument.items
             node = then if self.condition(str(condition.value)) else otherwise
@@ -81,7 +82,7 @@ class Resolver:
             return self.condition(str(node.members["Condition"].value))
         name, argument = node.intrinsic() or ("", node)
         items = argument.items
-        if name == "Fn::Equals" and len(items) == 2:  # noqa: PLR2004 - two sides
+        if name == "Fn::Equals" and len(items) == 2:
             left, right = (text_of(self.resolve(item)) for item in items)
             return left == right
         if name == "Fn::Not" and len(items) == 1:
@@ -99,7 +100,7 @@ class Resolver:
 
     def _sub(self, argument: Node) -> str:
         template, own = argument, dict[str, Node]()
-        if argument.items:
+        if len(argument.items) == 2:
             template, own = argument.items[0], argument.items[1].members
 
         def value(match: re.Match[str]) -> str:
@@ -113,8 +114,12 @@ class Resolver:
         return _SUB_LITERAL.sub(r"${\1}", SUB_VARIABLE.sub(value, str(template.value)))
 
     def _join(self, argument: Node) -> str:
+        if len(argument.items) != 2:
+            raise Unresolved("Fn::Join is not of the right form")
         separator, parts = argument.items
         values = self.resolve(parts)
+        if not isinstance(values, list):
+            raise Unresolved("Fn::Join joins no list")
         return str(separator.value).join(text_of(value) for value in values)
 
 

@@ -69,7 +69,7 @@ class _Converter:
             return str(node.value)
         if node.tag not in _SCALARS:
             return self._refuse(path, line, f"has the YAML tag {node.tag}, which is not supported").value
-        return self._scalars.construct_object(node)  # type: ignore[no-untyped-call]
+        return self._scalars.construct_object(node)
 
     def _mapping(self, node: yaml.MappingNode, path: tuple[str, ...]) -> dict[str, Node]:
         members: dict[str, Node] = {}

@@ -11,8 +11,19 @@ from local_runtime.template.problems import Report
 from local_runtime.template.tree import Node
 
 _RULES = frozenset(
-    ("Type", "Default", "Description", "NoEcho", "ConstraintDescription", "AllowedValues", "AllowedPattern")
-    + ("MinLength", "MaxLength", "MinValue", "MaxValue")
+    (
+        "Type",
+        "Default",
+        "Description",
+        "NoEcho",
+        "ConstraintDescription",
+        "AllowedValues",
+        "AllowedPattern",
+        "MinLength",
+        "MaxLength",
+        "MinValue",
+        "MaxValue",
+    )
 )
 _LISTS = re.compile(r"CommaDelimitedList|List<.+>")
 # Of the cloud's own types only the form is known here: one text, or several.

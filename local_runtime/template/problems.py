@@ -44,10 +44,16 @@ class Report:
 
     def __init__(self) -> None:
         self._problems: dict[Problem, None] = {}
+        self._paths: set[tuple[str, ...]] = set()
 
     def add(self, node: Node, message: str, supported: str = "") -> None:
         """Note what is wrong with a node."""
+        self._paths.add(node.path)
         self._problems[problem_at(node.path, node.line, message, supported)] = None
+
+    def mentions(self, node: Node) -> bool:
+        """Whether something is already noted at this node or below it."""
+        return any(path[: len(node.path)] == node.path for path in self._paths)
 
     @property
     def problems(self) -> list[Problem]:

@@ -14,7 +14,9 @@ _CONDITION_FUNCTIONS = ("Fn::Equals", "Fn::Not", "Fn::And", "Fn::Or")
 class ReferenceCheck:
     """Walks a part of the template and reports what it finds."""
 
-    def __init__(self, parameters: Collection[str], resources: Mapping[str, Node], conditions: Collection[str], report: Report) -> None:
+    def __init__(
+        self, parameters: Collection[str], resources: Mapping[str, Node], conditions: Collection[str], report: Report
+    ) -> None:
         self._parameters = frozenset(parameters)
         self._resources = frozenset(resources) | frozenset(_generated(resources))
         self._conditions = frozenset(conditions)
@@ -82,14 +84,14 @@ class ReferenceCheck:
 
     def _get_att(self, argument: Node) -> None:
         parts = argument.value.split(".", 1) if isinstance(argument.value, str) else [item.value for item in argument.items]
-        if len(parts) != 2 or not all(isinstance(part, str) and part for part in parts):  # noqa: PLR2004 - resource and attribute
+        if len(parts) != 2 or not all(isinstance(part, str) and part for part in parts):
             self._report.add(argument, "Fn::GetAtt takes a resource and an attribute")
         elif parts[0] not in self._resources:
             self._report.add(argument, f"refers to {parts[0]!r}, which is no resource")
 
     def _sub(self, argument: Node) -> None:
         template, own = argument, frozenset[str]()
-        if len(argument.items) == 2:  # noqa: PLR2004 - text and variables
+        if len(argument.items) == 2:
             template, own = argument.items[0], frozenset(argument.items[1].members)
         if not isinstance(template.value, str):
             self._report.add(argument, "Fn::Sub takes a text, or a list of a text and a mapping of variables")
@@ -103,12 +105,12 @@ class ReferenceCheck:
 
     def _join(self, argument: Node) -> None:
         parts = argument.items
-        is_list = len(parts) == 2 and (isinstance(parts[1].value, list) or parts[1].intrinsic())  # noqa: PLR2004 - as it says
+        is_list = len(parts) == 2 and (isinstance(parts[1].value, list) or parts[1].intrinsic())
         if not is_list or not isinstance(parts[0].value, str):
             self._report.add(argument, "Fn::Join takes a list of a separator and a list")
 
     def _if(self, argument: Node) -> None:
-        if len(argument.items) != 3:  # noqa: PLR2004 - condition, then, else
+        if len(argument.items) != 3:
             self._report.add(argument, "Fn::If takes a condition's name and two values")
         else:
             self.condition(argument.items[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +27,8 @@ class Position:
     user_id: str
     rank: int
     score: int
+
+
+def utc_text(at: datetime) -> str:
+    """An instant as the API writes it: RFC 3339, milliseconds, `Z`."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -23,7 +23,7 @@ def checked_increment(value: object) -> int:
 class ScoreUpdate:
     """A command on its way into the leaderboard's script.
 
-    `request_id` is made by the server. `idempotency_key` is the client's; `fingerprint` tells its body from another one.
+    `request_id` is made by the server; from the client's `idempotency_key`, if there is one.
     """
 
     request_id: str
@@ -71,6 +71,14 @@ class ScoresRecorded:
 
     updates: int
     accepted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedBatch:
+    """What became of a batch in the ledger: how many updates were `new`, and the request ids of users it does not know."""
+
+    new: int
+    unknown_users: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any, Self
 from local_runtime.instance.probes import ReadyFile
 from local_runtime.process import ProcessSpec
 from local_runtime.supervisor.inbox import SignalInbox
-from local_runtime.supervisor.loop import StartFailed, StopRequested, Supervisor
+from local_runtime.supervisor.loop import StartFailed, StopRequested, StopStage, Supervisor
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -55,11 +55,17 @@ class Supervised:
     directory: Path
     programs: list[Program]
     stages: list[list[str]] = field(default_factory=list)
+    stop_seconds: float = 9.0
     process: subprocess.Popen[str] | None = None
 
     def start(self) -> Self:
         """Start the supervisor, without waiting."""
-        plan = {"directory": str(self.directory), "programs": [vars(p) for p in self.programs], "stages": self.stages}
+        plan = {
+            "directory": str(self.directory),
+            "programs": [vars(program) for program in self.programs],
+            "stages": self.stages,
+            "stop_seconds": self.stop_seconds,
+        }
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.runtime.supervisor_process", json.dumps(plan)],
             cwd=ROOT,
@@ -182,7 +188,7 @@ def main(plan: Mapping[str, Any]) -> int:
         except StopRequested:
             pass
         finally:
-            supervisor.stop(plan["stages"])
+            supervisor.stop([StopStage(tuple(names)) for names in plan["stages"]], plan["stop_seconds"])
     return 0
 
 

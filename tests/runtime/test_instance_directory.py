@@ -35,7 +35,7 @@ def test_a_second_instance_is_told_who_has_the_directory_and_how_to_stop_it(tmp_
     with directory.claimed():
         assert directory.holder() == os.getpid()
         with (
-            pytest.raises(InstanceError, match=rf"pid {os.getpid()}: .* down --data-dir {tmp_path} ") as refused,
+            pytest.raises(InstanceError, match=rf"pid {os.getpid()}: .* down --data-dir {tmp_path}`") as refused,
             directory.claimed(),
         ):
             pass

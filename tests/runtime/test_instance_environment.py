@@ -87,9 +87,12 @@ def test_servers_that_do_not_answer_are_reported_together_without_their_password
     assert f"postgresql://board:***@127.0.0.1:{port}/board" in message
 
 
-def test_a_url_that_is_none_is_reported_too() -> None:
-    with pytest.raises(InstanceError, match="REDIS_URL="):
-        check_outside_servers({"REDIS_URL": "localhost"}, "")
+@pytest.mark.parametrize("name", ["REDIS_URL", "AMQP_URL", "DATABASE_URL"])
+@pytest.mark.parametrize("url", ["localhost", "redis://:s3cret@[half/0", "amqp://u:s3cret@127.0.0.1:port/"])
+def test_a_url_that_is_none_is_reported_too(name: str, url: str) -> None:
+    with pytest.raises(InstanceError, match=f"{name}=") as refused:
+        check_outside_servers({name: url}, "")
+    assert "s3cret" not in str(refused.value)
 
 
 def test_a_password_is_redacted_and_the_rest_is_kept() -> None:

@@ -56,6 +56,16 @@ def test_a_process_that_ignores_the_stop_signal_is_killed_at_its_own_limit(tmp_p
         assert not any(alive(pid) for pid in supervised.processes.values())
 
 
+def test_the_end_comes_in_time_however_patient_the_processes_are(tmp_path: Path) -> None:
+    programs = [Program("deaf", STUBBORN, stop_timeout_seconds=60), Program("mute", STUBBORN, stop_timeout_seconds=60)]
+    with Supervised(tmp_path, programs, [["deaf"], ["mute"]], stop_seconds=1.0) as supervised:
+        began = time.monotonic()
+        supervised.signal(signal.SIGTERM)
+        assert supervised.end()[0] == 0
+        assert time.monotonic() - began < 5
+        assert not any(alive(pid) for pid in supervised.processes.values())
+
+
 def test_a_second_signal_ends_everything_at_once(tmp_path: Path) -> None:
     with Supervised(tmp_path, [Program("deaf", STUBBORN, stop_timeout_seconds=60), gentle("good")], [["good"], ["deaf"]]) as both:
         both.signal(signal.SIGINT)

@@ -100,7 +100,7 @@ class JwtAccessTokens:
                     raise InvalidToken
                 return self._caller(_claims(token, self._key.public, ALGORITHM, ISSUER, AUDIENCE, ("jti", "role")))
             return self._caller(self._outside_claims(token, header))
-        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, OSError, RecursionError) as error:
             raise InvalidToken from error
 
     def _outside_claims(self, token: str, header: dict[str, Any]) -> dict[str, Any]:

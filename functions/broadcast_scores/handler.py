@@ -1,0 +1,18 @@
+"""score_updated_queue: the board to every viewer, once for however many changes the batch tells of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shared.services.broadcast_scores import broadcast_scores
+from shared.services.heed_changes import heed_changes
+from shared.transport.queue import QueueMessage, queue_handler
+from shared.wiring import container
+
+
+@queue_handler
+def lambda_handler(messages: Sequence[QueueMessage]) -> None:
+    """A message that does not decrypt moves nobody."""
+    deps = container()
+    if heed_changes([message.body for message in messages], deps.event_codec):
+        broadcast_scores(deps.leaderboard, deps.profiles, deps.users, deps.viewers, deps.clock)

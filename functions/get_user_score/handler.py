@@ -1,0 +1,17 @@
+"""GET /api/score/{user_id}: a player's place, score and neighbours."""
+
+from __future__ import annotations
+
+from shared.services.get_user_score import DEFAULT_NEIGHBOURS, MAX_NEIGHBOURS, get_user_score
+from shared.transport.http import HttpRequest, Reply, http_handler
+from shared.wiring import container
+
+
+@http_handler
+def lambda_handler(request: HttpRequest) -> Reply:
+    """Any valid token will do."""
+    deps = container()
+    deps.authenticate(request.bearer_token)
+    neighbours = request.integer("neighbours", DEFAULT_NEIGHBOURS, 0, MAX_NEIGHBOURS)
+    user_id = request.path_parameters["user_id"]
+    return Reply.ok(get_user_score(user_id, neighbours, deps.leaderboard, deps.profiles, deps.users))

@@ -1,0 +1,17 @@
+"""Every minute and at start: publish what a crash left in the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.services.relay_outbox import relay_outbox
+from shared.transport.schedule import schedule_handler
+from shared.wiring import container
+
+
+@schedule_handler
+def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Answer `{"published": n}`."""
+    deps = container()
+    return {"published": relay_outbox(deps.outbox, deps.publisher)}

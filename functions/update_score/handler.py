@@ -1,0 +1,28 @@
+"""POST /api/score/{user_id}: raise the caller's own score."""
+
+from __future__ import annotations
+
+from shared.errors import TicketRequired
+from shared.services.update_score import parse_update, update_score
+from shared.transport.http import HttpRequest, Reply, http_handler
+from shared.wiring import container
+
+
+@http_handler
+def lambda_handler(request: HttpRequest) -> Reply:
+    """Answer 200 with the receipt and the rate limit's headers."""
+    deps = container()
+    caller = deps.authenticate(request.bearer_token)
+    user_id = request.path_parameters["user_id"]
+    command = parse_update(
+        user_id,
+        request.json_object(),
+        caller,
+        request.source_ip,
+        api_key=request.headers.get("x-api-key"),
+        idempotency_key=request.headers.get("idempotency-key"),
+    )
+    if deps.settings.require_action_ticket:
+        raise TicketRequired  # until tickets can be had, this setting closes the board
+    receipt = update_score(command, deps.leaderboard, deps.profiles, deps.users, deps.ledger, deps.publisher)
+    return Reply.ok(receipt.as_json(), headers=receipt.headers())

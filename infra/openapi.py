@@ -1,0 +1,142 @@
+"""Writes functions/get_openapi/openapi.json from the template's routes and each function's openapi.yaml (`--check` compares)."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tomllib
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from shared import errors
+
+ROOT = Path(__file__).resolve().parent.parent
+TEMPLATE = ROOT / "infra" / "template.yaml"
+BASE = ROOT / "infra" / "openapi_base.yaml"
+DOCUMENT = ROOT / "functions" / "get_openapi" / "openapi.json"
+
+ALWAYS = ("ScoreboardError",)
+WITH_A_TOKEN = ("MissingToken", "InvalidToken", "TokenExpired", "Unavailable")
+WITH_A_BODY = ("MalformedRequest", "MalformedJson", "PayloadTooLarge", "UnsupportedMediaType")
+# How a problem's headers go with its status.
+PROBLEM_HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
+
+
+class TemplateLoader(yaml.SafeLoader):
+    """YAML with CloudFormation's tags, whose values do not matter here."""
+
+
+TemplateLoader.add_multi_constructor("!", lambda loader, suffix, node: None)
+
+
+def build() -> dict[str, Any]:
+    """The document; SystemExit lists every route without a description and every description without a route."""
+    document: dict[str, Any] = _yaml(BASE)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    document["info"]["version"] = project["version"]
+    routes, described = template_routes(TEMPLATE), _fragments()
+    problems = [f"functions/{routes[key]}/openapi.yaml does not describe {key}" for key in sorted(set(routes) - set(described))]
+    problems += [f"functions/{described[key][0]}/openapi.yaml describes {key}, which the template does not route to it"
+                 for key in sorted(described) if routes.get(key) != described[key][0]]  # fmt: skip
+    if problems:
+        raise SystemExit("\n".join(problems))
+    paths: dict[str, dict[str, Any]] = defaultdict(dict)
+    for key in routes:
+        method, path = key.split(" ", 1)
+        paths[path][method.lower()] = _operation(described[key][1])
+    document["paths"] = paths
+    return document
+
+
+def template_routes(template: Path) -> dict[str, str]:
+    """Route keys of the HTTP API with the directory of their function, in the template's order."""
+    resources = yaml.load(template.read_text(encoding="utf-8"), TemplateLoader)["Resources"]  # noqa: S506 - it is a SafeLoader
+    return {
+        f"{event['Properties']['Method'].upper()} {event['Properties']['Path']}": Path(resource["Properties"]["CodeUri"]).name
+        for resource in resources.values()
+        if resource["Type"] == "AWS::Serverless::Function"
+        for event in resource["Properties"].get("Events", {}).values()
+        if event["Type"] == "HttpApi"
+    }
+
+
+def _fragments() -> dict[str, tuple[str, dict[str, Any]]]:
+    return {
+        key: (path.parent.name, operation)
+        for path in sorted((ROOT / "functions").glob("*/openapi.yaml"))
+        for key, operation in _yaml(path).items()
+    }
+
+
+def _operation(fragment: dict[str, Any]) -> dict[str, Any]:
+    """A fragment with its `problems` (and those every such operation has) written out as responses."""
+    names = [*ALWAYS, *fragment["problems"]]
+    names += WITH_A_TOKEN if "security" in fragment else ()
+    names += WITH_A_BODY if "requestBody" in fragment else ()
+    by_status: dict[int, list[type[errors.ScoreboardError]]] = defaultdict(list)
+    for name in names:
+        error = getattr(errors, name)
+        by_status[error.status].append(error)
+    operation = {name: value for name, value in fragment.items() if name != "problems"}
+    operation.setdefault("security", [])
+    successes = {status: _with_headers(response, "X-Request-Id") for status, response in fragment["responses"].items()}
+    refusals = {str(status): _problem_response(status, by_status[status]) for status in sorted(by_status)}
+    if "429" in refusals:
+        limits = [
+            name for response in fragment["responses"].values() for name in response.get("headers", {}) if "RateLimit" in name
+        ]
+        refusals["429"] = _with_headers(refusals["429"], *limits)
+    operation["responses"] = {**successes, **refusals}
+    return operation
+
+
+def _problem_response(status: int, kinds: list[type[errors.ScoreboardError]]) -> dict[str, Any]:
+    codes = sorted({kind.code for kind in kinds})
+    lines = sorted({f"- `{kind.code}`: {_meaning(kind)}" for kind in kinds})
+    response = {
+        "description": "\n".join(lines),
+        "content": {
+            "application/problem+json": {
+                "schema": {
+                    "allOf": [
+                        {"$ref": "#/components/schemas/Problem"},
+                        {"properties": {"status": {"const": status}, "code": {"enum": codes}}},
+                    ]
+                }
+            }
+        },
+    }
+    return _with_headers(response, "X-Request-Id", *PROBLEM_HEADERS.get(status, ()))
+
+
+def _meaning(kind: type[errors.ScoreboardError]) -> str:
+    is_inherited = kind is not errors.ScoreboardError and kind.default_detail == errors.ScoreboardError.default_detail
+    return f"{kind.title}; `detail` says why." if is_inherited else kind.default_detail
+
+
+def _with_headers(response: dict[str, Any], *names: str) -> dict[str, Any]:
+    headers = {**response.get("headers", {}), **{name: {"$ref": f"#/components/headers/{name}"} for name in names}}
+    return {"description": response["description"], "headers": headers, "content": response["content"]}
+
+
+def _yaml(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def main(arguments: list[str]) -> int:
+    """Write the document, or compare it and answer 1 when it is out of date."""
+    text = json.dumps(build(), indent=1, ensure_ascii=False) + "\n"
+    if "--check" not in arguments:
+        DOCUMENT.write_text(text, encoding="utf-8")
+        return 0
+    if DOCUMENT.exists() and DOCUMENT.read_text(encoding="utf-8") == text:
+        return 0
+    print(f"{DOCUMENT.relative_to(ROOT)} is out of date: run `make format`")  # noqa: T201 - a command's output
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

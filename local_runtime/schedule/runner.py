@@ -1,0 +1,163 @@
+"""Runs schedules: one loop that waits for the next occurrence, and a thread for every invocation."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from local_runtime.manifest import Function, Schedule
+from local_runtime.schedule.clock import Clock
+from local_runtime.schedule.events import Attempt, build_event
+from local_runtime.schedule.expression import ScheduleExpression, parse_schedule
+from local_runtime.schedule.retry import Backoff
+
+logger = logging.getLogger(__name__)
+
+# Invocations of one schedule may overlap, as in the cloud, where each runs in a sandbox of its own; but not without end.
+MAX_RUNNING = 3
+MAX_WAITING_RETRIES = 20
+# Older than this an occurrence is one that passed while the machine slept: left out, like those that pass while nothing runs.
+MAX_LATENESS = timedelta(seconds=60)
+
+
+class Invokes(Protocol):
+    """What is asked of the invoker."""
+
+    def invoke(self, function: Function, event: object, request_id: str | None = None, *, trigger: str = "direct") -> Any:
+        """Run the function; any exception is a failure."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """An occurrence to be delivered; `attempt` counts from 1."""
+
+    schedule: Schedule
+    scheduled_at: datetime
+    attempt: int
+
+
+class ScheduleRunner:
+    """Delivers every occurrence from now on. Occurrences that passed while no runner ran are not caught up."""
+
+    def __init__(self, schedules: Sequence[Schedule], invoker: Invokes, clock: Clock, backoff: Backoff, region: str) -> None:
+        self._invoker = invoker
+        self._clock = clock
+        self._backoff = backoff
+        self._region = region
+        self._order = itertools.count()
+        self._woken = threading.Event()
+        self._lock = threading.Lock()
+        self._stopping = False
+        self._waiting: list[tuple[datetime, int, Delivery]] = []
+        self._retries: Counter[str] = Counter()
+        self._running: dict[threading.Thread, str] = {}
+        started_at = clock.now()
+        self._expressions: dict[str, ScheduleExpression] = {
+            schedule.name: parse_schedule(schedule.expression, schedule.time_zone, started_at) for schedule in schedules
+        }
+        for schedule in schedules:
+            self._plan_next(schedule, started_at)
+
+    def run(self) -> None:
+        """Deliver until `stop` is called."""
+        while not self._stopping:
+            self._woken.clear()
+            self.deliver_due()
+            with self._lock:
+                next_at = self._waiting[0][0] if self._waiting else None
+            if not self._stopping:
+                self._clock.wait(next_at, self._woken)
+
+    def stop(self) -> None:
+        """Make `run` return; what runs goes on. Safe in a signal handler."""
+        self._stopping = True
+        self._woken.set()
+
+    def join(self, seconds: float) -> bool:
+        """Wait for the invocations that run; whether all have ended."""
+        ends_at = time.monotonic() + seconds
+        with self._lock:
+            threads = list(self._running)
+        for thread in threads:
+            thread.join(max(0.0, ends_at - time.monotonic()))
+        return not any(thread.is_alive() for thread in threads)
+
+    def deliver_due(self) -> None:
+        """Start everything that is due."""
+        while delivery := self._pop_due():
+            schedule = delivery.schedule
+            if delivery.attempt == 1:
+                self._plan_next(schedule, max(delivery.scheduled_at, self._clock.now() - MAX_LATENESS))
+                if self._clock.now() - delivery.scheduled_at > MAX_LATENESS:
+                    logger.warning("schedule %s: the occurrence of %s has passed", schedule.name, delivery.scheduled_at)
+                    continue
+            self._start(delivery)
+
+    def _pop_due(self) -> Delivery | None:
+        with self._lock:
+            if not self._waiting or self._waiting[0][0] > self._clock.now():
+                return None
+            delivery = heapq.heappop(self._waiting)[2]
+            if delivery.attempt > 1:
+                self._retries[delivery.schedule.name] -= 1
+            return delivery
+
+    def _plan_next(self, schedule: Schedule, after: datetime) -> None:
+        scheduled_at = self._expressions[schedule.name].next_after(after)
+        if scheduled_at is not None:
+            with self._lock:
+                heapq.heappush(self._waiting, (scheduled_at, next(self._order), Delivery(schedule, scheduled_at, 1)))
+
+    def _start(self, delivery: Delivery) -> None:
+        name = delivery.schedule.name
+        thread = threading.Thread(target=self._deliver, args=(delivery,), name=f"schedule-{name}", daemon=True)
+        with self._lock:
+            if sum(running == name for running in self._running.values()) >= MAX_RUNNING:
+                logger.warning("schedule %s: %d invocations run still, this one is left out", name, MAX_RUNNING)
+                return
+            self._running[thread] = name
+        thread.start()
+
+    def _deliver(self, delivery: Delivery) -> None:
+        schedule, started_at = delivery.schedule, self._clock.now()
+        attempt = Attempt(delivery.scheduled_at, delivery.attempt, uuid.uuid4().hex[:16])
+        request_id = str(uuid.uuid4())
+        outcome: BaseException | None = None
+        try:
+            event = build_event(schedule, attempt, self._region)
+            self._invoker.invoke(schedule.function, event, request_id, trigger="schedule")
+        except Exception as error:
+            outcome = error
+        finally:
+            with self._lock:
+                self._running.pop(threading.current_thread(), None)
+        milliseconds = (self._clock.now() - started_at).total_seconds() * 1000
+        labels = (request_id, schedule.name, schedule.function.name, delivery.attempt)
+        if outcome is None:
+            logger.info("%s schedule %s: %s ok, attempt %d, %.0f ms", *labels, milliseconds)
+        else:
+            logger.warning("%s schedule %s: %s failed, attempt %d, %.0f ms: %s", *labels, milliseconds, outcome)
+            self._try_again(delivery)
+
+    def _try_again(self, delivery: Delivery) -> None:
+        schedule, now = delivery.schedule, self._clock.now()
+        again_at = self._backoff.next_try_at(schedule, delivery.scheduled_at, delivery.attempt, now)
+        with self._lock:
+            is_room = self._retries[schedule.name] < MAX_WAITING_RETRIES
+            if again_at is not None and is_room:
+                self._retries[schedule.name] += 1
+                again = Delivery(schedule, delivery.scheduled_at, delivery.attempt + 1)
+                heapq.heappush(self._waiting, (again_at, next(self._order), again))
+        if again_at is None or not is_room:
+            logger.error("schedule %s: the occurrence of %s is given up", schedule.name, delivery.scheduled_at)
+        self._woken.set()

@@ -1,0 +1,55 @@
+"""`python -m local_runtime.scheduler`: runs the template's schedules until it is told to end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import signal
+import sys
+
+from local_runtime.deadline import ProcessDeadline
+from local_runtime.hosting import load_manifest
+from local_runtime.instance.directory import InstanceDirectory
+from local_runtime.invoker import Invoker
+from local_runtime.metrics import RuntimeMetrics
+from local_runtime.schedule.clock import SystemClock
+from local_runtime.schedule.retry import Backoff
+from local_runtime.schedule.runner import ScheduleRunner
+from local_runtime.settings import InstanceSettings
+
+logger = logging.getLogger(__name__)
+
+# The supervisor kills after 2.5 s; what takes longer is made to be run again.
+STOP_SECONDS = 2.0
+EXIT_UNUSABLE = 2
+
+
+def main() -> int:
+    """Answers 0 when told to end, 2 when the options or the template cannot be used."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("pika").setLevel(logging.WARNING)
+    try:
+        settings = InstanceSettings.from_environment()
+        manifest = load_manifest(settings, os.environ)
+    except ValueError as error:
+        logger.error("%s", error)  # noqa: TRY400 - the message is a report for people
+        return EXIT_UNUSABLE
+    invoker = Invoker(manifest, ProcessDeadline(), RuntimeMetrics().observe_invocation)
+    invoker.prepare()
+    backoff = Backoff(random.random)
+    runner = ScheduleRunner(manifest.schedules, invoker, SystemClock(), backoff, os.environ.get("AWS_REGION", "us-east-1"))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: runner.stop())
+    ready = InstanceDirectory(settings.data_dir).ready_file("scheduler")
+    ready.parent.mkdir(parents=True, exist_ok=True)
+    ready.write_text(str(os.getpid()))
+    logger.info("runs %d schedules", len(manifest.schedules))
+    runner.run()
+    if not runner.join(STOP_SECONDS):
+        logger.warning("ends in the middle of an invocation")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

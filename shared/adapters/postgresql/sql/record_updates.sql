@@ -1,0 +1,36 @@
+-- score_history, score_totals, audit_log: a batch of accepted updates; request ids that are there already are ignored.
+-- :request_ids :user_ids text[]  :increments :new_scores int[]  :accepted_ats bigint[] (ms)  :source_ips text[]
+-- Answers how many rows were new, and the request ids of unknown users, which are not written.
+
+WITH batch AS (
+    SELECT DISTINCT ON (request_id) *
+    FROM unnest(
+        CAST(:request_ids AS text[]), CAST(:user_ids AS text[]), CAST(:increments AS int[]), CAST(:new_scores AS int[]),
+        CAST(:accepted_ats AS bigint[]), CAST(:source_ips AS text[])
+    ) AS t (request_id, user_id, increment, new_score, accepted_at, source_ip)
+),
+known AS (
+    SELECT batch.* FROM batch JOIN users USING (user_id)
+),
+recorded AS (
+    INSERT INTO score_history (request_id, user_id, increment, new_score, created_at)
+    SELECT request_id, user_id, increment, new_score, to_timestamp(accepted_at / 1000.0) AT TIME ZONE 'UTC'
+    FROM known
+    ORDER BY accepted_at, new_score
+    ON CONFLICT (request_id) DO NOTHING
+    RETURNING request_id, user_id, increment
+),
+totals AS (
+    INSERT INTO score_totals (user_id, total)
+    SELECT user_id, sum(increment) FROM recorded GROUP BY user_id ORDER BY user_id
+    ON CONFLICT (user_id) DO UPDATE SET total = score_totals.total + excluded.total, updated_at = now()
+),
+audited AS (
+    INSERT INTO audit_log (action, actor, user_id, request_id, source_ip, detail)
+    SELECT 'score_accepted', known.user_id, known.user_id, known.request_id, known.source_ip,
+        jsonb_build_object('increment', known.increment, 'newScore', known.new_score)
+    FROM known JOIN recorded USING (request_id)
+)
+SELECT
+    (SELECT count(*) FROM recorded),
+    coalesce((SELECT array_agg(request_id) FROM batch WHERE user_id NOT IN (SELECT user_id FROM known)), '{}')

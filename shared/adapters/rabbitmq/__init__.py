@@ -1,0 +1,1 @@
+"""The event side: queues, sealed messages, confirmed publishing."""

@@ -1,0 +1,124 @@
+"""What stands in a message: the specification's plain fields, and what is sealed and bound to them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from shared.domain.score import MAX_INCREMENT, MIN_INCREMENT, ScoreAccepted, ScoresRecorded
+from shared.errors import BadMessage
+from shared.ports import Sealer
+
+VERSION = 1
+ACCEPTED, MARKER, RECORDED = "score.accepted", "score.marker", "scores.recorded"
+_encode = msgspec.json.Encoder().encode
+
+
+class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
+    request_id: str
+    user_id: str
+    increment: int
+    new_score: int
+    encrypted_data: str
+
+
+class _Sealed(msgspec.Struct):
+    v: int
+    accepted_at: int
+    source_ip: str = ""
+
+
+class _RecordedEnvelope(msgspec.Struct, forbid_unknown_fields=True):
+    encrypted_data: str
+
+
+class _RecordedSealed(msgspec.Struct):
+    v: int
+    updates: int
+    accepted_at: int
+
+
+_decode_envelope = msgspec.json.Decoder(_Envelope).decode
+_decode_sealed = msgspec.json.Decoder(_Sealed).decode
+_decode_recorded = msgspec.json.Decoder(_RecordedEnvelope).decode
+_decode_recorded_sealed = msgspec.json.Decoder(_RecordedSealed).decode
+
+
+class RabbitEventCodec:
+    """The port EventCodec, and its other direction for the publisher.
+
+    The plain fields and the kind of message are associated data: changing one, or passing one kind for another, is detected.
+    """
+
+    def __init__(self, sealer: Sealer) -> None:
+        self._sealer = sealer
+
+    def update(self, event: ScoreAccepted) -> bytes:
+        """The body of an update for score_history_queue."""
+        sealed = self._sealer.seal(
+            _encode(_Sealed(VERSION, _milliseconds(event.accepted_at), event.source_ip)),
+            _bound(ACCEPTED, event.request_id, event.user_id, event.increment, event.new_score),
+        )
+        return _encode(_Envelope(event.request_id, event.user_id, event.increment, event.new_score, sealed))
+
+    def marker(self, marker_id: str) -> bytes:
+        """The body of a marker for score_history_queue: no user, no points."""
+        sealed = self._sealer.seal(_encode(_Sealed(VERSION, 0)), _bound(MARKER, marker_id, "", 0, 0))
+        return _encode(_Envelope(marker_id, "", 0, 0, sealed))
+
+    def recorded(self, event: ScoresRecorded) -> bytes:
+        """The body of a message of score_updated_queue."""
+        secret = _encode(_RecordedSealed(VERSION, event.updates, _milliseconds(event.accepted_at)))
+        return _encode(_RecordedEnvelope(self._sealer.seal(secret, _bound(RECORDED))))
+
+    def open_update(self, body: bytes) -> ScoreAccepted | str:
+        """The event, or the id of a marker; raises BadMessage."""
+        try:
+            plain = _decode_envelope(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise BadMessage("not a message of score_history_queue") from None
+        kind = MARKER if not plain.user_id and plain.increment == 0 else ACCEPTED
+        bound = _bound(kind, plain.request_id, plain.user_id, plain.increment, plain.new_score)
+        sealed = self._open(plain.encrypted_data, bound, _decode_sealed)
+        if kind == MARKER:
+            return plain.request_id
+        if not MIN_INCREMENT <= plain.increment <= MAX_INCREMENT or len(plain.request_id) > 36 or len(plain.user_id) > 36:
+            raise BadMessage("a field is out of its range")
+        return ScoreAccepted(
+            plain.request_id, plain.user_id, plain.increment, plain.new_score, _instant(sealed.accepted_at), sealed.source_ip
+        )
+
+    def open_recorded(self, body: bytes) -> ScoresRecorded:
+        """The event; raises BadMessage."""
+        try:
+            plain = _decode_recorded(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise BadMessage("not a message of score_updated_queue") from None
+        sealed = self._open(plain.encrypted_data, _bound(RECORDED), _decode_recorded_sealed)
+        return ScoresRecorded(sealed.updates, _instant(sealed.accepted_at))
+
+    def _open(self, text: str, bound: bytes, decode: Any) -> Any:
+        try:
+            sealed = decode(self._sealer.open(text, bound))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise BadMessage("what was sealed is not understood") from None
+        if sealed.v != VERSION:
+            raise BadMessage(f"version {sealed.v} of the payload is not understood")
+        return sealed
+
+
+def _bound(*fields: str | int) -> bytes:
+    return _encode(fields)
+
+
+def _milliseconds(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
+
+
+def _instant(milliseconds: int) -> datetime:
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        raise BadMessage("accepted_at is no instant") from None

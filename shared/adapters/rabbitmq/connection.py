@@ -1,0 +1,39 @@
+"""How to reach the broker: TLS 1.3 or newer, verified by name and by CA."""
+
+from __future__ import annotations
+
+import ssl
+
+import pika
+from pika.exceptions import AMQPError
+
+from shared.errors import ConfigurationError, RabbitUnavailable
+
+HEARTBEAT_SECONDS = 30
+CONNECT_SECONDS = 5.0
+
+
+def connection_parameters(amqp_url: str, ca_file: str) -> pika.URLParameters:
+    """Read the URL; with `amqps://` the server must show a certificate of `ca_file` (or of the system's CAs)."""
+    if not amqp_url.startswith(("amqp://", "amqps://")):
+        raise ConfigurationError("AMQP_URL must begin with amqps:// or amqp://")
+    parameters = pika.URLParameters(amqp_url)
+    parameters.heartbeat = HEARTBEAT_SECONDS
+    parameters.socket_timeout = parameters.stack_timeout = CONNECT_SECONDS
+    parameters.blocked_connection_timeout = None
+    if parameters.ssl_options is not None:
+        try:
+            context = ssl.create_default_context(cafile=ca_file or None)
+        except OSError as error:
+            raise ConfigurationError(f"AMQP_CA_FILE {ca_file!r} cannot be read: {error.strerror}") from None
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        parameters.ssl_options = pika.SSLOptions(context, parameters.host)
+    return parameters
+
+
+def open_connection(amqp_url: str, ca_file: str) -> pika.BlockingConnection:
+    """A connection of one's own; raises RabbitUnavailable."""
+    try:
+        return pika.BlockingConnection(connection_parameters(amqp_url, ca_file))
+    except (AMQPError, OSError) as error:
+        raise RabbitUnavailable from error

@@ -1,0 +1,88 @@
+"""Confirmed publishing: one connection a process, owned by one thread, shared by all who publish."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from shared.adapters.rabbitmq.codec import ACCEPTED, MARKER, RECORDED, RabbitEventCodec
+from shared.adapters.rabbitmq.publishing_thread import Delivery, PublishingThread
+from shared.adapters.rabbitmq.topology import HISTORY, UPDATED
+from shared.domain.score import ScoreAccepted, ScoresRecorded
+from shared.errors import RabbitUnavailable
+from shared.ports import Sealer
+
+WAIT_SECONDS = 2.0
+MAX_WAITING = 10_000
+
+
+class RabbitPublisher:
+    """The port EventPublisher.
+
+    Those who publish at the same time share round trips: what they hand over together is written together, and one confirm
+    (`multiple`) may release them all. `on_confirmed` is given the outbox ids of a whole group before its publishers go on.
+    """
+
+    def __init__(
+        self,
+        amqp_url: str,
+        *,
+        ca_file: str,
+        sealer: Sealer,
+        on_confirmed: Callable[[Sequence[str]], None],
+        wait_seconds: float = WAIT_SECONDS,
+    ) -> None:
+        self._amqp_url = amqp_url
+        self._ca_file = ca_file
+        self._codec = RabbitEventCodec(sealer)
+        self._on_confirmed = on_confirmed
+        self._wait_seconds = wait_seconds
+        self._lock = threading.Lock()
+        self._thread: PublishingThread | None = None
+        self._pid = 0
+
+    def publish_accepted(self, events: Sequence[tuple[str, ScoreAccepted]]) -> None:
+        """Publish and wait until confirmed and settled; raises RabbitUnavailable: the events are in the outbox still."""
+        self._publish(
+            [
+                Delivery(
+                    HISTORY, self._codec.update(event), ACCEPTED, event.request_id, int(event.accepted_at.timestamp()), outbox_id
+                )
+                for outbox_id, event in events
+            ]
+        )
+
+    def publish_recorded(self, event: ScoresRecorded) -> None:
+        """Tell the broadcast."""
+        self._publish([Delivery(UPDATED, self._codec.recorded(event), RECORDED, None, int(time.time()))])
+
+    def publish_marker(self, marker_id: str) -> None:
+        """Send a marker behind everything published before."""
+        self._publish([Delivery(HISTORY, self._codec.marker(marker_id), MARKER, marker_id, int(time.time()))])
+
+    def close(self) -> None:
+        """End the connection and its thread."""
+        with self._lock:
+            if self._thread is not None and self._pid == os.getpid():
+                self._thread.stop()
+            self._thread = None
+
+    def _publish(self, deliveries: list[Delivery]) -> None:
+        thread = self._running_thread()
+        if not thread.usable or thread.waiting + len(deliveries) > MAX_WAITING:
+            raise RabbitUnavailable
+        group = thread.submit(deliveries)
+        if not group.wait(self._wait_seconds):
+            thread.overdue()
+            raise RabbitUnavailable
+
+    def _running_thread(self) -> PublishingThread:
+        """The thread of this process: a forked child must not speak on its parent's connection."""
+        if self._thread is None or self._pid != os.getpid() or not self._thread.is_alive:
+            with self._lock:
+                if self._thread is None or self._pid != os.getpid() or not self._thread.is_alive:
+                    self._thread = PublishingThread(self._amqp_url, self._ca_file, self._on_confirmed)
+                    self._pid = os.getpid()
+        return self._thread

@@ -1,0 +1,31 @@
+"""The prepared board: a JSON document for 5 s."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import redis
+
+from shared.adapters.redis.connection import translated
+from shared.adapters.redis.keys import Keys
+
+LIFETIME_SECONDS = 5
+
+
+class RedisBoardCache:
+    """The port BoardCache."""
+
+    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+        self._redis: Any = client
+        self._keys = keys
+
+    @translated()
+    def get(self, limit: int) -> bytes | None:
+        """The document of the first `limit` places."""
+        document: bytes | None = self._redis.get(self._keys.cached_top(limit))
+        return document
+
+    @translated()
+    def put(self, limit: int, document: bytes) -> None:
+        """Keep it for 5 s."""
+        self._redis.set(self._keys.cached_top(limit), document, ex=LIFETIME_SECONDS)

@@ -1,0 +1,187 @@
+"""The live board: a sorted set, changed by one script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+import redis
+
+from shared.adapters.redis.connection import translated
+from shared.adapters.redis.keys import Keys, user_id_of
+from shared.adapters.redis.scripts import run_script
+from shared.domain.ranking import Position
+from shared.domain.rate_window import RateWindow
+from shared.domain.reconciliation import LedgerTotal
+from shared.domain.score import AcceptedUpdate, ScoreUpdate
+from shared.errors import (
+    IdempotencyKeyReused,
+    InvalidApiKey,
+    LeaderboardRebuilding,
+    NotAPlayer,
+    RateLimited,
+    ScoreboardError,
+    UnknownPlayer,
+)
+
+RESULT_SECONDS = 24 * 3600
+CHUNK = 5000
+Now = Callable[[], datetime]
+_REFUSALS: dict[bytes, type[ScoreboardError]] = {
+    b"role": NotAPlayer,
+    b"unknown": UnknownPlayer,
+    b"api_key": InvalidApiKey,
+    b"reused": IdempotencyKeyReused,
+    b"rebuilding": LeaderboardRebuilding,
+}
+
+
+class RedisLeaderboard:
+    """The port Leaderboard. `now` replaces Redis's own clock in the rate window."""
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        keys: Keys,
+        *,
+        rate_limit_requests: int,
+        rate_window_seconds: int,
+        now: Now | None = None,
+    ) -> None:
+        self._redis: Any = client
+        self._keys = keys
+        self._limit = rate_limit_requests
+        self._window_seconds = rate_window_seconds
+        self._now = now
+
+    @translated()
+    def apply(self, update: ScoreUpdate) -> AcceptedUpdate | None:
+        """Run the script; None when it has something to ask: the profile, or a member for a player who has none."""
+        keys, user_id = self._keys, update.user_id
+        outcome, *answer = run_script(
+            self._redis,
+            "update_score",
+            (
+                keys.leaderboard,
+                keys.leaderboard_whole,
+                keys.profile(user_id),
+                keys.requests(user_id),
+                keys.result(user_id, update.request_id),
+                keys.outbox,
+            ),
+            (
+                keys.member(user_id),
+                user_id,
+                update.request_id,
+                update.increment,
+                update.source_ip,
+                self._limit,
+                self._window_seconds * 1000,
+                update.api_key_hash or "",
+                RESULT_SECONDS if update.idempotency_key else 0,
+                "" if self._now is None else int(self._now().timestamp() * 1000),
+            ),
+        )
+        if outcome == b"ok":
+            return self._accepted(update, answer)
+        if outcome in (b"profile", b"absent"):
+            return None
+        raise self._refusal(outcome, answer)
+
+    def _accepted(self, update: ScoreUpdate, answer: Sequence[Any]) -> AcceptedUpdate:
+        score, rank, accepted_at, remaining, reset, outbox_id, replayed = answer
+        return AcceptedUpdate(
+            request_id=update.request_id,
+            user_id=update.user_id,
+            increment=update.increment,
+            score=int(float(score)),
+            rank=int(rank) + 1,
+            accepted_at=datetime.fromtimestamp(int(accepted_at) / 1000, UTC),
+            rate_window=self._window(int(remaining), int(reset)),
+            outbox_id=outbox_id.decode() or None,
+            replayed=bool(replayed),
+        )
+
+    def _window(self, remaining: int, reset_ms: int) -> RateWindow:
+        return RateWindow(self._limit, self._window_seconds, remaining, max(reset_ms, 0) / 1000)
+
+    def _refusal(self, outcome: bytes, answer: Sequence[Any]) -> ScoreboardError:
+        if outcome == b"limited":
+            window = self._window(0, int(answer[0]))
+            return RateLimited(retry_after_seconds=window.reset_seconds, headers=window.headers())
+        return _REFUSALS[outcome]()
+
+    @translated()
+    def enter(self, user_id: str) -> None:
+        """ZADD NX: a player who is there keeps their score."""
+        self._redis.zadd(self._keys.leaderboard, {self._keys.member(user_id): 0}, nx=True)
+
+    @translated()
+    def top(self, limit: int) -> list[Position]:
+        """The first places."""
+        rows = self._redis.zrevrange(self._keys.leaderboard, 0, limit - 1, withscores=True)
+        return _positions(rows, 1)
+
+    @translated()
+    def around(self, user_id: str, neighbours: int) -> list[Position]:
+        """The player's place and those on each side, read at one instant."""
+        rank = self._redis.zrevrank(self._keys.leaderboard, self._keys.member(user_id))
+        if rank is None:
+            return []
+        first = max(0, rank - neighbours)
+        with self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.zrevrank(self._keys.leaderboard, self._keys.member(user_id))
+            pipeline.zrevrange(self._keys.leaderboard, first, rank + neighbours, withscores=True)
+            again, rows = pipeline.execute()
+        positions = _positions(rows, first + 1)
+        if again != rank and not any(position.user_id == user_id for position in positions):
+            return self.around(user_id, neighbours)  # overtaken by more than the neighbours between the two commands
+        return positions
+
+    @translated()
+    def scores(self, user_ids: Sequence[str]) -> dict[str, int]:
+        """ZMSCORE."""
+        if not user_ids:
+            return {}
+        scores = self._redis.zmscore(self._keys.leaderboard, [self._keys.member(user_id) for user_id in user_ids])
+        return {user_id: int(score) for user_id, score in zip(user_ids, scores, strict=True) if score is not None}
+
+    @translated()
+    def all_scores(self) -> dict[str, int]:
+        """Every member, in steps that block nobody; one whose score changes meanwhile is read before or after that."""
+        found = self._redis.zscan_iter(self._keys.leaderboard, count=CHUNK)
+        return {user_id_of(member.decode()): int(score) for member, score in found}
+
+    @translated()
+    def adjust(self, user_id: str, difference: int) -> int:
+        """ZINCRBY, which also enters a player who is not there."""
+        return int(self._redis.zincrby(self._keys.leaderboard, difference, self._keys.member(user_id)))
+
+    @translated()
+    def is_whole(self) -> bool:
+        """Whether the mark is there."""
+        return bool(self._redis.exists(self._keys.leaderboard_whole))
+
+    @translated()
+    def rebuild(self, totals: Iterable[LedgerTotal]) -> int:
+        """ZADD in chunks, the mark last: while it is missing nobody increments, so two rebuilds write the same."""
+        players = 0
+        for chunk in _chunks(totals):
+            with self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.zadd(self._keys.leaderboard, {self._keys.member(entry.user_id): entry.total for entry in chunk})
+                pipeline.execute()
+            players += len(chunk)
+        self._redis.set(self._keys.leaderboard_whole, "1")
+        return players
+
+
+def _positions(rows: Sequence[tuple[bytes, float]], first_rank: int) -> list[Position]:
+    return [Position(user_id_of(member.decode()), first_rank + n, int(score)) for n, (member, score) in enumerate(rows)]
+
+
+def _chunks(totals: Iterable[LedgerTotal]) -> Iterator[list[LedgerTotal]]:
+    iterator = iter(totals)
+    while chunk := list(islice(iterator, CHUNK)):
+        yield chunk

@@ -1,0 +1,79 @@
+-- The whole of an update in one atomic step: either all of it happened or nothing.
+--
+-- KEYS  1 leaderboard         sorted set: member user:<id>, cumulative points
+--       2 leaderboard:whole   string: there when the board holds all that the ledger does
+--       3 user:<id>:profile   hash: role, api_key (SHA-256), disabled (0 or 1)
+--       4 user:<id>:requests  list: instants (ms) of the accepted updates, newest first, at most `limit`
+--       5 user:<id>:result:*  hash: first result of this request id
+--       6 outbox              stream: accepted updates the broker has not confirmed
+-- ARGV  1 member  2 user id  3 request id  4 increment  5 source ip  6 limit  7 window (ms)
+--       8 hash of the API key sent, or ''  9 seconds to keep the result, or 0 for an id nobody can send again
+--      10 now (ms), or '' for Redis's own clock
+-- Answers {'ok', score, rank from 0, now, remaining, ms until the oldest leaves the window, outbox id or '', replayed}
+--      or {'profile'} not cached, {'rebuilding'}, {'absent'} no member, {'role'}, {'unknown'} disabled, {'api_key'}, {'reused'},
+--         {'limited', ms until the next one is allowed}
+
+if redis.call('EXISTS', KEYS[2]) == 0 then
+  return { 'rebuilding' }
+end
+local profile = redis.call('HMGET', KEYS[3], 'role', 'api_key', 'disabled')
+if not profile[1] then
+  return { 'profile' }
+end
+if profile[3] == '1' then
+  return { 'unknown' }
+end
+if profile[1] ~= 'player' then
+  return { 'role' }
+end
+if ARGV[8] ~= '' and ARGV[8] ~= profile[2] then
+  return { 'api_key' }
+end
+
+local limit, window = tonumber(ARGV[6]), tonumber(ARGV[7])
+local now = tonumber(ARGV[10])
+if not now then
+  local time = redis.call('TIME')
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- What left the window goes; what is left in it counts. Exact: at most `limit` in any half-open interval of the window's length.
+local oldest = tonumber(redis.call('LINDEX', KEYS[4], -1))
+while oldest and oldest <= now - window do
+  redis.call('RPOP', KEYS[4])
+  oldest = tonumber(redis.call('LINDEX', KEYS[4], -1))
+end
+local used = redis.call('LLEN', KEYS[4])
+
+local keep_seconds = tonumber(ARGV[9])
+if keep_seconds > 0 then
+  local first = redis.call('HMGET', KEYS[5], 'increment', 'score', 'rank', 'at')
+  if first[1] then
+    if first[1] ~= ARGV[4] then
+      return { 'reused' }
+    end
+    return { 'ok', first[2], first[3], first[4], math.max(limit - used, 0), (oldest or now) + window - now, '', 1 }
+  end
+end
+
+if used >= limit then
+  return { 'limited', oldest + window - now }
+end
+if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then
+  return { 'absent' }
+end
+
+local score = redis.call('ZINCRBY', KEYS[1], ARGV[4], ARGV[1])
+local rank = redis.call('ZREVRANK', KEYS[1], ARGV[1])
+redis.call('LPUSH', KEYS[4], string.format('%.0f', now))
+redis.call('PEXPIRE', KEYS[4], window)
+local entry = redis.call(
+  'XADD', KEYS[6], '*',
+  'request_id', ARGV[3], 'user_id', ARGV[2], 'increment', ARGV[4], 'new_score', score,
+  'accepted_at', string.format('%.0f', now), 'source_ip', ARGV[5]
+)
+if keep_seconds > 0 then
+  redis.call('HSET', KEYS[5], 'increment', ARGV[4], 'score', score, 'rank', rank, 'at', string.format('%.0f', now))
+  redis.call('EXPIRE', KEYS[5], keep_seconds)
+end
+return { 'ok', score, rank, string.format('%.0f', now), limit - used - 1, (oldest or now) + window - now, entry, 0 }

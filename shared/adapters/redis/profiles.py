@@ -1,0 +1,53 @@
+"""Cached profiles: a hash a player, gone after a minute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
+
+import redis
+
+from shared.adapters.redis.connection import translated
+from shared.adapters.redis.keys import Keys
+from shared.domain.player import Profile, Role
+
+LIFETIME_SECONDS = 60
+_FIELDS = ("username", "role", "api_key", "disabled")
+
+
+class RedisProfiles:
+    """The port Profiles."""
+
+    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+        self._redis: Any = client
+        self._keys = keys
+
+    @translated()
+    def get_many(self, user_ids: Sequence[str]) -> dict[str, Profile]:
+        """Those that are cached, in one round trip."""
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for user_id in user_ids:
+                pipeline.hmget(self._keys.profile(user_id), _FIELDS)
+            rows = pipeline.execute()
+        return {user_id: _profile(user_id, row) for user_id, row in zip(user_ids, rows, strict=True) if row[0] is not None}
+
+    @translated()
+    def put_many(self, profiles: Iterable[Profile]) -> None:
+        """Cache them, in one round trip."""
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for profile in profiles:
+                key = self._keys.profile(profile.user_id)
+                fields = (profile.username, profile.role, profile.api_key_hash, str(int(profile.disabled)))
+                pipeline.hset(key, mapping=dict(zip(_FIELDS, fields, strict=True)))
+                pipeline.expire(key, LIFETIME_SECONDS)
+            pipeline.execute()
+
+    @translated()
+    def drop(self, user_id: str) -> None:
+        """Forget one."""
+        self._redis.delete(self._keys.profile(user_id))
+
+
+def _profile(user_id: str, row: Sequence[bytes]) -> Profile:
+    username, role, api_key, disabled = (value.decode() for value in row)
+    return Profile(user_id, username, cast("Role", role), api_key, disabled == "1")

@@ -1,0 +1,28 @@
+"""Lua scripts: files under lua/, run by their hash and sent once when Redis does not know them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import redis
+
+LUA = Path(__file__).parent / "lua"
+
+
+@cache
+def _source(name: str) -> tuple[str, str]:
+    text = (LUA / f"{name}.lua").read_text(encoding="utf-8")
+    return text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def run_script(client: redis.Redis, name: str, keys: Sequence[str], arguments: Sequence[str | int]) -> Any:
+    """Run lua/<name>.lua: one round trip, two when Redis meets the script for the first time."""
+    text, digest = _source(name)
+    try:
+        return client.evalsha(digest, len(keys), *keys, *arguments)
+    except redis.exceptions.NoScriptError:
+        return client.eval(text, len(keys), *keys, *arguments)

@@ -1,0 +1,61 @@
+"""Viewers whose sockets a gateway holds that listens on a Redis channel: one publish reaches them all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import redis
+
+from shared.adapters.redis.connection import translated
+from shared.adapters.redis.keys import Keys
+from shared.adapters.redis.scripts import run_script
+from shared.domain.ranking import Standing, utc_text
+
+MAX_TRIES = 20
+
+
+class RedisViewers:
+    """The port Viewers. The gateway knows who is connected; the newest frame is kept for newcomers."""
+
+    def __init__(self, client: redis.Redis, keys: Keys, channel: str) -> None:
+        self._redis: Any = client
+        self._keys = keys
+        self._channel = channel
+
+    @translated()
+    def welcome(self, connection_id: str) -> bool:
+        """Whether there is a frame that the gateway can give a newcomer."""
+        del connection_id
+        return bool(self._redis.exists(self._last))
+
+    def farewell(self, connection_id: str) -> None:
+        """Nothing to forget."""
+
+    @translated()
+    def broadcast(self, read_board: Callable[[], tuple[Sequence[Standing], datetime]]) -> int:
+        """Publish the board, read anew when another broadcast overtook it, so that a newer version never shows an older board."""
+        for _ in range(MAX_TRIES):
+            ticket = int(self._redis.get(self._keys.leaderboard_version) or 0)
+            board, as_of = read_board()
+            version = run_script(
+                self._redis,
+                "broadcast",
+                (self._keys.leaderboard_version, self._last),
+                (self._channel, frame_behind_version(board, as_of), ticket),
+            )
+            if int(version):
+                return int(version)
+        return ticket  # overtaken each time: newer boards than ours went out
+
+    @property
+    def _last(self) -> str:
+        return f"{self._channel}:last"
+
+
+def frame_behind_version(board: Sequence[Standing], as_of: datetime) -> str:
+    """What follows `{"type":"leaderboard","version":N` in a frame."""
+    data = json.dumps([line.as_json() for line in board], separators=(",", ":"), ensure_ascii=False)
+    return f',"data":{data},"cache_time":"{utc_text(as_of)}"}}'

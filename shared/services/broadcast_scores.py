@@ -1,0 +1,22 @@
+"""Send the top of the board to everybody who watches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from shared.domain.ranking import Standing
+from shared.ports import Clock, Leaderboard, Profiles, Users, Viewers
+from shared.services.know_players import name_positions
+
+TOP = 10
+
+
+def broadcast_scores(leaderboard: Leaderboard, profiles: Profiles, users: Users, viewers: Viewers, clock: Clock) -> int:
+    """Answer the version that went out."""
+
+    def read_board() -> tuple[Sequence[Standing], datetime]:
+        as_of = clock.now()
+        return name_positions(leaderboard.top(TOP), profiles, users), as_of
+
+    return viewers.broadcast(read_board)

@@ -1,0 +1,112 @@
+"""Raise a player's own score: one atomic script, then a confirmed publish that may fail without losing anything."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from shared.domain.player import Caller
+from shared.domain.score import AcceptedUpdate, ScoreAccepted, ScoreUpdate, checked_increment
+from shared.errors import InvalidParameter, LeaderboardRebuilding, RabbitUnavailable, UnknownPlayer
+from shared.ports import EventPublisher, Leaderboard, Ledger, Profiles, Users
+
+MAX_TRIES = 3
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the player gets for an accepted update."""
+
+    update: AcceptedUpdate
+
+    def as_json(self) -> dict[str, Any]:
+        """The receipt in the words of the API."""
+        update = self.update
+        return {
+            "userId": update.user_id,
+            "score": update.score,
+            "rank": update.rank,
+            "increment": update.increment,
+            "requestId": update.request_id,
+        }
+
+    def headers(self) -> dict[str, str]:
+        """The state of the rate window, and whether this is an earlier result."""
+        replayed = {"Idempotency-Replayed": "true"} if self.update.replayed else {}
+        return {**self.update.rate_window.headers(), **replayed}
+
+
+def parse_update(
+    user_id: str, body: Mapping[str, Any], caller: Caller, source_ip: str, *, api_key: str | None, idempotency_key: str | None
+) -> ScoreUpdate:
+    """Read `{"increment": 1..5}`, other members are ignored; raises NotYourScore, InvalidIncrement or InvalidParameter."""
+    caller.must_own(user_id)
+    if idempotency_key is not None and not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
+        raise InvalidParameter("`Idempotency-Key` must be 1 to 255 visible ASCII characters.")
+    return ScoreUpdate(
+        request_id=_request_id(user_id, idempotency_key),
+        user_id=user_id,
+        increment=checked_increment(body.get("increment")),
+        source_ip=source_ip,
+        api_key_hash=None if api_key is None else hashlib.sha256(api_key.encode()).hexdigest(),
+        idempotency_key=idempotency_key,
+    )
+
+
+def update_score(
+    command: ScoreUpdate, leaderboard: Leaderboard, profiles: Profiles, users: Users, ledger: Ledger, publisher: EventPublisher
+) -> Receipt:
+    """Raises what Leaderboard.apply raises, and UnknownPlayer.
+
+    A broker that is away costs a bounded wait: the event is in the outbox, and relay_outbox will publish it.
+    """
+    accepted = _apply(command, leaderboard, profiles, users, ledger)
+    if accepted.outbox_id is not None:
+        event = ScoreAccepted(
+            accepted.request_id,
+            accepted.user_id,
+            accepted.increment,
+            accepted.score,
+            accepted.accepted_at,
+            command.source_ip,
+        )
+        with suppress(RabbitUnavailable):  # said once by the publisher; the event is safe in the outbox
+            publisher.publish_accepted([(accepted.outbox_id, event)])
+    return Receipt(accepted)
+
+
+def _apply(command: ScoreUpdate, leaderboard: Leaderboard, profiles: Profiles, users: Users, ledger: Ledger) -> AcceptedUpdate:
+    for _ in range(MAX_TRIES):
+        accepted = leaderboard.apply(command)
+        if accepted is not None:
+            return accepted
+        _prepare(command.user_id, leaderboard, profiles, users, ledger)
+    raise LeaderboardRebuilding
+
+
+def _prepare(user_id: str, leaderboard: Leaderboard, profiles: Profiles, users: Users, ledger: Ledger) -> None:
+    """Give the script what it asked for: the profile, or a place on the board for one who never scored."""
+    found = users.profiles([user_id])
+    if user_id not in found:
+        raise UnknownPlayer
+    profiles.put_many(found.values())
+    if found[user_id].role != "player" or leaderboard.scores([user_id]):
+        return
+    if ledger.totals([user_id]).get(user_id, 0):
+        # Somebody removed the member. Counting on from 0 would show a wrong score; reconciliation brings the right one back.
+        raise LeaderboardRebuilding(retry_after_seconds=30)
+    leaderboard.enter(user_id)
+
+
+def _request_id(user_id: str, idempotency_key: str | None) -> str:
+    """A new id, or the one that this player's key always gives: the ledger then ignores a second count even if Redis forgot."""
+    if idempotency_key is None:
+        return str(uuid.uuid4())
+    digest = hashlib.sha256(f"{user_id}\n{idempotency_key}".encode()).digest()
+    return str(uuid.UUID(bytes=digest[:16], version=4))

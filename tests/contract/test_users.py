@@ -1,0 +1,171 @@
+"""Accounts and refresh tokens on PostgreSQL."""
+
+from __future__ import annotations
+
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from shared.adapters.postgresql.pool import Pool
+from shared.adapters.postgresql.refresh_tokens import PostgresRefreshTokens
+from shared.adapters.postgresql.users import PostgresUsers
+from shared.domain.player import Account, Profile
+from shared.errors import InvalidCredentials, UsernameTaken
+
+NOW = datetime.now(UTC)
+LATER = NOW + timedelta(days=30)
+
+
+def new_account(**changes: object) -> Account:
+    name = f"Player-{secrets.token_hex(6)}"
+    return replace(Account(str(uuid4()), name, "player", "hash", secrets.token_hex(32)), **changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def users(database: Pool) -> PostgresUsers:
+    return PostgresUsers(database)
+
+
+@pytest.fixture
+def tokens(database: Pool) -> PostgresRefreshTokens:
+    return PostgresRefreshTokens(database)
+
+
+@pytest.fixture
+def account(users: PostgresUsers) -> Account:
+    stored = new_account()
+    users.add(stored)
+    return stored
+
+
+def token() -> str:
+    return secrets.token_hex(32)
+
+
+def test_an_account_is_found_by_id_and_by_name_however_capitalised(users: PostgresUsers, account: Account) -> None:
+    assert users.by_id(account.user_id) == account
+    assert users.by_username(account.username) == account
+    assert users.by_username(account.username.upper()) == account
+
+
+def test_nobody_is_found_under_another_name(users: PostgresUsers) -> None:
+    assert users.by_id("nobody") is None
+    assert users.by_username("nobody") is None
+
+
+@pytest.mark.parametrize("change", [str, str.lower, str.upper])
+def test_a_name_is_given_once_however_capitalised(users: PostgresUsers, account: Account, change: type[str]) -> None:
+    with pytest.raises(UsernameTaken):
+        users.add(new_account(username=change(account.username)))
+
+
+def test_two_at_once_do_not_get_the_same_name(users: PostgresUsers) -> None:
+    name = new_account().username
+
+    def register(_: int) -> bool:
+        try:
+            users.add(new_account(username=name))
+        except UsernameTaken:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(register, range(8))) == 1
+
+
+def test_profiles_come_without_passwords_and_only_of_those_who_exist(users: PostgresUsers, account: Account) -> None:
+    other = new_account(role="admin")
+    users.add(other)
+    found = users.profiles([account.user_id, other.user_id, "nobody"])
+    assert found == {
+        account.user_id: Profile(account.user_id, account.username, "player", account.api_key_hash),
+        other.user_id: Profile(other.user_id, other.username, "admin", other.api_key_hash),
+    }
+    assert users.profiles([]) == {}
+
+
+def test_a_new_account_stands_in_the_audit_log(database: Pool, users: PostgresUsers) -> None:
+    registered, created = new_account(), new_account(role="admin")
+    users.add(registered, source_ip="198.51.100.7")
+    users.add(created, actor="operator")
+    with database.connection() as session:
+        rows = session.run(
+            "SELECT action, actor, source_ip, detail FROM audit_log WHERE user_id = ANY(CAST(:ids AS text[])) ORDER BY id",
+            ids=[registered.user_id, created.user_id],
+        )
+    assert rows == [
+        ["user_registered", registered.user_id, "198.51.100.7", {"username": registered.username, "role": "player"}],
+        ["user_created", "operator", None, {"username": created.username, "role": "admin"}],
+    ]
+
+
+def test_a_refused_account_leaves_no_audit_row(database: Pool, users: PostgresUsers, account: Account) -> None:
+    refused = new_account(username=account.username)
+    with pytest.raises(UsernameTaken):
+        users.add(refused)
+    with database.connection() as session:
+        assert session.run("SELECT 1 FROM audit_log WHERE user_id = :id", id=refused.user_id) == []
+
+
+def test_a_refresh_token_is_good_once(tokens: PostgresRefreshTokens, account: Account) -> None:
+    first, second = token(), token()
+    tokens.add(first, "family-once", account.user_id, LATER)
+    assert tokens.rotate(first, second, NOW, LATER) == account.user_id
+    assert tokens.rotate(second, token(), NOW, LATER) == account.user_id
+
+
+def test_a_spent_refresh_token_ends_its_family_and_no_other(
+    database: Pool, tokens: PostgresRefreshTokens, account: Account
+) -> None:
+    first, second, other = token(), token(), token()
+    tokens.add(first, "family-theft", account.user_id, LATER)
+    tokens.add(other, "family-elsewhere", account.user_id, LATER)
+    tokens.rotate(first, second, NOW, LATER)
+    for refused in (first, second):
+        with pytest.raises(InvalidCredentials):
+            tokens.rotate(refused, token(), NOW, LATER)
+    assert tokens.rotate(other, token(), NOW, LATER) == account.user_id
+    with database.connection() as session:
+        rows = session.run(
+            "SELECT detail FROM audit_log WHERE user_id = :id AND action = 'refresh_token_reused'", id=account.user_id
+        )
+    assert rows == [[{"ended_tokens": 2}]]
+
+
+def test_of_many_who_spend_one_token_at_once_nobody_goes_on(tokens: PostgresRefreshTokens, account: Account) -> None:
+    first, successors = token(), [token() for _ in range(6)]
+    tokens.add(first, f"family-{first[:8]}", account.user_id, LATER)
+
+    def spend(successor: str) -> bool:
+        try:
+            tokens.rotate(first, successor, NOW, LATER)
+        except InvalidCredentials:
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as threads:
+        assert sum(threads.map(spend, successors)) == 1
+    for successor in successors:
+        with pytest.raises(InvalidCredentials):
+            tokens.rotate(successor, token(), NOW, LATER)
+
+
+def test_unknown_and_expired_refresh_tokens_are_refused(tokens: PostgresRefreshTokens, account: Account) -> None:
+    with pytest.raises(InvalidCredentials):
+        tokens.rotate(token(), token(), NOW, LATER)
+    old = token()
+    tokens.add(old, "family-old", account.user_id, LATER)
+    with pytest.raises(InvalidCredentials):
+        tokens.rotate(old, token(), LATER, LATER)
+
+
+def test_expired_refresh_tokens_are_cleared_away(database: Pool, tokens: PostgresRefreshTokens, account: Account) -> None:
+    old = token()
+    tokens.add(old, "family-cleared", account.user_id, NOW - timedelta(days=1))
+    tokens.add(token(), "family-new", account.user_id, LATER)
+    with database.connection() as session:
+        assert session.run("SELECT 1 FROM refresh_tokens WHERE token_hash = :hash", hash=old) == []

@@ -1,0 +1,1 @@
+"""Every handler, given the events that API Gateway sends."""

@@ -1,0 +1,151 @@
+"""Builds events on the payloads of tests/events, calls handlers as Lambda does, and holds each answer against the API's description."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+REQUEST_ID = "JKJaXmPLvHcESHA="
+SOURCE_IP = "198.51.100.7"
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerReply:
+    """What an HTTP handler answered."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+
+    @property
+    def json(self) -> Any:
+        """The body."""
+        return json.loads(self.body)
+
+    @property
+    def data(self) -> Any:
+        """The `data` of a success."""
+        assert self.status < 300, (self.status, self.body)
+        return self.json["data"]
+
+    @property
+    def problem(self) -> tuple[int, str]:
+        """Status and code of a refusal."""
+        assert self.headers["Content-Type"] == "application/problem+json"
+        return self.status, self.json["code"]
+
+
+def payload(name: str) -> dict[str, Any]:
+    """A payload of tests/events, fresh."""
+    event: dict[str, Any] = json.loads((ROOT / "tests" / "events" / f"{name}.json").read_text(encoding="utf-8"))
+    return event
+
+
+def http_event(
+    route_key: str,
+    *,
+    path_parameters: dict[str, str] | None = None,
+    headers: dict[str, str] | None = None,
+    body: object = None,
+    query: dict[str, str] | None = None,
+    source_ip: str = SOURCE_IP,
+) -> dict[str, Any]:
+    """An HTTP API event of payload format 2.0; `body` is sent as JSON unless it is a text."""
+    event = payload("http_v2")
+    method, path = route_key.split(" ", 1)
+    for name, value in (path_parameters or {}).items():
+        path = path.replace("{" + name + "}", value)
+    sent = {"host": event["headers"]["host"], **{name.lower(): value for name, value in (headers or {}).items()}}
+    context = event["requestContext"]
+    context.update(routeKey=route_key, stage="$default", requestId=REQUEST_ID)
+    context["http"].update(method=method, path=path, sourceIp=source_ip)
+    del context["authorizer"], event["cookies"]
+    event.update(routeKey=route_key, rawPath=path, rawQueryString="&".join(f"{n}={v}" for n, v in (query or {}).items()))
+    optional = {"pathParameters": path_parameters, "queryStringParameters": query, "body": None, "headers": sent}
+    if body is not None:
+        optional["body"] = body if isinstance(body, str) else json.dumps(body)  # type: ignore[assignment]
+        sent.setdefault("content-type", "application/json")
+    for name, value in optional.items():
+        event.pop(name, None)
+        if value:  # API Gateway leaves out what is empty
+            event[name] = value
+    return event
+
+
+def websocket_event(
+    route_key: str,
+    *,
+    connection_id: str = "XfGLwd8wDjMCIPg=",
+    headers: dict[str, str] | None = None,
+    query: dict[str, str] | None = None,
+    body: str | None = None,
+) -> dict[str, Any]:
+    """An event of the WebSocket API: `$connect`, `$disconnect` or `$default`."""
+    event = payload({"$connect": "ws_connect", "$disconnect": "ws_disconnect", "$default": "ws_message_default"}[route_key])
+    event["requestContext"]["connectionId"] = connection_id
+    if route_key == "$connect":
+        event["requestContext"].pop("authorizer", None)
+        event["headers"].update(headers or {})
+        for name in ("queryStringParameters", "multiValueQueryStringParameters"):
+            event.pop(name, None)
+        if query:
+            event["queryStringParameters"] = query
+            event["multiValueQueryStringParameters"] = {name: [value] for name, value in query.items()}
+    if body is not None:
+        event["body"] = body
+    return event
+
+
+def invoke(function: str, event: Any) -> Any:
+    """Call a handler as Lambda does: the event goes in and the answer comes out as JSON."""
+    answer = _handler(function)(json.loads(json.dumps(event)), SimpleNamespace(aws_request_id=REQUEST_ID))
+    return json.loads(json.dumps(answer))
+
+
+def call(function: str, route_key: str, **request: Any) -> HandlerReply:
+    """Invoke an HTTP function and see that status, code and headers of its answer are those described in openapi.json."""
+    answer = invoke(function, http_event(route_key, **request))
+    assert set(answer) == {"statusCode", "headers", "body", "isBase64Encoded"}
+    reply = HandlerReply(answer["statusCode"], answer["headers"], answer["body"])
+    method, path = route_key.split(" ", 1)
+    described = _openapi()["paths"][path][method.lower()]["responses"]
+    assert str(reply.status) in described, f"{route_key} answered {reply.status}, which is not described: {reply.body}"
+    response = described[str(reply.status)]
+    content_type = reply.headers["Content-Type"]
+    assert content_type in response["content"], f"{route_key} answered {content_type}, which is not described"
+    if reply.status >= 400:
+        codes = response["content"][content_type]["schema"]["allOf"][1]["properties"]["code"]["enum"]
+        assert reply.json["code"] in codes, f"{route_key} answered {reply.json['code']}, which is not described"
+        assert reply.json["requestId"] == REQUEST_ID
+        missing = set(response["headers"]) - set(reply.headers)
+        assert not missing, f"{route_key} answered {reply.status} without {missing}"
+    return reply
+
+
+@cache
+def _handler(function: str) -> Any:
+    path = ROOT / "functions" / function / "handler.py"
+    spec = importlib.util.spec_from_file_location(f"functions.{function}.handler", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.lambda_handler
+
+
+@cache
+def _openapi() -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((ROOT / "functions" / "get_openapi" / "openapi.json").read_text(encoding="utf-8"))
+    return document
+
+
+def changed(event: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """A copy of an event with other top-level members."""
+    return {**deepcopy(event), **changes}

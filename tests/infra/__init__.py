@@ -1,0 +1,1 @@
+"""The template, the generated documents and how they are made."""

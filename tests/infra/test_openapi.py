@@ -1,0 +1,88 @@
+"""The API's description: complete, consistent, and the one that is served."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from infra import openapi
+from shared.errors import ScoreboardError
+
+DOCUMENT: dict[str, Any] = json.loads(openapi.DOCUMENT.read_text(encoding="utf-8"))
+OPERATIONS = {
+    f"{method.upper()} {path}": operation for path, methods in DOCUMENT["paths"].items() for method, operation in methods.items()
+}
+
+
+def members(value: object, name: str) -> Iterator[Any]:
+    """Every value of a member called `name`, however deep."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key == name:
+                yield item
+            yield from members(item, name)
+    elif isinstance(value, list):
+        for item in value:
+            yield from members(item, name)
+
+
+def test_the_served_document_is_up_to_date() -> None:
+    assert openapi.main(["--check"]) == 0
+
+
+def test_every_route_of_the_template_is_described() -> None:
+    assert list(OPERATIONS) and set(OPERATIONS) == set(openapi.template_routes(openapi.TEMPLATE))
+    assert DOCUMENT["openapi"] == "3.1.0"
+
+
+def test_every_reference_leads_somewhere() -> None:
+    for reference in members(DOCUMENT, "$ref"):
+        place: Any = DOCUMENT
+        for part in reference.removeprefix("#/").split("/"):
+            place = place[part]
+        assert place
+
+
+def test_everything_shared_is_used() -> None:
+    used = set(members(DOCUMENT, "$ref"))
+    for kind in ("headers", "parameters", "schemas"):
+        for name in DOCUMENT["components"][kind]:
+            assert f"#/components/{kind}/{name}" in used, name
+
+
+def test_operations_have_names_of_their_own() -> None:
+    names = [operation["operationId"] for operation in OPERATIONS.values()]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("key", OPERATIONS)
+def test_an_operation_describes_its_path_parameters_and_what_it_answers(key: str) -> None:
+    operation = OPERATIONS[key]
+    shared = DOCUMENT["components"]["parameters"]
+    given = [shared[item["$ref"].rpartition("/")[2]] if "$ref" in item else item for item in operation.get("parameters", [])]
+    assert {item["name"] for item in given if item["in"] == "path"} == set(re.findall(r"{(\w+)}", key))
+    assert operation["summary"].endswith(".")
+    assert any(status.startswith("2") for status in operation["responses"])
+    for status, response in operation["responses"].items():
+        assert response["description"]
+        assert "X-Request-Id" in response["headers"]
+        media_type = "application/json" if status < "400" else "application/problem+json"
+        assert list(response["content"]) == [media_type]
+    assert ("401" in operation["responses"]) == bool(operation["security"] or key == "POST /api/tokens")
+    assert ("415" in operation["responses"]) == ("requestBody" in operation)
+
+
+def test_every_error_a_client_may_see_is_described_somewhere() -> None:
+    described = {code for codes in members(DOCUMENT["paths"], "enum") for code in codes}
+    later = {"ticket_already_used", "ticket_required"}
+    general = {"unauthenticated", "forbidden", "not_found", "conflict", "invalid_request"}
+    unseen = {"bad_message", "configuration_error", "invalid_ticket"}
+
+    def codes(kind: type[ScoreboardError]) -> set[str]:
+        return {kind.code}.union(*(codes(child) for child in kind.__subclasses__()))
+
+    assert codes(ScoreboardError) - described == later | general | unseen

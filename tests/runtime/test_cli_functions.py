@@ -1,0 +1,124 @@
+"""Verbs that run a function: the environment they give it, what they print, and their exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local_runtime.instance.directory import InstanceDirectory
+from local_runtime.settings import PROJECT_ROOT
+
+HANDLERS = {
+    "echo_event": "return {'event': event, 'greeting': os.environ['GREETING']}",
+    "fail_loudly": "raise LookupError('nothing here')",
+    "answer_late": "time.sleep(30)",
+    "create_user": "return {'userId': 'u-1', 'apiKey': 'key of ' + event['username'], **event}",
+    "reconcile_scores": "return json.loads(os.environ['RECONCILED'])",
+}
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Iterator[Path]:
+    """A data directory that an instance seems to run on: this process holds its lock."""
+    lines = ["AWSTemplateFormatVersion: '2010-09-09'", "Transform: AWS::Serverless-2016-10-31", "Resources:"]
+    for name, body in HANDLERS.items():
+        code = tmp_path / "functions" / name
+        code.mkdir(parents=True)
+        (code / "handler.py").write_text(f"import json, os, time\ndef lambda_handler(event, context):\n    {body}\n")
+        lines += [
+            f"  {name.title().replace('_', '')}:",
+            "    Type: AWS::Serverless::Function",
+            "    Properties:",
+            f"      CodeUri: functions/{name}/",
+            "      Handler: handler.lambda_handler",
+            "      Runtime: python3.11",
+            "      Timeout: 1",
+        ]
+    template = tmp_path / "template.yaml"
+    template.write_text("\n".join(lines) + "\n")
+    directory = InstanceDirectory(tmp_path / "data")
+    with directory.claimed():
+        instance = {"SCOREBOARD_TEMPLATE": str(template), "GREETING": "of the instance"}
+        directory.write_runtime({"function_env": instance})
+        yield directory.path
+
+
+def run(data_dir: Path, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "local_runtime", *arguments, "--data-dir", str(data_dir)],
+        cwd=PROJECT_ROOT,
+        env={**os.environ, **environment},
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_invoke_prints_the_result_of_a_function_run_with_the_instances_environment(data_dir: Path) -> None:
+    done = run(data_dir, "invoke", "echo_event", "-", stdin='{"a": "ä"}', GREETING="of the shell")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"event": {"a": "ä"}, "greeting": "of the instance"}
+
+
+def test_invoke_reads_a_file_and_knows_logical_ids(data_dir: Path, tmp_path: Path) -> None:
+    event = tmp_path / "event.json"
+    event.write_text("[1]")
+    done = run(data_dir, "invoke", "EchoEvent", str(event))
+    assert json.loads(done.stdout)["event"] == [1]
+
+
+def test_an_error_of_the_function_is_one_line_and_its_traceback_is_there_for_those_who_ask(data_dir: Path) -> None:
+    done = run(data_dir, "invoke", "fail_loudly", "-", stdin="{}")
+    assert done.returncode == 1
+    assert done.stderr == "error: fail_loudly: LookupError: nothing here\n"
+    asked = run(data_dir, "invoke", "fail_loudly", "-", stdin="{}", LOG_LEVEL="DEBUG")
+    assert asked.returncode == 1
+    assert "Traceback" in asked.stderr
+
+
+def test_a_function_that_overruns_its_time_ends_the_program(data_dir: Path) -> None:
+    done = run(data_dir, "invoke", "answer_late", "-", stdin="{}")
+    assert done.returncode == 70
+    assert "answer_late" in done.stderr
+
+
+def test_an_unknown_function_is_bad_usage_and_the_others_are_named(data_dir: Path) -> None:
+    done = run(data_dir, "invoke", "no_such_function", "-", stdin="{}")
+    assert done.returncode == 2
+    assert all(name in done.stderr for name in HANDLERS)
+
+
+def test_create_user_takes_the_password_from_stdin_and_shows_the_key_once(data_dir: Path) -> None:
+    done = run(data_dir, "create-user", "ada", "--role", "admin", "--password-stdin", stdin="correct horse\nsecond line\n")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "user id: u-1\nAPI key: key of ada  (shown this once)\n"
+
+
+@pytest.mark.parametrize(
+    ("report", "exit_code", "says"),
+    [
+        ({"players": 3, "discrepancies": []}, 0, "every player is in order"),
+        ({"players": 3, "discrepancies": [{"userId": "u-7", "difference": -2}]}, 3, "u-7\t-2"),
+    ],
+)
+def test_reconcile_tells_by_its_exit_code_whether_all_is_in_order(
+    data_dir: Path, report: dict[str, Any], exit_code: int, says: str
+) -> None:
+    directory = InstanceDirectory(data_dir)
+    runtime = directory.read_runtime()
+    assert runtime is not None
+    runtime["function_env"]["RECONCILED"] = json.dumps(report)
+    directory.write_runtime(runtime)
+    done = run(data_dir, "reconcile", "--dry-run")
+    assert done.returncode == exit_code, done.stderr
+    assert "players: 3" in done.stdout
+    assert says in done.stdout

@@ -1,0 +1,51 @@
+"""The settings: everything wrong is reported at once, and no secret is ever shown."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from shared.config import Settings
+from shared.errors import ConfigurationError
+from shared.wiring import Container
+
+REQUIRED = {
+    "REDIS_URL": "redis://:redis-secret@127.0.0.1:6379/0",
+    "AMQP_URL": "amqps://u:amqp-secret@127.0.0.1:5671/%2F",
+    "DATABASE_URL": "postgresql://u:database-secret@127.0.0.1:5432/scoreboard",
+    "JWT_SIGNING_KEY": "signing-secret",
+    "PAYLOAD_KEYS": "payload-secret",
+}
+
+
+def test_the_required_settings_suffice() -> None:
+    settings = Settings.from_environment(REQUIRED)
+    assert (settings.rate_limit_requests, settings.rate_window_seconds) == (100, 60)
+    assert (settings.public_leaderboard, settings.require_action_ticket, settings.key_prefix) == (False, False, "")
+
+
+def test_every_setting_has_its_help() -> None:
+    assert all(item.metadata["help"] for item in dataclasses.fields(Settings))
+
+
+def test_settings_are_read_with_their_types() -> None:
+    settings = Settings.from_environment(
+        {**REQUIRED, "RATE_LIMIT_REQUESTS": "7", "PUBLIC_LEADERBOARD": "True", "KEY_PREFIX": "{spring}:", "JWT_ISSUER": ""}
+    )
+    assert (settings.rate_limit_requests, settings.public_leaderboard, settings.key_prefix) == (7, True, "{spring}:")
+
+
+def test_all_problems_are_reported_at_once() -> None:
+    wrong = {"RATE_LIMIT_REQUESTS": "-1", "RATE_WINDOW_SECONDS": "1.5", "PUBLIC_LEADERBOARD": "perhaps"}
+    with pytest.raises(ConfigurationError) as refused:
+        Settings.from_environment(wrong)
+    for name in (*REQUIRED, *wrong):
+        assert name in str(refused.value)
+    assert "perhaps" not in str(refused.value)
+
+
+def test_a_secret_never_prints() -> None:
+    settings = Settings.from_environment(REQUIRED)
+    assert "secret" not in repr(settings).replace("scoreboard_secret_id", "")
+    assert "secret" not in repr(Container(settings))

@@ -1,0 +1,74 @@
+"""AES-256-GCM: what is sealed opens only with its key and what it was bound to."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.adapters.crypto.aes_gcm import AesGcmSealer
+from shared.errors import BadMessage, ConfigurationError
+
+OLD, NEW = bytes(range(32)), bytes(range(32, 64))
+SEALER = AesGcmSealer({"new": NEW, "old": OLD})
+
+
+@given(st.binary(), st.binary())
+def test_what_is_sealed_opens_again(secret: bytes, associated: bytes) -> None:
+    assert SEALER.open(SEALER.seal(secret, associated), associated) == secret
+
+
+def test_the_first_key_seals_and_the_older_ones_still_open() -> None:
+    before = AesGcmSealer({"old": OLD}).seal(b"secret", b"bound")
+    assert SEALER.open(before, b"bound") == b"secret"
+    assert SEALER.seal(b"secret", b"bound").startswith("new.")
+
+
+def test_sealing_twice_never_looks_the_same() -> None:
+    assert len({SEALER.seal(b"secret", b"") for _ in range(1000)}) == 1000
+
+
+@given(st.integers(min_value=0), st.integers(min_value=0, max_value=7))
+def test_a_changed_bit_is_noticed(place: int, bit: int) -> None:
+    key_id, _, encoded = SEALER.seal(b"the secret text", b"bound").partition(".")
+    raw = bytearray(base64.urlsafe_b64decode(encoded))
+    raw[place % len(raw)] ^= 1 << bit
+    with pytest.raises(BadMessage):
+        SEALER.open(f"{key_id}.{base64.urlsafe_b64encode(raw).decode()}", b"bound")
+
+
+def test_another_binding_is_noticed() -> None:
+    with pytest.raises(BadMessage, match="bound to something else"):
+        SEALER.open(SEALER.seal(b"secret", b"bound"), b"elsewhere")
+
+
+@given(st.text())
+def test_nonsense_is_a_bad_message(sealed: str) -> None:
+    with pytest.raises(BadMessage):
+        SEALER.open(sealed, b"")
+    with pytest.raises(BadMessage):
+        SEALER.open("new." + sealed, b"")
+
+
+def test_keys_are_read_from_the_setting() -> None:
+    setting = f"new:{base64.b64encode(NEW).decode()}, old:{base64.b64encode(OLD).decode()}"
+    assert SEALER.open(AesGcmSealer.from_setting(setting).seal(b"secret", b""), b"") == b"secret"
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["", "new", "new:", "new:AAAA", "new:!!", f":{base64.b64encode(NEW).decode()}", f"a b:{base64.b64encode(NEW).decode()}"],
+)
+def test_a_bad_setting_is_refused_without_being_shown(setting: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        AesGcmSealer.from_setting(setting)
+    assert "item 1" in str(refused.value)
+    assert base64.b64encode(NEW).decode() not in str(refused.value)
+
+
+def test_one_key_id_names_one_key() -> None:
+    key = base64.b64encode(NEW).decode()
+    with pytest.raises(ConfigurationError, match="item 2"):
+        AesGcmSealer.from_setting(f"a:{key},a:{key}")
