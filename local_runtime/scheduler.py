@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import sys
+import threading
 
 from local_runtime.deadline import ProcessDeadline
 from local_runtime.hosting import load_manifest
@@ -22,11 +23,13 @@ logger = logging.getLogger(__name__)
 
 # The supervisor kills after 2.5 s; what takes longer is made to be run again.
 STOP_SECONDS = 2.0
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+EXIT_FAILED = 1
 EXIT_UNUSABLE = 2
 
 
 def main() -> int:
-    """Answers 0 when told to end, 2 when the options or the template cannot be used."""
+    """Answers 0 when told to end, 1 when the loop failed, 2 when the options or the template cannot be used."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("pika").setLevel(logging.WARNING)
     try:
@@ -35,20 +38,32 @@ def main() -> int:
     except ValueError as error:
         logger.error("%s", error)  # noqa: TRY400 - the message is a report for people
         return EXIT_UNUSABLE
+    # Blocked, and waited for by this thread alone: a handler must not touch the locks that it may have interrupted.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     invoker = Invoker(manifest, ProcessDeadline(), RuntimeMetrics().observe_invocation)
     invoker.prepare()
     backoff = Backoff(random.random)
     runner = ScheduleRunner(manifest.schedules, invoker, SystemClock(), backoff, os.environ.get("AWS_REGION", "us-east-1"))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: runner.stop())
     ready = InstanceDirectory(settings.data_dir).ready_file("scheduler")
     ready.parent.mkdir(parents=True, exist_ok=True)
     ready.write_text(str(os.getpid()))
     logger.info("runs %d schedules", len(manifest.schedules))
-    runner.run()
+    failed = threading.Event()
+    threading.Thread(target=_run, args=(runner, failed), name="scheduler", daemon=True).start()
+    signal.sigwait(STOP_SIGNALS)
+    runner.stop()
     if not runner.join(STOP_SECONDS):
         logger.warning("ends in the middle of an invocation")
-    return 0
+    return EXIT_FAILED if failed.is_set() else 0
+
+
+def _run(runner: ScheduleRunner, failed: threading.Event) -> None:
+    try:
+        runner.run()
+    except Exception:
+        logger.exception("the scheduler failed")
+        failed.set()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":

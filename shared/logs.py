@@ -34,6 +34,7 @@ def get_logger(name: str) -> logging.Logger:
 
 def configure_logs(level: str, stream: TextIO | None = None) -> None:
     """Send the layer's lines to `stream` (stderr) as JSON; whoever hosts us keeps the root logger."""
+    logging.getLogger("pika").setLevel(logging.CRITICAL)  # its adapter says what matters, once
     logger = logging.getLogger("shared")
     logger.setLevel(level)
     if not logger.handlers:

@@ -179,8 +179,11 @@ class Ledger(Protocol):
 class EventPublisher(Protocol):
     """Confirmed publishing (RabbitMQ)."""
 
-    def publish_accepted(self, events: Sequence[tuple[str, ScoreAccepted]]) -> None:
-        """Publish (outbox id, event) pairs and wait, bounded, until confirmed and settled; raises RabbitUnavailable otherwise."""
+    def publish_accepted(self, events: Sequence[tuple[str, ScoreAccepted]], *, keep: bool = True) -> None:
+        """Publish (outbox id, event) pairs and wait, bounded, until confirmed and settled; raises RabbitUnavailable otherwise.
+
+        With `keep` they go out by themselves when the broker is back, if this process still lives.
+        """
         ...
 
     def publish_recorded(self, event: ScoresRecorded) -> None:

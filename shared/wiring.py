@@ -27,6 +27,13 @@ class Container:
         self.settings = settings
         self.clock: ports.Clock = SystemClock()
 
+    def close(self) -> None:
+        """End the connections of the clients that were made."""
+        made = vars(self)
+        for name in ("_publisher", "_redis", "_pool"):
+            if name in made:
+                made[name].close()
+
     def authenticate(self, bearer_token: str) -> Caller:
         """Who sends this access token; raises InvalidToken or TokenExpired."""
         return self.access_tokens.verify(bearer_token)

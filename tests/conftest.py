@@ -99,6 +99,7 @@ def function_environment(redis_url: str, amqp_url: str, amqp_ca_file: str, datab
     stores.migrations.apply()
     stores.topology.declare()
     stores.leaderboard.rebuild(stores.ledger.all_totals())
+    stores.close()
     return environment
 
 
@@ -108,5 +109,7 @@ def deployed(function_environment: dict[str, str], monkeypatch: pytest.MonkeyPat
     for name, value in function_environment.items():
         monkeypatch.setenv(name, value)
     container.cache_clear()
-    yield container()
+    made = container()
+    yield made
+    made.close()
     container.cache_clear()

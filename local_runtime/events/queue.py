@@ -73,7 +73,9 @@ def _header(value: Any) -> Any:
         return _instant(int(value.replace(tzinfo=UTC).timestamp()))
     if isinstance(value, Iterable):
         return [_header(item) for item in value]
-    return value if value is None or isinstance(value, bool | int | float) else str(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value)  # pika has an integer type of its own, which no encoder knows
+    return value if value is None or isinstance(value, bool | float) else str(value)
 
 
 def _instant(seconds: int) -> str:

@@ -79,7 +79,7 @@ class ScheduleRunner:
                 self._clock.wait(next_at, self._woken)
 
     def stop(self) -> None:
-        """Make `run` return; what runs goes on. Safe in a signal handler."""
+        """Make `run` return; what runs goes on. For other threads, not for signal handlers."""
         self._stopping = True
         self._woken.set()
 

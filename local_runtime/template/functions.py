@@ -64,14 +64,14 @@ class DeclaredFunction:
 def read_function(resource: Resource, defaults: Node, reading: Reading) -> DeclaredFunction:
     """Read the function; `defaults` is Globals.Function. What is wrong has a stand-in, so that its events are read, too."""
     fields = Fields(defaults.merged(resource.properties), reading, "function")
-    directory = read_directory(resource.logical_id, fields, reading)
+    directory = read_directory(resource, fields, reading)
     _check_runtime(fields, reading)
     read_layer_references(fields, reading)
     function = Function(
         logical_id=resource.logical_id,
         name=directory.name if directory else resource.logical_id,
         directory=directory or Path(),
-        handler=read_handler(fields, directory, reading),
+        handler=read_handler(resource, fields, directory, reading),
         timeout_seconds=fields.integer("Timeout", 1, 900, default=3),
         memory_mb=fields.integer("MemorySize", 128, 10240, default=128),
         environment=read_environment(fields, reading),

@@ -7,12 +7,13 @@ import re
 from pathlib import Path
 
 from local_runtime.template.fields import Fields, Reading
+from local_runtime.template.resources import Resource
 from local_runtime.template.tree import Node
 
 _HANDLER = re.compile(r"([A-Za-z_]\w*(?:/[A-Za-z_]\w*)*)\.([A-Za-z_]\w*)", re.ASCII)
 
 
-def read_directory(logical_id: str, fields: Fields, reading: Reading) -> Path | None:
+def read_directory(resource: Resource, fields: Fields, reading: Reading) -> Path | None:
     """The directory of CodeUri, which carries the function's name."""
     node = fields.node("CodeUri", required=True)
     uri = None if node is None else reading.value(node)
@@ -26,12 +27,12 @@ def read_directory(logical_id: str, fields: Fields, reading: Reading) -> Path | 
         reading.report.add(node, f"there is no directory {uri}")
         return None
     wanted = "".join(part.capitalize() for part in directory.name.split("_"))
-    if wanted != logical_id:
+    if wanted != resource.logical_id:
         reading.report.add(node, f"the directory {directory.name} belongs to the logical id {wanted}")
     return directory
 
 
-def read_handler(fields: Fields, directory: Path | None, reading: Reading) -> str:
+def read_handler(resource: Resource, fields: Fields, directory: Path | None, reading: Reading) -> str:
     """The handler, `module.attribute`, which must be there."""
     node = fields.node("Handler", required=True)
     handler = None if node is None else reading.value(node)
@@ -41,7 +42,9 @@ def read_handler(fields: Fields, directory: Path | None, reading: Reading) -> st
     if match is None:
         reading.report.add(node, f"is {handler!r}", "module.attribute, e.g. handler.lambda_handler")
     elif directory is not None:
-        _check(directory / f"{match[1]}.py", match[2], node, reading)
+        # Globals may name the handler, but it is this function that has none.
+        place = Node(None, (*resource.properties.path, "Handler"), resource.properties.line)
+        _check(directory / f"{match[1]}.py", match[2], place, reading)
     return str(handler)
 
 

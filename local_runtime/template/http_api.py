@@ -65,12 +65,12 @@ def read_http_event(fields: Fields, event: Node, function: Function, reading: Re
 
 
 def _check_api(fields: Fields, event: Node, reading: Reading) -> None:
-    declared = [name for name, node in reading.resources.items() if _type(node) == HTTP_API]
+    declared = [name for name, node in reading.resources.items() if node.member("Type").text == HTTP_API]
     node = fields.node("ApiId")
     name, argument = (node.intrinsic() or ("", node)) if node else ("", None)
     if node is None and declared:
         reading.report.add(event, "ApiId is missing, so that SAM would make another API", f"!Ref {declared[0]}")
-    elif node is not None and (name != "Ref" or argument is None or argument.value not in declared):
+    elif node is not None and (name != "Ref" or argument is None or argument.text not in declared):
         reading.report.add(node, "is no HTTP API of this template", ", ".join(f"!Ref {each}" for each in declared))
 
 
@@ -103,8 +103,3 @@ def check_routes(routes: Sequence[tuple[HttpRoute, Node]], reading: Reading) -> 
             reading.report.add(event, f"the route {route.key} is already {first.function.logical_id}'s")
         else:
             reading.report.add(event, f"the route {route.key} cannot be told from {first.key} of {first.function.logical_id}")
-
-
-def _type(node: Node) -> object:
-    kind = node.members.get("Type")
-    return kind.value if kind else None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from local_runtime.template.fields import Fields, Reading
 from local_runtime.template.resources import LAYER, Resource
+from local_runtime.template.tree import Node
 
 _WITHOUT_EFFECT = frozenset(
     ("CompatibleArchitectures", "CompatibleRuntimes", "Description", "LayerName", "LicenseInfo", "RetentionPolicy")
@@ -41,7 +42,6 @@ def read_layer_references(fields: Fields, reading: Reading) -> None:
     layers = fields.node("Layers")
     for item in layers.items if layers else ():
         name, argument = item.intrinsic() or ("", item)
-        target = reading.resources.get(str(argument.value))
-        kind = target.members.get("Type") if target else None
-        if name != "Ref" or kind is None or kind.value != LAYER:
+        target = reading.resources.get(argument.text, Node(None))
+        if name != "Ref" or target.member("Type").text != LAYER:
             reading.report.add(item, "is no layer of this template", f"!Ref of an {LAYER}")

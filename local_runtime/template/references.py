@@ -58,13 +58,13 @@ class ReferenceCheck:
 
     def condition(self, node: Node) -> None:
         """Check the name of a condition."""
-        if node.value not in self._conditions:
-            self._report.add(node, f"there is no condition {node.value!r}", _listed(self._conditions))
+        if node.text not in self._conditions:
+            self._report.add(node, f"there is no condition {node.text!r}", _listed(self._conditions))
 
     def resource(self, node: Node) -> None:
         """Check the logical id of a resource."""
-        if node.value not in self._resources:
-            self._report.add(node, f"there is no resource {node.value!r}")
+        if node.text not in self._resources:
+            self._report.add(node, f"there is no resource {node.text!r}")
 
     def _call(self, name: str, argument: Node, node: Node) -> None:
         if name in _CONDITION_FUNCTIONS:
@@ -75,16 +75,15 @@ class ReferenceCheck:
             self._report.add(node, f"the intrinsic function {name} is not supported", ", ".join(FUNCTIONS))
 
     def _ref(self, argument: Node) -> None:
-        self._name(argument, argument.value)
+        self._name(argument, argument.text)
 
-    def _name(self, node: Node, name: object) -> None:
-        known = name in self._parameters or name in self._resources or name in PSEUDO_PARAMETERS
-        if not isinstance(name, str) or not known:
+    def _name(self, node: Node, name: str) -> None:
+        if name not in self._parameters and name not in self._resources and name not in PSEUDO_PARAMETERS:
             self._report.add(node, f"refers to {name!r}, which is neither a parameter nor a resource")
 
     def _get_att(self, argument: Node) -> None:
-        parts = argument.value.split(".", 1) if isinstance(argument.value, str) else [item.value for item in argument.items]
-        if len(parts) != 2 or not all(isinstance(part, str) and part for part in parts):
+        parts = argument.value.split(".", 1) if isinstance(argument.value, str) else [item.text for item in argument.items]
+        if len(parts) != 2 or not all(parts):
             self._report.add(argument, "Fn::GetAtt takes a resource and an attribute")
         elif parts[0] not in self._resources:
             self._report.add(argument, f"refers to {parts[0]!r}, which is no resource")
@@ -118,12 +117,7 @@ class ReferenceCheck:
 
 def _generated(resources: Mapping[str, Node]) -> list[str]:
     """The resources that SAM makes beside a function."""
-    return [f"{name}Role" for name, node in resources.items() if _type(node) == "AWS::Serverless::Function"]
-
-
-def _type(node: Node) -> object:
-    kind = node.members.get("Type")
-    return kind.value if kind else None
+    return [f"{name}Role" for name, node in resources.items() if node.member("Type").text == "AWS::Serverless::Function"]
 
 
 def _listed(names: Collection[str]) -> str:

@@ -61,7 +61,7 @@ def read_resources(reading: Reading, references: ReferenceCheck) -> list[Resourc
 
 
 def _read(name: str, node: Node, reading: Reading, references: ReferenceCheck) -> Resource | None:
-    kind = node.members["Type"].value if "Type" in node.members else None
+    kind = node.member("Type").text
     if kind not in HOSTED and kind not in WITHOUT_EFFECT:
         known = ", ".join([*HOSTED, *sorted(WITHOUT_EFFECT)])
         reading.report.add(node, f"the resource type {kind!r} is not supported" if kind else "Type is missing", known)
@@ -75,7 +75,7 @@ def _read(name: str, node: Node, reading: Reading, references: ReferenceCheck) -
     if not _exists(node, reading, references) or kind not in HOSTED:
         return None
     properties = node.members.get("Properties", Node({}, (*node.path, "Properties"), node.line))
-    return Resource(name, str(kind), properties, invoke_at_start)
+    return Resource(name, kind, properties, invoke_at_start)
 
 
 def _exists(node: Node, reading: Reading, references: ReferenceCheck) -> bool:
@@ -84,7 +84,7 @@ def _exists(node: Node, reading: Reading, references: ReferenceCheck) -> bool:
         return True
     references.condition(condition)
     try:
-        return reading.resolver.condition(str(condition.value))
+        return reading.resolver.condition(condition.text)
     except Unresolved as error:
         if not reading.report.mentions(condition):
             reading.report.add(condition, f"cannot be worked out on this machine: {error}")

@@ -27,6 +27,15 @@ class Node:
         """The items of a list; nothing for anything else."""
         return self.value if isinstance(self.value, list) else []
 
+    def member(self, name: str) -> Node:
+        """A member, or an empty node at its place."""
+        return self.members.get(name) or Node(None, (*self.path, name), self.line)
+
+    @property
+    def text(self) -> str:
+        """The text of a scalar; nothing for anything else."""
+        return "" if self.value is None or isinstance(self.value, dict | list) else str(self.value)
+
     def intrinsic(self) -> tuple[str, Node] | None:
         """The function this node calls and its argument; None when it is a plain value."""
         if len(self.members) != 1:

@@ -17,7 +17,7 @@ def read_secret(secret_id: str) -> dict[str, str]:
     try:
         text = boto3.client("secretsmanager", config=patience).get_secret_value(SecretId=secret_id).get("SecretString", "")
     except (BotoCoreError, ClientError) as error:
-        raise ConfigurationError(f"the secret {secret_id} cannot be read: {type(error).__name__}") from error
+        raise ConfigurationError(f"the secret {secret_id} cannot be read: {error}") from error
     try:
         values = json.loads(text)
     except ValueError:

@@ -24,7 +24,7 @@ def relay_outbox(outbox: Outbox, publisher: EventPublisher, older_than_seconds: 
         if not waiting:
             break
         try:
-            publisher.publish_accepted(waiting)
+            publisher.publish_accepted(waiting, keep=False)
         except RabbitUnavailable:
             _log.warning("the broker is away; events wait in the outbox", extra={"published": published})
             break

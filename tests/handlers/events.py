@@ -1,4 +1,4 @@
-"""Builds events on the payloads of tests/events, calls handlers as Lambda does, and holds each answer against the API's description."""
+"""Builds events on the payloads of tests/events, calls handlers as Lambda does, holds each answer against the description."""
 
 from __future__ import annotations
 
@@ -68,14 +68,14 @@ def http_event(
     context["http"].update(method=method, path=path, sourceIp=source_ip)
     del context["authorizer"], event["cookies"]
     event.update(routeKey=route_key, rawPath=path, rawQueryString="&".join(f"{n}={v}" for n, v in (query or {}).items()))
-    optional = {"pathParameters": path_parameters, "queryStringParameters": query, "body": None, "headers": sent}
+    optional: dict[str, Any] = {"pathParameters": path_parameters, "queryStringParameters": query, "body": None, "headers": sent}
     if body is not None:
-        optional["body"] = body if isinstance(body, str) else json.dumps(body)  # type: ignore[assignment]
+        optional["body"] = body if isinstance(body, str) else json.dumps(body)
         sent.setdefault("content-type", "application/json")
-    for name, value in optional.items():
+    for name, member in optional.items():
         event.pop(name, None)
-        if value:  # API Gateway leaves out what is empty
-            event[name] = value
+        if member:  # API Gateway leaves out what is empty
+            event[name] = member
     return event
 
 

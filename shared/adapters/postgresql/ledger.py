@@ -54,7 +54,7 @@ class PostgresLedger:
                 before_id=before_id if before_id is not None else 2**62,
                 limit=limit,
             )
-        return [HistoryEntry(*row[:5], created_at=row[5].replace(tzinfo=UTC)) for row in rows]
+        return [HistoryEntry(row[0], row[1], row[2], row[3], row[4], row[5].replace(tzinfo=UTC)) for row in rows]
 
     def totals(self, user_ids: Sequence[str]) -> dict[str, int]:
         """Running totals; players without one are absent."""

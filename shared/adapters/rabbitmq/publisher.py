@@ -43,8 +43,11 @@ class RabbitPublisher:
         self._thread: PublishingThread | None = None
         self._pid = 0
 
-    def publish_accepted(self, events: Sequence[tuple[str, ScoreAccepted]]) -> None:
-        """Publish and wait until confirmed and settled; raises RabbitUnavailable: the events are in the outbox still."""
+    def publish_accepted(self, events: Sequence[tuple[str, ScoreAccepted]], *, keep: bool = True) -> None:
+        """Publish and wait until confirmed and settled; raises RabbitUnavailable: the events are in the outbox still.
+
+        With `keep` they also stay here and go out as soon as the broker is back, long before a relay finds them.
+        """
         self._publish(
             [
                 Delivery(
@@ -71,9 +74,13 @@ class RabbitPublisher:
 
     def _publish(self, deliveries: list[Delivery]) -> None:
         thread = self._running_thread()
-        if not thread.usable or thread.waiting + len(deliveries) > MAX_WAITING:
+        if thread.waiting + len(deliveries) > MAX_WAITING:
             raise RabbitUnavailable
-        group = thread.submit(deliveries)
+        usable = thread.usable
+        kept = [delivery for delivery in deliveries if usable or delivery.keep]
+        group = thread.submit(kept)
+        if not usable:
+            raise RabbitUnavailable
         if not group.wait(self._wait_seconds):
             thread.overdue()
             raise RabbitUnavailable

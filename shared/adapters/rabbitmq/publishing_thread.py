@@ -23,7 +23,7 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One message on its way to a queue; `outbox_id` is settled when it is confirmed."""
+    """One message on its way to a queue; `outbox_id` is settled when it is confirmed, `keep` outlives a lost connection."""
 
     queue: str
     body: bytes
@@ -31,6 +31,7 @@ class Delivery:
     message_id: str | None
     timestamp: int
     outbox_id: str | None = None
+    keep: bool = False
 
 
 class Group:
@@ -173,7 +174,7 @@ class PublishingThread:
         self._blocked = False
 
     def _lost(self, reason: object) -> None:
-        """Whoever waits is told; what was not confirmed stays in the outbox."""
+        """Whoever waits is told; what was not confirmed is in the outbox, and what is to be kept goes out once more."""
         self._channel = None
         if not self._failures and not self._stopping.is_set():
             _log.warning("the broker is away; updates wait in the outbox", extra={"reason": repr(reason)})
@@ -181,6 +182,7 @@ class PublishingThread:
         ended = [*self._unconfirmed.values(), *self._incoming]
         self._unconfirmed.clear()
         self._incoming.clear()
+        self._incoming.extend(entry for entry in ended if entry[0].keep)
         for _, group in ended:
             group.one_ended(confirmed=False)
 

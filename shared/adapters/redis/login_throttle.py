@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import redis
 
 from shared.adapters.redis.connection import translated
 from shared.adapters.redis.keys import Keys
+from shared.adapters.redis.scripts import run_script
 from shared.errors import TooManyAttempts
 
 FREE_ATTEMPTS = 5
 MAX_DELAY_SECONDS = 900
 MEMORY_SECONDS = 900
-_SCRIPT = Path(__file__).parent / "lua" / "attempt_login.lua"
 
 
 class RedisLoginThrottle:
@@ -22,14 +20,15 @@ class RedisLoginThrottle:
     def __init__(self, client: redis.Redis, keys: Keys) -> None:
         self._redis = client
         self._keys = keys
-        self._script = client.register_script(_SCRIPT.read_text(encoding="utf-8"))
 
     def attempt(self, username: str, source_ip: str) -> None:
         """Count an attempt as failed until `succeeded` says otherwise; raises TooManyAttempts while a delay lasts."""
         with translated():
-            wait_ms = self._script(
-                keys=[self._keys.login_failures(username, source_ip)],
-                args=[FREE_ATTEMPTS, MAX_DELAY_SECONDS * 1000, MEMORY_SECONDS * 1000],
+            wait_ms = run_script(
+                self._redis,
+                "attempt_login",
+                (self._keys.login_failures(username, source_ip),),
+                (FREE_ATTEMPTS, MAX_DELAY_SECONDS * 1000, MEMORY_SECONDS * 1000),
             )
         if wait_ms:
             raise TooManyAttempts(retry_after_seconds=int(wait_ms) / 1000)

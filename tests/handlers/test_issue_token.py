@@ -1,0 +1,155 @@
+"""POST /api/tokens."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import Any
+
+import pytest
+
+from shared.wiring import Container
+from tests.handlers.conftest import Redeploy
+from tests.handlers.events import HandlerReply, call
+from tests.support.product import query
+
+PASSWORD = "correct horse battery staple"
+REFUSED = (401, "invalid_credentials")
+
+
+def tokens(source_ip: str = "198.51.100.7", **body: object) -> HandlerReply:
+    return call("issue_token", "POST /api/tokens", body=body, source_ip=source_ip)
+
+
+@pytest.fixture
+def account(deployed: Container) -> dict[str, str]:
+    body = {"username": f"Player-{secrets.token_hex(6)}", "password": PASSWORD}
+    created: dict[str, str] = call("register_user", "POST /api/users", body=body).data
+    return created
+
+
+def test_a_log_in_answers_a_token_pair(deployed: Container, account: dict[str, str]) -> None:
+    reply = tokens(username=account["username"], password=PASSWORD)
+    assert set(reply.data) == {"accessToken", "tokenType", "expiresIn", "refreshToken"}
+    assert (reply.data["tokenType"], reply.data["expiresIn"]) == ("Bearer", 900)
+    assert reply.headers["Cache-Control"] == "no-store"
+    caller = deployed.authenticate(reply.data["accessToken"])
+    assert (caller.user_id, caller.role) == (account["userId"], "player")
+
+
+def test_capital_letters_in_the_name_do_not_matter(account: dict[str, str]) -> None:
+    assert tokens(username=account["username"].upper(), password=PASSWORD).status == 200
+
+
+def test_a_refresh_token_keeps_somebody_logged_in(deployed: Container, account: dict[str, str]) -> None:
+    first = tokens(username=account["username"], password=PASSWORD).data
+    second = tokens(refreshToken=first["refreshToken"]).data
+    assert second["refreshToken"] != first["refreshToken"]
+    assert deployed.authenticate(second["accessToken"]).user_id == account["userId"]
+    assert tokens(refreshToken=second["refreshToken"]).status == 200
+
+
+def test_a_spent_refresh_token_ends_all_that_came_from_it(account: dict[str, str]) -> None:
+    first = tokens(username=account["username"], password=PASSWORD).data
+    elsewhere = tokens(username=account["username"], password=PASSWORD).data
+    second = tokens(refreshToken=first["refreshToken"]).data
+    assert tokens(refreshToken=first["refreshToken"]).problem == REFUSED
+    assert tokens(refreshToken=second["refreshToken"]).problem == REFUSED
+    assert tokens(refreshToken=elsewhere["refreshToken"]).status == 200
+
+
+def test_refresh_tokens_are_kept_hashed_for_thirty_days(account: dict[str, str], database_url: str) -> None:
+    refresh_token = tokens(username=account["username"], password=PASSWORD).data["refreshToken"]
+    rows = query(
+        database_url,
+        "SELECT token_hash, extract(epoch FROM expires_at - now()) / 86400 FROM refresh_tokens WHERE user_id = :user_id",
+        user_id=account["userId"],
+    )
+    assert refresh_token not in str(rows)
+    assert round(float(rows[0][1])) == 30
+
+
+@pytest.mark.parametrize("username", ["nobody-has-this-name", "no name at all", "nul\x00nul", "", "-", "x" * 5000])
+def test_an_unknown_name_is_answered_like_a_wrong_password(account: dict[str, str], username: str) -> None:
+    wrong = tokens(username=account["username"], password="not the password")
+    unknown = tokens(username=username, password="not the password", source_ip=secrets.token_hex(4))
+    assert wrong.problem == unknown.problem == REFUSED
+    assert wrong.json == unknown.json
+    assert unknown.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_an_unknown_name_takes_as_long_as_a_wrong_password(account: dict[str, str]) -> None:
+    def seconds(username: str) -> float:
+        began = time.thread_time()
+        assert tokens(username=username, password="not the password", source_ip=secrets.token_hex(4)).problem == REFUSED
+        return time.thread_time() - began
+
+    known = min(seconds(account["username"]) for _ in range(5))
+    unknown = min(seconds("nobody-has-this-name") for _ in range(5))
+    assert known / 2 < unknown < known * 2
+
+
+def test_a_password_longer_than_any_is_no_password(account: dict[str, str]) -> None:
+    long = "correct horse battery staple " * 5
+    body = {"username": f"Player-{secrets.token_hex(6)}", "password": long[:128]}
+    assert call("register_user", "POST /api/users", body=body).status == 201
+    assert tokens(**body).status == 200
+    assert tokens(username=body["username"], password=long).problem == REFUSED
+
+
+def test_a_disabled_account_gets_nothing(account: dict[str, str], database_url: str) -> None:
+    refresh_token = tokens(username=account["username"], password=PASSWORD).data["refreshToken"]
+    query(database_url, "UPDATE users SET disabled = TRUE WHERE user_id = :user_id", user_id=account["userId"])
+    assert tokens(username=account["username"], password=PASSWORD).problem == REFUSED
+    assert tokens(refreshToken=refresh_token).problem == REFUSED
+
+
+def test_after_five_failures_one_has_to_wait_but_only_there(account: dict[str, str]) -> None:
+    here, elsewhere = secrets.token_hex(4), secrets.token_hex(4)
+    name = account["username"]
+    replies = [tokens(here, username=name, password="not the password") for _ in range(6)]
+    assert [reply.status for reply in replies] == [401] * 5 + [429]
+    assert replies[-1].problem == (429, "too_many_attempts")
+    assert 1 <= int(replies[-1].headers["Retry-After"]) <= 2
+    assert tokens(here, username=name, password=PASSWORD).status == 429, "the right password has to wait, too"
+    assert tokens(elsewhere, username=name, password=PASSWORD).status == 200
+
+
+def test_a_log_in_that_succeeds_forgets_the_failures(account: dict[str, str]) -> None:
+    here, name = secrets.token_hex(4), account["username"]
+    for _ in range(3):
+        for _ in range(4):
+            assert tokens(here, username=name, password="not the password").status == 401
+        assert tokens(here, username=name, password=PASSWORD).status == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"username": "ada"},
+        {"password": PASSWORD},
+        {"username": 7, "password": PASSWORD},
+        {"username": "ada", "password": None},
+        {"refreshToken": 7},
+        {"refreshToken": "x", "username": "ada", "password": PASSWORD},
+    ],
+)
+def test_a_request_that_is_neither_is_refused(deployed: Container, body: dict[str, Any]) -> None:
+    assert tokens(**body).problem == (422, "invalid_parameter")
+
+
+def test_a_made_up_refresh_token_is_refused(deployed: Container) -> None:
+    assert tokens(refreshToken="made-up").problem == REFUSED
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "code"),
+    [
+        ("REDIS_URL", "redis://127.0.0.1:1/0", "leaderboard_unavailable"),
+        ("DATABASE_URL", "postgresql://u:p@127.0.0.1:1/scoreboard", "database_unavailable"),
+    ],
+)
+def test_a_store_that_is_away_is_told_so(deployed: Container, redeploy: Redeploy, name: str, url: str, code: str) -> None:
+    redeploy(**{name: url})
+    assert tokens(secrets.token_hex(4), username="ada", password=PASSWORD).problem == (503, code)

@@ -1,0 +1,31 @@
+"""prepare_stores, invoked at every start."""
+
+from __future__ import annotations
+
+import secrets
+
+from shared.domain.score import ScoreAccepted
+from shared.wiring import Container
+from tests.handlers.conftest import Redeploy
+from tests.handlers.events import invoke
+
+
+def test_prepared_stores_are_left_as_they_are(deployed: Container) -> None:
+    summary = invoke("prepare_stores", {})
+    assert (summary["migrations"], summary["players"]) == ([], 0)
+    assert {"score_history_queue", "score_history_queue.retry", "score_history_queue.dlq", "score_updated_queue"} <= set(
+        summary["queues"]
+    )
+
+
+def test_an_empty_board_is_filled_from_the_ledger(deployed: Container, redeploy: Redeploy) -> None:
+    body = {"username": f"Player-{secrets.token_hex(6)}", "password": "correct horse battery staple", "role": "player"}
+    scorer = invoke("create_user", body)["userId"]
+    newcomer = invoke("create_user", {**body, "username": f"Player-{secrets.token_hex(6)}"})["userId"]
+    request_id = secrets.token_hex(8)
+    deployed.ledger.record([ScoreAccepted(request_id, scorer, 5, 5, deployed.clock.now(), "198.51.100.7")])
+    empty = redeploy(KEY_PREFIX=f"{{{secrets.token_hex(4)}}}:")
+    assert invoke("prepare_stores", {})["players"] >= 2
+    assert empty.leaderboard.is_whole()
+    assert empty.leaderboard.scores([scorer, newcomer]) == {scorer: 5, newcomer: 0}
+    assert invoke("prepare_stores", None)["players"] == 0

@@ -1,0 +1,98 @@
+"""$connect, $disconnect and $default."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import redis
+
+from shared.adapters.redis.keys import Keys
+from shared.domain.player import Caller
+from shared.wiring import Container
+from tests.handlers.conftest import Redeploy
+from tests.handlers.events import invoke, websocket_event
+
+
+def connect(headers: dict[str, str] | None = None, query: dict[str, str] | None = None) -> Any:
+    return invoke("ws_connect", websocket_event("$connect", headers=headers, query=query))
+
+
+def token_of(deployed: Container) -> str:
+    return deployed.access_tokens.issue("u-1", "player", deployed.clock.now())[0]
+
+
+@pytest.mark.parametrize("name", ["Authorization", "authorization"])
+def test_a_token_admits_until_it_expires(deployed: Container, name: str) -> None:
+    token = token_of(deployed)
+    ends_at = int(deployed.authenticate(token).expires_at.timestamp())
+    assert connect({name: f"Bearer {token}"}) == {"statusCode": 200, "headers": {"X-Session-Expires-At": str(ends_at)}}
+
+
+def test_a_ticket_admits_once_until_the_token_expires(deployed: Container) -> None:
+    caller = deployed.authenticate(token_of(deployed))
+    ticket, _ = deployed.ws_tickets.issue(caller)
+    admitted = connect(query={"ticket": ticket})
+    assert admitted == {"statusCode": 200, "headers": {"X-Session-Expires-At": str(int(caller.expires_at.timestamp()))}}
+    assert connect(query={"ticket": ticket}) == {"statusCode": 401}
+
+
+def test_a_ticket_outlives_no_token(deployed: Container) -> None:
+    ticket, _ = deployed.ws_tickets.issue(Caller("u-1", "player", deployed.clock.now() - timedelta(seconds=1)))
+    assert connect(query={"ticket": ticket}) == {"statusCode": 401}
+
+
+@pytest.mark.parametrize(
+    ("headers", "query"),
+    [
+        (None, None),
+        ({"Authorization": "Bearer nonsense"}, None),
+        ({"Authorization": "Basic eDp5"}, None),
+        (None, {"ticket": "nonsense"}),
+        (None, {"ticket": ""}),
+        (None, {"token": "tok"}),
+    ],
+)
+def test_nobody_else_is_admitted(deployed: Container, headers: dict[str, str] | None, query: dict[str, str] | None) -> None:
+    assert connect(headers, query) == {"statusCode": 401}
+
+
+def test_the_first_viewer_ever_finds_a_frame(deployed: Container, redeploy: Redeploy, redis_url: str) -> None:
+    channel = f"frames-{secrets.token_hex(4)}"
+    redeploy(BROADCAST_CHANNEL=channel)
+    assert connect({"Authorization": f"Bearer {token_of(deployed)}"})["statusCode"] == 200
+    with redis.Redis.from_url(redis_url) as client:
+        frame = json.loads(client.get(f"{channel}:last") or b"null")
+    assert frame["type"] == "leaderboard"
+    assert set(frame) == {"type", "version", "data", "cache_time"}
+
+
+def test_a_viewer_is_not_admitted_when_nothing_could_be_shown(deployed: Container, redeploy: Redeploy) -> None:
+    redeploy(REDIS_URL="redis://127.0.0.1:1/0")
+    assert connect({"Authorization": f"Bearer {token_of(deployed)}"}) == {"statusCode": 503}
+
+
+def test_on_api_gateway_viewers_are_noted_and_forgotten(deployed: Container, redeploy: Redeploy, redis_url: str) -> None:
+    prefix = f"{{{secrets.token_hex(4)}}}:"
+    url = "https://w1x2y3z4a5.execute-api.eu-west-1.amazonaws.com/live"
+    redeploy(BROADCAST_CHANNEL="", KEY_PREFIX=prefix, WEBSOCKET_MANAGEMENT_URL=url)
+    connection_id = websocket_event("$connect")["requestContext"]["connectionId"]
+    with redis.Redis.from_url(redis_url) as client:
+        assert connect({"Authorization": f"Bearer {token_of(deployed)}"})["statusCode"] == 200
+        assert client.smembers(Keys(prefix).viewers) == {connection_id.encode()}
+        assert invoke("ws_disconnect", websocket_event("$disconnect")) == {"statusCode": 200, "headers": {}}
+        assert client.smembers(Keys(prefix).viewers) == set()
+
+
+def test_leaving_twice_does_no_harm(deployed: Container) -> None:
+    for _ in range(2):
+        assert invoke("ws_disconnect", websocket_event("$disconnect"))["statusCode"] == 200
+
+
+@pytest.mark.parametrize("body", ['{"action": "ping"}', "", "not json", "[" * 1000])
+def test_what_viewers_send_is_received_and_not_answered(body: str) -> None:
+    answer = invoke("ws_message", websocket_event("$default", body=body))
+    assert answer == {"statusCode": 200, "headers": {}}

@@ -1,0 +1,145 @@
+"""What no linter finds in infra/template.yaml, and what the contract says must be in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from local_runtime.manifest import Manifest
+from local_runtime.settings import DEFAULT_TEMPLATE, PROJECT_ROOT
+from local_runtime.template import read_template
+from local_runtime.template.loader import load_template
+from local_runtime.template.problems import Report
+from local_runtime.template.tree import Node
+
+PROVIDED = ("REDIS_URL", "AMQP_URL", "DATABASE_URL", "SCOREBOARD_SECRET_ID", "WEBSOCKET_MANAGEMENT_URL")
+CONTRACT = {
+    "POST /api/users": "register_user",
+    "POST /api/tokens": "issue_token",
+    "POST /api/score/{user_id}": "update_score",
+    "GET /api/scores": "get_scores",
+    "GET /api/score/{user_id}": "get_user_score",
+    "GET /api/score/{user_id}/history": "get_score_history",
+    "POST /api/ws-tickets": "issue_ws_ticket",
+    "GET /.well-known/jwks.json": "get_jwks",
+    "GET /healthz": "check_health",
+    "GET /readyz": "check_health",
+    "GET /openapi.json": "get_openapi",
+}
+
+
+@pytest.fixture(scope="module")
+def tree() -> Node:
+    """The template as it stands."""
+    report = Report()
+    tree = load_template(DEFAULT_TEMPLATE, report)
+    assert report.problems == []
+    return tree
+
+
+@pytest.fixture(scope="module")
+def functions(tree: Node) -> dict[str, Node]:
+    """The properties of every function."""
+    resources = tree.members["Resources"].members.items()
+    return {
+        name: node.members["Properties"] for name, node in resources if node.members["Type"].value == "AWS::Serverless::Function"
+    }
+
+
+@pytest.fixture(scope="module")
+def manifest() -> Manifest:
+    """The template as it is hosted with nothing configured."""
+    return read_template(DEFAULT_TEMPLATE, {}, PROVIDED)
+
+
+def test_every_handler_is_there(functions: dict[str, Node]) -> None:
+    missing = [name for name, node in functions.items() if not (_directory(node) / "handler.py").is_file()]
+    assert missing == []
+
+
+def test_every_directory_of_functions_is_in_the_template(functions: dict[str, Node]) -> None:
+    directories = {path.parent.name for path in (PROJECT_ROOT / "functions").glob("*/handler.py")}
+    assert directories - {_directory(node).name for node in functions.values()} == set()
+
+
+def test_the_layer_is_the_package(tree: Node) -> None:
+    layer = tree.members["Resources"].members["SharedLayer"].members["Properties"]
+    assert (DEFAULT_TEMPLATE.parent / layer.members["ContentUri"].value).resolve() == PROJECT_ROOT / "shared"
+
+
+def test_every_queue_event_names_its_queue_and_login(functions: dict[str, Node]) -> None:
+    for event in _events(functions, "MQ"):
+        assert len(event.members["Queues"].items) == 1
+        kinds = [item.members["Type"].value for item in event.members["SourceAccessConfigurations"].items]
+        assert "BASIC_AUTH" in kinds
+
+
+def test_every_schedule_says_how_often_it_is_tried_again(functions: dict[str, Node]) -> None:
+    for event in _events(functions, "ScheduleV2"):
+        assert set(event.members["RetryPolicy"].members) == {"MaximumRetryAttempts", "MaximumEventAgeInSeconds"}
+        assert "Input" in event.members
+
+
+def test_every_parameter_has_a_description(tree: Node) -> None:
+    undescribed = [name for name, node in tree.members["Parameters"].members.items() if "Description" not in node.members]
+    assert undescribed == []
+
+
+def test_what_is_secret_is_not_echoed(tree: Node) -> None:
+    for name in ("RedisUrl", "AmqpUrl", "DatabaseUrl"):
+        assert tree.members["Parameters"].members[name].members["NoEcho"].value is True
+
+
+def test_no_policy_allows_everything() -> None:
+    text = DEFAULT_TEMPLATE.read_text(encoding="utf-8")
+    assert 'Action: "*"' not in text
+    assert 'Resource: "*"' not in text
+    assert yaml.compose(text) is not None
+
+
+def test_the_routes_are_the_contracts(manifest: Manifest) -> None:
+    assert {route.key: route.function.name for route in manifest.http_routes} == CONTRACT
+
+
+def test_an_http_function_ends_before_its_api_gives_up(manifest: Manifest) -> None:
+    assert [route.key for route in manifest.http_routes if route.function.timeout_seconds > 30] == []
+
+
+def test_the_websocket_api_has_all_three_routes(manifest: Manifest) -> None:
+    api = manifest.websocket_api
+    assert api is not None
+    assert {route.route_key: route.function.name for route in api.routes} == {
+        "$connect": "ws_connect",
+        "$disconnect": "ws_disconnect",
+        "$default": "ws_message",
+    }
+    assert all(route.function.timeout_seconds <= 29 for route in api.routes)
+
+
+def test_queues_and_schedules_have_their_functions(manifest: Manifest) -> None:
+    assert {binding.queue: binding.function.name for binding in manifest.queue_bindings} == {
+        "score_history_queue": "record_scores",
+        "score_updated_queue": "broadcast_scores",
+    }
+    assert {schedule.function.name: schedule.expression for schedule in manifest.schedules} == {
+        "relay_outbox": "rate(1 minute)",
+        "reconcile_scores": "cron(0 4 * * ? *)",
+    }
+
+
+def test_the_stores_are_prepared_before_the_outbox_is_relayed(manifest: Manifest) -> None:
+    at_start = [function.name for function in manifest.functions if function.invoke_at_start]
+    assert at_start == ["prepare_stores", "relay_outbox"]
+
+
+def _directory(function: Node) -> Path:
+    return (DEFAULT_TEMPLATE.parent / function.member("CodeUri").text).resolve()
+
+
+def _events(functions: dict[str, Node], kind: str) -> list[Node]:
+    events = [
+        event for node in functions.values() if "Events" in node.members for event in node.members["Events"].members.values()
+    ]
+    return [event.members["Properties"] for event in events if event.members["Type"].value == kind]

@@ -1,0 +1,182 @@
+"""The runner of schedules, with a clock that stands still until it is moved."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local_runtime.manifest import Function, Schedule
+from local_runtime.schedule.retry import Backoff
+from local_runtime.schedule.runner import MAX_RUNNING, ScheduleRunner
+
+START = datetime(2026, 11, 23, 12, tzinfo=UTC)
+FUNCTION = Function("RelayOutbox", "relay_outbox", Path(), "handler.lambda_handler", 3, 128, {})
+EVERY_MINUTE = Schedule(FUNCTION, "minutely", "rate(1 minute)", "UTC", {"attempt": "<aws.scheduler.attempt-number>"}, 0, 60)
+
+
+class HandClock:
+    """A clock that only `advance` moves."""
+
+    def __init__(self) -> None:
+        self._now = START
+
+    def now(self) -> datetime:
+        return self._now
+
+    def wait(self, until: datetime | None, woken: threading.Event) -> None:
+        """Goes straight to the wanted time, or waits to be woken."""
+        if until is None:
+            woken.wait(30)
+        else:
+            self._now = max(self._now, until)
+
+    def advance(self, **duration: float) -> None:
+        self._now += timedelta(**duration)
+
+
+class Recorder:
+    """An invoker that writes down what it is asked, and does what it is told."""
+
+    def __init__(self, behaviour: Callable[[], object] = lambda: None) -> None:
+        self.events: list[Any] = []
+        self._behaviour = behaviour
+
+    def invoke(self, function: Function, event: object, request_id: str | None = None, *, trigger: str = "direct") -> Any:
+        assert (function, trigger) == (FUNCTION, "schedule")
+        assert request_id
+        self.events.append(event)
+        return self._behaviour()
+
+
+def runner_of(schedule: Schedule, invoker: Recorder, clock: HandClock) -> ScheduleRunner:
+    return ScheduleRunner([schedule], invoker, clock, Backoff(lambda: 0.0), "eu-west-1")
+
+
+def deliver(runner: ScheduleRunner) -> None:
+    runner.deliver_due()
+    assert runner.join(10)
+
+
+def fail() -> None:
+    raise RuntimeError("the database is away")
+
+
+def until(condition: Callable[[], bool]) -> None:
+    ends_at = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < ends_at
+        time.sleep(0.005)
+
+
+def test_every_occurrence_is_delivered_once() -> None:
+    clock, invoker = HandClock(), Recorder()
+    runner = runner_of(EVERY_MINUTE, invoker, clock)
+    deliver(runner)
+    assert invoker.events == []
+    for minute in (1, 2, 3):
+        clock.advance(minutes=1)
+        deliver(runner)
+        deliver(runner)
+        assert len(invoker.events) == minute
+
+
+def test_what_passed_while_the_machine_slept_is_not_caught_up(caplog: pytest.LogCaptureFixture) -> None:
+    clock, invoker = HandClock(), Recorder()
+    runner = runner_of(EVERY_MINUTE, invoker, clock)
+    clock.advance(hours=5, seconds=10)
+    deliver(runner)
+    assert len(invoker.events) == 1
+    assert "has passed" in caplog.text
+    clock.advance(minutes=1)
+    deliver(runner)
+    assert len(invoker.events) == 2
+
+
+def test_a_failure_is_tried_again_with_growing_delay_and_then_given_up(caplog: pytest.LogCaptureFixture) -> None:
+    clock, invoker = HandClock(), Recorder(fail)
+    daily = dataclasses.replace(EVERY_MINUTE, expression="rate(1 day)", maximum_retry_attempts=2, maximum_event_age_seconds=3600)
+    runner = runner_of(daily, invoker, clock)
+    clock.advance(days=1)
+    deliver(runner)
+    for seconds, attempts in ((4.9, 1), (0.1, 2), (9.9, 2), (0.1, 3), (3600, 3)):
+        clock.advance(seconds=seconds)
+        deliver(runner)
+        assert len(invoker.events) == attempts
+    assert [event["attempt"] for event in invoker.events] == ["1", "2", "3"]
+    assert "is given up" in caplog.text
+
+
+def test_an_event_is_not_tried_again_when_it_would_be_too_old() -> None:
+    clock, invoker = HandClock(), Recorder(fail)
+    daily = dataclasses.replace(EVERY_MINUTE, expression="rate(1 day)", maximum_retry_attempts=185)
+    runner = runner_of(daily, invoker, clock)
+    clock.advance(days=1)
+    for _ in range(200):
+        deliver(runner)
+        clock.advance(seconds=1)
+    # After 0, 5, 15 and 35 seconds; the fifth would come after 75, and 60 are allowed.
+    assert len(invoker.events) == 4
+
+
+def test_jitter_shortens_a_delay_by_up_to_a_half() -> None:
+    schedule = dataclasses.replace(EVERY_MINUTE, maximum_retry_attempts=185, maximum_event_age_seconds=86400)
+    at = Backoff(lambda: 1.0).next_try_at(schedule, START, 1, START)
+    assert at == START + timedelta(seconds=2.5)
+    assert Backoff(lambda: 0.0).next_try_at(schedule, START, 100, START) == START + timedelta(minutes=15)
+    assert Backoff(lambda: 0.0).next_try_at(schedule, START, 186, START) is None
+
+
+def test_invocations_overlap_but_not_without_end(caplog: pytest.LogCaptureFixture) -> None:
+    released = threading.Event()
+    clock, invoker = HandClock(), Recorder(lambda: released.wait(30))
+    runner = runner_of(EVERY_MINUTE, invoker, clock)
+    for _ in range(MAX_RUNNING + 2):
+        clock.advance(minutes=1)
+        runner.deliver_due()
+    until(lambda: len(invoker.events) == MAX_RUNNING)
+    assert caplog.text.count("this one is left out") == 2
+    assert not runner.join(0.01)
+    released.set()
+    assert runner.join(10)
+    clock.advance(minutes=1)
+    deliver(runner)
+    assert len(invoker.events) == MAX_RUNNING + 1
+
+
+def test_every_invocation_is_logged_with_outcome_and_duration(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    clock = HandClock()
+    runner = runner_of(EVERY_MINUTE, Recorder(lambda: clock.advance(seconds=1.5)), clock)
+    clock.advance(minutes=1)
+    deliver(runner)
+    failing = runner_of(EVERY_MINUTE, Recorder(fail), clock)
+    clock.advance(minutes=1)
+    deliver(failing)
+    assert "schedule minutely: relay_outbox ok, attempt 1, 1500 ms" in caplog.text
+    assert "schedule minutely: relay_outbox failed, attempt 1, 0 ms: the database is away" in caplog.text
+
+
+def test_the_loop_runs_until_it_is_stopped() -> None:
+    clock = HandClock()
+    runners: list[ScheduleRunner] = []
+    invoker = Recorder(lambda: runners[0].stop() if len(invoker.events) >= 3 else None)
+    runners.append(runner_of(EVERY_MINUTE, invoker, clock))
+    runners[0].run()
+    assert runners[0].join(10)
+    assert len(invoker.events) >= 3
+
+
+def test_without_schedules_the_loop_waits_to_be_stopped() -> None:
+    runner = ScheduleRunner([], Recorder(), HandClock(), Backoff(lambda: 0.0), "eu-west-1")
+    thread = threading.Thread(target=runner.run)
+    thread.start()
+    runner.stop()
+    thread.join(10)
+    assert not thread.is_alive()
