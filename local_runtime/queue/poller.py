@@ -23,6 +23,7 @@ MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
 PREFETCHED_BATCHES = 2  # the next batch arrives while this one is handled
 MAX_PREFETCH = 2000  # a quorum queue takes no more from one consumer
 FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS = 0.25, 10.0
+MAX_RECONNECT_SECONDS = 1.0
 IDLE_SECONDS = 1.0
 Invoke = Callable[[dict[str, Any]], Any]
 Connect = Callable[[], BlockingConnection]
@@ -64,7 +65,7 @@ class QueuePoller:
                 attempts = 0 if time.monotonic() - began > MAX_DELAY_SECONDS else attempts
                 if attempts == 0:
                     logger.warning("queue %s: %s; trying again until it is back", self._binding.queue, _reason(error))
-                self._stop.wait(_delay(attempts))
+                self._stop.wait(min(_delay(attempts), MAX_RECONNECT_SECONDS))
                 attempts += 1
 
     def _consume(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 
 from tests.benchmarks.figures import Figure, figure
 from tests.support.api import Player, frame_with
@@ -25,9 +26,9 @@ def measure(product: Product) -> list[Figure]:
 
 
 def _to_viewers(player: Player) -> list[float]:
-    viewers = [player.watch() for _ in range(VIEWERS)]
     seconds = []
-    try:
+    with ExitStack() as stack:
+        viewers = [stack.enter_context(player.watch()) for _ in range(VIEWERS)]
         for viewer in viewers:
             viewer.recv(timeout=5)
         for _ in range(UPDATES):
@@ -37,9 +38,6 @@ def _to_viewers(player: Player) -> list[float]:
                 frame_with(viewer, player.user_id, score)
             seconds.append(time.perf_counter() - began)
             time.sleep(PAUSE_SECONDS)
-    finally:
-        for viewer in viewers:
-            viewer.close()
     return seconds
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -83,11 +84,8 @@ def test_a_message_too_big_ends_the_connection(api: Api) -> None:
 
 def test_a_viewer_sees_the_board_of_every_worker(product: Product, api: Api) -> None:
     player = api.new_player()
-    viewers = [player.watch() for _ in range(8)]
-    try:
+    with ExitStack() as stack:
+        viewers = [stack.enter_context(player.watch()) for _ in range(8)]
         assert player.score(5).status == 200
         for viewer in viewers:
             frame_with(viewer, player.user_id, 5)
-    finally:
-        for viewer in viewers:
-            viewer.close()

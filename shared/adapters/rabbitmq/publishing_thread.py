@@ -16,7 +16,7 @@ from shared.adapters.rabbitmq.connection import connection_parameters
 from shared.errors import ConfigurationError, ScoreboardError
 from shared.logs import get_logger
 
-FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS = 0.2, 5.0
+FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS = 0.1, 1.0
 OVERDUE_SECONDS = 2.0
 _log = get_logger(__name__)
 
