@@ -16,26 +16,22 @@ class SettingsError(ValueError):
     """The options cannot be used; the message lists every problem and what to do."""
 
 
-def _option(default: object, help_text: str) -> object:
-    return field(default=default, metadata={"help": help_text})
-
-
 @dataclass(frozen=True, slots=True)
 class InstanceSettings:
     """The options of `serve`, each also an environment variable `SCOREBOARD_<NAME>`."""
 
-    host: str = _option("127.0.0.1", "address to listen on")  # type: ignore[assignment]
-    port: int = _option(8080, "port to listen on; 0 takes a free one")  # type: ignore[assignment]
-    workers: int = _option(2, "HTTP worker processes")  # type: ignore[assignment]
-    data_dir: Path = _option(Path(".local"), "where the instance keeps its servers' data and its keys")  # type: ignore[assignment]
-    template: Path = _option(DEFAULT_TEMPLATE, "the AWS SAM template to host")  # type: ignore[assignment]
-    tls: bool = _option(False, "serve HTTPS and WSS (TLS 1.3 only)")  # type: ignore[assignment]
-    insecure: bool = _option(False, "allow plain text on an address other than loopback")  # type: ignore[assignment]
-    max_body_bytes: int = _option(65536, "largest request body in bytes; larger ones are answered 413")  # type: ignore[assignment]
+    host: str = field(default="127.0.0.1", metadata={"help": "address to listen on"})
+    port: int = field(default=8080, metadata={"help": "port to listen on; 0 takes a free one"})
+    workers: int = field(default=2, metadata={"help": "HTTP worker processes"})
+    data_dir: Path = field(default=Path(".local"), metadata={"help": "where the instance keeps its servers' data and its keys"})
+    template: Path = field(default=DEFAULT_TEMPLATE, metadata={"help": "the AWS SAM template to host"})
+    tls: bool = field(default=False, metadata={"help": "serve HTTPS and WSS (TLS 1.3 only)"})
+    insecure: bool = field(default=False, metadata={"help": "allow plain text on an address other than loopback"})
+    max_body_bytes: int = field(default=65536, metadata={"help": "largest request body in bytes; larger ones are answered 413"})
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None, **overrides: object) -> InstanceSettings:
-        """Read `SCOREBOARD_*`; `overrides` (the command line, None where not given) win. Raises SettingsError listing all problems."""
+        """Read `SCOREBOARD_*`; `overrides` (the command line, None where not given) win; raises SettingsError."""
         environment = os.environ if environment is None else environment
         values: dict[str, object] = {}
         problems: list[str] = []

@@ -78,9 +78,7 @@ def connect_answer(result: object) -> HttpAnswer:
     return replace(answer, headers=tuple((name.lower(), value) for name, value in answer.headers))
 
 
-def _context(
-    peer: Peer, route_key: str, event_type: str, identity: ApiIdentity, request_id: str, now: float
-) -> dict[str, Any]:
+def _context(peer: Peer, route_key: str, event_type: str, identity: ApiIdentity, request_id: str, now: float) -> dict[str, Any]:
     return {
         "routeKey": route_key,
         "eventType": event_type,

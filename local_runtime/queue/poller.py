@@ -166,7 +166,7 @@ class QueuePoller:
 
 
 def _delay(failures: int) -> float:
-    longest = min(MAX_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** min(failures, 10))
+    longest: float = min(MAX_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** min(failures, 10))
     return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
 
 

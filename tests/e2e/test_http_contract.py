@@ -6,16 +6,16 @@ import base64
 import json
 import secrets
 from http.client import HTTPConnection
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.support.api import PASSWORD, Answer, Api, Player
+from tests.support.product import Product
 
 
 @pytest.fixture(scope="module")
-def player(product: Any) -> Player:
+def player(product: Product) -> Player:
     return product.api.new_player()
 
 
@@ -44,7 +44,7 @@ def test_registration_answers_the_account_and_shows_the_key_once(api: Api) -> No
     assert "hashed" not in answer.body.decode()
 
 
-def test_a_new_player_stands_on_the_board_with_zero(product: Any, api: Api) -> None:
+def test_a_new_player_stands_on_the_board_with_zero(product: Product, api: Api) -> None:
     newcomer = api.new_player()
     assert product.redis().zscore("leaderboard", f"user:{newcomer.user_id}") == 0
     assert newcomer.standing()["score"] == 0

@@ -161,4 +161,3 @@ def read_answer(sock: socket.socket, method: str = "GET") -> Answer:
         return Answer(response.status, response.msg, response.read())
     finally:
         response.close()
-
