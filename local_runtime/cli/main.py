@@ -24,6 +24,7 @@ VERBS = {
     "invoke": ("invoke", "run one function against the running instance"),
     "reconcile": ("reconcile", "hold the ledger against the leaderboard"),
     "create-user": ("create_user", "make an account with a role"),
+    "simulate": ("simulate", "play the game against a running instance"),
     "doctor": ("doctor", "what is installed, what is missing, how to get it"),
 }
 
