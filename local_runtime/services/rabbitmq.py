@@ -12,6 +12,7 @@ from local_runtime.process import ProcessSpec
 from local_runtime.services import programs
 from local_runtime.services.certificates import ensure_certificates, write_private
 from local_runtime.services.ports import LOOPBACK, remembered_port
+from local_runtime.services.rabbitmq_home import slim_program
 
 USER = "scoreboard"
 NODE_NAME = "scoreboard@localhost"  # the database directory is named after it, so it must never change
@@ -30,6 +31,7 @@ class PrivateRabbitMQ:
         self._disk_free_limit = disk_free_limit
         self.port = 0
         self._distribution_port = self._epmd_port = 0
+        self._program = Path()
         self.ca_file = self._directory / "tls" / "ca.pem"
 
     @property
@@ -41,6 +43,7 @@ class PrivateRabbitMQ:
         """Certificates, ports and configuration; idempotent."""
         for directory in (self._directory, self._directory / "home", self._directory / "mnesia", self._directory / "log"):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._program = slim_program(programs.RABBITMQ.require(), self._directory / "server")
         certificates = ensure_certificates(self._directory / "tls")
         self.port = remembered_port(self._directory / "port")
         self._distribution_port = remembered_port(self._directory / "distribution-port")
@@ -92,7 +95,7 @@ log.file = false
             ),
             ProcessSpec(
                 name="rabbitmq",
-                argv=(str(programs.RABBITMQ.require()),),
+                argv=(str(self._program),),
                 env={
                     "PATH": f"{os.environ.get('PATH', '')}:{os.defpath}",
                     "LC_ALL": "C.UTF-8",
