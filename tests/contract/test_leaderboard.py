@@ -1,0 +1,439 @@
+"""The live board: the script of an update, the exact rate window, rebuilding."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+import redis
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.adapters.redis.connection import connect
+from shared.adapters.redis.keys import Keys
+from shared.adapters.redis.leaderboard import CHUNK, RESULT_SECONDS, RedisLeaderboard
+from shared.adapters.redis.outbox import RedisOutbox
+from shared.adapters.redis.profiles import RedisProfiles
+from shared.domain.player import Profile, Role
+from shared.domain.ranking import Position
+from shared.domain.reconciliation import LedgerTotal
+from shared.domain.score import AcceptedUpdate, ScoreUpdate
+from shared.errors import (
+    IdempotencyKeyReused,
+    InvalidApiKey,
+    LeaderboardRebuilding,
+    NotAPlayer,
+    RateLimited,
+    RedisUnavailable,
+    ScoreboardError,
+    UnknownPlayer,
+)
+
+API_KEY, SOURCE_IP = "a" * 64, "198.51.100.7"
+WINDOW_MS = 60_000
+
+
+@dataclass
+class Clock:
+    """Stands until it is moved."""
+
+    at: datetime = field(default_factory=lambda: datetime(2026, 11, 23, 12, 0, tzinfo=UTC))
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def move(self, milliseconds: int) -> None:
+        self.at += timedelta(milliseconds=milliseconds)
+
+
+class Board:
+    """A board of its own on the shared Redis, whole from the beginning."""
+
+    def __init__(self, client: redis.Redis, *, limit: int = 100, now: Callable[[], datetime] | None = None) -> None:
+        self.client = client
+        self.keys = Keys(f"{{{secrets.token_hex(6)}}}:")
+        self.leaderboard = RedisLeaderboard(client, self.keys, rate_limit_requests=limit, rate_window_seconds=60, now=now)
+        self.profiles = RedisProfiles(client, self.keys)
+        self.outbox = RedisOutbox(client, self.keys)
+        self.leaderboard.rebuild([])
+
+    def player(self, *, role: Role = "player", disabled: bool = False, score: int = 0) -> str:
+        user_id = str(uuid4())
+        self.profile(user_id, role=role, disabled=disabled)
+        self.leaderboard.enter(user_id)
+        self.leaderboard.adjust(user_id, score)
+        return user_id
+
+    def profile(self, user_id: str, *, role: Role = "player", disabled: bool = False) -> None:
+        self.profiles.put_many([Profile(user_id, "Ada", role, API_KEY, disabled)])
+
+    def try_update(
+        self, user_id: str, increment: int = 1, *, api_key: str | None = None, key: str | None = None
+    ) -> AcceptedUpdate | None:
+        """With an idempotency key, the key is the request id, too."""
+        return self.leaderboard.apply(ScoreUpdate(key or str(uuid4()), user_id, increment, SOURCE_IP, api_key, key))
+
+    def update(self, user_id: str, increment: int = 1, *, api_key: str | None = None, key: str | None = None) -> AcceptedUpdate:
+        accepted = self.try_update(user_id, increment, api_key=api_key, key=key)
+        assert accepted is not None
+        return accepted
+
+    def contents(self) -> dict[bytes, bytes]:
+        """Every key of this board with its value."""
+        return {key: self.client.dump(key) for key in sorted(self.client.scan_iter(f"{self.keys.prefix}*", 1000))}  # type: ignore[misc]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def board(redis_client: redis.Redis) -> Board:
+    return Board(redis_client)
+
+
+def test_an_update_answers_score_rank_instant_and_window(redis_client: redis.Redis, clock: Clock) -> None:
+    board = Board(redis_client, limit=3, now=clock)
+    leader, player = board.player(score=10), board.player()
+    accepted = board.update(player, 5, api_key=API_KEY)
+    assert (accepted.user_id, accepted.increment, accepted.score, accepted.rank) == (player, 5, 5, 2)
+    assert (accepted.accepted_at, accepted.replayed) == (clock.at, False)
+    assert accepted.rate_window.headers() == {"RateLimit-Policy": '"updates";q=3;w=60', "RateLimit": '"updates";r=2;t=60'}
+    assert board.leaderboard.scores([leader, player]) == {leader: 10, player: 5}
+
+
+def test_an_accepted_update_waits_in_the_outbox_as_it_was_accepted(board: Board) -> None:
+    accepted = board.update(board.player(), 4)
+    [(outbox_id, event)] = board.outbox.pending(0, 10)
+    assert outbox_id == accepted.outbox_id
+    assert (event.request_id, event.user_id, event.increment) == (accepted.request_id, accepted.user_id, 4)
+    assert (event.new_score, event.accepted_at, event.source_ip) == (4, accepted.accepted_at, SOURCE_IP)
+
+
+def test_without_a_clock_of_ours_redis_tells_the_time(board: Board) -> None:
+    assert abs(board.update(board.player()).accepted_at - datetime.now(UTC)) < timedelta(seconds=5)
+
+
+def test_what_is_wrong_is_told_in_a_fixed_order(redis_client: redis.Redis) -> None:
+    board = Board(redis_client, limit=1)
+    player = board.player()
+    board.update(player, 1, key="used")
+    board.client.delete(board.keys.leaderboard_whole, board.keys.profile(player))
+    board.client.zrem(board.keys.leaderboard, board.keys.member(player))
+
+    def outcome(api_key: str = "wrong", key: str = "used") -> type[ScoreboardError] | AcceptedUpdate | None:
+        try:
+            return board.try_update(player, 2, api_key=api_key, key=key)
+        except ScoreboardError as error:
+            return type(error)
+
+    assert outcome() is LeaderboardRebuilding
+    board.leaderboard.rebuild([])
+    assert outcome() is None, "asks for the profile"
+    board.profile(player, role="admin", disabled=True)
+    assert outcome() is UnknownPlayer
+    board.profile(player, role="admin")
+    assert outcome() is NotAPlayer
+    board.profile(player)
+    assert outcome() is InvalidApiKey
+    assert outcome(api_key=API_KEY) is IdempotencyKeyReused
+    assert outcome(api_key=API_KEY, key="fresh") is RateLimited
+    board.client.delete(board.keys.requests(player))
+    assert outcome(api_key=API_KEY, key="fresh") is None, "asks for a member"
+    board.leaderboard.enter(player)
+    assert isinstance(outcome(api_key=API_KEY, key="fresh"), AcceptedUpdate)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "role", "disabled", "api_key"),
+    [
+        (NotAPlayer, "admin", False, None),
+        (UnknownPlayer, "player", True, None),
+        (InvalidApiKey, "player", False, "b" * 64),
+    ],
+)
+def test_a_refused_update_changes_nothing(
+    board: Board, refusal: type[ScoreboardError], role: Role, disabled: bool, api_key: str | None
+) -> None:
+    player = board.player(role=role, disabled=disabled, score=7)
+    before = board.contents()
+    with pytest.raises(refusal):
+        board.update(player, api_key=api_key, key="k")
+    assert board.contents() == before
+
+
+def test_too_many_updates_change_nothing_and_say_when_to_come_back(redis_client: redis.Redis, clock: Clock) -> None:
+    board = Board(redis_client, limit=2, now=clock)
+    player = board.player()
+    board.update(player)
+    clock.move(10_500)
+    board.update(player)
+    clock.move(20_000)
+    before = board.contents()
+    with pytest.raises(RateLimited) as refused:
+        board.update(player)
+    assert board.contents() == before
+    assert refused.value.retry_after_seconds == 29.5
+    assert refused.value.headers == {"RateLimit-Policy": '"updates";q=2;w=60', "RateLimit": '"updates";r=0;t=30'}
+
+
+def test_the_window_is_exact_at_both_edges(redis_client: redis.Redis, clock: Clock) -> None:
+    board = Board(redis_client, limit=2, now=clock)
+    player = board.player()
+    board.update(player)
+    clock.move(WINDOW_MS - 1)
+    assert board.update(player).rate_window.remaining == 0, "the first one is in the window for its last millisecond"
+    with pytest.raises(RateLimited) as refused:
+        board.update(player)
+    assert refused.value.retry_after_seconds == 0.001
+    clock.move(1)
+    accepted = board.update(player)
+    assert (accepted.score, accepted.rate_window.remaining) == (3, 0)
+    assert accepted.rate_window.reset_seconds == 59.999
+    with pytest.raises(RateLimited):
+        board.update(player)
+
+
+def test_refused_updates_do_not_lengthen_the_wait(redis_client: redis.Redis, clock: Clock) -> None:
+    board = Board(redis_client, limit=1, now=clock)
+    player = board.player()
+    board.update(player)
+    for _ in range(5):
+        clock.move(10_000)
+        with pytest.raises(RateLimited):
+            board.update(player)
+    clock.move(10_000)
+    assert board.update(player).score == 2
+
+
+def test_players_have_windows_of_their_own(redis_client: redis.Redis, clock: Clock) -> None:
+    board = Board(redis_client, limit=1, now=clock)
+    assert [board.update(board.player()).score for _ in range(3)] == [1, 1, 1]
+
+
+_gaps = st.one_of(st.sampled_from([0, 1, WINDOW_MS // 2, WINDOW_MS - 1, WINDOW_MS, WINDOW_MS + 1]), st.integers(0, 40_000))
+
+
+@given(limit=st.integers(1, 4), steps=st.lists(st.tuples(_gaps, st.integers(1, 5)), min_size=1, max_size=25))
+@settings(deadline=None, max_examples=100)
+def test_the_window_agrees_with_a_list_of_all_instants(
+    redis_client: redis.Redis, limit: int, steps: list[tuple[int, int]]
+) -> None:
+    clock, accepted_at, score, elapsed = Clock(), [], 0, 0
+    board = Board(redis_client, limit=limit, now=clock)
+    player = board.player()
+    for gap, increment in steps:
+        clock.move(gap)
+        elapsed += gap
+        within = [at for at in accepted_at if at > elapsed - WINDOW_MS]
+        if len(within) < limit:
+            accepted_at.append(elapsed)
+            score += increment
+            window = board.update(player, increment).rate_window
+            assert window.remaining == limit - len(within) - 1
+            assert round(window.reset_seconds * 1000) == [*within, elapsed][0] + WINDOW_MS - elapsed
+        else:
+            with pytest.raises(RateLimited) as refused:
+                board.update(player, increment)
+            assert refused.value.retry_after_seconds == pytest.approx((within[0] + WINDOW_MS - elapsed) / 1000)
+        assert board.leaderboard.scores([player]) == {player: score}
+
+
+def test_what_belongs_to_the_window_and_to_replays_goes_by_itself(board: Board) -> None:
+    player = board.player()
+    board.update(player, key="k")
+    assert 0 < board.client.pttl(board.keys.requests(player)) <= WINDOW_MS  # type: ignore[operator]
+    assert 0 < board.client.ttl(board.keys.result(player, "k")) <= RESULT_SECONDS  # type: ignore[operator]
+    board.update(player)
+    results = list(board.client.scan_iter(f"{board.keys.prefix}user:{player}:result:*", 1000))
+    assert len(results) == 1, "an id that nobody can send again is not kept"
+
+
+def test_a_retry_gets_the_first_result_and_counts_nothing(redis_client: redis.Redis, clock: Clock) -> None:
+    board = Board(redis_client, limit=3, now=clock)
+    player = board.player()
+    first = board.update(player, 3, key="k")
+    clock.move(1000)
+    board.update(player, 5)
+    before = board.contents()
+    again = board.update(player, 3, key="k")
+    assert (again.score, again.rank, again.accepted_at) == (3, 1, first.accepted_at)
+    assert (again.replayed, again.outbox_id) == (True, None)
+    assert (again.rate_window.remaining, again.rate_window.reset_seconds) == (1, 59)
+    assert board.contents() == before
+
+
+def test_a_retry_is_answered_even_when_the_window_is_full(redis_client: redis.Redis, clock: Clock) -> None:
+    board = Board(redis_client, limit=1, now=clock)
+    player = board.player()
+    board.update(player, 3, key="k")
+    again = board.update(player, 3, key="k")
+    assert (again.replayed, again.rate_window.remaining) == (True, 0)
+
+
+def test_a_key_with_another_increment_is_refused_and_changes_nothing(board: Board) -> None:
+    player = board.player()
+    board.update(player, 3, key="k")
+    before = board.contents()
+    with pytest.raises(IdempotencyKeyReused):
+        board.update(player, 4, key="k")
+    assert board.contents() == before
+
+
+def test_the_keys_of_two_players_are_not_the_same(board: Board) -> None:
+    assert [board.update(board.player(), 2, key="k").replayed for _ in range(2)] == [False, False]
+
+
+def test_racing_increments_lose_nothing(redis_client: redis.Redis) -> None:
+    board = Board(redis_client, limit=1000)
+    players = [board.player() for _ in range(3)]
+    with ThreadPoolExecutor(32) as threads:
+        accepted = list(threads.map(lambda n: board.update(players[n % 3], n % 5 + 1), range(300)))
+    totals = {player: sum(n % 5 + 1 for n in range(300) if players[n % 3] == player) for player in players}
+    assert board.leaderboard.scores(players) == totals
+    assert len({(update.user_id, update.score) for update in accepted}) == 300, "no score was answered twice"
+    entries = board.outbox.pending(0, 1000)
+    assert {outbox_id for outbox_id, _ in entries} == {update.outbox_id for update in accepted}
+    for player in players:
+        own = [event for _, event in entries if event.user_id == player]
+        assert [event.new_score for event in own] == sorted(event.new_score for event in own)
+        assert sum(event.increment for event in own) == totals[player]
+
+
+def test_racing_retries_count_once(board: Board) -> None:
+    player = board.player()
+    with ThreadPoolExecutor(32) as threads:
+        accepted = list(threads.map(lambda _: board.update(player, 4, key="k"), range(60)))
+    assert {(update.score, update.rank) for update in accepted} == {(4, 1)}
+    assert sum(not update.replayed for update in accepted) == 1
+    assert board.leaderboard.scores([player]) == {player: 4}
+    assert len(board.outbox.pending(0, 10)) == 1
+
+
+def test_racing_updates_never_exceed_the_limit(redis_client: redis.Redis) -> None:
+    board = Board(redis_client, limit=10)
+    player = board.player()
+
+    def attempt(_: int) -> bool:
+        try:
+            return bool(board.update(player))
+        except RateLimited:
+            return False
+
+    with ThreadPoolExecutor(32) as threads:
+        assert sum(threads.map(attempt, range(60))) == 10
+    assert board.leaderboard.scores([player]) == {player: 10}
+
+
+def test_an_update_is_one_round_trip(redis_url: str, board: Board) -> None:
+    player = board.player()
+    board.update(player)
+    observer = connect(redis_url, 1)
+    observer.ping()
+
+    def reads_and_scripts() -> tuple[int, int]:
+        stats, commands = observer.info("stats", "commandstats"), observer.info("commandstats")  # type: ignore[arg-type]
+        return int(stats["total_reads_processed"]), int(commands["cmdstat_evalsha"]["calls"])  # type: ignore[index]
+
+    reads, scripts = reads_and_scripts()
+    nothing_but_us = reads_and_scripts()[0] - reads
+    before = reads_and_scripts()
+    for _ in range(20):
+        board.update(player)
+    after = reads_and_scripts()
+    observer.close()
+    assert (after[0] - before[0] - nothing_but_us, after[1] - scripts) == (20, 20)
+
+
+def test_a_script_that_redis_forgot_is_sent_again(board: Board) -> None:
+    player = board.player()
+    board.update(player)
+    board.client.script_flush()
+    assert board.update(player).score == 2
+
+
+def test_a_board_that_is_not_whole_takes_no_updates(board: Board) -> None:
+    player = board.player(score=3)
+    assert board.leaderboard.is_whole()
+    board.client.delete(board.keys.leaderboard_whole)
+    assert not board.leaderboard.is_whole()
+    before = board.contents()
+    with pytest.raises(LeaderboardRebuilding):
+        board.update(player)
+    assert board.contents() == before
+
+
+def test_a_rebuilt_board_holds_the_totals_and_takes_updates(board: Board) -> None:
+    scorer, newcomer = str(uuid4()), str(uuid4())
+    board.client.delete(*board.contents())
+    assert board.leaderboard.rebuild(iter([LedgerTotal(scorer, 41), LedgerTotal(newcomer, 0)])) == 2
+    assert board.leaderboard.is_whole()
+    board.profile(scorer)
+    assert board.update(scorer).score == 42
+    assert board.leaderboard.all_scores() == {scorer: 42, newcomer: 0}
+
+
+def test_very_many_players_are_rebuilt_even_twice_at_once(board: Board) -> None:
+    totals = [LedgerTotal(f"p-{number:05}", number) for number in range(CHUNK * 2 + 1)]
+    board.client.delete(*board.contents())
+    with ThreadPoolExecutor(2) as threads:
+        assert list(threads.map(board.leaderboard.rebuild, [totals, totals])) == [len(totals)] * 2
+    assert board.leaderboard.all_scores() == {entry.user_id: entry.total for entry in totals}
+
+
+def test_a_player_without_a_member_is_asked_for_and_counted_afterwards(board: Board) -> None:
+    player = str(uuid4())
+    board.profile(player)
+    before = board.contents()
+    assert board.try_update(player) is None
+    assert board.contents() == before
+    board.leaderboard.enter(player)
+    assert board.update(player).score == 1
+    board.leaderboard.enter(player)
+    assert board.leaderboard.scores([player, "nobody"]) == {player: 1}
+    assert board.leaderboard.scores([]) == {}
+
+
+def test_the_best_stand_first_and_of_equals_the_greater_id(board: Board) -> None:
+    for user_id, score in {"b": 5, "a": 5, "c": 9, "d": 0}.items():
+        board.leaderboard.adjust(user_id, score)
+    assert board.leaderboard.top(3) == [Position("c", 1, 9), Position("b", 2, 5), Position("a", 3, 5)]
+    assert board.leaderboard.top(10)[-1] == Position("d", 4, 0)
+
+
+@pytest.mark.parametrize(
+    ("user_id", "neighbours", "expected"),
+    [
+        ("p1", 2, [1, 2, 3]),
+        ("p5", 2, [3, 4, 5, 6, 7]),
+        ("p9", 2, [7, 8, 9]),
+        ("p5", 0, [5]),
+        ("p5", 50, [1, 2, 3, 4, 5, 6, 7, 8, 9]),
+        ("nobody", 2, []),
+    ],
+)
+def test_neighbours_stand_on_both_sides_as_far_as_there_are_any(
+    board: Board, user_id: str, neighbours: int, expected: list[int]
+) -> None:
+    for place in range(1, 10):
+        board.leaderboard.adjust(f"p{place}", 100 - place)
+    assert board.leaderboard.around(user_id, neighbours) == [Position(f"p{n}", n, 100 - n) for n in expected]
+
+
+def test_a_repair_adds_to_what_is_there(board: Board) -> None:
+    player = board.player(score=10)
+    assert board.leaderboard.adjust(player, -4) == 6
+    assert board.leaderboard.adjust("new", 3) == 3
+
+
+def test_a_redis_that_is_away_is_told_so() -> None:
+    away = RedisLeaderboard(connect("redis://127.0.0.1:1/0"), Keys(), rate_limit_requests=1, rate_window_seconds=1)
+    for ask in (away.is_whole, away.all_scores, lambda: away.top(1), lambda: away.apply(ScoreUpdate("r", "u", 1, SOURCE_IP))):
+        with pytest.raises(RedisUnavailable):
+            ask()

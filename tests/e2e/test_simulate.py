@@ -1,0 +1,62 @@
+"""`simulate` plays against the running product and proves the sums."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from tests.support.product import ROOT, Product, clean_environment
+
+
+def simulate(*options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "local_runtime", "simulate", *options],
+        cwd=ROOT,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+def test_simulated_players_play_and_every_sum_is_right(product: Product) -> None:
+    done = simulate("--players", "6", "--seconds", "4", "--data-dir", str(product.data_dir))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "all 6 scores are exactly what was acknowledged" in done.stdout
+    assert "frames seen        0 " not in done.stdout
+
+
+def test_a_wrong_score_is_told(product: Product) -> None:
+    import threading
+
+    spoiled = threading.Event()
+
+    def spoil() -> None:
+        client = product.redis()
+        while not spoiled.is_set():
+            for member, score in client.zrevrange("leaderboard", 0, -1, withscores=True):
+                name = product.query("SELECT username FROM users WHERE user_id = :id", id=member.removeprefix("user:"))
+                if name and name[0][0].startswith("sim-") and name[0][0].endswith("-0") and 0 < score < 100:
+                    client.zincrby("leaderboard", 1000, member)
+        client.close()
+
+    thread = threading.Thread(target=spoil)
+    thread.start()
+    done = simulate("--players", "2", "--seconds", "3", "--data-dir", str(product.data_dir))
+    spoiled.set()
+    thread.join()
+    assert done.returncode == 1
+    assert "WRONG: sim-" in done.stdout
+
+
+def test_without_an_instance_it_says_what_to_do(tmp_path: object) -> None:
+    done = simulate("--data-dir", str(tmp_path))
+    assert done.returncode == 2
+    assert "python -m local_runtime serve" in done.stderr
+
+
+def test_an_instance_that_does_not_answer_is_told() -> None:
+    done = simulate("--url", "http://127.0.0.1:9", "--players", "1", "--seconds", "1")
+    assert done.returncode == 1
+    assert "does not answer" in done.stderr

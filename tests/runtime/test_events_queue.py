@@ -1,0 +1,62 @@
+"""RabbitMQ deliveries become the event that Lambda's Amazon MQ mapping makes."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pika
+from pika import data as pika_data
+
+from local_runtime.events.queue import QueueDelivery, queue_event
+
+SAMPLE = json.loads((Path(__file__).parent.parent / "events" / "mq_rabbitmq.json").read_text())
+
+
+def delivery_of(message: dict[str, Any], tag: int) -> QueueDelivery:
+    """The delivery that should have given this message of the sample."""
+    sample = message["basicProperties"]
+    headers = {
+        name: bytes(value["bytes"]).decode() if isinstance(value, dict) else value for name, value in sample["headers"].items()
+    }
+    properties = pika.BasicProperties(
+        content_type=sample["contentType"],
+        headers=headers,
+        delivery_mode=sample["deliveryMode"],
+        message_id=sample["messageId"],
+        timestamp=1795435200,
+        type=sample["type"],
+        app_id=sample["appId"],
+    )
+    return QueueDelivery(tag, message["redelivered"], properties, base64.b64decode(message["data"]))
+
+
+def test_deliveries_become_exactly_the_sample_event() -> None:
+    messages = SAMPLE["rmqMessagesByQueue"]["scores::/"]
+    deliveries = [delivery_of(message, tag) for tag, message in enumerate(messages, 1)]
+    event = queue_event(SAMPLE["eventSourceArn"], "scores", "/", deliveries)
+    for message, expected in zip(event["rmqMessagesByQueue"]["scores::/"], messages, strict=True):
+        # The sample's bodySize was counted before its data was shortened.
+        expected["basicProperties"]["bodySize"] = len(base64.b64decode(expected["data"]))
+        assert message == expected
+    assert {name: event[name] for name in ("eventSource", "eventSourceArn")} == {
+        name: SAMPLE[name] for name in ("eventSource", "eventSourceArn")
+    }
+
+
+def test_headers_of_every_kind_survive_as_json() -> None:
+    headers = {"text": "ä", "count": pika_data.long(3), "flag": True, "none": None, "table": {"x": "y"}, "list": [1, "z"]}
+    properties = pika.BasicProperties(headers=headers)
+    event = queue_event("arn", "q", "/", [QueueDelivery(1, False, properties, b"")])
+    sent = json.loads(json.dumps(event))["rmqMessagesByQueue"]["q::/"][0]["basicProperties"]["headers"]
+    assert sent == {
+        "text": {"bytes": list("ä".encode())},
+        "count": 3,
+        "flag": True,
+        "none": None,
+        "table": {"x": {"bytes": [121]}},
+        "list": [1, {"bytes": [122]}],
+    }
+    assert type(event["rmqMessagesByQueue"]["q::/"][0]["basicProperties"]["headers"]["count"]) is int

@@ -1,0 +1,208 @@
+"""The queue poller on a real RabbitMQ: batches, acknowledgements, failures, and a broker that goes away."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pika
+import pytest
+
+from local_runtime.manifest import Function, QueueBinding
+from local_runtime.queue.broker import connection_parameters
+from local_runtime.queue.poller import QueuePoller
+from local_runtime.services.rabbitmq import PrivateRabbitMQ
+from tests.support.waiting import eventually
+
+FUNCTION = Function("Echo", "echo", Path(), "handler.lambda_handler", 5, 128, {})
+
+
+class Recorder:
+    """A function that remembers its batches, fails as told, and may be held up."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.batches: list[list[bytes]] = []
+        self.redelivered: list[list[bool]] = []
+        self.running = 0
+        self.most_at_once = 0
+        self.go = threading.Event()
+        self.go.set()
+        self._failures = failures
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        self.running += 1
+        self.most_at_once = max(self.most_at_once, self.running)
+        try:
+            assert self.go.wait(20)
+            (messages,) = event["rmqMessagesByQueue"].values()
+            self.batches.append([base64.b64decode(message["data"]) for message in messages])
+            self.redelivered.append([message["redelivered"] for message in messages])
+            if len(self.batches) <= self._failures:
+                raise RuntimeError("not this time")
+        finally:
+            self.running -= 1
+
+    @property
+    def seen(self) -> list[bytes]:
+        """Every body of every batch."""
+        return [body for batch in self.batches for body in batch]
+
+
+@pytest.fixture
+def environment(private_rabbitmq: PrivateRabbitMQ) -> dict[str, str]:
+    return {"AMQP_URL": private_rabbitmq.url, "AMQP_CA_FILE": str(private_rabbitmq.ca_file)}
+
+
+@pytest.fixture
+def channel(environment: dict[str, str]) -> Iterator[Any]:
+    connection = pika.BlockingConnection(connection_parameters(environment, "/"))
+    channel = connection.channel()
+    channel.confirm_delivery()
+    yield channel
+    connection.close()
+
+
+@pytest.fixture
+def queue(channel: Any) -> Iterator[str]:
+    name = f"poller-{secrets.token_hex(6)}"
+    channel.queue_declare(name, durable=True, arguments={"x-queue-type": "quorum"})
+    yield name
+    channel.queue_delete(name)
+
+
+@contextmanager
+def polling(
+    environment: dict[str, str], queue: str, function: Callable[[dict[str, Any]], None], batch_size: int = 10, window: float = 0.0
+) -> Iterator[list[Any]]:
+    """Run a poller in a thread; gives the list of its connections."""
+    stop, connections = threading.Event(), []
+
+    def connect() -> Any:
+        connections.append(pika.BlockingConnection(connection_parameters(environment, "/")))
+        return connections[-1]
+
+    poller = QueuePoller(QueueBinding(FUNCTION, queue, "/", batch_size, window), function, connect, stop)
+    thread = threading.Thread(target=poller.run)
+    thread.start()
+    try:
+        yield connections
+    finally:
+        stop.set()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def publish(channel: Any, queue: str, count: int) -> list[bytes]:
+    bodies = [f"message {n}".encode() for n in range(count)]
+    for body in bodies:
+        channel.basic_publish("", queue, body, pika.BasicProperties(delivery_mode=2))
+    return bodies
+
+
+def waiting(channel: Any, queue: str) -> int:
+    return int(channel.queue_declare(queue, passive=True).method.message_count)
+
+
+def test_messages_come_in_order_in_batches_of_at_most_the_size(environment: dict[str, str], channel: Any, queue: str) -> None:
+    bodies = publish(channel, queue, 25)
+    function = Recorder()
+    with polling(environment, queue, function, batch_size=10):
+        eventually(lambda: len(function.seen) == 25, 10, "all messages")
+    assert function.seen == bodies
+    assert max(map(len, function.batches)) <= 10
+    assert waiting(channel, queue) == 0
+
+
+def test_a_window_gathers_what_comes_within_it(environment: dict[str, str], channel: Any, queue: str) -> None:
+    function = Recorder()
+    with polling(environment, queue, function, batch_size=100, window=2.0):
+        publish(channel, queue, 5)
+        eventually(lambda: len(function.seen) == 5, 10, "all messages")
+    assert [len(batch) for batch in function.batches] == [5]
+
+
+def test_a_full_batch_does_not_wait_for_its_window(environment: dict[str, str], channel: Any, queue: str) -> None:
+    function = Recorder()
+    publish(channel, queue, 5)
+    with polling(environment, queue, function, batch_size=5, window=300.0):
+        eventually(lambda: len(function.batches) == 1, 10, "the full batch")
+
+
+def test_a_failing_batch_comes_back_whole(environment: dict[str, str], channel: Any, queue: str) -> None:
+    bodies = publish(channel, queue, 6)
+    function = Recorder(failures=2)
+    with polling(environment, queue, function, batch_size=6):
+        eventually(lambda: len(function.batches) >= 3 and waiting(channel, queue) == 0, 15, "the third try")
+    assert sorted(function.seen[:6]) == sorted(bodies)
+    assert all(sorted(batch) == sorted(bodies) for batch in function.batches[1:3])
+    assert all(function.redelivered[1])
+
+
+def test_there_is_never_more_than_one_batch_at_a_time(environment: dict[str, str], channel: Any, queue: str) -> None:
+    function = Recorder()
+    function.go.clear()
+    with polling(environment, queue, function, batch_size=3):
+        publish(channel, queue, 12)
+        eventually(lambda: function.running, 10, "the first batch")
+        function.go.set()
+        eventually(lambda: len(function.seen) == 12, 10, "all messages")
+    assert function.most_at_once == 1
+
+
+def test_the_batch_in_hand_is_settled_before_the_end(environment: dict[str, str], channel: Any, queue: str) -> None:
+    publish(channel, queue, 4)
+    function = Recorder()
+    function.go.clear()
+    stopper = threading.Timer(0.3, function.go.set)
+    with polling(environment, queue, function, batch_size=4):
+        eventually(lambda: function.running, 10, "the batch")
+        stopper.start()
+    stopper.join()
+    assert waiting(channel, queue) == 0
+
+
+def test_a_lost_connection_is_made_again_and_nothing_is_lost(environment: dict[str, str], channel: Any, queue: str) -> None:
+    function = Recorder()
+    with polling(environment, queue, function) as connections:
+        publish(channel, queue, 3)
+        eventually(lambda: len(function.seen) == 3, 10, "the first messages")
+        connections[0]._impl._transport._sock.shutdown(2)
+        bodies = publish(channel, queue, 3)
+        eventually(lambda: set(bodies) <= set(function.seen[3:]), 15, "the messages after the cut")
+    assert len(connections) >= 2
+
+
+def test_a_queue_that_is_not_there_yet_is_waited_for(environment: dict[str, str], channel: Any) -> None:
+    name = f"poller-{secrets.token_hex(6)}"
+    function = Recorder()
+    with polling(environment, name, function) as connections:
+        eventually(lambda: len(connections) >= 2, 10, "a second try")
+        channel.queue_declare(name, durable=True, arguments={"x-queue-type": "quorum"})
+        publish(channel, name, 1)
+        eventually(lambda: function.seen, 10, "the message")
+    channel.queue_delete(name)
+
+
+def test_a_deleted_queue_is_waited_for_again(environment: dict[str, str], channel: Any, queue: str) -> None:
+    function = Recorder()
+    with polling(environment, queue, function):
+        publish(channel, queue, 1)
+        eventually(lambda: function.seen, 10, "the first message")
+        channel.queue_delete(queue)
+        channel.queue_declare(queue, durable=True, arguments={"x-queue-type": "quorum"})
+        publish(channel, queue, 1)
+        eventually(lambda: len(function.seen) >= 2, 20, "the message in the new queue")
+
+
+def test_the_broker_is_verified(environment: dict[str, str], tmp_path: Path) -> None:
+    from local_runtime.services.certificates import ensure_certificates
+
+    stranger = str(ensure_certificates(tmp_path).ca_file)
+    with pytest.raises(ssl.SSLCertVerificationError):
+        pika.BlockingConnection(connection_parameters({**environment, "AMQP_CA_FILE": stranger}, "/"))
