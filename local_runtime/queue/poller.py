@@ -25,7 +25,6 @@ MAX_PREFETCH = 2000  # a quorum queue takes no more from one consumer
 FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS = 0.25, 10.0
 MAX_RECONNECT_SECONDS = 1.0
 IDLE_SECONDS = 1.0
-CHECK_SECONDS = 5.0
 Invoke = Callable[[dict[str, Any]], Any]
 Connect = Callable[[], BlockingConnection]
 
@@ -68,6 +67,9 @@ class QueuePoller:
                     logger.warning("queue %s: %s; trying again until it is back", self._binding.queue, _reason(error))
                 self._stop.wait(min(_delay(attempts), MAX_RECONNECT_SECONDS))
                 attempts += 1
+            except Exception:
+                logger.exception("queue %s: the consumer failed, starting it anew", self._binding.queue)
+                self._stop.wait(MAX_RECONNECT_SECONDS)
 
     def _consume(self) -> None:
         self._buffer.clear()
@@ -78,28 +80,18 @@ class QueuePoller:
             channel.queue_declare(self._binding.queue, passive=True)
             channel.basic_qos(prefetch_count=min(PREFETCHED_BATCHES * self._binding.batch_size, MAX_PREFETCH))
             channel.add_on_cancel_callback(self._on_cancel)
-            tag = channel.basic_consume(self._binding.queue, self._on_message)
+            channel.basic_consume(self._binding.queue, self._on_message)
             logger.info("queue %s: consuming for %s", self._binding.queue, self._binding.function.name)
             self._on_consuming()
-            checked_at = time.monotonic()
             while not self._stop.is_set():
                 if self._cancelled:
                     raise AMQPError("the broker cancelled the consumer")
                 batch = self._gather(connection)
                 if batch:
                     self._handle(connection, channel, batch)
-                elif time.monotonic() - checked_at > CHECK_SECONDS:
-                    self._check(channel)
-                    checked_at = time.monotonic()
-            channel.basic_cancel(tag)
         finally:
             if connection.is_open:
                 connection.close()
-
-    def _check(self, channel: BlockingChannel) -> None:
-        """Nobody is told when a queue is deleted and declared again at once: the old one's consumer would wait for ever."""
-        if channel.queue_declare(self._binding.queue, passive=True).method.consumer_count == 0:
-            raise AMQPError("the queue has lost its consumer")
 
     def _on_message(self, _channel: BlockingChannel, method: Any, properties: pika.BasicProperties, body: bytes) -> None:
         self._buffer.append(QueueDelivery(method.delivery_tag, bool(method.redelivered), properties, body))

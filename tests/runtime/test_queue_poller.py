@@ -191,10 +191,11 @@ def test_a_queue_that_is_not_there_yet_is_waited_for(environment: dict[str, str]
 
 def test_a_deleted_queue_is_waited_for_again(environment: dict[str, str], channel: Any, queue: str) -> None:
     function = Recorder()
-    with polling(environment, queue, function):
+    with polling(environment, queue, function) as connections:
         publish(channel, queue, 1)
         eventually(lambda: function.seen, 10, "the first message")
         channel.queue_delete(queue)
+        eventually(lambda: len(connections) >= 2, 10, "the consumer noticed")
         channel.queue_declare(queue, durable=True, arguments={"x-queue-type": "quorum"})
         publish(channel, queue, 1)
         eventually(lambda: len(function.seen) >= 2, 20, "the message in the new queue")

@@ -1,0 +1,54 @@
+"""Run by a test in a process of its own: the publisher in a program that gevent has patched."""
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import json  # noqa: E402 - the patches come first
+import sys  # noqa: E402
+import time  # noqa: E402
+from datetime import UTC, datetime  # noqa: E402
+
+import gevent  # noqa: E402
+
+from shared.adapters.crypto.aes_gcm import AesGcmSealer  # noqa: E402
+from shared.adapters.rabbitmq.publisher import RabbitPublisher  # noqa: E402
+from shared.domain.score import ScoreAccepted  # noqa: E402
+
+PUBLISHERS, EACH = 100, 5
+
+if __name__ == "__main__":
+    arguments = json.loads(sys.stdin.read())
+    confirmed: list[str] = []
+    publisher = RabbitPublisher(
+        arguments["amqp_url"],
+        ca_file=arguments["amqp_ca_file"],
+        sealer=AesGcmSealer.from_setting(arguments["payload_keys"]),
+        on_confirmed=confirmed.extend,
+        wait_seconds=20,
+    )
+
+    def publish(number: int) -> None:
+        for step in range(EACH):
+            outbox_id = f"{number}-{step}"
+            publisher.publish_accepted([(outbox_id, ScoreAccepted(outbox_id, "u-1", 1, 1, datetime.now(UTC), "198.51.100.7"))])
+            assert outbox_id in confirmed, "went on before it was settled"
+
+    longest_pause, stop = 0.0, False
+
+    def feel_the_pulse() -> None:
+        global longest_pause
+        while not stop:
+            began = time.monotonic()
+            gevent.sleep(0.005)
+            longest_pause = max(longest_pause, time.monotonic() - began)
+
+    pulse = gevent.spawn(feel_the_pulse)
+    publishing = [gevent.spawn(publish, number) for number in range(PUBLISHERS)]
+    gevent.joinall(publishing, timeout=30, raise_error=True)
+    stop = True
+    pulse.join()
+    assert len(confirmed) == len(set(confirmed)) == PUBLISHERS * EACH
+    assert longest_pause < 1, f"other greenlets stood still for {longest_pause:.2f} s"
+    publisher.close()
+    print("ok")  # noqa: T201

@@ -1,0 +1,180 @@
+"""The history of record on PostgreSQL: every update once, totals that agree."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from shared.adapters.postgresql import ledger as ledger_module
+from shared.adapters.postgresql.ledger import PostgresLedger
+from shared.adapters.postgresql.pool import Pool
+from shared.adapters.postgresql.users import PostgresUsers
+from shared.domain.player import Account, Role
+from shared.domain.reconciliation import Discrepancy
+from shared.domain.score import RecordedBatch, ScoreAccepted
+from shared.errors import PostgresUnavailable
+
+ACCEPTED_AT = datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC)
+NewPlayer = Callable[..., str]
+
+
+@pytest.fixture
+def ledger(database: Pool) -> PostgresLedger:
+    return PostgresLedger(database)
+
+
+@pytest.fixture
+def new_player(database: Pool) -> NewPlayer:
+    def add(role: Role = "player") -> str:
+        account = Account(str(uuid4()), f"Player-{secrets.token_hex(6)}", role, "hash", secrets.token_hex(32))
+        PostgresUsers(database).add(account)
+        return account.user_id
+
+    return add
+
+
+def update(user_id: str, increment: int = 1, new_score: int = 1) -> ScoreAccepted:
+    return ScoreAccepted(str(uuid4()), user_id, increment, new_score, ACCEPTED_AT, "198.51.100.7")
+
+
+def sum_of_history(database: Pool, user_id: str) -> int:
+    with database.connection() as session:
+        return int(session.run("SELECT coalesce(sum(increment), 0) FROM score_history WHERE user_id = :id", id=user_id)[0][0])
+
+
+def test_an_update_is_kept_as_it_was_accepted(ledger: PostgresLedger, new_player: NewPlayer) -> None:
+    event = update(new_player(), 3, 12)
+    assert ledger.record([event]) == RecordedBatch(1)
+    [entry] = ledger.history(event.user_id, 10, None)
+    assert (entry.request_id, entry.user_id, entry.increment, entry.new_score) == (event.request_id, event.user_id, 3, 12)
+    assert entry.created_at == ACCEPTED_AT
+    assert ledger.totals([event.user_id, "nobody"]) == {event.user_id: 3}
+
+
+def test_an_update_stands_in_the_audit_log(database: Pool, ledger: PostgresLedger, new_player: NewPlayer) -> None:
+    event = update(new_player(), 3, 12)
+    for _ in range(2):
+        ledger.record([event])
+    with database.connection() as session:
+        rows = session.run(
+            "SELECT action, actor, user_id, source_ip, detail FROM audit_log WHERE request_id = :id", id=event.request_id
+        )
+    assert rows == [["score_accepted", event.user_id, event.user_id, "198.51.100.7", {"increment": 3, "newScore": 12}]]
+
+
+def test_a_batch_that_comes_again_counts_once(database: Pool, ledger: PostgresLedger, new_player: NewPlayer) -> None:
+    player = new_player()
+    batch = [update(player, increment) for increment in (1, 2, 3)]
+    assert ledger.record(batch).new == 3
+    assert ledger.record([*batch, update(player, 4)]).new == 1
+    assert ledger.totals([player]) == {player: 10}
+    assert sum_of_history(database, player) == 10
+
+
+def test_an_update_that_is_twice_in_a_batch_counts_once(database: Pool, ledger: PostgresLedger, new_player: NewPlayer) -> None:
+    event = update(new_player(), 5)
+    assert ledger.record([event, event, replace(event)]).new == 1
+    assert ledger.totals([event.user_id]) == {event.user_id: 5}
+
+
+def test_unknown_users_are_reported_and_the_rest_is_recorded(ledger: PostgresLedger, new_player: NewPlayer) -> None:
+    good, strangers = update(new_player(), 2), [update(str(uuid4())), update("")]
+    recorded = ledger.record([strangers[0], good, strangers[1]])
+    assert recorded == RecordedBatch(1, frozenset(event.request_id for event in strangers))
+    assert ledger.totals([good.user_id, *(event.user_id for event in strangers)]) == {good.user_id: 2}
+    assert ledger.record([strangers[0]]) == RecordedBatch(0, frozenset({strangers[0].request_id}))
+
+
+def test_an_empty_batch_is_nothing(ledger: PostgresLedger) -> None:
+    assert ledger.record([]) == RecordedBatch(0)
+
+
+def test_racing_batches_with_common_updates_agree_with_the_sums(
+    database: Pool, ledger: PostgresLedger, new_player: NewPlayer
+) -> None:
+    players = [new_player() for _ in range(4)]
+    events = [update(players[n % 4], n % 5 + 1, n) for n in range(200)]
+    batches = [[*events[n::8], *events[(n + 1) % 8 :: 8]] for n in range(8)]  # each update in two of them
+    batches = [batch if n % 2 else batch[::-1] for n, batch in enumerate(batches)]
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(recorded.new for recorded in threads.map(ledger.record, batches)) == 200
+    expected = {player: sum(event.increment for event in events if event.user_id == player) for player in players}
+    assert ledger.totals(players) == expected
+    assert {player: sum_of_history(database, player) for player in players} == expected
+
+
+def test_a_marker_is_passed_when_its_batch_is_committed(ledger: PostgresLedger, new_player: NewPlayer) -> None:
+    first, second = str(uuid4()), str(uuid4())
+    assert not ledger.passed_marker(first)
+    ledger.record([update(new_player())], [first])
+    ledger.record([], [first, second])
+    assert (ledger.passed_marker(first), ledger.passed_marker(second)) == (True, True)
+
+
+def test_a_batch_that_fails_leaves_nothing(ledger: PostgresLedger, new_player: NewPlayer) -> None:
+    event, marker_id = update(new_player()), "m" * 65  # longer than its column
+    with pytest.raises(Exception, match="value too long"):
+        ledger.record([event], [marker_id])
+    assert ledger.history(event.user_id, 10, None) == []
+    assert ledger.totals([event.user_id]) == {}
+
+
+def test_history_is_paged_newest_first(ledger: PostgresLedger, new_player: NewPlayer) -> None:
+    player, other = new_player(), new_player()
+    for score in range(1, 8):
+        ledger.record([update(player, 1, score), update(other, 1, score)])
+    pages, before = [], None
+    while page := ledger.history(player, 3, before):
+        pages.append([entry.new_score for entry in page])
+        before = page[-1].id
+    assert pages == [[7, 6, 5], [4, 3, 2], [1]]
+
+
+def test_updates_of_one_batch_are_kept_in_the_order_they_were_accepted(ledger: PostgresLedger, new_player: NewPlayer) -> None:
+    player = new_player()
+    events = [replace(update(player, 1, n), accepted_at=ACCEPTED_AT + timedelta(milliseconds=n)) for n in range(1, 8)]
+    ledger.record([events[n] for n in (4, 0, 6, 2, 1, 5, 3)])
+    assert [entry.new_score for entry in ledger.history(player, 10, None)] == [7, 6, 5, 4, 3, 2, 1]
+
+
+def test_all_totals_name_every_player_once_page_by_page(
+    ledger: PostgresLedger, new_player: NewPlayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_module, "PAGE", 2)
+    scorer, newcomers, admin = new_player(), [new_player() for _ in range(4)], new_player("admin")
+    ledger.record([update(scorer, 5)])
+    entries = list(ledger.all_totals())
+    totals = {entry.user_id: entry.total for entry in entries}
+    assert len(entries) == len(totals)
+    assert {user_id: totals.get(user_id) for user_id in (scorer, *newcomers, admin)} == {
+        scorer: 5,
+        **dict.fromkeys(newcomers, 0),
+        admin: None,
+    }
+
+
+def test_a_reconciliation_and_a_repair_are_written_down(database: Pool, ledger: PostgresLedger) -> None:
+    player = str(uuid4())
+    run_id = ledger.save_reconciliation(7, [Discrepancy(player, 5, 999, 999)], dry_run=True, started_at=ACCEPTED_AT)
+    ledger.audit("score_repaired", actor="reconcile_scores", user_id=player, detail={"difference": -994})
+    with database.connection() as session:
+        [run] = session.run(
+            "SELECT started_at, dry_run, checked, discrepancies, detail FROM reconciliation_runs WHERE id = :id", id=run_id
+        )
+        audited = session.run("SELECT action, actor, detail FROM audit_log WHERE user_id = :id", id=player)
+    found = {"userId": player, "ledgerTotal": 5, "boardBefore": 999, "boardAfter": 999, "difference": -994}
+    assert run == [ACCEPTED_AT, True, 7, 1, [found]]
+    assert audited == [["score_repaired", "reconcile_scores", {"difference": -994}]]
+
+
+def test_a_database_that_is_away_is_told_so() -> None:
+    pool = Pool("postgresql://u:p@127.0.0.1:1/scoreboard")
+    with pytest.raises(PostgresUnavailable):
+        PostgresLedger(pool).record([update("u-1")])
+    pool.close()

@@ -1,0 +1,225 @@
+"""Confirmed publishing through RabbitMQ."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from shared.adapters.rabbitmq.connection import open_connection
+from shared.adapters.rabbitmq.publisher import RabbitPublisher
+from shared.adapters.rabbitmq.topology import HISTORY, UPDATED
+from shared.domain.score import ScoreAccepted, ScoresRecorded
+from shared.errors import ConfigurationError, RabbitUnavailable, RedisUnavailable
+from shared.wiring import Container
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+Make = Callable[..., RabbitPublisher]
+
+
+class Broker:
+    """The queues of this worker's broker, seen from outside."""
+
+    def __init__(self, deployed: Container) -> None:
+        self._deployed = deployed
+        self._settings = deployed.settings
+
+    @contextmanager
+    def channel(self) -> Iterator[Any]:
+        connection = open_connection(self._settings.amqp_url, self._settings.amqp_ca_file)
+        try:
+            yield connection.channel()
+        finally:
+            connection.close()
+
+    def drain(self, queue: str) -> list[tuple[Any, bytes]]:
+        """Take every message out: (properties, body)."""
+        found = []
+        with self.channel() as channel:
+            while True:
+                method, properties, body = channel.basic_get(queue, auto_ack=True)
+                if method is None:
+                    return found
+                found.append((properties, body))
+
+    @contextmanager
+    def without(self, queue: str) -> Iterator[None]:
+        with self.channel() as channel:
+            channel.queue_delete(queue)
+        try:
+            yield
+        finally:
+            self._deployed.topology.declare()
+
+
+@pytest.fixture
+def broker(deployed: Container) -> Broker:
+    made = Broker(deployed)
+    for queue in (HISTORY, UPDATED):
+        made.drain(queue)
+    return made
+
+
+@pytest.fixture
+def make(deployed: Container) -> Iterator[Make]:
+    """Publishers of their own that note what was confirmed."""
+    publishers: list[RabbitPublisher] = []
+
+    def publisher(on_confirmed: Callable[[Any], None], **options: Any) -> RabbitPublisher:
+        arguments = {"ca_file": deployed.settings.amqp_ca_file, "sealer": deployed.sealer, "wait_seconds": 10, **options}
+        url = arguments.pop("amqp_url", deployed.settings.amqp_url)
+        publishers.append(RabbitPublisher(url, on_confirmed=on_confirmed, **arguments))
+        return publishers[-1]
+
+    yield publisher
+    for one in publishers:
+        one.close()
+
+
+def event(increment: int = 1) -> ScoreAccepted:
+    now = datetime.now(UTC)
+    now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    return ScoreAccepted(str(uuid4()), str(uuid4()), increment, 12, now, "198.51.100.7")
+
+
+def pairs(count: int) -> list[tuple[str, ScoreAccepted]]:
+    return [(f"{number}-0", event()) for number in range(count)]
+
+
+def test_what_is_confirmed_is_settled_before_the_publisher_goes_on(make: Make, broker: Broker, deployed: Container) -> None:
+    settled: list[str] = []
+    publisher, (first, second, third) = make(settled.extend), pairs(3)
+    publisher.publish_accepted([first])
+    assert settled == ["0-0"]
+    publisher.publish_accepted([second, third])
+    assert settled == ["0-0", "1-0", "2-0"]
+    messages = broker.drain(HISTORY)
+    assert [deployed.event_codec.open_update(body) for _, body in messages] == [first[1], second[1], third[1]]
+
+
+def test_a_message_is_persistent_and_says_what_it_is(make: Make, broker: Broker) -> None:
+    accepted = event()
+    make(lambda _: None).publish_accepted([("1-0", accepted)])
+    [(properties, _)] = broker.drain(HISTORY)
+    assert (properties.delivery_mode, properties.content_type) == (2, "application/json")
+    assert (properties.type, properties.message_id) == ("score.accepted", accepted.request_id)
+    assert properties.timestamp == int(accepted.accepted_at.timestamp())
+
+
+def test_a_marker_stands_behind_what_was_published_before(make: Make, broker: Broker, deployed: Container) -> None:
+    publisher, entries = make(lambda _: None), pairs(20)
+    publisher.publish_accepted(entries)
+    publisher.publish_marker("m-1")
+    opened = [deployed.event_codec.open_update(body) for _, body in broker.drain(HISTORY)]
+    assert opened == [*(entry for _, entry in entries), "m-1"]
+
+
+def test_the_broadcast_is_told_on_its_own_queue(make: Make, broker: Broker, deployed: Container) -> None:
+    told = ScoresRecorded(3, event().accepted_at)
+    make(lambda _: None).publish_recorded(told)
+    assert [deployed.event_codec.open_recorded(body) for _, body in broker.drain(UPDATED)] == [told]
+    assert broker.drain(HISTORY) == []
+
+
+def test_nothing_to_publish_is_nothing(make: Make) -> None:
+    publisher = make(lambda _: None, wait_seconds=0.2)
+    publisher.publish_accepted(pairs(1))
+    publisher.publish_accepted([])
+
+
+def test_what_cannot_be_routed_stays_in_the_outbox(make: Make, broker: Broker) -> None:
+    settled: list[str] = []
+    publisher, (first, second) = make(settled.extend), pairs(2)
+    with broker.without(HISTORY):
+        with pytest.raises(RabbitUnavailable):
+            publisher.publish_accepted([first])
+        with pytest.raises(RabbitUnavailable):
+            publisher.publish_marker("m-1")
+    assert settled == []
+    publisher.publish_accepted([first, second])
+    assert settled == ["0-0", "1-0"]
+    assert len(broker.drain(HISTORY)) == 2
+
+
+def test_an_outbox_that_cannot_be_settled_does_not_stop_the_player(make: Make, broker: Broker) -> None:
+    def away(_: object) -> None:
+        raise RedisUnavailable
+
+    publisher = make(away)
+    publisher.publish_accepted(pairs(1))
+    publisher.publish_accepted(pairs(1))
+    assert len(broker.drain(HISTORY)) == 2
+
+
+def test_a_broker_that_is_away_costs_a_bounded_wait_and_then_none(make: Make) -> None:
+    settled: list[str] = []
+    publisher = make(settled.extend, amqp_url="amqp://u:p@127.0.0.1:1/%2F", ca_file="", wait_seconds=2)
+    began = time.monotonic()
+    with pytest.raises(RabbitUnavailable):
+        publisher.publish_accepted(pairs(1))
+    assert time.monotonic() - began < 3
+    began = time.monotonic()
+    for _ in range(20):
+        with pytest.raises(RabbitUnavailable):
+            publisher.publish_accepted(pairs(1))
+    assert time.monotonic() - began < 1
+    assert settled == []
+
+
+def test_many_threads_share_one_publisher(make: Make, broker: Broker, deployed: Container) -> None:
+    settled: list[str] = []
+    publisher, entries = make(settled.extend), pairs(400)
+    with ThreadPoolExecutor(20) as threads:
+        list(threads.map(lambda entry: publisher.publish_accepted([entry]), entries))
+    assert sorted(settled) == sorted(outbox_id for outbox_id, _ in entries)
+    opened = {deployed.event_codec.open_update(body) for _, body in broker.drain(HISTORY)}
+    assert opened == {entry for _, entry in entries}
+    assert sum(thread.name == "publisher" for thread in threading.enumerate()) == 1
+
+
+def test_a_closed_publisher_opens_again_when_it_is_used(make: Make, broker: Broker) -> None:
+    settled: list[str] = []
+    publisher = make(settled.extend)
+    publisher.publish_accepted(pairs(1))
+    publisher.close()
+    assert not any(thread.name == "publisher" for thread in threading.enumerate())
+    publisher.publish_accepted(pairs(1))
+    assert settled == ["0-0", "0-0"]
+
+
+def test_a_certificate_of_another_authority_is_not_trusted(make: Make, broker: Broker) -> None:
+    publisher = make(lambda _: None, ca_file="", wait_seconds=2)  # the system's authorities
+    with pytest.raises(RabbitUnavailable):
+        publisher.publish_accepted(pairs(1))
+    assert broker.drain(HISTORY) == []
+
+
+def test_a_url_of_another_scheme_is_refused(make: Make) -> None:
+    with pytest.raises(ConfigurationError, match="AMQP_URL must begin"):
+        make(lambda _: None, amqp_url="http://127.0.0.1").publish_accepted(pairs(1))
+
+
+def test_it_works_under_gevent(function_environment: dict[str, str], broker: Broker) -> None:
+    arguments = {name.lower(): function_environment[name] for name in ("AMQP_URL", "AMQP_CA_FILE", "PAYLOAD_KEYS")}
+    program = subprocess.run(
+        [sys.executable, "-m", "tests.contract.publisher_under_gevent"],
+        cwd=ROOT,
+        input=json.dumps(arguments),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (program.returncode, program.stdout) == (0, "ok\n"), program.stderr
+    assert len(broker.drain(HISTORY)) == 500

@@ -1,0 +1,105 @@
+"""The README is true: every command in it is executed here, in its order, as a newcomer would type it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.api import Api
+from tests.support.product import ROOT, clean_environment, new_data_dir, remove_data_dir
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.xdist_group("readme")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+TARGETS = re.findall(r"^\| `make (\w+)` \|", README, re.MULTILINE)
+
+
+class Newcomer:
+    """Somebody with a shell in a fresh clone; only port and data directory differ from what the README assumes."""
+
+    def __init__(self) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.data_dir = new_data_dir()
+        self.environment = {
+            **clean_environment(),
+            "SCOREBOARD_PORT": str(self.port),
+            "SCOREBOARD_DATA_DIR": str(self.data_dir),
+        }
+        self.started: list[subprocess.Popen[bytes]] = []
+
+    @property
+    def api(self) -> Api:
+        return Api(f"http://127.0.0.1:{self.port}")
+
+    def types(self, command: str) -> subprocess.CompletedProcess[str]:
+        script = command.replace("127.0.0.1:8080", f"127.0.0.1:{self.port}")
+        return subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+
+    def starts(self, command: str) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            ["bash", "-c", f"exec {command}"], cwd=ROOT, env=self.environment, start_new_session=True, stdout=subprocess.DEVNULL
+        )
+        self.started.append(process)
+        eventually(self._is_served, 90, f"`{command}` serves")
+        return process
+
+    def _is_served(self) -> bool:
+        try:
+            return self.api.get("/readyz").status == 200 and (self.data_dir / "runtime.json").exists()
+        except OSError:
+            return False
+
+
+@pytest.fixture(scope="module")
+def newcomer() -> Iterator[Newcomer]:
+    newcomer = Newcomer()
+    yield newcomer
+    for process in newcomer.started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(20)
+    remove_data_dir(newcomer.data_dir)
+
+
+def test_make_run_is_all_it_takes(newcomer: Newcomer) -> None:
+    assert BLOCKS[0].strip() == "make run"
+    newcomer.starts("make run")
+    assert newcomer.api.get("/").status == 200
+
+
+@pytest.mark.parametrize("block", BLOCKS[1:], ids=lambda block: str(block).splitlines()[0][:40])
+def test_the_commands_of_every_block_work(newcomer: Newcomer, block: str) -> None:
+    done = newcomer.types(block)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '"status":4' not in done.stdout, done.stdout
+    assert '"status":5' not in done.stdout, done.stdout
+
+
+def test_the_make_targets_of_the_table_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    assert {"run", "test", "check", "bench"} <= set(TARGETS)
+    for target in TARGETS:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_every_file_the_readme_links_to_exists() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (Path(ROOT) / target).exists(), target
