@@ -6,7 +6,8 @@ import select
 import socket
 import ssl
 import struct
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pg8000.native
@@ -46,22 +47,21 @@ class Session:
 
         Raises PostgresUnavailable or StatementRejected (UniqueViolation). `sql` must come from a bounded set of texts.
         """
-        try:
+        with self._translating():
             statement = self._prepared.get(sql)
             if statement is None:
                 statement = self._prepared[sql] = self._connection.prepare(sql)
             return statement.run(**parameters) or []
-        except pg8000.native.DatabaseError as error:
-            self.broken = not isinstance(error.args[0], dict) or error.args[0].get("S") == "FATAL"
-            raise translated(error) from error
-        except (pg8000.native.InterfaceError, OSError, struct.error) as error:
-            self.broken = True
-            raise PostgresUnavailable from error
 
     def script(self, sql: str) -> None:
         """Run statements without parameters, separated by semicolons; raises like run()."""
-        try:
+        with self._translating():
             self._connection.run(sql)
+
+    @contextmanager
+    def _translating(self) -> Iterator[None]:
+        try:
+            yield
         except pg8000.native.DatabaseError as error:
             self.broken = not isinstance(error.args[0], dict) or error.args[0].get("S") == "FATAL"
             raise translated(error) from error

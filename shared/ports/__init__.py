@@ -1,0 +1,34 @@
+"""What the use cases ask of the world; adapters implement these, and neither side imports the other.
+
+Every method may raise the `Unavailable` error of its store; whatever else it raises is said at the method.
+"""
+
+from __future__ import annotations
+
+from shared.ports.accounts import AccessTokens, LoginThrottle, PasswordHasher, Profiles, RefreshTokens, Users, WsTickets
+from shared.ports.board import BoardCache, Leaderboard, Outbox, Viewers
+from shared.ports.ledger import Ledger, Migrations
+from shared.ports.messages import EventCodec, EventPublisher, Sealer, Topology
+from shared.ports.platform import Clock, Dependency
+
+__all__ = [
+    "AccessTokens",
+    "BoardCache",
+    "Clock",
+    "Dependency",
+    "EventCodec",
+    "EventPublisher",
+    "Leaderboard",
+    "Ledger",
+    "LoginThrottle",
+    "Migrations",
+    "Outbox",
+    "PasswordHasher",
+    "Profiles",
+    "RefreshTokens",
+    "Sealer",
+    "Topology",
+    "Users",
+    "Viewers",
+    "WsTickets",
+]

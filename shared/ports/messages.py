@@ -1,0 +1,67 @@
+"""What travels between the functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from shared.domain.score import ScoreAccepted, ScoresRecorded
+
+
+class EventPublisher(Protocol):
+    """Confirmed publishing (RabbitMQ)."""
+
+    def publish_accepted(self, events: Sequence[tuple[str, ScoreAccepted]], *, keep: bool = True) -> None:
+        """Publish (outbox id, event) pairs and wait, bounded, until confirmed and settled; raises RabbitUnavailable otherwise.
+
+        With `keep` they go out by themselves when the broker is back, if this process still lives.
+        """
+        ...
+
+    def publish_recorded(self, event: ScoresRecorded) -> None:
+        """Tell the broadcast that scores changed."""
+        ...
+
+    def publish_marker(self, marker_id: str) -> None:
+        """Send a marker through the queue of updates: when the ledger has it, it has all that was published before."""
+        ...
+
+
+class EventCodec(Protocol):
+    """What stands in a queue message, sealed and opened."""
+
+    def open_update(self, body: bytes) -> ScoreAccepted | str:
+        """The event of a message of score_history_queue, or the id of a marker; raises BadMessage."""
+        ...
+
+    def open_recorded(self, body: bytes) -> ScoresRecorded:
+        """The event of a message of score_updated_queue; raises BadMessage."""
+        ...
+
+
+class Sealer(Protocol):
+    """Authenticated encryption of event payloads."""
+
+    def seal(self, secret: bytes, associated: bytes) -> str:
+        """Encrypt; the answer names its key."""
+        ...
+
+    def open(self, sealed: str, associated: bytes) -> bytes:
+        """Decrypt; raises BadMessage."""
+        ...
+
+
+class Topology(Protocol):
+    """The queues (RabbitMQ)."""
+
+    def declare(self) -> list[str]:
+        """Declare every queue, idempotent; answer their names."""
+        ...
+
+    def backlog(self) -> int:
+        """How many updates wait for the ledger."""
+        ...
+
+    def park(self, messages: Sequence[tuple[bytes, str]]) -> None:
+        """Put (body, reason) pairs into the dead-letter queue, confirmed."""
+        ...
