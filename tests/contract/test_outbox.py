@@ -59,7 +59,7 @@ def test_entries_come_oldest_first_and_no_more_than_asked_for(redis_client: redi
 
 
 def test_only_those_who_waited_long_enough_are_given(redis_client: redis.Redis, keys: Keys, outbox: RedisOutbox) -> None:
-    seconds, _ = redis_client.time()  # type: ignore[misc]
+    seconds, _ = redis_client.time()
     old = add(redis_client, keys, f"{(seconds - 60) * 1000}-7")
     younger = add(redis_client, keys, f"{(seconds - 30) * 1000}-0")
     fresh = add(redis_client, keys)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import redis
@@ -31,7 +31,7 @@ class Gateway:
         name = secrets.token_hex(6)
         self.client, self.keys, self.channel = client, Keys(f"{{{name}}}:"), f"{name}:frames"
         self.viewers = RedisViewers(client, self.keys, self.channel)
-        self._subscription: Any = client.pubsub(ignore_subscribe_messages=True)
+        self._subscription: Any = cast("Any", client).pubsub(ignore_subscribe_messages=True)
         self._subscription.subscribe(self.channel)
         self._subscription.get_message(ignore_subscribe_messages=False, timeout=5)
 
@@ -44,7 +44,7 @@ class Gateway:
         return json.loads(self.client.get(f"{self.channel}:last"))  # type: ignore[arg-type]
 
     def redis_milliseconds(self) -> int:
-        seconds, microseconds = self.client.time()  # type: ignore[misc]
+        seconds, microseconds = self.client.time()
         return int(seconds * 1000 + microseconds // 1000)
 
     def close(self) -> None:
@@ -132,6 +132,7 @@ def test_racing_broadcasts_never_show_an_older_board_under_a_newer_version(gatew
 
 def test_a_redis_that_is_away_is_told_so() -> None:
     away = RedisViewers(connect("redis://127.0.0.1:1/0"), Keys(), "frames")
-    for ask in (lambda: away.welcome("c-1"), lambda: away.broadcast(lambda: board(1))):
+    asks: list[Callable[[], object]] = [lambda: away.welcome("c-1"), lambda: away.broadcast(lambda: board(1))]
+    for ask in asks:
         with pytest.raises(RedisUnavailable):
             ask()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pika
-from pika.adapters.select_connection import SelectConnection
+from pika.adapters.select_connection import IOLoop, SelectConnection
 
 from shared.adapters.rabbitmq.connection import connection_parameters
 from shared.errors import ConfigurationError, ScoreboardError
@@ -107,9 +107,9 @@ class PublishingThread:
     def stop(self) -> None:
         """Close the connection and end the thread."""
         self._stopping.set()
-        connection = self._connection
-        if connection is not None:
-            connection.ioloop.add_callback_threadsafe(self._close)
+        with self._lock:
+            if self._connection is not None:
+                self._connection.ioloop.add_callback_threadsafe(self._close)
         self._thread.join(OVERDUE_SECONDS)
 
     # In the thread
@@ -117,19 +117,30 @@ class PublishingThread:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                self._connection = SelectConnection(
-                    self._parameters,
-                    on_open_callback=self._on_open,
-                    on_open_error_callback=self._on_open_error,
-                    on_close_callback=self._on_closed,
-                )
-                self._connection.ioloop.start()
+                self._serve_connection()
             except ConfigurationError:
                 raise
             except Exception as error:
                 self._lost(error)
             if not self._stopping.is_set():
                 self._stopping.wait(min(MAX_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** min(self._failures, 6)))
+
+    def _serve_connection(self) -> None:
+        """Until the connection ends; the loop's own sockets are ours to close."""
+        loop = IOLoop()
+        try:
+            self._connection = SelectConnection(
+                self._parameters,
+                on_open_callback=self._on_open,
+                on_open_error_callback=self._on_open_error,
+                on_close_callback=self._on_closed,
+                custom_ioloop=loop,
+            )
+            loop.start()
+        finally:
+            with self._lock:
+                self._connection = None
+                loop.close()
 
     def _on_open(self, connection: SelectConnection) -> None:
         connection.add_on_connection_blocked_callback(self._on_blocked)
@@ -176,6 +187,8 @@ class PublishingThread:
     def _lost(self, reason: object) -> None:
         """Whoever waits is told; what was not confirmed is in the outbox, and what is to be kept goes out once more."""
         self._channel = None
+        with self._lock:
+            self._wake_scheduled = False  # the loop that would have written is gone
         if not self._failures and not self._stopping.is_set():
             _log.warning("the broker is away; updates wait in the outbox", extra={"reason": repr(reason)})
         self._failures += 1
@@ -191,21 +204,18 @@ class PublishingThread:
             self._connection.ioloop.stop()
 
     def _close(self) -> None:
-        if self._connection is not None and self._connection.is_open:
-            self._connection.close()
-        elif self._stopping.is_set():
-            self._stop_loop()
+        """Also a connection that is only being made; `_on_closed` or `_on_open_error` then stops the loop."""
+        connection = self._connection
+        if connection is not None and not connection.is_closing and not connection.is_closed:
+            connection.close()
 
     def _wake(self) -> None:
         """Ask the loop to write, once for all who come before it does."""
-        connection = self._connection
-        if connection is None or self._channel is None:
-            return
         with self._lock:
-            if self._wake_scheduled:
+            if self._wake_scheduled or self._connection is None or self._channel is None:
                 return
             self._wake_scheduled = True
-        connection.ioloop.add_callback_threadsafe(self._write)
+            self._connection.ioloop.add_callback_threadsafe(self._write)
 
     def _write(self) -> None:
         with self._lock:
@@ -246,13 +256,17 @@ class PublishingThread:
     def _settle(self) -> None:
         confirmed, self._confirmed = self._confirmed, []
         returned, self._returned = self._returned, set()
-        arrived = [entry for entry in confirmed if entry[0].message_id is None or entry[0].message_id not in returned]
-        outbox_ids = [delivery.outbox_id for delivery, _ in arrived if delivery.outbox_id is not None]
+        lost = {id(group) for delivery, group in confirmed if delivery.message_id is not None and delivery.message_id in returned}
+        outbox_ids = [
+            delivery.outbox_id
+            for delivery, _ in confirmed
+            if delivery.outbox_id is not None and delivery.message_id not in returned
+        ]
         try:
             if outbox_ids:
                 self._on_confirmed(outbox_ids)
         except ScoreboardError as error:
             # They will be published once more by the relay, and the ledger ignores what it has.
             _log.warning("confirmed events stay in the outbox", extra={"code": error.code})
-        for entry in confirmed:
-            entry[1].one_ended(confirmed=entry in arrived)
+        for _, group in confirmed:
+            group.one_ended(confirmed=id(group) not in lost)

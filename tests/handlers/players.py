@@ -1,0 +1,96 @@
+"""Players who exist without the slow way through registration, and a consumer that carries their updates to the ledger."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import pika
+
+from local_runtime.manifest import Function, QueueBinding
+from local_runtime.queue.broker import connection_parameters
+from local_runtime.queue.poller import QueuePoller
+from shared.domain.player import Account, Role
+from shared.wiring import Container
+from tests.handlers.events import ROOT, HandlerReply, call, invoke
+
+HISTORY = "score_history_queue"
+
+
+@dataclass(frozen=True, slots=True)
+class Player:
+    """An account with an access token."""
+
+    user_id: str
+    username: str
+    api_key: str
+    access_token: str
+
+    @property
+    def authorization(self) -> dict[str, str]:
+        """The header that says who this is."""
+        return {"Authorization": f"Bearer {self.access_token}"}
+
+    def score(self, increment: object = 1, **headers: str) -> HandlerReply:
+        """POST the player's own score; header names are written with underscores."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return call(
+            "update_score",
+            "POST /api/score/{user_id}",
+            path_parameters={"user_id": self.user_id},
+            headers={**self.authorization, **named},
+            body={"increment": increment},
+        )
+
+
+def new_board(redeploy: Any) -> Container:
+    """A container on a board of its own that agrees with the ledger."""
+    made: Container = redeploy(KEY_PREFIX=f"{{{secrets.token_hex(6)}}}:")
+    made.leaderboard.rebuild(made.ledger.all_totals())
+    return made
+
+
+def new_player(deployed: Container, role: Role = "player", *, disabled: bool = False) -> Player:
+    """Store an account; a player stands on the board with 0."""
+    api_key = secrets.token_hex(16)
+    account = Account(
+        user_id=str(uuid4()),
+        username=f"Player-{secrets.token_hex(6)}",
+        role=role,
+        hashed_password="hash",
+        api_key_hash=hashlib.sha256(api_key.encode()).hexdigest(),
+    )
+    deployed.users.add(account)
+    if role == "player":
+        deployed.leaderboard.enter(account.user_id)
+    token, _ = deployed.access_tokens.issue(account.user_id, role, deployed.clock.now())
+    return Player(account.user_id, account.username, api_key, token)
+
+
+@contextmanager
+def consuming(deployed: Container) -> Iterator[None]:
+    """A consumer that hands score_history_queue to record_scores, as the runtime does."""
+    environment = {"AMQP_URL": deployed.settings.amqp_url, "AMQP_CA_FILE": deployed.settings.amqp_ca_file}
+    directory = ROOT / "functions" / "record_scores"
+    function = Function("RecordScores", "record_scores", directory, "handler.lambda_handler", 60, 256, {})
+    stop = threading.Event()
+    poller = QueuePoller(
+        QueueBinding(function, HISTORY, "/", batch_size=500, batching_window_seconds=0),
+        lambda event: invoke("record_scores", event),
+        lambda: pika.BlockingConnection(connection_parameters(environment, "/")),
+        stop,
+    )
+    thread = threading.Thread(target=poller.run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(20)
+        assert not thread.is_alive()

@@ -1,0 +1,114 @@
+"""score_updated_queue: the board to everybody who watches."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pika
+import pytest
+import redis
+
+from local_runtime.events.queue import QueueDelivery, queue_event
+from shared.adapters.rabbitmq.codec import RabbitEventCodec
+from shared.domain.score import ScoresRecorded
+from shared.errors import RedisUnavailable
+from shared.wiring import Container
+from tests.handlers.conftest import Redeploy
+from tests.handlers.events import invoke
+from tests.handlers.players import new_player
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(redis_url) as made:
+        yield made
+
+
+@pytest.fixture
+def frames(deployed: Container, client: redis.Redis) -> Iterator[Any]:
+    """Every frame that goes out."""
+    subscription = cast("Any", client).pubsub(ignore_subscribe_messages=True)
+    subscription.subscribe(deployed.settings.broadcast_channel)
+    subscription.get_message(ignore_subscribe_messages=False, timeout=5)
+
+    def take() -> list[Any]:
+        found = []
+        while message := subscription.get_message(timeout=0.1):
+            found.append(json.loads(message["data"]))
+        return found
+
+    yield take
+    subscription.close()
+
+
+@pytest.fixture
+def flushed(deployed: Container, client: redis.Redis) -> Iterator[None]:
+    """Redis loses everything; the board is filled again after the test."""
+    client.flushall()
+    yield
+    deployed.leaderboard.rebuild(deployed.ledger.all_totals())
+
+
+def tell(deployed: Container, *updates: int, garbage: int = 0) -> None:
+    """Hand the function a batch, after so many messages that mean nothing."""
+    codec = RabbitEventCodec(deployed.sealer)
+    bodies = [b"garbage"] * garbage + [codec.recorded(ScoresRecorded(number, deployed.clock.now())) for number in updates]
+    batch = [QueueDelivery(tag, False, pika.BasicProperties(), body) for tag, body in enumerate(bodies, 1)]
+    assert invoke("broadcast_scores", queue_event("arn", "score_updated_queue", "/", batch)) is None
+
+
+def lead(deployed: Container) -> str:
+    """A new player in the first place."""
+    player = new_player(deployed)
+    best = max([0, *(position.score for position in deployed.leaderboard.top(1))])
+    deployed.leaderboard.adjust(player.user_id, best + 1)
+    return player.user_id
+
+
+def test_a_batch_of_changes_is_one_frame_with_the_board(deployed: Container, frames: Any) -> None:
+    leader = lead(deployed)
+    tell(deployed, 1, 5, 3, garbage=2)
+    [frame] = frames()
+    assert list(frame) == ["type", "version", "data", "cache_time"]
+    assert frame["type"] == "leaderboard"
+    assert len(frame["data"]) <= 10
+    first = frame["data"][0]
+    assert (set(first), first["userId"], first["rank"]) == ({"userId", "username", "rank", "score"}, leader, 1)
+    assert first["username"].startswith("Player-")
+
+
+def test_messages_that_mean_nothing_move_nobody(deployed: Container, frames: Any) -> None:
+    tell(deployed, garbage=3)
+    assert frames() == []
+
+
+def test_versions_rise(deployed: Container, frames: Any) -> None:
+    for _ in range(5):
+        tell(deployed, 1)
+    versions = [frame["version"] for frame in frames()]
+    assert len(versions) == 5
+    assert versions == sorted(set(versions))
+
+
+def test_the_newest_frame_is_kept_for_newcomers(deployed: Container, frames: Any, client: redis.Redis) -> None:
+    for _ in range(2):
+        tell(deployed, 1)
+    kept: Any = client.get(f"{deployed.settings.broadcast_channel}:last")
+    assert json.loads(kept) == frames()[-1]
+
+
+def test_versions_rise_even_after_redis_lost_everything(deployed: Container, frames: Any, request: pytest.FixtureRequest) -> None:
+    tell(deployed, 1)
+    request.getfixturevalue("flushed")
+    tell(deployed, 1)
+    before, after = frames()
+    assert after["version"] > before["version"]
+    assert after["data"] == []
+
+
+def test_a_redis_that_is_away_sends_the_batch_back(deployed: Container, redeploy: Redeploy) -> None:
+    redeploy(REDIS_URL="redis://127.0.0.1:1/0")
+    with pytest.raises(RedisUnavailable):
+        tell(deployed, 1)

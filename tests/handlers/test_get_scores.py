@@ -1,0 +1,101 @@
+"""GET /api/scores."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shared.wiring import Container
+from tests.handlers.conftest import Redeploy
+from tests.handlers.events import HandlerReply, call
+from tests.handlers.players import Player, new_board, new_player
+
+
+@pytest.fixture
+def board(deployed: Container, redeploy: Redeploy) -> Container:
+    """A board on which nobody stands yet, and which everybody may read."""
+    redeploy(PUBLIC_LEADERBOARD="true")
+    made = new_board(redeploy)
+    for user_id, score in made.leaderboard.all_scores().items():
+        made.leaderboard.adjust(user_id, -score)
+    return made
+
+
+def get(limit: str | None = None, **headers: str) -> HandlerReply:
+    return call("get_scores", "GET /api/scores", query=None if limit is None else {"limit": limit}, headers=headers)
+
+
+def twelve(board: Container) -> list[Player]:
+    """Twelve players, the best first."""
+    players = [new_player(board) for _ in range(12)]
+    for place, player in enumerate(players):
+        board.leaderboard.adjust(player.user_id, 1000 - place)
+    return players
+
+
+def test_the_ten_best_come_best_first_with_the_instant_they_were_read(board: Container) -> None:
+    players = twelve(board)
+    document = get().json
+    assert list(document) == ["data", "cache_time"]
+    assert document["data"] == [
+        {"userId": player.user_id, "username": player.username, "rank": place, "score": 1001 - place}
+        for place, player in enumerate(players[:10], 1)
+    ]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", document["cache_time"])
+    assert datetime.now(UTC) - datetime.fromisoformat(document["cache_time"]) < timedelta(seconds=5)
+
+
+@pytest.mark.parametrize("limit", ["1", "3", "10", "12"])
+def test_as_many_come_as_were_asked_for(board: Container, limit: str) -> None:
+    players = twelve(board)
+    lines = get(limit).json["data"]
+    assert [line["userId"] for line in lines] == [player.user_id for player in players[: int(limit)]]
+
+
+def test_no_more_than_a_hundred_come(board: Container) -> None:
+    for number in range(101):
+        board.leaderboard.adjust(f"stranger-{number:03}", 5000)
+    lines = get("100").json["data"]
+    assert len(lines) == 100
+    assert lines[0] == {"userId": "stranger-100", "username": "stranger-100", "rank": 1, "score": 5000}
+
+
+@pytest.mark.parametrize("limit", ["0", "101", "-1", "ten", "", "1.5", "1e1", "\u0661"])
+def test_another_limit_is_refused(board: Container, limit: str) -> None:
+    assert get(limit).problem == (422, "invalid_parameter")
+
+
+def test_a_board_may_be_five_seconds_old(board: Container) -> None:
+    player = twelve(board)[0]
+    before = get()
+    board.leaderboard.adjust(player.user_id, 500)
+    assert get().body == before.body
+    assert get("3").json["cache_time"] == before.json["cache_time"]
+    document = board.board_cache.get(10)
+    assert document is not None
+    assert document.decode() == before.body
+
+
+def test_what_is_cached_is_forgotten_after_five_seconds(board: Container, redis_url: str) -> None:
+    import redis
+
+    get()
+    with redis.Redis.from_url(redis_url) as client:
+        assert 0 < client.pttl(f"{board.settings.key_prefix}cached_top_10") <= 5000
+        client.delete(f"{board.settings.key_prefix}cached_top_10")
+    player = twelve(board)[0]
+    assert get().json["data"][0]["userId"] == player.user_id
+
+
+def test_the_board_is_private_unless_it_is_opened(deployed: Container) -> None:
+    player = new_player(deployed)
+    assert get().problem == (401, "missing_token")
+    assert get(Authorization="Bearer nonsense").problem == (401, "invalid_token")
+    assert get(**player.authorization).status == 200
+
+
+def test_a_redis_that_is_away_is_told_so(deployed: Container, redeploy: Redeploy) -> None:
+    redeploy(REDIS_URL="redis://127.0.0.1:1/0", PUBLIC_LEADERBOARD="true")
+    assert get().problem == (503, "leaderboard_unavailable")

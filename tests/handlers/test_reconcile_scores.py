@@ -1,0 +1,204 @@
+"""Daily: the ledger against the leaderboard, with a consumer at work."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import redis
+
+from shared.errors import RedisUnavailable
+from shared.services.reconcile_scores import LedgerBehind, Reconciliation, reconcile_scores
+from shared.wiring import Container
+from tests.handlers.conftest import Redeploy
+from tests.handlers.events import invoke
+from tests.handlers.players import Player, consuming, new_player
+from tests.support.product import query
+from tests.support.waiting import eventually
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(redis_url) as made:
+        yield made
+
+
+@pytest.fixture
+def board(deployed: Container, redeploy: Redeploy) -> Iterator[Container]:
+    """A board of its own in agreement with the ledger, and a consumer that keeps the ledger up."""
+    made = redeploy(KEY_PREFIX=f"{{{uuid4()}}}:")
+    with consuming(made):
+        assert invoke("reconcile_scores", {"rebuildOnly": True})["rebuilt"] is True
+        yield made
+
+
+@pytest.fixture
+def players(board: Container) -> list[Player]:
+    """Three players with 5, 10 and 15 points in the ledger, too."""
+    made = [new_player(board) for _ in range(3)]
+    for place, player in enumerate(made, 1):
+        for _ in range(place):
+            player.score(5)
+    ids = [player.user_id for player in made]
+    eventually(lambda: board.ledger.totals(ids) == dict(zip(ids, (5, 10, 15), strict=True)), 20, "all of it in the ledger")
+    return made
+
+
+def scores(board: Container, players: list[Player]) -> list[int | None]:
+    found = board.leaderboard.scores([player.user_id for player in players])
+    return [found.get(player.user_id) for player in players]
+
+
+def spoil(board: Container, client: redis.Redis, players: list[Player]) -> str:
+    """One score set by hand, one member deleted, one invented; answers the invented user id."""
+    key, invented = f"{board.settings.key_prefix}leaderboard", str(uuid4())
+    client.zadd(key, {f"user:{players[0].user_id}": 999})
+    client.zrem(key, f"user:{players[1].user_id}")
+    client.zadd(key, {f"user:{invented}": 77})
+    return invented
+
+
+def test_a_board_in_order_is_left_alone(board: Container, players: list[Player], database_url: str) -> None:
+    summary = invoke("reconcile_scores", {})
+    run_id = summary.pop("runId")
+    assert summary.pop("checked") >= 3
+    assert summary == {"dryRun": False, "found": 0, "repaired": 0, "rebuilt": False, "discrepancies": []}
+    assert scores(board, players) == [5, 10, 15]
+    assert query(database_url, "SELECT dry_run, discrepancies FROM reconciliation_runs WHERE id = :id", id=run_id) == [[False, 0]]
+
+
+def test_what_was_spoiled_is_found_and_repaired(
+    board: Container, players: list[Player], client: redis.Redis, database_url: str
+) -> None:
+    invented = spoil(board, client, players)
+    summary = invoke("reconcile_scores", {"dryRun": False})
+    assert (summary["found"], summary["repaired"], summary["dryRun"]) == (3, 3, False)
+    expected: list[dict[str, Any]] = [
+        {"userId": players[0].user_id, "ledgerTotal": 5, "boardBefore": 999, "boardAfter": 999, "difference": -994},
+        {"userId": players[1].user_id, "ledgerTotal": 10, "boardBefore": None, "boardAfter": None, "difference": 10},
+        {"userId": invented, "ledgerTotal": 0, "boardBefore": 77, "boardAfter": 77, "difference": -77},
+    ]
+    assert summary["discrepancies"] == sorted(expected, key=lambda entry: str(entry["userId"]))
+    assert scores(board, players) == [5, 10, 15]
+    assert board.leaderboard.scores([invented]) == {invented: 0}
+    repairs = query(
+        database_url,
+        "SELECT detail FROM audit_log WHERE action = 'score_repaired' AND actor = 'reconcile_scores' AND user_id = :id",
+        id=players[0].user_id,
+    )
+    assert repairs == [[{"difference": -994, "ledgerTotal": 5, "newScore": 5}]]
+    assert invoke("reconcile_scores", {})["found"] == 0
+    assert players[1].score(1).data["score"] == 11
+
+
+def test_a_dry_run_changes_nothing(board: Container, players: list[Player], client: redis.Redis, database_url: str) -> None:
+    invented = spoil(board, client, players)
+    for _ in range(2):
+        summary = invoke("reconcile_scores", {"dryRun": True})
+        assert (summary["found"], summary["repaired"], summary["dryRun"]) == (3, 0, True)
+    assert scores(board, players) == [999, None, 15]
+    assert board.leaderboard.scores([invented]) == {invented: 77}
+    rows = query(database_url, "SELECT dry_run, discrepancies FROM reconciliation_runs WHERE id = :id", id=summary["runId"])
+    assert rows == [[True, 3]]
+    assert query(database_url, "SELECT 1 FROM audit_log WHERE user_id = :id AND action = 'score_repaired'", id=invented) == []
+
+
+def test_an_admin_on_the_board_is_taken_off_the_points(board: Container) -> None:
+    admin = new_player(board, "admin")
+    board.leaderboard.adjust(admin.user_id, 50)
+    assert [entry["userId"] for entry in invoke("reconcile_scores", {})["discrepancies"]] == [admin.user_id]
+    assert board.leaderboard.scores([admin.user_id]) == {admin.user_id: 0}
+
+
+def test_players_who_go_on_scoring_are_never_found_in_disorder(board: Container, players: list[Player]) -> None:
+    stop, accepted = threading.Event(), [0, 0, 0]
+
+    def play(place: int) -> None:
+        while not stop.is_set() and accepted[place] < 90:
+            reply = players[place].score(1)
+            assert reply.status == 200
+            accepted[place] += 1
+
+    with ThreadPoolExecutor(3) as threads:
+        playing = [threads.submit(play, place) for place in range(3)]
+        eventually(lambda: min(accepted) > 0, 10, "everybody playing")
+        found = [invoke("reconcile_scores", {})["found"] for _ in range(4)]
+        stop.set()
+        for one in playing:
+            one.result(20)
+    assert found == [0, 0, 0, 0]
+    assert scores(board, players) == [5 + accepted[0], 10 + accepted[1], 15 + accepted[2]]
+
+
+def test_one_who_goes_on_scoring_is_right_again_after_the_next_run_at_the_latest(
+    board: Container, players: list[Player], client: redis.Redis
+) -> None:
+    player, accepted, stop = players[0], [0], threading.Event()
+    client.zincrby(f"{board.settings.key_prefix}leaderboard", 1000, f"user:{player.user_id}")
+
+    def play() -> None:
+        while not stop.is_set() and accepted[0] < 90:
+            assert player.score(1).status == 200
+            accepted[0] += 1
+
+    with ThreadPoolExecutor(1) as threads:
+        playing = threads.submit(play)
+        eventually(lambda: accepted[0] > 0, 10, "the player playing")
+        summary = invoke("reconcile_scores", {})
+        stop.set()
+        playing.result(20)
+    assert [entry["userId"] for entry in summary["discrepancies"]] == [player.user_id]
+    eventually(lambda: board.ledger.totals([player.user_id]) == {player.user_id: 5 + accepted[0]}, 20, "all of it in the ledger")
+    if scores(board, [player]) != [5 + accepted[0]]:  # what was in flight at the repair is taken back by the next run
+        assert invoke("reconcile_scores", {})["found"] == 1
+    assert scores(board, [player]) == [5 + accepted[0]]
+
+
+def test_an_empty_redis_is_filled_again_from_the_ledger(
+    board: Container, players: list[Player], client: redis.Redis, deployed: Container
+) -> None:
+    try:
+        client.flushall()
+        assert not board.leaderboard.is_whole()
+        assert players[0].score().problem == (503, "leaderboard_rebuilding")
+        summary = invoke("reconcile_scores", {"rebuildOnly": True})
+        assert summary["rebuilt"] is True
+        assert summary["players"] >= 3
+        assert scores(board, players) == [5, 10, 15]
+        assert players[0].score(1).data["score"] == 6
+    finally:
+        deployed.leaderboard.rebuild(deployed.ledger.all_totals())
+
+
+def test_a_board_that_lost_its_mark_is_rebuilt_by_the_daily_run_too(
+    board: Container, players: list[Player], client: redis.Redis
+) -> None:
+    client.delete(f"{board.settings.key_prefix}leaderboard:whole", f"{board.settings.key_prefix}leaderboard")
+    assert invoke("reconcile_scores", {})["rebuilt"] is True
+    assert scores(board, players) == [5, 10, 15]
+
+
+def test_nothing_is_rebuilt_while_the_board_is_whole(board: Container, players: list[Player], client: redis.Redis) -> None:
+    spoil(board, client, players)
+    assert invoke("reconcile_scores", {"rebuildOnly": True}) == {"rebuilt": False, "players": 0, "discrepancies": []}
+    assert scores(board, players) == [999, None, 15]
+
+
+def test_a_ledger_that_does_not_catch_up_changes_nothing(deployed: Container, redeploy: Redeploy) -> None:
+    board = redeploy(KEY_PREFIX=f"{{{uuid4()}}}:")
+    board.leaderboard.rebuild([])
+    board.leaderboard.adjust("invented", 7)
+    stores = Reconciliation(board.leaderboard, board.ledger, board.outbox, board.publisher, board.clock, 0.3)
+    with pytest.raises(LedgerBehind):
+        reconcile_scores(stores, dry_run=False)
+    assert board.leaderboard.all_scores() == {"invented": 7}
+
+
+def test_a_redis_that_is_away_is_told_so_that_the_schedule_tries_again(deployed: Container, redeploy: Redeploy) -> None:
+    redeploy(REDIS_URL="redis://127.0.0.1:1/0")
+    with pytest.raises(RedisUnavailable):
+        invoke("reconcile_scores", {})

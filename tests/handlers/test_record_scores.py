@@ -1,0 +1,170 @@
+"""score_history_queue: what the consumer does with a batch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from local_runtime.events.queue import QueueDelivery, queue_event
+from shared.adapters.rabbitmq.codec import RabbitEventCodec
+from shared.adapters.rabbitmq.connection import open_connection
+from shared.domain.score import ScoreAccepted
+from shared.errors import PostgresUnavailable, RabbitUnavailable
+from shared.wiring import Container
+from tests.handlers.conftest import Redeploy
+from tests.handlers.events import invoke
+from tests.handlers.players import new_player
+
+DEAD_LETTERS, UPDATED = "score_history_queue.dlq", "score_updated_queue"
+ACCEPTED_AT = datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC)
+
+
+class Properties:
+    """What pika knows of a message without properties."""
+
+    headers: Any = None
+
+    def __getattr__(self, name: str) -> None:
+        return None
+
+
+class Bench:
+    """Messages for the consumer, and the queues it writes to."""
+
+    def __init__(self, deployed: Container) -> None:
+        self.deployed = deployed
+        self.codec = RabbitEventCodec(deployed.sealer)
+        for queue in (DEAD_LETTERS, UPDATED):
+            self.drain(queue)
+
+    def event(self, user_id: str, increment: int = 1) -> ScoreAccepted:
+        return ScoreAccepted(str(uuid4()), user_id, increment, increment, ACCEPTED_AT, "198.51.100.7")
+
+    def record(self, *bodies: bytes) -> None:
+        batch = [QueueDelivery(tag, False, Properties(), body) for tag, body in enumerate(bodies, 1)]
+        assert invoke("record_scores", queue_event("arn", "score_history_queue", "/", batch)) is None
+
+    def drain(self, queue: str) -> list[tuple[Any, bytes]]:
+        found: list[tuple[Any, bytes]] = []
+        with self._channel() as channel:
+            while True:
+                method, properties, body = channel.basic_get(queue, auto_ack=True)
+                if method is None:
+                    return found
+                found.append((properties, body))
+
+    def told(self) -> list[int]:
+        """Numbers of updates that the broadcast was told of."""
+        return [self.deployed.event_codec.open_recorded(body).updates for _, body in self.drain(UPDATED)]
+
+    @contextmanager
+    def without(self, queue: str) -> Iterator[None]:
+        with self._channel() as channel:
+            channel.queue_delete(queue)
+        try:
+            yield
+        finally:
+            self.deployed.topology.declare()
+
+    @contextmanager
+    def _channel(self) -> Iterator[Any]:
+        connection = open_connection(self.deployed.settings.amqp_url, self.deployed.settings.amqp_ca_file)
+        try:
+            yield connection.channel()
+        finally:
+            connection.close()
+
+
+@pytest.fixture
+def bench(deployed: Container) -> Bench:
+    return Bench(deployed)
+
+
+@pytest.fixture
+def user_id(deployed: Container) -> str:
+    return new_player(deployed).user_id
+
+
+def test_a_batch_reaches_the_ledger_and_the_broadcast_is_told_once(bench: Bench, deployed: Container, user_id: str) -> None:
+    events = [bench.event(user_id, increment) for increment in (1, 2, 3)]
+    bench.record(*(bench.codec.update(event) for event in events))
+    assert deployed.ledger.totals([user_id]) == {user_id: 6}
+    assert {entry.request_id for entry in deployed.ledger.history(user_id, 10, None)} == {event.request_id for event in events}
+    [(_, body)] = bench.drain(UPDATED)
+    told = deployed.event_codec.open_recorded(body)
+    assert (told.updates, told.accepted_at) == (3, ACCEPTED_AT)
+    assert bench.drain(DEAD_LETTERS) == []
+
+
+def test_a_batch_that_comes_again_counts_once(bench: Bench, deployed: Container, user_id: str) -> None:
+    bodies = [bench.codec.update(bench.event(user_id, increment)) for increment in (4, 5)]
+    for _ in range(3):
+        bench.record(*bodies)
+    assert deployed.ledger.totals([user_id]) == {user_id: 9}
+
+
+def test_an_update_that_is_twice_in_a_batch_counts_once(bench: Bench, deployed: Container, user_id: str) -> None:
+    event = bench.event(user_id, 5)
+    bench.record(bench.codec.update(event), bench.codec.update(event))
+    assert deployed.ledger.totals([user_id]) == {user_id: 5}
+
+
+def test_poison_is_parked_with_its_reason_and_the_rest_is_recorded(bench: Bench, deployed: Container, user_id: str) -> None:
+    good = bench.codec.update(bench.event(user_id, 2))
+    changed = json.dumps({**json.loads(good), "increment": 5}).encode()
+    stranger = bench.codec.update(bench.event(str(uuid4())))
+    poison = {
+        b"\xff\x00 no message": "not a message of score_history_queue",
+        changed: "does not decrypt: it was changed, or bound to something else",
+        stranger: "unknown user",
+    }
+    bodies = list(poison)
+    bench.record(bodies[0], bodies[1], good, bodies[2])
+    assert deployed.ledger.totals([user_id]) == {user_id: 2}
+    parked = bench.drain(DEAD_LETTERS)
+    assert {body: properties.headers["x-reason"] for properties, body in parked} == poison
+    for properties, _ in parked:
+        assert (properties.headers["x-origin"], properties.headers["x-attempts"]) == ("score_history_queue", 1)
+        assert abs((datetime.fromisoformat(properties.headers["x-parked-at"]) - datetime.now(UTC)).total_seconds()) < 60
+        assert properties.delivery_mode == 2
+
+
+def test_a_batch_of_poison_alone_tells_the_broadcast_nothing(bench: Bench) -> None:
+    bench.record(b"x", b"y")
+    assert len(bench.drain(DEAD_LETTERS)) == 2
+    assert bench.told() == []
+
+
+def test_a_marker_is_passed_with_its_batch_and_moves_nobody(bench: Bench, deployed: Container, user_id: str) -> None:
+    marker_id = str(uuid4())
+    bench.record(bench.codec.marker(marker_id))
+    assert deployed.ledger.passed_marker(marker_id)
+    assert bench.told() == []
+
+
+def test_a_database_that_is_away_sends_the_batch_back(bench: Bench, redeploy: Redeploy, user_id: str) -> None:
+    redeploy(DATABASE_URL="postgresql://u:p@127.0.0.1:1/scoreboard")
+    with pytest.raises(PostgresUnavailable):
+        bench.record(bench.codec.update(bench.event(user_id)), b"poison")
+    assert bench.drain(DEAD_LETTERS) == [], "or it would be parked again each time"
+
+
+def test_poison_that_cannot_be_parked_sends_the_batch_back(bench: Bench, deployed: Container, user_id: str) -> None:
+    bodies = [bench.codec.update(bench.event(user_id, 3)), b"poison"]
+    with bench.without(DEAD_LETTERS), pytest.raises(RabbitUnavailable):
+        bench.record(*bodies)
+    bench.record(*bodies)
+    assert [body for _, body in bench.drain(DEAD_LETTERS)] == [b"poison"]
+    assert deployed.ledger.totals([user_id]) == {user_id: 3}
+
+
+def test_a_broadcast_that_cannot_be_told_does_not_send_the_batch_back(bench: Bench, redeploy: Redeploy, user_id: str) -> None:
+    board = redeploy(AMQP_URL="amqp://u:p@127.0.0.1:1/%2F", AMQP_CA_FILE="")
+    bench.record(bench.codec.update(bench.event(user_id, 3)))
+    assert board.ledger.totals([user_id]) == {user_id: 3}

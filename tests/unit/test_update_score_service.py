@@ -1,0 +1,177 @@
+"""What makes an update, and what the use case does when the script has something to ask."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, cast
+from uuid import UUID
+
+import pytest
+
+from shared.domain.player import Caller, Profile
+from shared.domain.rate_window import RateWindow
+from shared.domain.score import AcceptedUpdate, ScoreAccepted, ScoreUpdate
+from shared.errors import (
+    InvalidIncrement,
+    InvalidParameter,
+    LeaderboardRebuilding,
+    NotYourScore,
+    RabbitUnavailable,
+    UnknownPlayer,
+)
+from shared.services.update_score import MAX_TRIES, Receipt, parse_update, update_score
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+CALLER = Caller("u-1", "player", NOW)
+COMMAND = ScoreUpdate("r-1", "u-1", 3, "198.51.100.7")
+ACCEPTED = AcceptedUpdate("r-1", "u-1", 3, 12, 4, NOW, RateWindow(100, 60, 99, 60), "1-0")
+PROFILE = Profile("u-1", "Ada", "player", "hash")
+
+
+@dataclass
+class Stores:
+    """All the ports that an update asks, answering from lists and noting what was done, in order."""
+
+    answers: list[AcceptedUpdate | None]
+    profile: Profile | None = PROFILE
+    score: int | None = None
+    total: int = 0
+    broker_is_away: bool = False
+    done: list[Any] = field(default_factory=list)
+
+    def apply(self, update: ScoreUpdate) -> AcceptedUpdate | None:
+        assert update == COMMAND
+        return self.answers.pop(0)
+
+    def profiles(self, user_ids: Sequence[str]) -> dict[str, Profile]:
+        return {} if self.profile is None else dict.fromkeys(user_ids, self.profile)
+
+    def put_many(self, profiles: Any) -> None:
+        self.done.append(("cached", list(profiles)))
+
+    def scores(self, user_ids: Sequence[str]) -> dict[str, int]:
+        return {} if self.score is None else dict.fromkeys(user_ids, self.score)
+
+    def totals(self, user_ids: Sequence[str]) -> dict[str, int]:
+        return dict.fromkeys(user_ids, self.total) if self.total else {}
+
+    def enter(self, user_id: str) -> None:
+        self.done.append(("entered", user_id))
+
+    def publish_accepted(self, events: Sequence[tuple[str, ScoreAccepted]]) -> None:
+        self.done.append(("published", list(events)))
+        if self.broker_is_away:
+            raise RabbitUnavailable
+
+    def update(self) -> Receipt:
+        ports = cast("Any", self)
+        return update_score(COMMAND, ports, ports, ports, ports, ports)
+
+
+EVENT = ScoreAccepted("r-1", "u-1", 3, 12, NOW, "198.51.100.7")
+PUBLISHED, CACHED = ("published", [("1-0", EVENT)]), ("cached", [PROFILE])
+
+
+def parse(increment: object = 3, *, user_id: str = "u-1", api_key: str | None = None, key: str | None = None) -> ScoreUpdate:
+    body = {"increment": increment, "score": 999}
+    return parse_update(user_id, body, CALLER, "198.51.100.7", api_key=api_key, idempotency_key=key)
+
+
+def test_an_update_is_made_of_what_was_sent() -> None:
+    update = parse()
+    assert (update.user_id, update.increment, update.source_ip) == ("u-1", 3, "198.51.100.7")
+    assert (update.api_key_hash, update.idempotency_key) == (None, None)
+    assert UUID(update.request_id).version == 4
+    assert parse().request_id != update.request_id
+
+
+def test_an_api_key_is_hashed_at_once_even_an_empty_one() -> None:
+    assert parse(api_key="secret").api_key_hash == hashlib.sha256(b"secret").hexdigest()
+    assert parse(api_key="").api_key_hash == hashlib.sha256(b"").hexdigest()
+
+
+def test_a_key_of_a_player_always_gives_the_same_request_id_and_no_other_does() -> None:
+    ids = {parse(key=key).request_id for key in ("k", "k", "K", "k2")}
+    other = Caller("u-2", "player", NOW)
+    ids.add(parse_update("u-2", {"increment": 3}, other, "ip", api_key=None, idempotency_key="k").request_id)
+    assert len(ids) == 4
+    assert {UUID(request_id).version for request_id in ids} == {4}
+
+
+@pytest.mark.parametrize("key", ["", " ", "k k", "k" * 256, "é", "k\n", "\x7f"])
+def test_a_key_that_is_no_key_is_refused(key: str) -> None:
+    with pytest.raises(InvalidParameter):
+        parse(key=key)
+
+
+def test_whose_score_it_is_comes_before_everything_else() -> None:
+    with pytest.raises(NotYourScore):
+        parse(99, user_id="u-2", key="")
+    with pytest.raises(InvalidIncrement):
+        parse(99)
+
+
+def test_an_accepted_update_is_published_under_its_outbox_id() -> None:
+    stores = Stores([ACCEPTED])
+    receipt = stores.update()
+    assert receipt.as_json() == {"userId": "u-1", "score": 12, "rank": 4, "increment": 3, "requestId": "r-1"}
+    assert set(receipt.headers()) == {"RateLimit-Policy", "RateLimit"}
+    assert stores.done == [PUBLISHED]
+
+
+def test_a_replayed_update_is_not_published_again() -> None:
+    from dataclasses import replace
+
+    stores = Stores([replace(ACCEPTED, outbox_id=None, replayed=True)])
+    assert stores.update().headers()["Idempotency-Replayed"] == "true"
+    assert stores.done == []
+
+
+def test_a_broker_that_is_away_does_not_spoil_the_receipt() -> None:
+    stores = Stores([ACCEPTED], broker_is_away=True)
+    assert stores.update().update == ACCEPTED
+    assert stores.done == [PUBLISHED]
+
+
+def test_a_profile_that_is_not_cached_is_cached_and_the_script_asked_again() -> None:
+    stores = Stores([None, ACCEPTED], score=9)
+    stores.update()
+    assert stores.done == [CACHED, PUBLISHED]
+
+
+def test_one_who_never_scored_gets_a_place() -> None:
+    stores = Stores([None, ACCEPTED])
+    stores.update()
+    assert stores.done == [CACHED, ("entered", "u-1"), PUBLISHED]
+
+
+def test_one_who_has_points_in_the_ledger_does_not_begin_again() -> None:
+    stores = Stores([None, ACCEPTED], total=9)
+    with pytest.raises(LeaderboardRebuilding) as refused:
+        stores.update()
+    assert refused.value.retry_after_seconds == 30
+    assert stores.done == [CACHED]
+
+
+def test_an_admin_gets_no_place_on_the_board() -> None:
+    admin = Profile("u-1", "Ada", "admin", "hash")
+    stores = Stores([None, ACCEPTED], profile=admin)
+    stores.update()
+    assert ("entered", "u-1") not in stores.done
+
+
+def test_a_user_who_does_not_exist_is_refused() -> None:
+    stores = Stores([None, ACCEPTED], profile=None)
+    with pytest.raises(UnknownPlayer):
+        stores.update()
+    assert stores.done == []
+
+
+def test_a_board_that_keeps_asking_is_not_asked_for_ever() -> None:
+    stores = Stores([None] * MAX_TRIES, score=9)
+    with pytest.raises(LeaderboardRebuilding):
+        stores.update()
+    assert stores.answers == []
