@@ -7,9 +7,8 @@ import os
 import sys
 from pathlib import Path
 
-from local_runtime.routes import render_markdown
-
 from local_runtime.hosting import load_manifest
+from local_runtime.routes import render_markdown
 from local_runtime.settings import InstanceSettings
 from shared.config import Settings
 

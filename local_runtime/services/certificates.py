@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -47,9 +48,17 @@ def ensure_certificates(directory: Path, now: dt.datetime | None = None) -> Cert
 def _still_good(certificates: Certificates, now: dt.datetime) -> bool:
     try:
         server = x509.load_pem_x509_certificate(certificates.certificate_file.read_bytes())
-    except (OSError, ValueError):
+        ca = x509.load_pem_x509_certificate(certificates.ca_file.read_bytes())
+        key = serialization.load_pem_private_key(certificates.key_file.read_bytes(), password=None)
+        server.verify_directly_issued_by(ca)
+    except (OSError, ValueError, TypeError, InvalidSignature):
         return False
-    return certificates.key_file.exists() and certificates.ca_file.exists() and server.not_valid_after_utc - now > RENEW_BEFORE
+    # A renewal that was interrupted leaves files that do not belong together.
+    return (
+        server.public_key() == key.public_key()
+        and server.not_valid_before_utc <= now
+        and server.not_valid_after_utc - now > RENEW_BEFORE
+    )
 
 
 def _make(certificates: Certificates, now: dt.datetime) -> None:

@@ -2,29 +2,51 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
+from collections.abc import Collection
 from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
+LOWEST = 10_000
+TRIES = 100
+_EPHEMERAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_EPHEMERAL_FROM = 32_768
 
 
-def remembered_port(file: Path) -> int:
-    """The port noted in `file` if it is still free, else a new free one, noted there."""
+def remembered_port(file: Path, others: Collection[int] = ()) -> int:
+    """The port noted in `file` if it is still free, else a new free one, noted there; never one of `others`."""
     try:
         port = int(file.read_text())
     except (OSError, ValueError):
         port = 0
-    if not port or not _is_free(port):
+    while not port or port in others or not _is_free(port):
         port = free_port()
     file.write_text(f"{port}\n")
     return port
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on."""
+    """A loopback port that nobody listens on.
+
+    Below those that the kernel gives to outgoing connections, if it can be: such a one may be in use just when its server
+    starts again, and a client that tries to reach a server that is away can even be connected to itself.
+    """
+    highest = _ephemeral_from()
+    for _ in range(TRIES if highest > LOWEST else 0):
+        port = LOWEST + secrets.randbelow(highest - LOWEST)
+        if _is_free(port):
+            return port
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])
+
+
+def _ephemeral_from() -> int:
+    try:
+        return int(_EPHEMERAL_RANGE.read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return _EPHEMERAL_FROM
 
 
 def _is_free(port: int) -> bool:
@@ -32,6 +54,6 @@ def _is_free(port: int) -> bool:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
-        except OSError:
+        except (OSError, OverflowError):
             return False
     return True

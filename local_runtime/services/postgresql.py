@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import pwd
+import secrets
 import shutil
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from signal import SIGINT
 
 from local_runtime.process import ProcessSpec
 from local_runtime.services import programs
+from local_runtime.services.errors import ServerError
 from local_runtime.services.ports import LOOPBACK, remembered_port
 
 SUPERUSER = "postgres"
@@ -25,15 +27,16 @@ PREPARE_SECONDS = 60.0
 logger = logging.getLogger(__name__)
 
 
-class PostgreSQLError(Exception):
-    """The cluster cannot be made; the message holds what the program said."""
+class PostgreSQLError(ServerError):
+    """The cluster cannot be made or reached; the message says why."""
 
 
 class PrivatePostgreSQL:
     """PostgreSQL under `<data_dir>/postgresql`; `prepare` it, then start its `specs`.
 
     PostgreSQL refuses to run as root, so root drops to the account `postgres`. Where that account cannot reach the data
-    directory (a parent is private), the cluster is kept under /var/lib/scoreboard and linked to.
+    directory (a parent is private), the cluster is kept under /var/lib/scoreboard and linked to. (A user namespace, in
+    which root looks like somebody else, would reach it, but most containers forbid them, and it would still be root.)
     """
 
     def __init__(self, data_dir: Path, password: str) -> None:
@@ -58,6 +61,7 @@ class PrivatePostgreSQL:
         self.port = remembered_port(directory / "port")
         if not (self._cluster / "PG_VERSION").exists():
             self._make_cluster()
+        self._drop_stale_pid_file()
         (self._cluster / "scoreboard.conf").write_text(
             f"""listen_addresses = '{LOOPBACK}'
 port = {self.port}
@@ -67,11 +71,15 @@ timezone = 'UTC'
 log_timezone = 'UTC'
 max_connections = 100
 shared_buffers = 128MB
+wal_level = minimal
+max_wal_senders = 0
+max_logical_replication_workers = 0
 max_wal_size = 2GB
 checkpoint_completion_target = 0.9
 fsync = on
 synchronous_commit = on
 full_page_writes = on
+jit = off
 log_min_messages = warning
 """
         )
@@ -100,19 +108,35 @@ log_min_messages = warning
 
     def _place(self) -> None:
         """Give the cluster a directory that its account owns and can reach."""
-        if self._link.is_symlink() or self._link.is_dir():
+        reachable = self._account is None or _reachable(self._link.parent, _account_entry(self._account))
+        if self._link.is_symlink():
             self._link.resolve().mkdir(mode=0o700, parents=True, exist_ok=True)
-        elif self._account is None or _reachable(self._link.parent, self._account):
-            self._link.mkdir(mode=0o700)
+        elif reachable:
+            self._link.mkdir(mode=0o700, parents=True, exist_ok=True)
+        elif self._link.is_dir():
+            raise PostgreSQLError(
+                f"the account {ACCOUNT} can no longer reach {self._link}: a directory above it is private. "
+                f"Make it passable again (chmod o+x), or move the data directory"
+            )
         else:
-            outside = OUTSIDE_DIRECTORY / hashlib.sha256(str(self._link).encode()).hexdigest()[:16]
-            logger.warning("%s cannot be reached by the account %s: PostgreSQL's data is in %s", self._link, ACCOUNT, outside)
-            if outside.exists():  # a data directory of the same name that has been removed since
-                shutil.rmtree(outside)
-            outside.mkdir(mode=0o700, parents=True)
-            OUTSIDE_DIRECTORY.chmod(0o755)
-            self._link.symlink_to(outside)
+            self._link_outside()
         self._own(self._link.resolve())
+
+    def _link_outside(self) -> None:
+        # Never named after the data directory alone: that may have been moved since, and still use what it links to.
+        outside = OUTSIDE_DIRECTORY / f"{self._link.parent.name.lstrip('.')}-{secrets.token_hex(8)}"
+        logger.warning("%s cannot be reached by the account %s: PostgreSQL's data is in %s", self._link, ACCOUNT, outside)
+        outside.mkdir(mode=0o700, parents=True)
+        OUTSIDE_DIRECTORY.chmod(0o755)
+        self._link.symlink_to(outside)
+
+    def _drop_stale_pid_file(self) -> None:
+        """A machine that crashed leaves a pid that another program may have by now; PostgreSQL would take that for itself."""
+        pid_file = self._cluster / "postmaster.pid"
+        with suppress(OSError, ValueError):  # no such file or process, or none that PostgreSQL would be misled by
+            pid = int(pid_file.read_text().partition("\n")[0])
+            if not Path(f"/proc/{pid}/cwd").samefile(self._cluster):
+                pid_file.unlink()
 
     def _make_cluster(self) -> None:
         cluster = self._cluster
@@ -168,7 +192,7 @@ log_min_messages = warning
 
     def _own(self, path: Path) -> None:
         if self._account is not None:
-            entry = pwd.getpwnam(self._account)
+            entry = _account_entry(self._account)
             os.chown(path, entry.pw_uid, entry.pw_gid)
 
     def _answers(self) -> bool:
@@ -183,9 +207,16 @@ log_min_messages = warning
         return True
 
 
-def _reachable(directory: Path, account: str) -> bool:
-    """Whether `account` may pass through every parent of `directory` and itself."""
-    entry = pwd.getpwnam(account)
+def _account_entry(account: str) -> pwd.struct_passwd:
+    try:
+        return pwd.getpwnam(account)
+    except KeyError:
+        raise PostgreSQLError(f"PostgreSQL does not run as root, and there is no account {account} to drop to") from None
+
+
+def _reachable(directory: Path, entry: pwd.struct_passwd) -> bool:
+    """Whether the account may pass through `directory` and every parent of it."""
+    directory = directory.resolve()
     for place in (directory, *directory.parents):
         status = place.stat()
         if status.st_uid == entry.pw_uid:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from local_runtime.services.errors import ServerError
+
 Which = Callable[[str], str | None]
-APT, BREW = "apt-get install", "brew install"
+APT, BREW = "apt-get install --no-install-recommends", "brew install"
 
 
-class MissingProgram(Exception):
+class MissingProgram(ServerError):
     """A server's program is not installed; the message says how to get it."""
 
 
@@ -45,30 +48,35 @@ class Program:
         """What installs it on this kind of machine."""
         if sys.platform == "darwin":
             return f"{BREW} {self.homebrew_package}"
-        return f"{APT} {self.debian_package}"
+        return f"{'' if os.geteuid() == 0 else 'sudo '}{APT} {self.debian_package}"
 
 
 def _version_key(path: Path) -> list[int]:
     return [int(part) for part in "".join(c if c.isdigit() else " " for c in str(path)).split()]
 
 
-REDIS = Program("redis-server", (), "redis-server", "redis")
+_HOMEBREW = ("/opt/homebrew/opt", "/usr/local/opt")
+REDIS = Program("redis-server", tuple(f"{opt}/redis/bin/redis-server" for opt in _HOMEBREW), "redis-server", "redis")
 RABBITMQ = Program(
     "rabbitmq-server",
     (
         "/usr/lib/rabbitmq/lib/*/sbin/rabbitmq-server",
-        "/opt/homebrew/opt/rabbitmq/sbin/rabbitmq-server",
-        "/usr/local/opt/rabbitmq/sbin/rabbitmq-server",
+        *(f"{opt}/rabbitmq/sbin/rabbitmq-server" for opt in _HOMEBREW),
     ),
     "rabbitmq-server",
     "rabbitmq",
 )
-EPMD = Program("epmd", ("/usr/lib/erlang/erts-*/bin/epmd",), "rabbitmq-server", "rabbitmq")
-_POSTGRES_GLOBS = (
-    "/usr/lib/postgresql/*/bin/{0}",
-    "/opt/homebrew/opt/postgresql@*/bin/{0}",
-    "/usr/local/opt/postgresql@*/bin/{0}",
+EPMD = Program(
+    "epmd",
+    (
+        "/usr/lib/erlang/erts-*/bin/epmd",
+        "/usr/lib64/erlang/erts-*/bin/epmd",
+        *(f"{opt}/erlang/lib/erlang/erts-*/bin/epmd" for opt in _HOMEBREW),
+    ),
+    "rabbitmq-server",
+    "rabbitmq",
 )
+_POSTGRES_GLOBS = ("/usr/lib/postgresql/*/bin/{0}", *(f"{opt}/postgresql@*/bin/{{0}}" for opt in _HOMEBREW))
 POSTGRES = Program("postgres", tuple(p.format("postgres") for p in _POSTGRES_GLOBS), "postgresql", "postgresql@16")
 INITDB = Program("initdb", tuple(p.format("initdb") for p in _POSTGRES_GLOBS), "postgresql", "postgresql@16")
 SERVERS = (REDIS, RABBITMQ, EPMD, POSTGRES, INITDB)

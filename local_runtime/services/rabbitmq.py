@@ -11,6 +11,7 @@ from pathlib import Path
 from local_runtime.process import ProcessSpec
 from local_runtime.services import programs
 from local_runtime.services.certificates import ensure_certificates, write_private
+from local_runtime.services.errors import ServerError
 from local_runtime.services.ports import LOOPBACK, remembered_port
 from local_runtime.services.rabbitmq_home import slim_program
 
@@ -41,22 +42,24 @@ class PrivateRabbitMQ:
 
     def prepare(self) -> None:
         """Certificates, ports and configuration; idempotent."""
+        if "'" in str(self._directory):
+            raise ServerError(f"RabbitMQ cannot work in {self._directory} (an apostrophe): choose another with --data-dir")
         for directory in (self._directory, self._directory / "home", self._directory / "mnesia", self._directory / "log"):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._program = slim_program(programs.RABBITMQ.require(), self._directory / "server")
         certificates = ensure_certificates(self._directory / "tls")
         self.port = remembered_port(self._directory / "port")
-        self._distribution_port = remembered_port(self._directory / "distribution-port")
-        self._epmd_port = remembered_port(self._directory / "epmd-port")
+        self._distribution_port = remembered_port(self._directory / "distribution-port", (self.port,))
+        self._epmd_port = remembered_port(self._directory / "epmd-port", (self.port, self._distribution_port))
         cookie = self._directory / "home" / ".erlang.cookie"
         if not cookie.exists():
             write_private(cookie, secrets.token_hex(20).encode())
             cookie.chmod(0o400)
         configuration = f"""listeners.tcp = none
 listeners.ssl.default = {LOOPBACK}:{self.port}
-ssl_options.cacertfile = {certificates.ca_file}
-ssl_options.certfile = {certificates.certificate_file}
-ssl_options.keyfile = {certificates.key_file}
+ssl_options.cacertfile = tls/{certificates.ca_file.name}
+ssl_options.certfile = tls/{certificates.certificate_file.name}
+ssl_options.keyfile = tls/{certificates.key_file.name}
 ssl_options.versions.1 = tlsv1.3
 ssl_options.verify = verify_none
 ssl_options.fail_if_no_peer_cert = false
@@ -95,7 +98,7 @@ log.file = false
             ),
             ProcessSpec(
                 name="rabbitmq",
-                argv=(str(self._program),),
+                argv=(self._program_seen_from_its_directory(),),
                 env={
                     "PATH": f"{os.environ.get('PATH', '')}:{os.defpath}",
                     "LC_ALL": "C.UTF-8",
@@ -120,6 +123,11 @@ log.file = false
                 ready_timeout_seconds=90.0,
             ),
         )
+
+    def _program_seen_from_its_directory(self) -> str:
+        # The script does not quote its own path: spaces above the data directory must not be in it.
+        inside = self._program.is_relative_to(self._directory)
+        return str(self._program.relative_to(self._directory) if inside else self._program)
 
     def _erlang_arguments(self) -> str:
         return "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none"  # quiet when idle

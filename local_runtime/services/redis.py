@@ -40,7 +40,7 @@ class PrivateRedis:
 port {self.port}
 protected-mode yes
 requirepass {self._password}
-dir "{self._directory}"
+dir ./
 daemonize no
 supervised no
 save ""
@@ -52,6 +52,7 @@ maxmemory-policy volatile-ttl
 tcp-backlog 511
 logfile ""
 loglevel notice
+always-show-logo no
 """
         write_private(self._directory / "redis.conf", configuration.encode())
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from local_runtime.process import ProcessSpec
@@ -60,11 +63,14 @@ def started(spec: ProcessSpec) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def spawn(spec: ProcessSpec) -> subprocess.Popen[bytes]:
-    """Start the process in a session of its own, so that a Ctrl-C in the terminal reaches only whoever supervises it."""
+    """Start the process in a session of its own, so that a Ctrl-C in the terminal reaches only whoever supervises it.
+
+    On Linux it is killed when the thread that called this ends, so that a killed test run leaves no server behind.
+    """
     log = os.open(spec.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) if spec.log_file else None
     try:
         return subprocess.Popen(
-            spec.argv,
+            (*_dying_with_parent(), *spec.argv),
             env=dict(spec.env),
             cwd=spec.cwd,
             stdin=subprocess.DEVNULL,
@@ -79,6 +85,13 @@ def spawn(spec: ProcessSpec) -> subprocess.Popen[bytes]:
     finally:
         if log is not None:
             os.close(log)
+
+
+def _dying_with_parent() -> tuple[str, ...]:
+    setpriv = shutil.which("setpriv") if sys.platform == "linux" else None
+    if setpriv is None or Path(setpriv).resolve().name != "setpriv":  # busybox has one without the option
+        return ()
+    return (setpriv, "--pdeathsig", "KILL", "--")
 
 
 def stop(process: subprocess.Popen[bytes], spec: ProcessSpec) -> None:

@@ -25,7 +25,7 @@ class Discrepancy:
 
     @property
     def difference(self) -> int:
-        """Add this to the board's score and it agrees with the ledger again, whatever is in flight."""
+        """Add this to the board's score and both agree again: exact when `board_before` equals `board_after`."""
         return self.ledger_total - (self.board_before or 0)
 
 

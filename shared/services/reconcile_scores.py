@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.domain.reconciliation import Discrepancy, discrepancies
-from shared.errors import Unavailable
+from shared.errors import LedgerBehind
 from shared.logs import get_logger
 from shared.ports import Clock, EventPublisher, Leaderboard, Ledger, Outbox
 from shared.services.relay_outbox import relay_outbox
@@ -16,14 +16,8 @@ from shared.services.relay_outbox import relay_outbox
 CATCH_UP_SECONDS = 60.0
 POLL_SECONDS = 0.1
 MAX_DETAILS = 100
+MAX_LOOKS = 20
 _log = get_logger(__name__)
-
-
-class LedgerBehind(Unavailable):
-    """The ledger did not catch up in time, so nothing can be said; nothing was changed."""
-
-    code, title = "ledger_behind", "Ledger behind"
-    default_detail = "The ledger did not catch up with the leaderboard in time; nothing was compared. Try again later."
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +41,8 @@ def reconcile_scores(stores: Reconciliation, *, dry_run: bool) -> dict[str, Any]
     started_at = stores.clock.now()
     if not stores.leaderboard.is_whole():
         return rebuild_leaderboard(stores)
-    checked, found = _compare(stores)
-    if found:
-        suspects = {entry.user_id for entry in found}
-        found = [entry for entry in _compare(stores)[1] if entry.user_id in suspects]
+    checked, suspects = _compare(stores)
+    found, restless = _look_closely(suspects, stores)
     if not dry_run:
         for entry in found:
             _repair(entry, stores)
@@ -60,6 +52,7 @@ def reconcile_scores(stores: Reconciliation, *, dry_run: bool) -> dict[str, Any]
         "dryRun": dry_run,
         "checked": checked,
         "found": len(found),
+        "leftForTheNextRun": len(restless),
         "repaired": 0 if dry_run else len(found),
         "rebuilt": False,
     }
@@ -77,12 +70,36 @@ def rebuild_leaderboard(stores: Reconciliation) -> dict[str, Any]:
     return {"rebuilt": True, "players": players, "discrepancies": []}
 
 
-def _compare(stores: Reconciliation) -> tuple[int, Sequence[Discrepancy]]:
+def _compare(stores: Reconciliation) -> tuple[int, list[str]]:
+    """How many players were compared, and who seems to be out of order."""
     before = stores.leaderboard.all_scores()
     _catch_up(stores)
     ledger = {entry.user_id: entry.total for entry in stores.ledger.all_totals()}
     after = stores.leaderboard.all_scores()
-    return len(before.keys() | ledger.keys()), discrepancies(before, ledger, after)
+    return len(before.keys() | ledger.keys()), [entry.user_id for entry in discrepancies(before, ledger, after)]
+
+
+def _look_closely(suspects: Sequence[str], stores: Reconciliation) -> tuple[list[Discrepancy], set[str]]:
+    """The exact discrepancies of those whose score stood still while the ledger caught up, and who never did."""
+    found: list[Discrepancy] = []
+    restless = set(suspects)
+    for _ in range(MAX_LOOKS):
+        if not restless:
+            break
+        user_ids = sorted(restless)
+        before = stores.leaderboard.scores(user_ids)
+        _catch_up(stores)
+        ledger = stores.ledger.totals(user_ids)
+        after = stores.leaderboard.scores(user_ids)
+        still = [user_id for user_id in user_ids if before.get(user_id) == after.get(user_id)]
+        restless.difference_update(still)
+        for user_id in still:
+            entry = Discrepancy(user_id, ledger.get(user_id, 0), before.get(user_id), after.get(user_id))
+            if entry.difference or entry.board_before is None:
+                found.append(entry)
+        if restless:
+            stores.clock.sleep(POLL_SECONDS)
+    return sorted(found, key=lambda entry: entry.user_id), restless
 
 
 def _catch_up(stores: Reconciliation) -> None:

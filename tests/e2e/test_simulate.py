@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 from tests.support.product import ROOT, Product, clean_environment
 
@@ -33,7 +34,7 @@ def test_a_wrong_score_is_told(product: Product) -> None:
     spoiled = threading.Event()
 
     def spoil() -> None:
-        client = product.redis()
+        client: Any = product.redis()
         while not spoiled.is_set():
             for member, score in client.zrevrange("leaderboard", 0, -1, withscores=True):
                 name = product.query("SELECT username FROM users WHERE user_id = :id", id=member.removeprefix("user:"))

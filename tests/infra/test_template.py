@@ -121,9 +121,10 @@ def test_queues_and_schedules_have_their_functions(manifest: Manifest) -> None:
         "score_history_queue": "record_scores",
         "score_updated_queue": "broadcast_scores",
     }
-    assert {schedule.function.name: schedule.expression for schedule in manifest.schedules} == {
-        "relay_outbox": "rate(1 minute)",
-        "reconcile_scores": "cron(0 4 * * ? *)",
+    assert {(schedule.function.name, schedule.expression) for schedule in manifest.schedules} == {
+        ("relay_outbox", "rate(1 minute)"),
+        ("reconcile_scores", "cron(0 4 * * ? *)"),
+        ("reconcile_scores", "rate(1 minute)"),
     }
 
 

@@ -226,7 +226,8 @@ def test_a_reader_that_stopped_does_not_slow_the_others_and_gets_the_newest_late
     assert len(versions) < 30
     metrics = server.api.get("/metrics").body.decode()
     dropped = next(line for line in metrics.splitlines() if line.startswith("scoreboard_websocket_frames_dropped_total"))
-    assert float(dropped.split()[1]) >= 40 - len(versions)
+    # Each worker conflates at ticks of its own: a few versions may have been overtaken before they reached this one's sockets.
+    assert float(dropped.split()[1]) >= 30
 
 
 def test_a_slow_reader_over_tls_gets_whole_frames_too(board: Board, tmp_path: Path) -> None:

@@ -51,7 +51,13 @@ class RabbitPublisher:
         self._publish(
             [
                 Delivery(
-                    HISTORY, self._codec.update(event), ACCEPTED, event.request_id, int(event.accepted_at.timestamp()), outbox_id
+                    HISTORY,
+                    self._codec.update(event),
+                    ACCEPTED,
+                    event.request_id,
+                    int(event.accepted_at.timestamp()),
+                    outbox_id,
+                    keep,
                 )
                 for outbox_id, event in events
             ]
@@ -73,6 +79,8 @@ class RabbitPublisher:
             self._thread = None
 
     def _publish(self, deliveries: list[Delivery]) -> None:
+        if not deliveries:
+            return
         thread = self._running_thread()
         if thread.waiting + len(deliveries) > MAX_WAITING:
             raise RabbitUnavailable
@@ -82,7 +90,8 @@ class RabbitPublisher:
         if not usable:
             raise RabbitUnavailable
         if not group.wait(self._wait_seconds):
-            thread.overdue()
+            if not group.failed:
+                thread.overdue()
             raise RabbitUnavailable
 
     def _running_thread(self) -> PublishingThread:

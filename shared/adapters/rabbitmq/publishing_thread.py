@@ -37,23 +37,23 @@ class Delivery:
 class Group:
     """Messages handed over together: `wait` is True when all of them were confirmed."""
 
-    __slots__ = ("_done", "_failed", "_left")
+    __slots__ = ("_done", "_left", "failed")
 
     def __init__(self, size: int) -> None:
         self._left = size
-        self._failed = False
+        self.failed = False
         self._done = threading.Event()
 
     def one_ended(self, *, confirmed: bool) -> None:
         """Another one was confirmed or refused."""
         self._left -= 1
-        self._failed = self._failed or not confirmed
-        if self._left == 0 or self._failed:
+        self.failed = self.failed or not confirmed
+        if self._left == 0 or self.failed:
             self._done.set()
 
     def wait(self, seconds: float) -> bool:
         """Whether all were confirmed within `seconds`."""
-        return self._done.wait(seconds) and not self._failed
+        return self._done.wait(seconds) and not self.failed
 
 
 class PublishingThread:
@@ -187,6 +187,8 @@ class PublishingThread:
     def _lost(self, reason: object) -> None:
         """Whoever waits is told; what was not confirmed is in the outbox, and what is to be kept goes out once more."""
         self._channel = None
+        if self._confirmed:
+            self._settle()
         with self._lock:
             self._wake_scheduled = False  # the loop that would have written is gone
         if not self._failures and not self._stopping.is_set():
