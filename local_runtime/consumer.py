@@ -7,11 +7,10 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-
-import pika
 
 from local_runtime.deadline import ProcessDeadline
 from local_runtime.hosting import load_manifest
@@ -19,11 +18,12 @@ from local_runtime.invoker import Invoker
 from local_runtime.manifest import QueueBinding
 from local_runtime.metrics import RuntimeMetrics
 from local_runtime.queue.broker import connection_parameters
-from local_runtime.queue.poller import QueuePoller
+from local_runtime.queue.mapping import EventSourceMapping
 from local_runtime.settings import InstanceSettings
 
 STOP_SECONDS = 7.0
-POLL_SECONDS = 0.2
+EXIT_OK, EXIT_FAILED = 0, 1
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 logger = logging.getLogger(__name__)
 
 
@@ -42,47 +42,77 @@ class ReadyFile:
                 return
             self._waiting.remove(queue)
             if not self._waiting:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._path.write_text(f"{os.getpid()}\n")
+                self._write()
+
+    def _write(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = self._path.with_suffix(".new")
+        unfinished.write_text(f"{os.getpid()}\n")
+        unfinished.replace(self._path)
 
 
 def main() -> int:
     """Consume until SIGTERM, then settle the batches in hand."""
     logging.basicConfig(level=os.environ.get("LOG_LEVEL", "INFO"), format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("pika").setLevel(logging.CRITICAL)
+    if not os.environ.get("AMQP_URL"):
+        logger.critical("AMQP_URL is not set")
+        return EXIT_FAILED
+    # Blocked in every thread, so that none but sigwait takes them.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     settings = InstanceSettings.from_environment()
     manifest = load_manifest(settings, os.environ)
     invoker = Invoker(manifest, ProcessDeadline(), RuntimeMetrics().observe_invocation)
     invoker.prepare()
-    stop = threading.Event()
     ready = ReadyFile(settings.data_dir / "run" / "consumer.ready", [binding.queue for binding in manifest.queue_bindings])
+    return _host([_mapping(binding, invoker, ready) for binding in manifest.queue_bindings])
 
-    def on_signal(_number: int, _frame: object) -> None:
-        if stop.is_set():
-            os._exit(1)
-        stop.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_signal)
-    threads = [
-        threading.Thread(target=_poller(binding, invoker, stop, ready).run, name=binding.queue, daemon=True)
-        for binding in manifest.queue_bindings
-    ]
+def _host(mappings: Sequence[EventSourceMapping]) -> int:
+    failed = threading.Event()
+    threads = [threading.Thread(target=_guarded(mapping.run, failed), daemon=True) for mapping in mappings]
     for thread in threads:
         thread.start()
-    while not stop.wait(POLL_SECONDS):
-        pass
+    signal.sigwait(STOP_SIGNALS)
+    _end_at_once_when_told_again()
+    for mapping in mappings:
+        mapping.stop()
+    exit_code = EXIT_FAILED if failed.is_set() else EXIT_OK
+    ends_at = time.monotonic() + STOP_SECONDS
     for thread in threads:
-        thread.join(STOP_SECONDS)
-    return 0
+        thread.join(max(0.0, ends_at - time.monotonic()))
+    if any(thread.is_alive() for thread in threads):
+        logger.warning("a function did not end within %g s; its batch goes back to the queue", STOP_SECONDS)
+        logging.shutdown()
+        os._exit(exit_code)  # a function that still runs must not meet a half-finished interpreter
+    return exit_code
 
 
-def _poller(binding: QueueBinding, invoker: Invoker, stop: threading.Event, ready: ReadyFile) -> QueuePoller:
-    return QueuePoller(
+def _end_at_once_when_told_again() -> None:
+    for number in STOP_SIGNALS:
+        signal.signal(number, lambda _number, _frame: os._exit(EXIT_FAILED))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+
+
+def _guarded(run: Callable[[], None], failed: threading.Event) -> Callable[[], None]:
+    """A queue that nobody consumes is worse than a process that is started again."""
+
+    def guarded() -> None:
+        try:
+            run()
+        except BaseException:
+            logger.exception("a mapping failed, ending the process")
+            failed.set()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    return guarded
+
+
+def _mapping(binding: QueueBinding, invoker: Invoker, ready: ReadyFile) -> EventSourceMapping:
+    return EventSourceMapping(
         binding,
         partial(invoker.invoke, binding.function, trigger="queue"),
-        lambda: pika.BlockingConnection(connection_parameters(os.environ, binding.virtual_host)),
-        stop,
+        partial(connection_parameters, os.environ, binding.virtual_host),
         partial(ready.consuming, binding.queue),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -10,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from local_runtime.services.programs import SERVERS, Program
+from local_runtime.services.postgresql import ACCOUNT
+from local_runtime.services.programs import POSTGRES, SERVERS, Program
 
 MINIMUM_PYTHON = (3, 11)
 VERSION_SECONDS = 10.0
@@ -28,8 +30,10 @@ class Finding:
     remedy: str = ""
 
 
-def report(data_dir: Path, find: Find = Program.find, python: Sequence[int] = sys.version_info[:3]) -> list[Finding]:
-    """Look at everything the instance needs."""
+def report(
+    data_dir: Path, find: Find = Program.find, python: Sequence[int] = sys.version_info[:3], *, root: bool | None = None
+) -> list[Finding]:
+    """Look at everything the instance needs; `root` says whether it would run as root, None asks the system."""
     version = ".".join(map(str, python[:3]))
     findings = [
         Finding("python", tuple(python[:2]) >= MINIMUM_PYTHON, f"{version} at {sys.executable}", "install Python 3.11 or newer")
@@ -40,6 +44,8 @@ def report(data_dir: Path, find: Find = Program.find, python: Sequence[int] = sy
             findings.append(Finding(program.name, False, "missing", f"make setup, or: {program.install_command()}"))
         else:
             findings.append(Finding(program.name, True, f"{_version(program, path)} at {path}".lstrip()))
+    if os.geteuid() == 0 if root is None else root:
+        findings.append(_account())
     findings.append(_data_directory(data_dir))
     return findings
 
@@ -68,6 +74,15 @@ def _version(program: Program, path: Path) -> str:
         return ""
     words = done.stdout.replace("v=", "").split()
     return next((word for word in words if word[0].isdigit()), "")
+
+
+def _account() -> Finding:
+    name = f"account {ACCOUNT}"
+    try:
+        entry = pwd.getpwnam(ACCOUNT)
+    except KeyError:
+        return Finding(name, False, "missing", f"{POSTGRES.install_command()} (PostgreSQL does not run as root)")
+    return Finding(name, True, f"uid {entry.pw_uid}; PostgreSQL does not run as root")
 
 
 def _data_directory(data_dir: Path) -> Finding:

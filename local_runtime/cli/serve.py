@@ -38,15 +38,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Runs until it is told to stop."""
     from local_runtime.instance.run import run_instance
-    from local_runtime.services.postgresql import PostgreSQLError
-    from local_runtime.services.programs import MissingProgram
+    from local_runtime.services.errors import ServerError
     from local_runtime.supervisor.loop import StartFailed
 
     settings = settings_from(arguments)
     progress = make_progress(sys.stderr)
     try:
         run_instance(settings, os.environ, progress, lambda runtime: _announce(runtime, str(settings.data_dir)))
-    except (StartFailed, MissingProgram, PostgreSQLError) as error:
+    except (StartFailed, ServerError) as error:
         advice = "`python -m local_runtime doctor` shows whether this machine lacks something; nothing is left running"
         raise CliError(f"{error}\n{advice}", EXIT_FAILED) from None
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -127,10 +128,10 @@ def _progress(title: str, total: float) -> Iterator[Report]:
 def _plain(title: str) -> Report:
     next_at = 0.0
 
-    def report(done: float, note: str) -> None:
+    def report(_done: float, note: str) -> None:
         nonlocal next_at
-        if done >= next_at:
+        if time.monotonic() >= next_at:
             say(f"{title}: {note}")
-            next_at = done + LINE_SECONDS
+            next_at = time.monotonic() + LINE_SECONDS
 
     return report

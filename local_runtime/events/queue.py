@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any, NamedTuple
 
-_TABLE_BYTES = 64  # what a message's envelope adds to an event at the least
+import msgspec
+
+_texts = attrgetter(
+    "content_type",
+    "content_encoding",
+    "correlation_id",
+    "reply_to",
+    "expiration",
+    "message_id",
+    "type",
+    "user_id",
+    "app_id",
+    "cluster_id",
+)
+_ENVELOPE_BYTES = 340  # names, nulls and numbers of a message in JSON
 
 
-@dataclass(frozen=True, slots=True)
-class QueueDelivery:
+class QueueDelivery(NamedTuple):
     """A message as the broker delivered it; `properties` has pika's attribute names."""
 
     delivery_tag: int
@@ -22,8 +36,13 @@ class QueueDelivery:
 
     @property
     def payload_bytes(self) -> int:
-        """About how much of Lambda's 6 MB it takes: base64 makes four bytes of three."""
-        return len(self.body) * 4 // 3 + _TABLE_BYTES
+        """How much of Lambda's 6 MB it takes at the most, unless its short strings are full of control characters."""
+        properties = self.properties
+        size = _ENVELOPE_BYTES + (len(self.body) + 2) // 3 * 4
+        for text in _texts(properties):
+            if text:
+                size += len(text)
+        return size + (len(msgspec.json.encode(_headers(properties.headers))) if properties.headers else 0)
 
 
 def queue_event(source_arn: str, queue: str, virtual_host: str, deliveries: Sequence[QueueDelivery]) -> dict[str, Any]:
@@ -36,13 +55,12 @@ def queue_event(source_arn: str, queue: str, virtual_host: str, deliveries: Sequ
 
 
 def _message(delivery: QueueDelivery) -> dict[str, Any]:
-    properties = delivery.properties
-    headers = properties.headers
+    _, redelivered, properties, body = delivery
     return {
         "basicProperties": {
             "contentType": properties.content_type,
             "contentEncoding": properties.content_encoding,
-            "headers": {name: _header(value) for name, value in headers.items()} if headers else {},
+            "headers": _headers(properties.headers) if properties.headers else {},
             "deliveryMode": properties.delivery_mode,
             "priority": properties.priority,
             "correlationId": properties.correlation_id,
@@ -54,11 +72,15 @@ def _message(delivery: QueueDelivery) -> dict[str, Any]:
             "userId": properties.user_id,
             "appId": properties.app_id,
             "clusterId": properties.cluster_id,
-            "bodySize": len(delivery.body),
+            "bodySize": len(body),
         },
-        "redelivered": delivery.redelivered,
-        "data": base64.b64encode(delivery.body).decode("ascii"),
+        "redelivered": redelivered,
+        "data": base64.b64encode(body).decode("ascii"),
     }
+
+
+def _headers(headers: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _header(value) for name, value in headers.items()}
 
 
 def _header(value: Any) -> Any:
@@ -78,7 +100,11 @@ def _header(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | float) else str(value)
 
 
-def _instant(seconds: int) -> str:
-    """As Java's medium date format writes it: `Nov 23, 2026, 12:00:00 PM`."""
-    at = datetime.fromtimestamp(seconds, UTC)
+@lru_cache(maxsize=1024)
+def _instant(seconds: int) -> str | None:
+    """As Java's medium date format writes it: `Nov 23, 2026, 12:00:00 PM`; None for what is no instant before the year 10000."""
+    try:
+        at = datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None  # else one publisher's milliseconds would return its batch for ever
     return f"{at:%b} {at.day}, {at.year}, {at.hour % 12 or 12}:{at:%M:%S %p}"

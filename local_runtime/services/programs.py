@@ -44,10 +44,12 @@ class Program:
             raise MissingProgram(f"{self.name} is not installed: run `make setup`, or `{self.install_command()}`")
         return path
 
-    def install_command(self) -> str:
+    def install_command(self, which: Which = shutil.which) -> str:
         """What installs it on this kind of machine."""
         if sys.platform == "darwin":
             return f"{BREW} {self.homebrew_package}"
+        if which("apt-get") is None:
+            return f"this system's package manager, for what Debian calls {self.debian_package}"
         return f"{'' if os.geteuid() == 0 else 'sudo '}{APT} {self.debian_package}"
 
 

@@ -23,7 +23,10 @@ METHOD_FRAME = 1
 
 
 class PrivateRabbitMQ:
-    """RabbitMQ under `<data_dir>/rabbitmq`; `prepare` it, then start its `specs`."""
+    """RabbitMQ under `<data_dir>/rabbitmq`; `prepare` it, then start its `specs`.
+
+    The limits are numbers with MB or GB: a unit that RabbitMQ does not know (TB) silently makes the disk limit 50 MB.
+    """
 
     def __init__(self, data_dir: Path, password: str, *, memory_limit: str = "512MB", disk_free_limit: str = "64MB") -> None:
         self._directory = data_dir / "rabbitmq"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import secrets
 import ssl
 import time
 from dataclasses import dataclass
@@ -13,28 +12,34 @@ from urllib.parse import urlsplit
 
 TRIES = 5
 TIMEOUT_SECONDS = 15.0
-MAX_WAIT_SECONDS = 10.0
-TOO_MANY, UNAVAILABLE = 429, 503
+UNKNOWN_WAIT_SECONDS = 1.0
 
 
 class Unreachable(Exception):
-    """The instance does not answer."""
+    """The instance does not answer, or not as a scoreboard would."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Status, JSON body (or None) and how long to wait if it says so."""
+    """Status, JSON body (None for anything else) and how long to wait if it says so."""
 
     status: int
     body: Any
     retry_after_seconds: float
+
+    @property
+    def data(self) -> Any:
+        """What a successful answer holds; raises Unreachable."""
+        if self.status >= http.client.BAD_REQUEST or not isinstance(self.body, dict) or "data" not in self.body:
+            raise Unreachable(f"the instance answered {self.status}: {self.body}")
+        return self.body["data"]
 
 
 class ApiClient:
     """Sends JSON; a request whose answer was lost is sent again, so updates must carry an Idempotency-Key."""
 
     def __init__(self, base_url: str, tls: ssl.SSLContext | None) -> None:
-        self._parts = urlsplit(base_url)
+        self._base_url = base_url
         self._tls = tls
         self._connection: http.client.HTTPConnection | None = None
         self.access_token = ""
@@ -47,18 +52,13 @@ class ApiClient:
         payload = None if body is None else json.dumps(body)
         for attempt in range(TRIES):
             try:
-                connection = self._connect()
-                connection.request(method, path, payload, sent)
-                response = connection.getresponse()
-                content = response.read()
+                return self._send(method, path, payload, sent)
             except (OSError, http.client.HTTPException) as error:
                 self.close()
-                failure: Exception = error
-                time.sleep(0.1 * 2**attempt)
-                continue
-            wait = min(MAX_WAIT_SECONDS, float(response.headers.get("Retry-After") or 0))
-            return Answer(response.status, json.loads(content) if content else None, wait)
-        raise Unreachable(f"{self._parts.geturl()} does not answer: {failure}")
+                failure = error
+                if attempt:  # the first time only a kept-alive connection may have ended
+                    time.sleep(0.1 * 2**attempt)
+        raise Unreachable(f"{self._base_url} does not answer: {failure}")
 
     def close(self) -> None:
         """Drop the connection."""
@@ -66,59 +66,37 @@ class ApiClient:
             self._connection.close()
             self._connection = None
 
-    def _connect(self) -> http.client.HTTPConnection:
+    def _send(self, method: str, path: str, payload: str | None, headers: dict[str, str]) -> Answer:
         if self._connection is None:
-            host, port = self._parts.hostname or "127.0.0.1", self._parts.port
-            self._connection = (
-                http.client.HTTPSConnection(host, port, timeout=TIMEOUT_SECONDS, context=self._tls)
-                if self._parts.scheme == "https"
-                else http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
-            )
-        return self._connection
+            self._connection = _connection(self._base_url, self._tls)
+        self._connection.request(method, path, payload, headers)
+        response = self._connection.getresponse()
+        content = response.read()
+        return Answer(response.status, _json(content), _seconds(response.headers.get("Retry-After")))
 
 
-@dataclass
-class SimulatedPlayer:
-    """A player who is logged in, and the points that were acknowledged."""
-
-    client: ApiClient
-    user_id: str
-    username: str
-    acknowledged: int = 0
-    due_at: float = 0.0
-
-    @classmethod
-    def join(cls, client: ApiClient, username: str) -> SimulatedPlayer:
-        """Register and log in, waiting where the instance says so; raises Unreachable."""
-        credentials = {"username": username, "password": secrets.token_urlsafe(18)}
-        account = _patiently(client, "/api/users", credentials)
-        client.access_token = _patiently(client, "/api/tokens", credentials)["accessToken"]
-        return cls(client, account["userId"], username)
-
-    def score(self, increment: int) -> tuple[int, float]:
-        """Raise the score; answers the status and how long to wait before the next try."""
-        answer = self.client.request(
-            "POST",
-            f"/api/score/{self.user_id}",
-            {"increment": increment},
-            **{"Idempotency-Key": secrets.token_hex(16)},
-        )
-        if answer.status == http.client.OK:
-            self.acknowledged += increment
-        return answer.status, answer.retry_after_seconds
-
-    def shown_score(self) -> int:
-        """The score that the instance shows."""
-        answer = self.client.request("GET", f"/api/score/{self.user_id}?neighbours=0")
-        return int(answer.body["data"]["score"]) if answer.status == http.client.OK else -1
+def _connection(base_url: str, tls: ssl.SSLContext | None) -> http.client.HTTPConnection:
+    try:
+        parts = urlsplit(base_url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise Unreachable(f"{base_url} is no URL: {error}") from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise Unreachable(f"{base_url} is no URL that begins with http:// or https://")
+    if parts.scheme == "https":
+        return http.client.HTTPSConnection(host, port, timeout=TIMEOUT_SECONDS, context=tls)
+    return http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
 
 
-def _patiently(client: ApiClient, path: str, body: object) -> Any:
-    for _ in range(60):
-        answer = client.request("POST", path, body)
-        if answer.status not in (TOO_MANY, UNAVAILABLE):
-            break
-        time.sleep(answer.retry_after_seconds or 1.0)
-    if answer.status >= http.client.BAD_REQUEST:
-        raise Unreachable(f"{path} answered {answer.status}: {answer.body}")
-    return answer.body["data"]
+def _json(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except ValueError:
+        return None
+
+
+def _seconds(retry_after: str | None) -> float:
+    """0 where nothing is said; a date, which proxies may send, is not worth a clock's difference."""
+    if not retry_after:
+        return 0.0
+    return float(retry_after) if retry_after.isdecimal() else UNKNOWN_WAIT_SECONDS

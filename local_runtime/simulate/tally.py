@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import statistics
+import math
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
 
-MILLISECONDS = 1000
+STEPS_PER_MS = 10
 
 
 @dataclass
 class Tally:
-    """Updates by status with their latencies, and what the viewer saw."""
+    """Updates by status with their latencies (to a tenth of a millisecond), and what the viewer saw."""
 
     statuses: Counter[int] = field(default_factory=Counter)
-    seconds: list[float] = field(default_factory=list)
     frames: int = 0
+    _latencies: Counter[int] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def update(self, status: int, seconds: float) -> None:
         """One update was answered."""
         with self._lock:
             self.statuses[status] += 1
-            self.seconds.append(seconds)
+            self._latencies[round(seconds * 1000 * STEPS_PER_MS)] += 1
 
     def frame(self) -> None:
         """The viewer received a frame."""
@@ -38,12 +38,21 @@ class Tally:
     @property
     def refused(self) -> int:
         """Updates answered anything else."""
-        return sum(self.statuses.values()) - self.accepted
+        with self._lock:
+            return sum(self.statuses.values()) - self.statuses[200]
 
     def percentiles_ms(self) -> tuple[float, float]:
         """Median and 99th percentile of the latency in ms."""
         with self._lock:
-            ordered = sorted(self.seconds)
-        if not ordered:
-            return 0.0, 0.0
-        return statistics.median(ordered) * MILLISECONDS, ordered[int(len(ordered) * 0.99)] * MILLISECONDS
+            ordered = sorted(self._latencies.items())
+        return _percentile_ms(ordered, 0.5), _percentile_ms(ordered, 0.99)
+
+
+def _percentile_ms(ordered: list[tuple[int, int]], share: float) -> float:
+    """The least latency within which at least `share` of the updates were answered."""
+    wanted = math.ceil(share * sum(count for _, count in ordered))
+    for latency, count in ordered:
+        wanted -= count
+        if wanted <= 0:
+            return latency / STEPS_PER_MS
+    return 0.0

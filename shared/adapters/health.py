@@ -56,6 +56,7 @@ def rabbitmq_dependency(amqp_url: str, ca_file: str) -> Ping:
         if monotonic() - answered_at < RABBITMQ_MEMORY_SECONDS:
             return
         import pika
+        from pika.adapters.utils.connection_workflow import AMQPConnectorException
         from pika.exceptions import AMQPError
 
         from shared.adapters.rabbitmq.connection import connection_parameters
@@ -64,7 +65,7 @@ def rabbitmq_dependency(amqp_url: str, ca_file: str) -> Ping:
         parameters.socket_timeout = parameters.stack_timeout = PATIENCE_SECONDS
         try:
             pika.BlockingConnection(parameters).close()
-        except (AMQPError, OSError) as error:
+        except (AMQPError, AMQPConnectorException, OSError) as error:
             raise RabbitUnavailable from error
         answered_at = monotonic()
 

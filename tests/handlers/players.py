@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-import pika
-
 from local_runtime.manifest import Function, QueueBinding
 from local_runtime.queue.broker import connection_parameters
-from local_runtime.queue.poller import QueuePoller
+from local_runtime.queue.mapping import EventSourceMapping
 from shared.domain.player import Account, Role
 from shared.wiring import Container
 from tests.handlers.events import ROOT, HandlerReply, call, invoke
@@ -79,18 +77,16 @@ def consuming(deployed: Container) -> Iterator[None]:
     environment = {"AMQP_URL": deployed.settings.amqp_url, "AMQP_CA_FILE": deployed.settings.amqp_ca_file}
     directory = ROOT / "functions" / "record_scores"
     function = Function("RecordScores", "record_scores", directory, "handler.lambda_handler", 60, 256, {})
-    stop = threading.Event()
-    poller = QueuePoller(
+    mapping = EventSourceMapping(
         QueueBinding(function, HISTORY, "/", batch_size=500, batching_window_seconds=0),
         lambda event: invoke("record_scores", event),
-        lambda: pika.BlockingConnection(connection_parameters(environment, "/")),
-        stop,
+        lambda: connection_parameters(environment, "/"),
     )
-    thread = threading.Thread(target=poller.run, daemon=True)
+    thread = threading.Thread(target=mapping.run, daemon=True)
     thread.start()
     try:
         yield
     finally:
-        stop.set()
+        mapping.stop()
         thread.join(20)
         assert not thread.is_alive()

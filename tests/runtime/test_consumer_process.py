@@ -53,6 +53,10 @@ def lambda_handler(event, context):
                     notes.write("hanging\\\\n")
                     notes.flush()
                     time.sleep(60)
+                if body == "slow":
+                    notes.write("beginning\\\\n")
+                    notes.flush()
+                    time.sleep(1.5)
                 notes.write(body + "\\\\n")
 """.replace("\\\\n", "\\n")
 
@@ -117,6 +121,33 @@ def test_it_consumes_and_ends_cleanly(consumer: tuple[Consumer, str], channel: A
     eventually(lambda: process.noted() == ["one"], 10, "the message")
     assert process.end(signal.SIGTERM) == 0
     assert channel.queue_declare(queue, passive=True).method.message_count == 0
+
+
+def test_it_settles_the_batch_in_hand_before_it_ends(consumer: tuple[Consumer, str], channel: Any) -> None:
+    process, queue = consumer
+    channel.basic_publish("", queue, b"slow")
+    eventually(lambda: process.noted() == ["beginning"], 10, "the batch under way")
+    assert process.end(signal.SIGTERM) == 0
+    assert process.noted() == ["beginning", "slow"]
+    assert channel.queue_declare(queue, passive=True).method.message_count == 0
+
+
+def test_a_second_signal_ends_it_at_once_and_the_batch_comes_back(consumer: tuple[Consumer, str], channel: Any) -> None:
+    process, queue = consumer
+    channel.basic_publish("", queue, b"slow")
+    eventually(lambda: process.noted() == ["beginning"], 10, "the batch under way")
+    os.kill(process.process.pid, signal.SIGTERM)
+    assert process.end(signal.SIGINT) == 1  # another one, for two of a kind may arrive as one
+    assert process.noted() == ["beginning"]
+    eventually(lambda: channel.queue_declare(queue, passive=True).method.message_count == 1, 10, "the message is back")
+
+
+def test_without_a_broker_to_reach_it_says_so() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "local_runtime.consumer"], cwd=ROOT, env=clean_environment(), capture_output=True, check=False
+    )
+    assert done.returncode == 1
+    assert b"AMQP_URL is not set" in done.stderr
 
 
 def test_a_killed_consumer_loses_nothing(consumer: tuple[Consumer, str], channel: Any) -> None:

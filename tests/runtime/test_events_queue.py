@@ -60,3 +60,34 @@ def test_headers_of_every_kind_survive_as_json() -> None:
         "list": [1, {"bytes": [122]}],
     }
     assert type(event["rmqMessagesByQueue"]["q::/"][0]["basicProperties"]["headers"]["count"]) is int
+
+
+def test_a_timestamp_that_is_none_does_no_harm() -> None:
+    for timestamp in (1795435200000, 2**64 - 1):
+        event = queue_event("arn", "q", "/", [QueueDelivery(1, False, pika.BasicProperties(timestamp=timestamp), b"")])
+        assert event["rmqMessagesByQueue"]["q::/"][0]["basicProperties"]["timestamp"] is None
+
+
+def test_the_size_of_a_message_is_never_taken_for_less_than_it_is() -> None:
+    text = "x" * 255
+    everything = pika.BasicProperties(
+        text,
+        text,
+        {"name": "value" * 100, "list": [1, {"a": "b"}]},
+        2,
+        9,
+        text,
+        text,
+        text,
+        text,
+        1795435200,
+        text,
+        text,
+        text,
+        text,
+    )
+    for properties in (pika.BasicProperties(), everything):
+        for body in (b"", b"1", b"12", b"x" * 100_000):
+            delivery = QueueDelivery(1, False, properties, body)
+            one, two = (len(json.dumps(queue_event("", "", "", [delivery] * n), separators=(",", ":"))) for n in (1, 2))
+            assert two - one <= delivery.payload_bytes <= two - one + 200

@@ -108,6 +108,15 @@ class Player:
         """The player's own place on the board."""
         return self.get(f"/api/score/{self.user_id}").data
 
+    def climb(self, rank: int = 5) -> int:
+        """Score until the player is among the first `rank` of a board that other tests play on, too; answers the score."""
+        receipt = self.score(5).data
+        for _ in range(80):
+            if receipt["rank"] <= rank:
+                return int(receipt["score"])
+            receipt = self.score(5).data
+        raise AssertionError(f"still only rank {receipt['rank']}")
+
     def watch(self, path: str = "/ws") -> ClientConnection:
         """A WebSocket authenticated by the token; use it as a context manager."""
         url = self.api.base_url.replace("http", "ws", 1) + path

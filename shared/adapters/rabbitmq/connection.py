@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 
 import pika
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.exceptions import AMQPError
 
 from shared.errors import ConfigurationError, RabbitUnavailable
@@ -35,5 +36,5 @@ def open_connection(amqp_url: str, ca_file: str) -> pika.BlockingConnection:
     """A connection of one's own; raises RabbitUnavailable."""
     try:
         return pika.BlockingConnection(connection_parameters(amqp_url, ca_file))
-    except (AMQPError, OSError) as error:
+    except (AMQPError, AMQPConnectorException, OSError) as error:
         raise RabbitUnavailable from error

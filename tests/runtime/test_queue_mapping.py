@@ -1,11 +1,15 @@
-"""The queue poller on a real RabbitMQ: batches, acknowledgements, failures, and a broker that goes away."""
+"""The event source mapping on a real RabbitMQ: batches, acknowledgements, failures, and a broker that goes away."""
 
 from __future__ import annotations
 
 import base64
+import json
+import os
 import secrets
+import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +20,7 @@ import pytest
 
 from local_runtime.manifest import Function, QueueBinding
 from local_runtime.queue.broker import connection_parameters
-from local_runtime.queue.poller import QueuePoller
+from local_runtime.queue.mapping import EventSourceMapping
 from local_runtime.services.rabbitmq import PrivateRabbitMQ
 from tests.support.waiting import eventually
 
@@ -70,30 +74,51 @@ def channel(environment: dict[str, str]) -> Iterator[Any]:
 
 @pytest.fixture
 def queue(channel: Any) -> Iterator[str]:
-    name = f"poller-{secrets.token_hex(6)}"
+    name = f"mapping-{secrets.token_hex(6)}"
     channel.queue_declare(name, durable=True, arguments={"x-queue-type": "quorum"})
     yield name
     channel.queue_delete(name)
 
 
+class Watched(EventSourceMapping):
+    """A mapping that counts its connections."""
+
+    connections = 0
+
+    def _consume(self) -> BaseException | None:
+        self.connections += 1
+        return super()._consume()
+
+    def cut(self) -> None:
+        """End the connection as a broken network would."""
+        assert self._session is not None
+        self._session._connection._transport._sock.shutdown(socket.SHUT_RDWR)
+
+
 @contextmanager
 def polling(
-    environment: dict[str, str], queue: str, function: Callable[[dict[str, Any]], None], batch_size: int = 10, window: float = 0.0
-) -> Iterator[list[Any]]:
-    """Run a poller in a thread; gives the list of its connections."""
-    stop, connections = threading.Event(), []
+    environment: dict[str, str],
+    queue: str,
+    function: Callable[[dict[str, Any]], object],
+    batch_size: int = 10,
+    window: float = 0.0,
+    **parameters: Any,
+) -> Iterator[Watched]:
+    """Run a mapping in a thread; `parameters` are attributes of its connection parameters."""
 
-    def connect() -> Any:
-        connections.append(pika.BlockingConnection(connection_parameters(environment, "/")))
-        return connections[-1]
+    def connection() -> Any:
+        made = connection_parameters(environment, "/")
+        for name, value in parameters.items():
+            setattr(made, name, value)
+        return made
 
-    poller = QueuePoller(QueueBinding(FUNCTION, queue, "/", batch_size, window), function, connect, stop)
-    thread = threading.Thread(target=poller.run)
+    mapping = Watched(QueueBinding(FUNCTION, queue, "/", batch_size, window), function, connection)
+    thread = threading.Thread(target=mapping.run)
     thread.start()
     try:
-        yield connections
+        yield mapping
     finally:
-        stop.set()
+        mapping.stop()
         thread.join(10)
         assert not thread.is_alive()
 
@@ -167,35 +192,124 @@ def test_the_batch_in_hand_is_settled_before_the_end(environment: dict[str, str]
     assert waiting(channel, queue) == 0
 
 
+def test_stopping_does_not_wait_for_a_window(environment: dict[str, str], channel: Any, queue: str) -> None:
+    publish(channel, queue, 1)
+    with polling(environment, queue, Recorder(), batch_size=5, window=300.0) as mapping:
+        eventually(lambda: mapping._session and len(mapping._session._buffer), 10, "the message")
+        began = time.monotonic()
+    assert time.monotonic() - began < 2
+    eventually(lambda: waiting(channel, queue) == 1, 5, "the message is in the queue again")
+
+
+def test_a_function_that_exits_acknowledges_nothing(environment: dict[str, str], channel: Any, queue: str) -> None:
+    publish(channel, queue, 2)
+    tries: list[Any] = []
+
+    def function(event: dict[str, Any]) -> None:
+        tries.append(event)
+        if len(tries) == 1:
+            raise SystemExit(0)
+
+    with polling(environment, queue, function):
+        eventually(lambda: len(tries) >= 2, 10, "another try")
+
+
+def test_no_event_is_larger_than_a_function_takes(environment: dict[str, str], channel: Any, queue: str) -> None:
+    for _ in range(9):
+        channel.basic_publish("", queue, os.urandom(1024 * 1024))
+    sizes: list[tuple[int, int]] = []
+
+    def function(event: dict[str, Any]) -> None:
+        (messages,) = event["rmqMessagesByQueue"].values()
+        sizes.append((len(messages), len(json.dumps(event))))
+
+    with polling(environment, queue, function, batch_size=9, window=3.0):
+        eventually(lambda: sum(count for count, _ in sizes) == 9, 20, "all messages")
+    assert all(size <= 6 * 1024 * 1024 for _, size in sizes)
+    assert sizes[0][0] == 4
+
+
+def test_a_long_batch_does_not_cost_the_connection(environment: dict[str, str], channel: Any, queue: str) -> None:
+    function = Recorder()
+    function.go.clear()
+    publish(channel, queue, 1)
+    with polling(environment, queue, function, heartbeat=1) as mapping:
+        eventually(lambda: function.running, 10, "the batch")
+        released = threading.Timer(4.0, function.go.set)
+        released.start()
+        released.join()
+        eventually(lambda: function.seen, 10, "the message")
+    assert mapping.connections == 1
+    assert function.redelivered == [[False]]
+    assert waiting(channel, queue) == 0
+
+
+def test_a_cut_connection_does_not_start_a_second_batch(environment: dict[str, str], channel: Any, queue: str) -> None:
+    function = Recorder()
+    function.go.clear()
+    bodies = publish(channel, queue, 3)
+    with polling(environment, queue, function) as mapping:
+        eventually(lambda: function.running, 10, "the batch")
+        mapping.cut()
+        eventually(lambda: waiting(channel, queue) >= 1, 10, "the broker has the messages back")
+        released = threading.Timer(2.0, function.go.set)  # time enough to connect again
+        released.start()
+        released.join()
+        eventually(lambda: len(function.seen) >= 6, 10, "the messages, delivered again")
+    assert function.most_at_once == 1
+    assert function.seen[-3:] == bodies
+
+
+def test_a_broker_that_accepts_and_never_answers_is_tried_again(environment: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"amqp://user:password@127.0.0.1:{silent.getsockname()[1]}/%2F"
+        with polling({**environment, "AMQP_URL": url}, "any", Recorder(), stack_timeout=0.5) as mapping:
+            eventually(lambda: mapping.connections >= 3, 10, "a third try")
+
+
+def test_a_broker_that_is_away_is_told_once(environment: dict[str, str], caplog: pytest.LogCaptureFixture) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with polling({**environment, "AMQP_URL": f"amqp://user:secret@127.0.0.1:{port}/%2F"}, "any", Recorder()) as mapping:
+        eventually(lambda: mapping.connections >= 3, 10, "a third try")
+    told = [record.getMessage() for record in caplog.records if record.name.startswith("local_runtime")]
+    assert len(told) == 1
+    assert "refused" in told[0]
+    assert "secret" not in told[0]
+
+
 def test_a_lost_connection_is_made_again_and_nothing_is_lost(environment: dict[str, str], channel: Any, queue: str) -> None:
     function = Recorder()
-    with polling(environment, queue, function) as connections:
+    with polling(environment, queue, function) as mapping:
         publish(channel, queue, 3)
         eventually(lambda: len(function.seen) == 3, 10, "the first messages")
-        connections[0]._impl._transport._sock.shutdown(2)
+        mapping.cut()
         bodies = publish(channel, queue, 3)
         eventually(lambda: set(bodies) <= set(function.seen[3:]), 15, "the messages after the cut")
-    assert len(connections) >= 2
+    assert mapping.connections >= 2
 
 
-def test_a_queue_that_is_not_there_yet_is_waited_for(environment: dict[str, str], channel: Any) -> None:
-    name = f"poller-{secrets.token_hex(6)}"
+def test_a_queue_that_is_not_there_yet_is_waited_for(
+    environment: dict[str, str], channel: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = f"mapping-{secrets.token_hex(6)}"
     function = Recorder()
-    with polling(environment, name, function) as connections:
-        eventually(lambda: len(connections) >= 2, 10, "a second try")
+    with polling(environment, name, function) as mapping:
+        eventually(lambda: mapping.connections >= 2, 10, "a second try")
         channel.queue_declare(name, durable=True, arguments={"x-queue-type": "quorum"})
         publish(channel, name, 1)
         eventually(lambda: function.seen, 10, "the message")
     channel.queue_delete(name)
+    assert [r.getMessage() for r in caplog.records if "no queue" in r.getMessage() and "prepare_stores" in r.getMessage()]
 
 
 def test_a_deleted_queue_is_waited_for_again(environment: dict[str, str], channel: Any, queue: str) -> None:
     function = Recorder()
-    with polling(environment, queue, function) as connections:
+    with polling(environment, queue, function) as mapping:
         publish(channel, queue, 1)
         eventually(lambda: function.seen, 10, "the first message")
         channel.queue_delete(queue)
-        eventually(lambda: len(connections) >= 2, 10, "the consumer noticed")
+        eventually(lambda: mapping.connections >= 2, 10, "the consumer noticed")
         channel.queue_declare(queue, durable=True, arguments={"x-queue-type": "quorum"})
         publish(channel, queue, 1)
         eventually(lambda: len(function.seen) >= 2, 20, "the message in the new queue")

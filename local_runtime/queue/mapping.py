@@ -1,0 +1,108 @@
+"""One event source mapping: hands a queue to its function, whatever becomes of the broker meanwhile."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pika
+from pika.adapters.utils.connection_workflow import AMQPConnectionWorkflowFailed, AMQPConnectorPhaseErrorBase
+from pika.exceptions import ChannelClosedByBroker
+
+from local_runtime.events.queue import queue_event
+from local_runtime.manifest import QueueBinding
+from local_runtime.queue.backoff import Backoff
+from local_runtime.queue.session import Batch, Session
+from local_runtime.queue.worker import BatchWorker
+
+logger = logging.getLogger(__name__)
+
+BATCH_DELAY_SECONDS = (0.25, 10.0)
+RECONNECT_DELAY_SECONDS = (0.25, 1.0)
+STABLE_SECONDS = 10.0
+NOT_FOUND = 404
+
+
+class EventSourceMapping:
+    """Runs in a thread of its own from `run` until `stop`; a session for each connection, one worker for all of them."""
+
+    def __init__(
+        self,
+        binding: QueueBinding,
+        invoke: Callable[[dict[str, Any]], object],
+        parameters: Callable[[], pika.connection.Parameters],
+        on_consuming: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._binding = binding
+        self._invoke = invoke
+        self._parameters = parameters
+        self._on_consuming = on_consuming
+        self._source_arn = f"arn:aws:mq:local:000000000000:broker:scoreboard:{binding.queue}"
+        self._worker: BatchWorker[Batch] = BatchWorker(f"{binding.queue}-batch", self._handle)
+        self._backoff = Backoff(*BATCH_DELAY_SECONDS)
+        self._stopping = threading.Event()
+        self._session: Session | None = None
+        self._told = ""
+
+    def run(self) -> None:
+        """Consume; when the broker or the queue is away, try again for as long as it takes."""
+        delay = Backoff(*RECONNECT_DELAY_SECONDS)
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            reason = self._consume()
+            if self._stopping.is_set() or reason is None:
+                return
+            self._tell(_explain(reason))
+            if time.monotonic() - began > STABLE_SECONDS:
+                delay.reset()
+            self._stopping.wait(delay.next_seconds())
+
+    def stop(self) -> None:
+        """From any thread: settle the batch in hand and let `run` return."""
+        self._stopping.set()
+        session = self._session
+        if session is not None:
+            session.stop()
+
+    def _consume(self) -> BaseException | None:
+        try:
+            parameters = self._parameters()
+        except OSError as error:
+            return error
+        self._session = Session(self._binding, self._worker, self._backoff, self._consuming)
+        if self._stopping.is_set():
+            self._session.stop()
+        return self._session.run(parameters)
+
+    def _consuming(self) -> None:
+        self._told = ""
+        self._on_consuming()
+
+    def _tell(self, reason: str) -> None:
+        """One line for every change of state, not for every try."""
+        if reason != self._told:
+            logger.warning("queue %s: %s; trying again until it is back", self._binding.queue, reason)
+        self._told = reason
+
+    def _handle(self, batch: Batch) -> None:
+        self._invoke(queue_event(self._source_arn, self._binding.queue, self._binding.virtual_host, batch))
+
+
+def _explain(error: BaseException) -> str:
+    """Pika wraps what happened, sometimes more than once."""
+    while True:
+        if isinstance(error, AMQPConnectionWorkflowFailed):
+            error = error.exceptions[-1]
+        elif isinstance(error, AMQPConnectorPhaseErrorBase):
+            error = error.exception
+        elif error.args and isinstance(error.args[0], BaseException):
+            error = error.args[0]
+        else:
+            break
+    if isinstance(error, ChannelClosedByBroker):
+        hint = " (prepare_stores declares it)" if error.reply_code == NOT_FOUND else ""
+        return f"{error.reply_text}{hint}"
+    return f"{type(error).__name__} {error}".strip()

@@ -1,0 +1,94 @@
+"""A player of a simulation, who remembers what the instance acknowledged."""
+
+from __future__ import annotations
+
+import http.client
+import secrets
+import threading
+from dataclasses import dataclass, field
+
+from local_runtime.simulate.client import Answer, ApiClient, Unreachable
+
+MAX_TRIES = 60
+# Longer than any window of the contract, so whoever is told to wait longer had better be told so.
+MAX_WAIT_SECONDS = 120.0
+DEFAULT_WAIT_SECONDS = 1.0
+_COME_AGAIN = (http.client.TOO_MANY_REQUESTS, http.client.SERVICE_UNAVAILABLE, http.client.GATEWAY_TIMEOUT)
+
+
+@dataclass
+class SimulatedPlayer:
+    """A player who is logged in, and the points that were acknowledged."""
+
+    client: ApiClient
+    user_id: str
+    username: str
+    password: str = field(repr=False)
+    acknowledged: int = 0
+    _unanswered: tuple[int, str] | None = None
+
+    @classmethod
+    def join(cls, client: ApiClient, username: str, over: threading.Event) -> SimulatedPlayer:
+        """Register and log in, waiting where the instance says so, until `over`; raises Unreachable."""
+        password = secrets.token_urlsafe(18)
+        name = username
+        for again in "bcd":
+            answer = _patiently(client, "POST", "/api/users", {"username": name, "password": password}, over)
+            if answer.status != http.client.CONFLICT:
+                break
+            name = f"{username}{again}"  # the first answer was lost, and the name is taken by ourselves
+        player = cls(client, answer.data["userId"], name, password)
+        player.log_in(over)
+        return player
+
+    def log_in(self, over: threading.Event) -> None:
+        """Get a token for the client; raises Unreachable."""
+        credentials = {"username": self.username, "password": self.password}
+        self.client.access_token = _patiently(self.client, "POST", "/api/tokens", credentials, over).data["accessToken"]
+
+    def score(self, increment: int, over: threading.Event) -> tuple[int, float]:
+        """Raise the score; answers the status and how long to wait before the next try. Raises Unreachable.
+
+        After an error of the server nobody knows whether the points were counted: the same update is sent again the next time.
+        """
+        increment, key = self._unanswered or (increment, secrets.token_hex(16))
+        self._unanswered = (increment, key)
+        answer = self._send(increment, key)
+        if answer.status == http.client.UNAUTHORIZED:
+            self.log_in(over)
+            answer = self._send(increment, key)
+        if answer.status < http.client.INTERNAL_SERVER_ERROR:
+            self._unanswered = None
+        if answer.status == http.client.OK:
+            self.acknowledged += increment
+        return answer.status, answer.retry_after_seconds
+
+    def shown_score(self, over: threading.Event) -> int:
+        """The score that the instance shows, when the last update is settled, too; raises Unreachable."""
+        for _ in range(MAX_TRIES):
+            if self._unanswered is None:
+                break
+            _, wait_seconds = self.score(0, over)
+            if self._unanswered is not None:
+                _wait(wait_seconds, over)
+        return int(_patiently(self.client, "GET", f"/api/score/{self.user_id}?neighbours=0", None, over).data["score"])
+
+    def _send(self, increment: int, key: str) -> Answer:
+        path = f"/api/score/{self.user_id}"
+        return self.client.request("POST", path, {"increment": increment}, **{"Idempotency-Key": key})
+
+
+def _patiently(client: ApiClient, method: str, path: str, body: object, over: threading.Event) -> Answer:
+    for _ in range(MAX_TRIES):
+        answer = client.request(method, path, body)
+        if answer.status not in _COME_AGAIN:
+            break
+        _wait(answer.retry_after_seconds, over)
+    return answer
+
+
+def _wait(seconds: float, over: threading.Event) -> None:
+    if seconds > MAX_WAIT_SECONDS:
+        raise Unreachable(f"the instance asks to come again in {seconds:.0f} s")
+    if over.wait(seconds or DEFAULT_WAIT_SECONDS):
+        raise Unreachable("the simulation was ended")
