@@ -84,6 +84,7 @@ def test_one_data_directory_serves_one_instance_only(product: Product) -> None:
     assert str(product.process.pid if product.process else "") in second.stdout + second.stderr
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", ["consumer", "scheduler", "redis", "rabbitmq", "postgresql", "http"])
 def test_a_killed_process_is_replaced_and_nothing_acknowledged_is_lost(product: Product, name: str) -> None:
     player = product.api.new_player()
