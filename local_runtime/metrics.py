@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from prometheus_client import Counter
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 DURATION_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+FUNCTION_METRICS_LOGGER = "scoreboard.metrics"
+
+
+class _Counting(logging.Handler):
+    """Takes records with the members `metric`, `value` and `labels`."""
+
+    def __init__(self, count: Callable[[str, int, Mapping[str, str]], None]) -> None:
+        super().__init__(logging.INFO)
+        self._count = count
+
+    def emit(self, record: logging.LogRecord) -> None:
+        said: dict[str, Any] = vars(record)
+        self._count(said["metric"], said["value"], said["labels"])
 
 
 class RuntimeMetrics:
@@ -46,6 +67,25 @@ class RuntimeMetrics:
             buckets=DURATION_BUCKETS,
             registry=registry,
         )
+
+        self._counters: dict[str, Counter] = {}
+        self._count_what_functions_say()
+
+    def _count_what_functions_say(self) -> None:
+        """The layer says what it counts as log records, so that it needs to know nothing of Prometheus."""
+        logger = logging.getLogger(FUNCTION_METRICS_LOGGER)
+        logger.handlers = [_Counting(self.count)]
+        logger.propagate = False
+
+    def count(self, name: str, value: int, labels: Mapping[str, str]) -> None:
+        """Add to the counter `scoreboard_<name>`, made at its first use."""
+        from prometheus_client import Counter
+
+        counter = self._counters.get(name)
+        if counter is None:
+            counter = Counter(f"scoreboard_{name}", "Counted by the functions", sorted(labels), registry=self._registry)
+            self._counters[name] = counter
+        (counter.labels(**labels) if labels else counter).inc(value)
 
     def observe_invocation(self, function: str, trigger: str, outcome: str, seconds: float) -> None:
         """Count one invocation; the observer of an Invoker."""

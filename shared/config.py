@@ -8,6 +8,8 @@ from typing import Any
 
 from shared.errors import ConfigurationError
 
+RETRIES = 3
+MAX_DELAY_SECONDS = 86_400
 SECRET_HELP = "may come from the secret SCOREBOARD_SECRET_ID names"  # noqa: S105 - help text
 
 
@@ -38,6 +40,9 @@ class Settings:
     )
     rate_limit_requests: int = _setting("updates a player may make in the window", 100)
     rate_window_seconds: int = _setting("length of the sliding window", 60)
+    retry_delays_seconds: tuple[float, ...] = _setting(
+        "three delays, comma-separated, before an update that the ledger refused is tried again", (5.0, 30.0, 180.0)
+    )
     public_leaderboard: bool = _setting("true: GET /api/scores needs no token", False)
     require_action_ticket: bool = _setting("true: an update without an action ticket is refused", False)
     broadcast_channel: str = _setting("Redis channel of a gateway that holds the sockets itself; empty on API Gateway", "")
@@ -77,4 +82,19 @@ def _boolean(raw: str) -> bool:
     return raw.lower() == "true"
 
 
-_CONVERTERS: dict[str, Callable[[str], Any]] = {"str": str, "int": _integer, "bool": _boolean}
+def _delays(raw: str) -> tuple[float, ...]:
+    try:
+        delays = tuple(float(part) for part in raw.split(","))
+    except ValueError:
+        delays = ()
+    if len(delays) != RETRIES or not all(0 < delay <= MAX_DELAY_SECONDS for delay in delays):
+        raise ValueError(f"must be {RETRIES} numbers of seconds up to {MAX_DELAY_SECONDS}, separated by commas")
+    return delays
+
+
+_CONVERTERS: dict[str, Callable[[str], Any]] = {
+    "str": str,
+    "int": _integer,
+    "bool": _boolean,
+    "tuple[float, ...]": _delays,
+}

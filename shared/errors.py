@@ -234,6 +234,11 @@ class LeaderboardRebuilding(Unavailable):
     default_detail = "The leaderboard is being rebuilt from the ledger; nothing is lost. Try again shortly."
 
 
+class ReconciliationRunning(Unavailable):
+    code, title = "reconciliation_running", "Reconciliation running"
+    default_detail = "Another reconciliation is at work; nothing was compared. Try again when it has ended."
+
+
 class LedgerBehind(Unavailable):
     code, title = "ledger_behind", "Ledger behind"
     default_detail = "The ledger did not catch up with the leaderboard in time; nothing was compared. Try again later."

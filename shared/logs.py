@@ -35,10 +35,12 @@ def get_logger(name: str) -> logging.Logger:
 def configure_logs(level: str, stream: TextIO | None = None) -> None:
     """Send the layer's lines to `stream` (stderr) as JSON; whoever hosts us keeps the root logger."""
     logging.getLogger("pika").setLevel(logging.CRITICAL)  # its adapter says what matters, once
-    logger = logging.getLogger("shared")
-    logger.setLevel(level)
-    if not logger.handlers:
-        handler = logging.StreamHandler(stream or sys.stderr)
-        handler.setFormatter(JsonFormatter())
-        logger.addHandler(handler)
-        logger.propagate = False
+    # What is counted is counted at any level, and by a handler of whoever hosts us where there is one.
+    for name, threshold in (("shared", level), ("scoreboard.metrics", "INFO")):
+        logger = logging.getLogger(name)
+        logger.setLevel(threshold)
+        if not logger.handlers:
+            handler = logging.StreamHandler(stream or sys.stderr)
+            handler.setFormatter(JsonFormatter())
+            logger.addHandler(handler)
+            logger.propagate = False

@@ -76,6 +76,12 @@ class Container:
         )
 
     @cached_property
+    def board_check(self) -> ports.BoardCheck:
+        from shared.adapters.redis.board_check import RedisBoardCheck
+
+        return RedisBoardCheck(self._redis, self._keys)
+
+    @cached_property
     def board_cache(self) -> ports.BoardCache:
         from shared.adapters.redis.board_cache import RedisBoardCache
 
@@ -134,6 +140,12 @@ class Container:
         return PostgresLedger(self._pool)
 
     @cached_property
+    def reconciliations(self) -> ports.Reconciliations:
+        from shared.adapters.postgresql.reconciliations import PostgresReconciliations
+
+        return PostgresReconciliations(self._pool)
+
+    @cached_property
     def migrations(self) -> ports.Migrations:
         from shared.adapters.postgresql.migrations import PostgresMigrations
 
@@ -143,7 +155,9 @@ class Container:
     def topology(self) -> ports.Topology:
         from shared.adapters.rabbitmq.topology import RabbitTopology
 
-        return RabbitTopology(self.settings.amqp_url, ca_file=self.settings.amqp_ca_file)
+        return RabbitTopology(
+            self.settings.amqp_url, ca_file=self.settings.amqp_ca_file, retry_delays=self.settings.retry_delays_seconds
+        )
 
     @cached_property
     def publisher(self) -> ports.EventPublisher:

@@ -16,6 +16,7 @@ from local_runtime.services.rabbitmq import PrivateRabbitMQ
 from local_runtime.services.redis import PrivateRedis
 from local_runtime.services.run import running
 from shared.config import Settings
+from shared.services.rebuild_leaderboard import pages
 from shared.wiring import Container, container
 from tests.support.product import new_data_dir, remove_data_dir
 
@@ -98,7 +99,7 @@ def function_environment(redis_url: str, amqp_url: str, amqp_ca_file: str, datab
     stores = Container(Settings.from_environment(environment))
     stores.migrations.apply()
     stores.topology.declare()
-    stores.leaderboard.rebuild(stores.ledger.all_totals())
+    stores.leaderboard.rebuild(pages(stores.reconciliations))
     stores.close()
     return environment
 

@@ -11,4 +11,4 @@ from shared.wiring import container
 def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
     """Answer `{"migrations": [...], "queues": [...], "players": n}`."""
     deps = container()
-    return prepare_stores(deps.migrations, deps.topology, deps.leaderboard, deps.ledger)
+    return prepare_stores(deps.migrations, deps.topology, deps.leaderboard, deps.reconciliations)

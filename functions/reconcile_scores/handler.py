@@ -1,20 +1,20 @@
-"""Daily: the ledger against the leaderboard. Every minute: nothing, unless Redis came back empty."""
+"""Daily, and on demand: hold the ledger against the leaderboard."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from shared.services.reconcile_scores import Reconciliation, rebuild_leaderboard, reconcile_scores
+from shared.services.catch_up import Pipeline
+from shared.services.reconcile_scores import Reconciliation, reconcile_scores
 from shared.transport.schedule import schedule_handler
 from shared.wiring import container
 
 
 @schedule_handler
 def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The input is `{"dryRun": bool}` or `{"rebuildOnly": true}`; answer what was checked, found and repaired."""
+    """The input is `{"dryRun": bool, "full": bool}`, both false if absent; answer what was checked, found and repaired."""
     deps = container()
-    stores = Reconciliation(deps.leaderboard, deps.ledger, deps.outbox, deps.publisher, deps.clock)
-    if event.get("rebuildOnly") is True:
-        return rebuild_leaderboard(stores)
-    return reconcile_scores(stores, dry_run=event.get("dryRun") is True)
+    pipeline = Pipeline(deps.ledger, deps.outbox, deps.publisher, deps.clock)
+    stores = Reconciliation(deps.leaderboard, deps.board_check, deps.reconciliations, pipeline)
+    return reconcile_scores(stores, dry_run=event.get("dryRun") is True, full=event.get("full") is True)

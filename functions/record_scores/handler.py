@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from shared.domain.score import ReceivedMessage
 from shared.services.record_scores import record_scores
 from shared.transport.queue import QueueMessage, queue_handler
 from shared.wiring import container
@@ -13,5 +14,8 @@ from shared.wiring import container
 def lambda_handler(messages: Sequence[QueueMessage]) -> None:
     """Returning acknowledges the batch; an error means that a store is away, and the batch comes back."""
     deps = container()
-    bodies = [message.body for message in messages]
-    record_scores(bodies, deps.event_codec, deps.ledger, deps.topology, deps.publisher)
+    received = [
+        ReceivedMessage(message.body, message.whole_number("x-attempts"), "x-redriven-at" in message.headers)
+        for message in messages
+    ]
+    record_scores(received, deps.event_codec, deps.ledger, deps.topology, deps.publisher)

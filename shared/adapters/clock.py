@@ -13,6 +13,10 @@ class SystemClock:
         """The instant, with its zone."""
         return datetime.now(UTC)
 
+    def monotonic(self) -> float:
+        """Seconds since some instant; never goes back."""
+        return time.monotonic()
+
     def sleep(self, seconds: float) -> None:
         """Wait."""
         time.sleep(seconds)

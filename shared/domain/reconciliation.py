@@ -2,31 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
-class LedgerTotal:
-    """A player and the sum of their increments in the ledger."""
+class EpochSpan:
+    """The epoch a run opened, and the one from which on totals may have changed since the last run that repaired."""
 
-    user_id: str
-    total: int
+    opened: int
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """How far the rolling comparison of everybody has come: through the ledger by user id, through the board by cursor."""
+
+    ledger_after: str = ""
+    board_cursor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Discrepancy:
-    """A player whose ledger total lies outside the interval; `difference` is what the board must be changed by."""
+    """A player whose points in the ledger lie outside the interval of two readings of the board.
+
+    `ledger_total` is None for one the ledger does not know, a reading is None for one who is not on the board; `missing_points`
+    were in the ledger once, as the audit log says, and are to be given back to it.
+    """
 
     user_id: str
-    ledger_total: int
+    ledger_total: int | None
     board_before: int | None
     board_after: int | None
+    missing_points: int = 0
+
+    @property
+    def is_invented(self) -> bool:
+        """On the board without an account that belongs there."""
+        return self.ledger_total is None
 
     @property
     def difference(self) -> int:
         """Add this to the board's score and both agree again: exact when `board_before` equals `board_after`."""
-        return self.ledger_total - (self.board_before or 0)
+        return (self.ledger_total or 0) + self.missing_points - (self.board_before or 0)
+
+    @property
+    def is_in_order(self) -> bool:
+        """Nothing to repair."""
+        return not (self.difference or self.missing_points or self.is_invented) and None not in (self.board_before, self.board_after)
+
+
+@dataclass(frozen=True, slots=True)
+class ReconciliationRun:
+    """What a run did: `whole_board`, or what changed and a part of the rest; `checked` counts comparisons of players."""
+
+    epoch: int
+    started_at: datetime
+    dry_run: bool
+    whole_board: bool
+    checked: int
+    discrepancies: Sequence[Discrepancy]
 
 
 def discrepancies(before: Mapping[str, int], ledger: Mapping[str, int], after: Mapping[str, int]) -> list[Discrepancy]:
@@ -36,17 +72,18 @@ def discrepancies(before: Mapping[str, int], ledger: Mapping[str, int], after: M
     A player known to the ledger but absent from the board is out of order, and so is one that only the board knows.
     """
     found: list[Discrepancy] = []
-    for user_id in _players(before, ledger, after):
+    for user_id in sorted(before.keys() | ledger.keys() | after.keys()):
         total = ledger.get(user_id)
         low, high = before.get(user_id), after.get(user_id)
         if low is None and high is not None:
             low = 0  # entered the board while we looked
-        if total is None and low == high == 0:
-            continue  # on the board, never scored, not in the ledger's reading yet
+        if total is None and user_id not in before:
+            continue  # entered the board and the ledger after that was read
         if total is None or low is None or high is None or not low <= total <= high:
-            found.append(Discrepancy(user_id, total or 0, before.get(user_id), high))
+            found.append(Discrepancy(user_id, total, before.get(user_id), high))
     return found
 
 
-def _players(*readings: Iterable[str]) -> list[str]:
-    return sorted(set().union(*readings))
+def differing(board: Mapping[str, int], ledger: Mapping[str, int]) -> list[str]:
+    """Players whom the two do not say the same of, for whatever reason; those in flight are among them."""
+    return [user_id for user_id in board.keys() | ledger.keys() if board.get(user_id) != ledger.get(user_id)]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum, auto
 
 from shared.domain.rate_window import RateWindow
 from shared.errors import InvalidIncrement
 
 MIN_INCREMENT = 1
 MAX_INCREMENT = 5
+UNKNOWN_USER = "unknown user"
 
 
 def checked_increment(value: object) -> int:
@@ -53,6 +56,14 @@ class AcceptedUpdate:
     replayed: bool = False
 
 
+class Missing(Enum):
+    """What the script must be given before it can decide."""
+
+    PROFILE = auto()
+    MEMBER = auto()
+    HISTORY = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class ScoreAccepted:
     """The event of an accepted update, as it travels to the ledger; `accepted_at` is UTC."""
@@ -75,10 +86,29 @@ class ScoresRecorded:
 
 @dataclass(frozen=True, slots=True)
 class RecordedBatch:
-    """What became of a batch in the ledger: how many updates were `new`, and the request ids of users it does not know."""
+    """What became of a batch in the ledger: how many updates were `new`; request ids and reasons of those it `refused`."""
 
     new: int
-    unknown_users: frozenset[str] = frozenset()
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedMessage:
+    """A message of score_history_queue: how often it was tried before, and whether it came back from the dead letters."""
+
+    body: bytes
+    attempts: int = 0
+    redriven: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedMessage:
+    """A message that could not be recorded, for what reason, and after how many attempts."""
+
+    body: bytes
+    reason: str
+    attempts: int
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

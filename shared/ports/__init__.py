@@ -6,14 +6,15 @@ Every method may raise the `Unavailable` error of its store; whatever else it ra
 from __future__ import annotations
 
 from shared.ports.accounts import AccessTokens, LoginThrottle, PasswordHasher, Profiles, RefreshTokens, Users, WsTickets
-from shared.ports.board import BoardCache, Leaderboard, Outbox, Viewers
-from shared.ports.ledger import Ledger, Migrations
+from shared.ports.board import BoardCache, BoardCheck, Leaderboard, Outbox, Viewers
+from shared.ports.ledger import Ledger, Migrations, Reconciliations
 from shared.ports.messages import EventCodec, EventPublisher, Sealer, Topology
 from shared.ports.platform import Clock, Dependency
 
 __all__ = [
     "AccessTokens",
     "BoardCache",
+    "BoardCheck",
     "Clock",
     "Dependency",
     "EventCodec",
@@ -25,6 +26,7 @@ __all__ = [
     "Outbox",
     "PasswordHasher",
     "Profiles",
+    "Reconciliations",
     "RefreshTokens",
     "Sealer",
     "Topology",

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from shared.domain.ranking import Position, Standing
-from shared.domain.reconciliation import LedgerTotal
-from shared.domain.score import AcceptedUpdate, ScoreAccepted, ScoreUpdate
+from shared.domain.reconciliation import Sweep
+from shared.domain.score import AcceptedUpdate, HistoryEntry, Missing, ScoreAccepted, ScoreUpdate
 
 
 class Leaderboard(Protocol):
     """The live board (Redis)."""
 
-    def apply(self, update: ScoreUpdate) -> AcceptedUpdate | None:
+    def apply(self, update: ScoreUpdate, *, not_in_ledger: bool = False) -> AcceptedUpdate | Missing:
         """Do the whole update in one atomic script: role, API key, rate window, replay, increment, outbox.
 
-        None: the player's profile is not cached; put it and try again. Raises NotAPlayer, UnknownPlayer, InvalidApiKey,
+        What is missing must be given (put the profile, enter the player, remember what the ledger has of the request id, or say
+        that it is `not_in_ledger`), then it is tried again. Raises NotAPlayer, UnknownPlayer, InvalidApiKey,
         RateLimited (with rate headers), IdempotencyKeyReused, LeaderboardRebuilding.
         """
+        ...
+
+    def remember(self, entry: HistoryEntry) -> None:
+        """Keep the first result of a request id for those who ask again."""
         ...
 
     def enter(self, user_id: str) -> None:
@@ -27,31 +32,84 @@ class Leaderboard(Protocol):
         ...
 
     def top(self, limit: int) -> list[Position]:
-        """The first `limit` places, best first."""
+        """The first `limit` places, best first; raises LeaderboardRebuilding."""
         ...
 
     def around(self, user_id: str, neighbours: int) -> list[Position]:
-        """The player's place and `neighbours` places on each side, best first; empty when the player is not on the board."""
+        """The player's place and `neighbours` places on each side, best first; empty when the player is not on the board.
+
+        Raises LeaderboardRebuilding.
+        """
         ...
 
     def scores(self, user_ids: Sequence[str]) -> dict[str, int]:
         """Scores of those of the players who are on the board, read at one instant."""
         ...
 
-    def all_scores(self) -> dict[str, int]:
-        """Every player's score."""
-        ...
-
-    def adjust(self, user_id: str, difference: int) -> int:
-        """Add an atomic difference (a repair) and answer the new score."""
+    def suspect(self, user_ids: Iterable[str]) -> None:
+        """Have the next reconciliation look at these players."""
         ...
 
     def is_whole(self) -> bool:
         """False when Redis came up empty and the board has not been rebuilt since."""
         ...
 
-    def rebuild(self, totals: Iterable[LedgerTotal]) -> int:
-        """Fill an incomplete board with the ledger's totals and open it for updates; answer the number of players."""
+    def ask_for_rebuild(self) -> bool:
+        """Whether the caller is the one, of many who find the board empty at the same time, to ask for its rebuild."""
+        ...
+
+    def rebuild(self, pages: Iterable[Mapping[str, int]]) -> int:
+        """Fill an incomplete board with points by player and open it for updates; answer the number of players.
+
+        Of several rebuilds at the same time the first one counts: the board of a later one never replaces an open one.
+        """
+        ...
+
+
+class BoardCheck(Protocol):
+    """The board as reconciliation sees it."""
+
+    def scan(self, cursor: int) -> tuple[int, dict[str, int]]:
+        """A step through the whole board, 0 to begin with and at the end; who is there all the time is seen at least once."""
+        ...
+
+    def suspects(self) -> set[str]:
+        """Players that somebody wants to be looked at."""
+        ...
+
+    def clear(self, user_ids: Iterable[str]) -> None:
+        """They were looked at."""
+        ...
+
+    def sweep(self) -> Sweep:
+        """How far the rolling comparison has come; from the beginning where that is unknown."""
+        ...
+
+    def save_sweep(self, sweep: Sweep) -> None:
+        """Go on from there the next time."""
+        ...
+
+    def mark(self) -> str:
+        """What tells this board from the one before or after a rebuild."""
+        ...
+
+    def repair(self, differences: Mapping[str, int] | Mapping[str, int | None], mark: str) -> None:
+        """Add atomic differences; 0 enters a player who is not there, None takes a member off the board.
+
+        Raises LeaderboardRebuilding when the board is not the marked one any more; it is then rebuilt, and needs no repair.
+        """
+        ...
+
+    def server(self) -> str:
+        """Which run of which Redis this is."""
+        ...
+
+    def is_known_server(self, server: str) -> bool:
+        """Whether the board was held against the ledger in this run: a Redis that died may have lost its last writes."""
+        ...
+
+    def know_server(self, server: str) -> None:
+        """The board was held against the ledger; first results from before are to be asked of the ledger."""
         ...
 
 

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from shared.domain.reconciliation import Discrepancy, LedgerTotal
+from shared.domain.reconciliation import Discrepancy, EpochSpan, ReconciliationRun
 from shared.domain.score import HistoryEntry, RecordedBatch, ScoreAccepted
 
 
 class Ledger(Protocol):
     """The history of record (PostgreSQL)."""
 
-    def record(self, events: Sequence[ScoreAccepted], marker_ids: Sequence[str] = ()) -> RecordedBatch:
-        """Write events, running totals, audit rows and markers in one transaction; request ids it has are ignored."""
+    def record(
+        self, events: Sequence[ScoreAccepted], marker_ids: Sequence[str] = (), *, tried_before: Collection[str] = ()
+    ) -> RecordedBatch:
+        """Write events, running totals, audit rows and markers in one transaction; request ids it has are ignored.
+
+        An event that is refused for its own sake is noted as waiting and takes nothing else down; of the request ids
+        `tried_before`, those the ledger has now wait no longer.
+        """
+        ...
+
+    def recorded(self, request_id: str) -> HistoryEntry | None:
+        """What the ledger has of a request id."""
         ...
 
     def history(self, user_id: str, limit: int, before_id: int | None) -> list[HistoryEntry]:
@@ -25,22 +35,55 @@ class Ledger(Protocol):
         """Running totals of these players."""
         ...
 
-    def all_totals(self) -> Iterable[LedgerTotal]:
-        """Every player of the ledger with the running total (0 for those who never scored)."""
-        ...
-
     def audit(self, action: str, *, actor: str, user_id: str | None, detail: Mapping[str, Any]) -> None:
         """Write one row of audit_log."""
         ...
 
-    def save_reconciliation(
-        self, checked: int, discrepancies: Sequence[Discrepancy], *, dry_run: bool, started_at: datetime
-    ) -> int:
-        """Write one row of reconciliation_runs and one audit row per repair; answer the run's id."""
-        ...
-
     def passed_marker(self, marker_id: str) -> bool:
         """Whether the consumer has committed this marker."""
+        ...
+
+
+class Reconciliations(Protocol):
+    """What the board should say, as the ledger knows it, and the runs that held one against the other (PostgreSQL).
+
+    A player's points here are what was accepted: recorded, or noted as waiting (refused for its own sake, not lost).
+    """
+
+    def alone(self) -> AbstractContextManager[None]:
+        """One run at a time, or two would repair the same difference twice; raises ReconciliationRunning."""
+        ...
+
+    def begin(self) -> EpochSpan:
+        """Open a new epoch; answer it, and the one from which on totals changed since the last run that repaired."""
+        ...
+
+    def changed(self, since: int) -> Iterator[dict[str, int]]:
+        """Points of all players whose total changed in the epoch `since` or later, in pages."""
+        ...
+
+    def points(self, user_ids: Sequence[str]) -> dict[str, int]:
+        """Points of those of the users who belong on the board."""
+        ...
+
+    def points_after(self, user_id: str) -> dict[str, int]:
+        """The page of players with ids above `user_id`, in their order; empty at the end."""
+        ...
+
+    def missing(self, user_ids: Sequence[str]) -> dict[str, int]:
+        """Points that the audit log says were recorded and that the ledger has no more."""
+        ...
+
+    def restore(self, user_ids: Sequence[str]) -> dict[str, int]:
+        """Give the ledger those updates back; answer the points."""
+        ...
+
+    def audit_repairs(self, discrepancies: Sequence[Discrepancy]) -> None:
+        """One audit row for each repair."""
+        ...
+
+    def save(self, run: ReconciliationRun) -> int:
+        """Write one row of reconciliation_runs; answer its id."""
         ...
 
 

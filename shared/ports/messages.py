@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from shared.domain.score import ScoreAccepted, ScoresRecorded
+from shared.domain.score import RefusedMessage, ScoreAccepted, ScoresRecorded
 
 
 class EventPublisher(Protocol):
@@ -20,6 +20,10 @@ class EventPublisher(Protocol):
 
     def publish_recorded(self, event: ScoresRecorded) -> None:
         """Tell the broadcast that scores changed."""
+        ...
+
+    def publish_rebuild(self) -> None:
+        """Wake the rebuild of the leaderboard."""
         ...
 
     def publish_marker(self, marker_id: str) -> None:
@@ -59,9 +63,13 @@ class Topology(Protocol):
         ...
 
     def backlog(self) -> int:
-        """How many updates wait for the ledger."""
+        """How many updates wait for the ledger, in the queue or for another try."""
         ...
 
-    def park(self, messages: Sequence[tuple[bytes, str]]) -> None:
-        """Put (body, reason) pairs into the dead-letter queue, confirmed."""
+    def retry(self, messages: Sequence[RefusedMessage]) -> None:
+        """Have messages come back after a delay that grows with their attempts (1 to 3), confirmed."""
+        ...
+
+    def park(self, messages: Sequence[RefusedMessage]) -> None:
+        """Put messages into the dead-letter queue, confirmed."""
         ...

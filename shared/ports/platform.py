@@ -13,6 +13,10 @@ class Clock(Protocol):
         """The instant, UTC, with its zone."""
         ...
 
+    def monotonic(self) -> float:
+        """Seconds for measuring durations: what nobody can set back."""
+        ...
+
     def sleep(self, seconds: float) -> None:
         """Wait."""
         ...

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from shared.domain.ranking import Standing
+from shared.errors import LeaderboardRebuilding
 from shared.ports import Clock, Leaderboard, Profiles, Users, Viewers
 from shared.services.know_players import name_positions
 
@@ -13,10 +14,13 @@ TOP = 10
 
 
 def broadcast_scores(leaderboard: Leaderboard, profiles: Profiles, users: Users, viewers: Viewers, clock: Clock) -> int:
-    """Answer the version that went out."""
+    """Answer the version that went out, 0 while there is no whole board to show: it is broadcast when it is rebuilt."""
 
     def read_board() -> tuple[Sequence[Standing], datetime]:
         as_of = clock.now()
         return name_positions(leaderboard.top(TOP), profiles, users), as_of
 
-    return viewers.broadcast(read_board)
+    try:
+        return viewers.broadcast(read_board)
+    except LeaderboardRebuilding:
+        return 0

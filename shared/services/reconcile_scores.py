@@ -2,81 +2,130 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from shared.domain.reconciliation import Discrepancy, discrepancies
-from shared.errors import LedgerBehind
+from shared import metrics
+from shared.domain.reconciliation import Discrepancy, ReconciliationRun, Sweep, differing, discrepancies
 from shared.logs import get_logger
-from shared.ports import Clock, EventPublisher, Leaderboard, Ledger, Outbox
-from shared.services.relay_outbox import relay_outbox
+from shared.ports import BoardCheck, Leaderboard, Reconciliations
+from shared.services.catch_up import Pipeline, catch_up
+from shared.services.rebuild_leaderboard import rebuild_leaderboard, show_viewers
 
-CATCH_UP_SECONDS = 60.0
-POLL_SECONDS = 0.1
+SWEEP_STEPS = 10
 MAX_DETAILS = 100
 MAX_LOOKS = 20
+LOOK_SECONDS = 0.1
 _log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """What a run needs; `catch_up_seconds` bounds how long it waits for the ledger."""
+    """What a run needs: the board, the ledger, and the way between them."""
 
     leaderboard: Leaderboard
-    ledger: Ledger
-    outbox: Outbox
-    publisher: EventPublisher
-    clock: Clock
-    catch_up_seconds: float = CATCH_UP_SECONDS
+    board_check: BoardCheck
+    reconciliations: Reconciliations
+    pipeline: Pipeline
 
 
-def reconcile_scores(stores: Reconciliation, *, dry_run: bool) -> dict[str, Any]:
-    """Compare intervals, look again at what seems wrong, repair unless `dry_run`; raises LedgerBehind.
+def reconcile_scores(stores: Reconciliation, *, dry_run: bool, full: bool = False) -> dict[str, Any]:
+    """Find who is out of order, repair them unless `dry_run`, answer a summary; raises LedgerBehind or ReconciliationRunning.
 
-    The board is read, everything accepted until then reaches the ledger, the ledger is read, the board is read again: a total
-    between the two readings is in order. Each repair adds the difference, which is right whatever is in flight.
+    Looked at are all players whose total changed since the last run, those somebody suspects, and a part of all others: the run
+    after goes on where this one stopped, so that a board of up to 50,000 players is compared whole each time and a larger one
+    in as many runs as it has 50,000s. `full` compares everybody now.
     """
-    started_at = stores.clock.now()
     if not stores.leaderboard.is_whole():
-        return rebuild_leaderboard(stores)
-    checked, suspects = _compare(stores)
-    found, restless = _look_closely(suspects, stores)
+        rebuilt = rebuild_leaderboard(stores.leaderboard, stores.reconciliations, stores.pipeline)
+        return {**_summary(0, 0, dry_run), **rebuilt, "discrepancies": []}
+    with stores.reconciliations.alone():
+        return _reconcile(stores, dry_run=dry_run, full=full)
+
+
+def _reconcile(stores: Reconciliation, *, dry_run: bool, full: bool) -> dict[str, Any]:
+    started_at, mark = stores.pipeline.clock.now(), stores.board_check.mark()
+    span = stores.reconciliations.begin()
+    sweep = Sweep() if full else stores.board_check.sweep()
+    comparison = _Comparison(stores)
+    comparison.changed(span.since)
+    following = comparison.sweep(sweep, None if full else SWEEP_STEPS)
+    found = _out_of_order(sorted(comparison.suspects), stores)
+    exact, restless = _look_closely(found, stores)
     if not dry_run:
-        for entry in found:
-            _repair(entry, stores)
-    run_id = stores.ledger.save_reconciliation(checked, found, dry_run=dry_run, started_at=started_at)
-    summary = {
-        "runId": run_id,
-        "dryRun": dry_run,
-        "checked": checked,
-        "found": len(found),
-        "leftForTheNextRun": len(restless),
-        "repaired": 0 if dry_run else len(found),
-        "rebuilt": False,
-    }
+        _repair(exact, mark, stores)
+        show_viewers(stores.pipeline, len(exact))
+        stores.board_check.clear(comparison.suspects)
+        stores.leaderboard.suspect(restless)
+        stores.board_check.save_sweep(following)
+    run = ReconciliationRun(span.opened, started_at, dry_run, full, comparison.checked, exact)
+    summary = _summary(comparison.checked, len(exact), dry_run)
+    summary |= {"runId": stores.reconciliations.save(run), "leftForTheNextRun": len(restless)}
+    metrics.count("reconciliation_runs", dry_run=dry_run)
+    metrics.count("reconciliation_discrepancies", len(exact), repaired=not dry_run)
     _log.info("reconciled", extra=summary)
-    return {**summary, "discrepancies": [_as_json(entry) for entry in found[:MAX_DETAILS]]}
+    return {**summary, "discrepancies": [_as_json(entry) for entry in exact[:MAX_DETAILS]]}
 
 
-def rebuild_leaderboard(stores: Reconciliation) -> dict[str, Any]:
-    """Fill a board that is not whole, once the ledger has everything that was accepted; a whole one is left alone."""
-    if stores.leaderboard.is_whole():
-        return {"rebuilt": False, "players": 0, "discrepancies": []}
-    _catch_up(stores)
-    players = stores.leaderboard.rebuild(stores.ledger.all_totals())
-    _log.warning("leaderboard rebuilt from the ledger", extra={"players": players})
-    return {"rebuilt": True, "players": players, "discrepancies": []}
+class _Comparison:
+    """Reads both sides a step at a time and keeps only the names of those who differ, in flight or out of order."""
+
+    def __init__(self, stores: Reconciliation) -> None:
+        self._stores = stores
+        self.suspects = stores.board_check.suspects()
+        self.checked = len(self.suspects)
+
+    def changed(self, since: int) -> None:
+        for points in self._stores.reconciliations.changed(since):
+            self._hold(self._stores.leaderboard.scores(list(points)), points)
+
+    def sweep(self, start: Sweep, steps: int | None) -> Sweep:
+        """Through the ledger finds who is not on the board, through the board whom the ledger does not know."""
+        return Sweep(self._through_the_ledger(start.ledger_after, steps), self._through_the_board(start.board_cursor, steps))
+
+    def _through_the_ledger(self, after: str, steps: int | None) -> str:
+        for _ in _times(steps):
+            points = self._stores.reconciliations.points_after(after)
+            if not points:
+                return ""
+            self._hold(self._stores.leaderboard.scores(list(points)), points)
+            after = max(points)
+        return after
+
+    def _through_the_board(self, cursor: int, steps: int | None) -> int:
+        for _ in _times(steps):
+            cursor, scores = self._stores.board_check.scan(cursor)
+            self._hold(scores, self._stores.reconciliations.points(list(scores)))
+            if cursor == 0:
+                break
+        return cursor
+
+    def _hold(self, board: dict[str, int], ledger: dict[str, int]) -> None:
+        self.checked += len(board.keys() | ledger.keys())
+        self.suspects.update(differing(board, ledger))
 
 
-def _compare(stores: Reconciliation) -> tuple[int, list[str]]:
-    """How many players were compared, and who seems to be out of order."""
-    before = stores.leaderboard.all_scores()
-    _catch_up(stores)
-    ledger = {entry.user_id: entry.total for entry in stores.ledger.all_totals()}
-    after = stores.leaderboard.all_scores()
-    return len(before.keys() | ledger.keys()), [entry.user_id for entry in discrepancies(before, ledger, after)]
+def _times(steps: int | None) -> Iterator[None]:
+    left = steps
+    while left is None or left > 0:
+        yield
+        left = None if left is None else left - 1
+
+
+def _out_of_order(suspects: Sequence[str], stores: Reconciliation) -> list[str]:
+    """Those who are not just in flight.
+
+    The board is read, everything accepted until then reaches the ledger, the ledger is read, the board is read again: points
+    between the two readings are in order.
+    """
+    if not suspects:
+        return []
+    before = stores.leaderboard.scores(suspects)
+    catch_up(stores.pipeline)
+    ledger = stores.reconciliations.points(suspects)
+    after = stores.leaderboard.scores(suspects)
+    return [entry.user_id for entry in discrepancies(before, ledger, after)]
 
 
 def _look_closely(suspects: Sequence[str], stores: Reconciliation) -> tuple[list[Discrepancy], set[str]]:
@@ -88,43 +137,39 @@ def _look_closely(suspects: Sequence[str], stores: Reconciliation) -> tuple[list
             break
         user_ids = sorted(restless)
         before = stores.leaderboard.scores(user_ids)
-        _catch_up(stores)
-        ledger = stores.ledger.totals(user_ids)
+        catch_up(stores.pipeline)
+        ledger = stores.reconciliations.points(user_ids)
         after = stores.leaderboard.scores(user_ids)
         still = [user_id for user_id in user_ids if before.get(user_id) == after.get(user_id)]
         restless.difference_update(still)
-        for user_id in still:
-            entry = Discrepancy(user_id, ledger.get(user_id, 0), before.get(user_id), after.get(user_id))
-            if entry.difference or entry.board_before is None:
-                found.append(entry)
+        entries = [Discrepancy(user_id, ledger.get(user_id), before.get(user_id), after.get(user_id)) for user_id in still]
+        found += [entry for entry in _with_missing_points(entries, stores) if not entry.is_in_order]
         if restless:
-            stores.clock.sleep(POLL_SECONDS)
+            stores.pipeline.clock.sleep(LOOK_SECONDS)
     return sorted(found, key=lambda entry: entry.user_id), restless
 
 
-def _catch_up(stores: Reconciliation) -> None:
-    """Wait until everything accepted by now is in the ledger: out of the outbox, and through the queue behind a marker."""
-    deadline = stores.clock.now().timestamp() + stores.catch_up_seconds
-    newest = stores.outbox.newest_id()
-    while stores.outbox.waiting_up_to(newest):
-        relay_outbox(stores.outbox, stores.publisher)
-        _wait(stores.clock, deadline)
-    marker_id = str(uuid.uuid4())
-    stores.publisher.publish_marker(marker_id)
-    while not stores.ledger.passed_marker(marker_id):
-        _wait(stores.clock, deadline)
+def _with_missing_points(entries: Sequence[Discrepancy], stores: Reconciliation) -> list[Discrepancy]:
+    """Where the board says more than the ledger, the audit log may know what the ledger lost."""
+    poorer = [entry.user_id for entry in entries if entry.difference < 0 and not entry.is_invented]
+    missing = stores.reconciliations.missing(poorer) if poorer else {}
+    return [replace(entry, missing_points=missing.get(entry.user_id, 0)) for entry in entries]
 
 
-def _wait(clock: Clock, deadline: float) -> None:
-    if clock.now().timestamp() > deadline:
-        raise LedgerBehind
-    clock.sleep(POLL_SECONDS)
+def _repair(found: Sequence[Discrepancy], mark: str, stores: Reconciliation) -> None:
+    """Audited before it is done. Adding the difference is right whatever is in flight; setting a value would swallow that."""
+    if not found:
+        return
+    stores.reconciliations.audit_repairs(found)
+    incomplete = [entry.user_id for entry in found if entry.missing_points]
+    if incomplete:
+        stores.reconciliations.restore(incomplete)
+    changes = {entry.user_id: None if entry.is_invented else entry.difference for entry in found}
+    stores.board_check.repair(changes, mark)
 
 
-def _repair(entry: Discrepancy, stores: Reconciliation) -> None:
-    score = stores.leaderboard.adjust(entry.user_id, entry.difference)
-    detail = {"difference": entry.difference, "ledgerTotal": entry.ledger_total, "newScore": score}
-    stores.ledger.audit("score_repaired", actor="reconcile_scores", user_id=entry.user_id, detail=detail)
+def _summary(checked: int, found: int, dry_run: bool) -> dict[str, Any]:
+    return {"dryRun": dry_run, "checked": checked, "found": found, "repaired": 0 if dry_run else found, "rebuilt": False}
 
 
 def _as_json(entry: Discrepancy) -> dict[str, Any]:
@@ -133,5 +178,6 @@ def _as_json(entry: Discrepancy) -> dict[str, Any]:
         "ledgerTotal": entry.ledger_total,
         "boardBefore": entry.board_before,
         "boardAfter": entry.board_after,
+        "missingPoints": entry.missing_points,
         "difference": entry.difference,
     }

@@ -1,53 +1,81 @@
-"""Write a batch of accepted updates into the ledger, park what can never be written, and tell the broadcast."""
+"""Write a batch of accepted updates into the ledger, settle what cannot be written, and tell the broadcast."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass, field
 
-from shared.domain.score import ScoreAccepted, ScoresRecorded
+from shared import metrics
+from shared.domain.score import ReceivedMessage, RefusedMessage, ScoreAccepted, ScoresRecorded
 from shared.errors import BadMessage, RabbitUnavailable
 from shared.logs import get_logger
 from shared.ports import EventCodec, EventPublisher, Ledger, Topology
 
+MAX_RETRIES = 3
 _log = get_logger(__name__)
 
 
 def record_scores(
-    bodies: Sequence[bytes], codec: EventCodec, ledger: Ledger, topology: Topology, publisher: EventPublisher
+    messages: Sequence[ReceivedMessage], codec: EventCodec, ledger: Ledger, topology: Topology, publisher: EventPublisher
 ) -> int:
     """Answer how many updates were new. Returning settles the whole batch.
 
-    What does not decrypt, has the wrong shape or names an unknown user goes to the dead-letter queue at once with its reason and
-    never takes its batch down. PostgresUnavailable escapes, and so does RabbitUnavailable while parking: the batch returns whole,
-    and what the ledger has of it is ignored the next time.
+    What can never be read (it does not decrypt, has the wrong shape) is parked at once among the dead letters with its reason.
+    What the ledger refuses for its own sake (an unknown user, a constraint) comes back up to MAX_RETRIES times with growing
+    delay, then it is parked. Neither takes its batch down. PostgresUnavailable escapes, and so does RabbitUnavailable while
+    settling: the batch returns whole, nothing is counted against any message, and what the ledger has of it is ignored then.
     """
-    events: dict[str, tuple[ScoreAccepted, bytes]] = {}
-    marker_ids: list[str] = []
-    parked: list[tuple[bytes, str]] = []
-    for body in bodies:
-        try:
-            opened = codec.open_update(body)
-        except BadMessage as error:
-            parked.append((body, error.detail))
-            continue
-        if isinstance(opened, str):
-            marker_ids.append(opened)
-        else:
-            events[opened.request_id] = (opened, body)
-    recorded = ledger.record([event for event, _ in events.values()], marker_ids)
-    parked += [(events[request_id][1], "unknown user") for request_id in sorted(recorded.unknown_users)]
-    if parked:
-        _log.error("messages parked", extra={"count": len(parked), "reasons": sorted({reason for _, reason in parked})})
-        topology.park(parked)
-    if events:
-        _tell(publisher, len(events), min(event.accepted_at for event, _ in events.values()))
+    batch = _open(messages, codec)
+    tried_before = [request_id for request_id, (_, message) in batch.updates.items() if message.attempts or message.redriven]
+    recorded = ledger.record([event for event, _ in batch.updates.values()], batch.marker_ids, tried_before=tried_before)
+    for request_id, reason in recorded.refused.items():
+        message = batch.updates[request_id][1]
+        refused = RefusedMessage(message.body, reason, message.attempts + 1, request_id)
+        (batch.retried if message.attempts < MAX_RETRIES else batch.parked).append(refused)
+    _settle(batch, topology)
+    if batch.updates:
+        _tell(publisher, [event for event, _ in batch.updates.values()])
     return recorded.new
 
 
-def _tell(publisher: EventPublisher, updates: int, accepted_at: datetime) -> None:
+@dataclass(slots=True)
+class _Batch:
+    """A batch, sorted: updates by request id with the message each came in, markers, and what is to be settled."""
+
+    updates: dict[str, tuple[ScoreAccepted, ReceivedMessage]] = field(default_factory=dict)
+    marker_ids: list[str] = field(default_factory=list)
+    retried: list[RefusedMessage] = field(default_factory=list)
+    parked: list[RefusedMessage] = field(default_factory=list)
+
+
+def _open(messages: Sequence[ReceivedMessage], codec: EventCodec) -> _Batch:
+    batch = _Batch()
+    for message in messages:
+        try:
+            opened = codec.open_update(message.body)
+        except BadMessage as error:
+            batch.parked.append(RefusedMessage(message.body, error.detail, message.attempts + 1))
+            continue
+        if isinstance(opened, str):
+            batch.marker_ids.append(opened)
+        else:
+            batch.updates[opened.request_id] = (opened, message)
+    return batch
+
+
+def _settle(batch: _Batch, topology: Topology) -> None:
+    """After the ledger has committed: a message may come twice, but none is lost."""
+    for outcome, refused, send in (("retried", batch.retried, topology.retry), ("parked", batch.parked, topology.park)):
+        if refused:
+            reasons = sorted({message.reason for message in refused})
+            _log.error(f"messages {outcome}", extra={"count": len(refused), "reasons": reasons})
+            send(refused)
+            metrics.count("queue_messages_refused", len(refused), outcome=outcome)
+
+
+def _tell(publisher: EventPublisher, events: Sequence[ScoreAccepted]) -> None:
     """Viewers who miss this change see it with the next one; the ledger's work must not be done again for that."""
     try:
-        publisher.publish_recorded(ScoresRecorded(updates, accepted_at))
+        publisher.publish_recorded(ScoresRecorded(len(events), min(event.accepted_at for event in events)))
     except RabbitUnavailable:
-        _log.warning("the broadcast was not told of a batch", extra={"updates": updates})
+        _log.warning("the broadcast was not told of a batch", extra={"updates": len(events)})

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.domain.player import Caller
-from shared.domain.score import AcceptedUpdate, ScoreAccepted, ScoreUpdate, checked_increment
+from shared.domain.score import AcceptedUpdate, Missing, ScoreAccepted, ScoreUpdate, checked_increment
 from shared.errors import InvalidParameter, LeaderboardRebuilding, RabbitUnavailable, UnknownPlayer
 from shared.ports import EventPublisher, Leaderboard, Ledger, Profiles, Users
+from shared.services.rebuild_leaderboard import ask_for_rebuild
 
-MAX_TRIES = 3
+MAX_TRIES = 4
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -66,7 +67,11 @@ def update_score(
 
     A broker that is away costs a bounded wait: the event is in the outbox, and relay_outbox will publish it.
     """
-    accepted = _apply(command, leaderboard, profiles, users, ledger)
+    try:
+        accepted = _apply(command, leaderboard, profiles, users, ledger)
+    except LeaderboardRebuilding:
+        ask_for_rebuild(leaderboard, publisher)
+        raise
     if accepted.outbox_id is not None:
         event = ScoreAccepted(
             accepted.request_id,
@@ -82,24 +87,34 @@ def update_score(
 
 
 def _apply(command: ScoreUpdate, leaderboard: Leaderboard, profiles: Profiles, users: Users, ledger: Ledger) -> AcceptedUpdate:
+    not_in_ledger = False
     for _ in range(MAX_TRIES):
-        accepted = leaderboard.apply(command)
-        if accepted is not None:
-            return accepted
-        _prepare(command.user_id, leaderboard, profiles, users, ledger)
+        answer = leaderboard.apply(command, not_in_ledger=not_in_ledger)
+        if isinstance(answer, AcceptedUpdate):
+            return answer
+        if answer is Missing.PROFILE:
+            _give_profile(command.user_id, profiles, users)
+        elif answer is Missing.MEMBER:
+            _give_place(command.user_id, leaderboard, ledger)
+        elif (first := ledger.recorded(command.request_id)) is not None:
+            leaderboard.remember(first)
+        else:
+            not_in_ledger = True
     raise LeaderboardRebuilding
 
 
-def _prepare(user_id: str, leaderboard: Leaderboard, profiles: Profiles, users: Users, ledger: Ledger) -> None:
-    """Give the script what it asked for: the profile, or a place on the board for one who never scored."""
+def _give_profile(user_id: str, profiles: Profiles, users: Users) -> None:
     found = users.profiles([user_id])
     if user_id not in found:
         raise UnknownPlayer
     profiles.put_many(found.values())
-    if found[user_id].role != "player" or leaderboard.scores([user_id]):
-        return
+
+
+def _give_place(user_id: str, leaderboard: Leaderboard, ledger: Ledger) -> None:
+    """A place on the board for one who never scored."""
     if ledger.totals([user_id]).get(user_id, 0):
-        # Somebody removed the member. Counting on from 0 would show a wrong score; reconciliation brings the right one back.
+        # Somebody removed the member. Counting on from 0 would show a wrong score; within a minute the right one is back.
+        leaderboard.suspect([user_id])
         raise LeaderboardRebuilding(retry_after_seconds=30)
     leaderboard.enter(user_id)
 

@@ -17,6 +17,11 @@ class QueueMessage:
     headers: Mapping[str, Any]
     redelivered: bool
 
+    def whole_number(self, header: str) -> int:
+        """A header that counts; 0 when it is not there or is no such number."""
+        value = self.headers.get(header)
+        return value if type(value) is int and value > 0 else 0
+
 
 def messages(event: Mapping[str, Any]) -> list[QueueMessage]:
     """All messages of an `aws:rmq` event, in the order of the batch."""

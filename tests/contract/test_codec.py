@@ -137,7 +137,7 @@ def test_a_field_of_another_type_or_name_is_refused(change: dict[str, Any]) -> N
 
 def test_a_version_that_is_not_known_is_refused() -> None:
     body = sealed_update({"v": 2, "accepted_at": 0}, ["score.accepted", "r-1", "u-1", 3, 12])
-    assert refused(body) == "version 2 of the payload is not understood"
+    assert refused(body) == "version 2 of the payload is not understood: redrive it to a function that does"
     secret = SEALER.seal(json.dumps({"v": 2, "updates": 1, "accepted_at": 0}).encode(), b'["scores.recorded"]')
     with pytest.raises(BadMessage, match="version 2"):
         CODEC.open_recorded(json.dumps({"encrypted_data": secret}).encode())

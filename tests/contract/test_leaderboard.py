@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import cast
 from uuid import uuid4
 
 import pytest
@@ -15,14 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.adapters.redis.connection import connect
-from shared.adapters.redis.keys import Keys
-from shared.adapters.redis.leaderboard import CHUNK, RESULT_SECONDS, RedisLeaderboard
+from shared.adapters.redis.keys import Keys, user_id_of
+from shared.adapters.redis.leaderboard import RESULT_SECONDS, RedisLeaderboard
 from shared.adapters.redis.outbox import RedisOutbox
 from shared.adapters.redis.profiles import RedisProfiles
 from shared.domain.player import Profile, Role
 from shared.domain.ranking import Position
-from shared.domain.reconciliation import LedgerTotal
-from shared.domain.score import AcceptedUpdate, ScoreUpdate
+from shared.domain.score import AcceptedUpdate, HistoryEntry, Missing, ScoreUpdate
 from shared.errors import (
     IdempotencyKeyReused,
     InvalidApiKey,
@@ -66,21 +66,29 @@ class Board:
         user_id = str(uuid4())
         self.profile(user_id, role=role, disabled=disabled)
         self.leaderboard.enter(user_id)
-        self.leaderboard.adjust(user_id, score)
+        self.set(user_id, score)
         return user_id
+
+    def set(self, user_id: str, score: int) -> None:
+        self.client.zadd(self.keys.leaderboard, {self.keys.member(user_id): score})
+
+    def scores(self) -> dict[str, int]:
+        """Everybody on the board."""
+        rows = cast("list[tuple[bytes, float]]", self.client.zrange(self.keys.leaderboard, 0, -1, withscores=True))
+        return {user_id_of(member.decode()): int(score) for member, score in rows}
 
     def profile(self, user_id: str, *, role: Role = "player", disabled: bool = False) -> None:
         self.profiles.put_many([Profile(user_id, "Ada", role, API_KEY, disabled)])
 
     def try_update(
         self, user_id: str, increment: int = 1, *, api_key: str | None = None, key: str | None = None
-    ) -> AcceptedUpdate | None:
+    ) -> AcceptedUpdate | Missing:
         """With an idempotency key, the key is the request id, too."""
         return self.leaderboard.apply(ScoreUpdate(key or str(uuid4()), user_id, increment, SOURCE_IP, api_key, key))
 
     def update(self, user_id: str, increment: int = 1, *, api_key: str | None = None, key: str | None = None) -> AcceptedUpdate:
         accepted = self.try_update(user_id, increment, api_key=api_key, key=key)
-        assert accepted is not None
+        assert isinstance(accepted, AcceptedUpdate)
         return accepted
 
     def contents(self) -> dict[bytes, bytes]:
@@ -127,7 +135,7 @@ def test_what_is_wrong_is_told_in_a_fixed_order(redis_client: redis.Redis) -> No
     board.client.delete(board.keys.leaderboard_whole, board.keys.profile(player))
     board.client.zrem(board.keys.leaderboard, board.keys.member(player))
 
-    def outcome(api_key: str = "wrong", key: str = "used") -> type[ScoreboardError] | AcceptedUpdate | None:
+    def outcome(api_key: str = "wrong", key: str = "used") -> type[ScoreboardError] | AcceptedUpdate | Missing:
         try:
             return board.try_update(player, 2, api_key=api_key, key=key)
         except ScoreboardError as error:
@@ -135,7 +143,7 @@ def test_what_is_wrong_is_told_in_a_fixed_order(redis_client: redis.Redis) -> No
 
     assert outcome() is LeaderboardRebuilding
     board.leaderboard.rebuild([])
-    assert outcome() is None, "asks for the profile"
+    assert outcome() is Missing.PROFILE
     board.profile(player, role="admin", disabled=True)
     assert outcome() is UnknownPlayer
     board.profile(player, role="admin")
@@ -145,7 +153,7 @@ def test_what_is_wrong_is_told_in_a_fixed_order(redis_client: redis.Redis) -> No
     assert outcome(api_key=API_KEY) is IdempotencyKeyReused
     assert outcome(api_key=API_KEY, key="fresh") is RateLimited
     board.client.delete(board.keys.requests(player))
-    assert outcome(api_key=API_KEY, key="fresh") is None, "asks for a member"
+    assert outcome(api_key=API_KEY, key="fresh") is Missing.MEMBER
     board.leaderboard.enter(player)
     assert isinstance(outcome(api_key=API_KEY, key="fresh"), AcceptedUpdate)
 
@@ -373,26 +381,111 @@ def test_a_board_that_is_not_whole_takes_no_updates(board: Board) -> None:
 def test_a_rebuilt_board_holds_the_totals_and_takes_updates(board: Board) -> None:
     scorer, newcomer = str(uuid4()), str(uuid4())
     board.client.delete(*board.contents())
-    assert board.leaderboard.rebuild(iter([LedgerTotal(scorer, 41), LedgerTotal(newcomer, 0)])) == 2
+    assert board.leaderboard.rebuild(iter([{scorer: 41}, {newcomer: 0}])) == 2
     assert board.leaderboard.is_whole()
     board.profile(scorer)
     assert board.update(scorer).score == 42
-    assert board.leaderboard.all_scores() == {scorer: 42, newcomer: 0}
+    assert board.scores() == {scorer: 42, newcomer: 0}
 
 
 def test_very_many_players_are_rebuilt_even_twice_at_once(board: Board) -> None:
-    totals = [LedgerTotal(f"p-{number:05}", number) for number in range(CHUNK * 2 + 1)]
+    points = {f"p-{number:05}": number for number in range(10_001)}
+    pages = [dict(list(points.items())[start : start + 1000]) for start in range(0, len(points), 1000)]
     board.client.delete(*board.contents())
     with ThreadPoolExecutor(2) as threads:
-        assert list(threads.map(board.leaderboard.rebuild, [totals, totals])) == [len(totals)] * 2
-    assert board.leaderboard.all_scores() == {entry.user_id: entry.total for entry in totals}
+        assert list(threads.map(board.leaderboard.rebuild, [pages, pages])) == [len(points)] * 2
+    assert board.scores() == points
+    assert not list(board.client.scan_iter(f"{board.keys.prefix}*rebuild*")), "no board is left halfway"
+
+
+def test_a_slower_rebuild_does_not_undo_the_updates_since_a_faster_one(board: Board) -> None:
+    player = str(uuid4())
+    board.client.delete(*board.contents())
+
+    def slow_pages() -> Iterator[dict[str, int]]:
+        yield {player: 41}
+        board.leaderboard.rebuild([{player: 41}])
+        board.profile(player)
+        assert board.update(player).score == 42
+
+    assert board.leaderboard.rebuild(slow_pages()) == 1
+    assert board.scores() == {player: 42}
+
+
+def test_one_who_registers_during_a_rebuild_stands_on_the_board_after_it(board: Board) -> None:
+    player, newcomer = str(uuid4()), str(uuid4())
+    board.client.delete(*board.contents())
+
+    def pages() -> Iterator[dict[str, int]]:
+        yield {player: 41}
+        board.leaderboard.enter(newcomer)
+
+    board.leaderboard.rebuild(pages())
+    assert board.scores() == {player: 41, newcomer: 0}
+
+
+def test_a_board_that_is_not_whole_shows_nobody_a_wrong_place(board: Board) -> None:
+    player = board.player(score=3)
+    board.client.delete(board.keys.leaderboard_whole)
+    board.client.zrem(board.keys.leaderboard, board.keys.member(player))
+    with pytest.raises(LeaderboardRebuilding):
+        board.leaderboard.top(10)
+    with pytest.raises(LeaderboardRebuilding):
+        board.leaderboard.around(player, 2)
+
+
+def test_one_of_many_who_find_the_board_empty_asks_for_its_rebuild(board: Board) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        asked = list(threads.map(lambda _: board.leaderboard.ask_for_rebuild(), range(8)))
+    assert sorted(asked) == [False] * 7 + [True]
+    assert 0 < board.client.pttl(board.keys.rebuild_asked) <= 5000
+
+
+def test_after_a_rebuild_the_ledger_is_asked_for_a_key_that_is_not_known_here(redis_client: redis.Redis, clock: Clock) -> None:
+    board = Board(redis_client, now=clock)
+    player = board.player()
+    board.client.delete(board.keys.leaderboard_whole)
+    board.leaderboard.rebuild([{player: 7}])
+    clock.move(1000)
+    update = ScoreUpdate("r-1", player, 2, SOURCE_IP, None, "key")
+    assert board.leaderboard.apply(update) is Missing.HISTORY
+    assert isinstance(board.try_update(player), AcceptedUpdate), "one without a key cannot be sent again"
+    board.leaderboard.remember(HistoryEntry(1, "r-1", player, 2, 6, clock.at))
+    replayed = board.leaderboard.apply(update)
+    assert isinstance(replayed, AcceptedUpdate)
+    assert (replayed.score, replayed.replayed, replayed.outbox_id) == (6, True, None)
+    other = ScoreUpdate("r-2", player, 2, SOURCE_IP, None, "another key")
+    accepted = board.leaderboard.apply(other, not_in_ledger=True)
+    assert isinstance(accepted, AcceptedUpdate)
+    assert (accepted.score, accepted.replayed) == (10, False)
+    clock.move(24 * 3600 * 1000)
+    board.profile(player)
+    assert isinstance(board.update(player, key="the next day"), AcceptedUpdate)
+
+
+def test_a_clock_that_goes_back_locks_out_for_a_window_at_most_and_allows_no_more(
+    redis_client: redis.Redis, clock: Clock
+) -> None:
+    board = Board(redis_client, limit=2, now=clock)
+    player = board.player()
+    for _ in range(2):
+        board.update(player)
+    clock.move(-3_600_000)
+    with pytest.raises(RateLimited) as refused:
+        board.update(player)
+    assert refused.value.retry_after_seconds == 60
+    clock.move(59_999)
+    with pytest.raises(RateLimited):
+        board.update(player)
+    clock.move(1)
+    assert board.update(player).score == 3
 
 
 def test_a_player_without_a_member_is_asked_for_and_counted_afterwards(board: Board) -> None:
     player = str(uuid4())
     board.profile(player)
     before = board.contents()
-    assert board.try_update(player) is None
+    assert board.try_update(player) is Missing.MEMBER
     assert board.contents() == before
     board.leaderboard.enter(player)
     assert board.update(player).score == 1
@@ -403,7 +496,7 @@ def test_a_player_without_a_member_is_asked_for_and_counted_afterwards(board: Bo
 
 def test_the_best_stand_first_and_of_equals_the_greater_id(board: Board) -> None:
     for user_id, score in {"b": 5, "a": 5, "c": 9, "d": 0}.items():
-        board.leaderboard.adjust(user_id, score)
+        board.set(user_id, score)
     assert board.leaderboard.top(3) == [Position("c", 1, 9), Position("b", 2, 5), Position("a", 3, 5)]
     assert board.leaderboard.top(10)[-1] == Position("d", 4, 0)
 
@@ -423,18 +516,17 @@ def test_neighbours_stand_on_both_sides_as_far_as_there_are_any(
     board: Board, user_id: str, neighbours: int, expected: list[int]
 ) -> None:
     for place in range(1, 10):
-        board.leaderboard.adjust(f"p{place}", 100 - place)
+        board.set(f"p{place}", 100 - place)
     assert board.leaderboard.around(user_id, neighbours) == [Position(f"p{n}", n, 100 - n) for n in expected]
-
-
-def test_a_repair_adds_to_what_is_there(board: Board) -> None:
-    player = board.player(score=10)
-    assert board.leaderboard.adjust(player, -4) == 6
-    assert board.leaderboard.adjust("new", 3) == 3
 
 
 def test_a_redis_that_is_away_is_told_so() -> None:
     away = RedisLeaderboard(connect("redis://127.0.0.1:1/0"), Keys(), rate_limit_requests=1, rate_window_seconds=1)
-    for ask in (away.is_whole, away.all_scores, lambda: away.top(1), lambda: away.apply(ScoreUpdate("r", "u", 1, SOURCE_IP))):
+    for ask in (
+        away.is_whole,
+        away.ask_for_rebuild,
+        lambda: away.top(1),
+        lambda: away.apply(ScoreUpdate("r", "u", 1, SOURCE_IP)),
+    ):
         with pytest.raises(RedisUnavailable):
             ask()

@@ -14,9 +14,9 @@ import pytest
 from shared.adapters.postgresql import ledger as ledger_module
 from shared.adapters.postgresql.ledger import PostgresLedger
 from shared.adapters.postgresql.pool import Pool
+from shared.adapters.postgresql.reconciliations import PostgresReconciliations
 from shared.adapters.postgresql.users import PostgresUsers
 from shared.domain.player import Account, Role
-from shared.domain.reconciliation import Discrepancy
 from shared.domain.score import RecordedBatch, ScoreAccepted
 from shared.errors import PostgresUnavailable
 
@@ -84,11 +84,52 @@ def test_an_update_that_is_twice_in_a_batch_counts_once(database: Pool, ledger: 
 
 
 def test_unknown_users_are_reported_and_the_rest_is_recorded(ledger: PostgresLedger, new_player: NewPlayer) -> None:
-    good, strangers = update(new_player(), 2), [update(str(uuid4())), update("")]
-    recorded = ledger.record([strangers[0], good, strangers[1]])
-    assert recorded == RecordedBatch(1, frozenset(event.request_id for event in strangers))
-    assert ledger.totals([good.user_id, *(event.user_id for event in strangers)]) == {good.user_id: 2}
-    assert ledger.record([strangers[0]]) == RecordedBatch(0, frozenset({strangers[0].request_id}))
+    good, stranger = update(new_player(), 2), update(str(uuid4()), 3)
+    assert ledger.record([stranger, good]) == RecordedBatch(1, {stranger.request_id: "unknown user"})
+    assert ledger.totals([good.user_id, stranger.user_id]) == {good.user_id: 2}
+
+
+def test_what_the_ledger_refuses_takes_nothing_else_down(database: Pool, ledger: PostgresLedger, new_player: NewPlayer) -> None:
+    player = new_player()
+    good = [update(player, 1, score) for score in range(1, 9)]
+    bad = {"too great": update(player, 1, 2**40), "not allowed": update(player, 9), "a zero byte": update("no\0body")}
+    mixed = [*good[:3], bad["too great"], *good[3:6], bad["not allowed"], *good[6:], bad["a zero byte"]]
+    recorded = ledger.record(mixed, ["marker-of-a-mixed-batch"])
+    assert recorded.new == 8
+    reasons = {name: recorded.refused[event.request_id] for name, event in bad.items()}
+    assert set(recorded.refused) == {event.request_id for event in bad.values()}
+    assert "out of range" in reasons["too great"]
+    assert "check constraint" in reasons["not allowed"]
+    assert ledger.totals([player]) == {player: 8}
+    assert sum_of_history(database, player) == 8
+    assert ledger.passed_marker("marker-of-a-mixed-batch")
+
+
+def test_what_was_refused_waits_until_it_is_recorded(database: Pool, ledger: PostgresLedger, new_player: NewPlayer) -> None:
+    """The player keeps the points meanwhile, and never has them twice."""
+    player, reconciliations = new_player(), PostgresReconciliations(database)
+    accepted = update(player, 4, 2**40)
+    ledger.record([accepted, update(player, 1)])
+    assert reconciliations.points([player]) == {player: 5}
+    assert ledger.totals([player]) == {player: 1}
+    ledger.record([accepted])
+    assert reconciliations.points([player]) == {player: 5}
+    mended = replace(accepted, new_score=5)
+    ledger.record([mended])
+    assert reconciliations.points([player]) == {player: 5}, "not even when another copy of it is recorded first"
+    ledger.record([mended], tried_before=[mended.request_id])
+    assert (reconciliations.points([player]), ledger.totals([player])) == ({player: 5}, {player: 5})
+    with database.connection() as session:
+        assert session.run("SELECT 1 FROM unrecorded_updates WHERE user_id = :id", id=player) == []
+
+
+def test_a_refusal_that_is_no_rows_fault_sends_the_batch_back(
+    database: Pool, ledger: PostgresLedger, new_player: NewPlayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    player = new_player()
+    monkeypatch.setattr(ledger_module, "statement", lambda _: "SELECT * FROM no_such_table WHERE :request_ids = :user_ids")
+    with pytest.raises(PostgresUnavailable):
+        ledger.record([update(player)])
 
 
 def test_an_empty_batch_is_nothing(ledger: PostgresLedger) -> None:
@@ -117,10 +158,11 @@ def test_a_marker_is_passed_when_its_batch_is_committed(ledger: PostgresLedger, 
     assert (ledger.passed_marker(first), ledger.passed_marker(second)) == (True, True)
 
 
-def test_a_batch_that_fails_leaves_nothing(ledger: PostgresLedger, new_player: NewPlayer) -> None:
+def test_a_batch_that_fails_leaves_nothing(database: Pool, ledger: PostgresLedger, new_player: NewPlayer) -> None:
     event, marker_id = update(new_player()), "m" * 65  # longer than its column
     with pytest.raises(Exception, match="value too long"):
         ledger.record([event], [marker_id])
+    assert PostgresReconciliations(database).points([event.user_id]) == {event.user_id: 0}
     assert ledger.history(event.user_id, 10, None) == []
     assert ledger.totals([event.user_id]) == {}
 
@@ -141,36 +183,6 @@ def test_updates_of_one_batch_are_kept_in_the_order_they_were_accepted(ledger: P
     events = [replace(update(player, 1, n), accepted_at=ACCEPTED_AT + timedelta(milliseconds=n)) for n in range(1, 8)]
     ledger.record([events[n] for n in (4, 0, 6, 2, 1, 5, 3)])
     assert [entry.new_score for entry in ledger.history(player, 10, None)] == [7, 6, 5, 4, 3, 2, 1]
-
-
-def test_all_totals_name_every_player_once_page_by_page(
-    ledger: PostgresLedger, new_player: NewPlayer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ledger_module, "PAGE", 2)
-    scorer, newcomers, admin = new_player(), [new_player() for _ in range(4)], new_player("admin")
-    ledger.record([update(scorer, 5)])
-    entries = list(ledger.all_totals())
-    totals = {entry.user_id: entry.total for entry in entries}
-    assert len(entries) == len(totals)
-    assert {user_id: totals.get(user_id) for user_id in (scorer, *newcomers, admin)} == {
-        scorer: 5,
-        **dict.fromkeys(newcomers, 0),
-        admin: None,
-    }
-
-
-def test_a_reconciliation_and_a_repair_are_written_down(database: Pool, ledger: PostgresLedger) -> None:
-    player = str(uuid4())
-    run_id = ledger.save_reconciliation(7, [Discrepancy(player, 5, 999, 999)], dry_run=True, started_at=ACCEPTED_AT)
-    ledger.audit("score_repaired", actor="reconcile_scores", user_id=player, detail={"difference": -994})
-    with database.connection() as session:
-        [run] = session.run(
-            "SELECT started_at, dry_run, checked, discrepancies, detail FROM reconciliation_runs WHERE id = :id", id=run_id
-        )
-        audited = session.run("SELECT action, actor, detail FROM audit_log WHERE user_id = :id", id=player)
-    found = {"userId": player, "ledgerTotal": 5, "boardBefore": 999, "boardAfter": 999, "difference": -994}
-    assert run == [ACCEPTED_AT, True, 7, 1, [found]]
-    assert audited == [["score_repaired", "reconcile_scores", {"difference": -994}]]
 
 
 def test_a_database_that_is_away_is_told_so() -> None:

@@ -22,7 +22,7 @@ SPECIFIED = {
         "created_at": ("timestamp without time zone", None, "YES", "CURRENT_TIMESTAMP"),
     },
     "score_history": {
-        "id": ("integer", None, "NO", "nextval('score_history_id_seq'::regclass)"),
+        "id": ("bigint", None, "NO", "nextval('score_history_id_seq'::regclass)"),  # wider than SERIAL, which is used up in days
         "request_id": ("character varying", 36, "NO", None),
         "user_id": ("character varying", 36, "YES", None),
         "increment": ("integer", None, "NO", None),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,9 @@ from uuid import uuid4
 from local_runtime.manifest import Function, QueueBinding
 from local_runtime.queue.broker import connection_parameters
 from local_runtime.queue.mapping import EventSourceMapping
+from shared.adapters.rabbitmq.connection import open_connection
 from shared.domain.player import Account, Role
+from shared.services.rebuild_leaderboard import pages
 from shared.wiring import Container
 from tests.handlers.events import ROOT, HandlerReply, call, invoke
 
@@ -50,25 +52,55 @@ class Player:
 def new_board(redeploy: Any) -> Container:
     """A container on a board of its own that agrees with the ledger."""
     made: Container = redeploy(KEY_PREFIX=f"{{{secrets.token_hex(6)}}}:")
-    made.leaderboard.rebuild(made.ledger.all_totals())
+    made.leaderboard.rebuild(pages(made.reconciliations))
     return made
+
+
+def add_account(deployed: Container, user_id: str, role: Role = "player", api_key: str = "") -> Account:
+    """Store an account, and nothing else."""
+    account = Account(
+        user_id=user_id,
+        username=f"Player-{secrets.token_hex(6)}",
+        role=role,
+        hashed_password="hash",
+        api_key_hash=hashlib.sha256((api_key or secrets.token_hex(16)).encode()).hexdigest(),
+    )
+    deployed.users.add(account)
+    return account
 
 
 def new_player(deployed: Container, role: Role = "player", *, disabled: bool = False) -> Player:
     """Store an account; a player stands on the board with 0."""
     api_key = secrets.token_hex(16)
-    account = Account(
-        user_id=str(uuid4()),
-        username=f"Player-{secrets.token_hex(6)}",
-        role=role,
-        hashed_password="hash",
-        api_key_hash=hashlib.sha256(api_key.encode()).hexdigest(),
-    )
-    deployed.users.add(account)
+    account = add_account(deployed, str(uuid4()), role, api_key)
     if role == "player":
         deployed.leaderboard.enter(account.user_id)
     token, _ = deployed.access_tokens.issue(account.user_id, role, deployed.clock.now())
     return Player(account.user_id, account.username, api_key, token)
+
+
+def give(deployed: Container, points: Mapping[str, int]) -> None:
+    """Points on the board that no update brought."""
+    deployed.board_check.repair(points, deployed.board_check.mark())
+
+
+@contextmanager
+def delivered(deployed: Container, queue: str) -> Iterator[Callable[[], list[bytes]]]:
+    """The bodies that arrive in a queue from now on, taken out of it."""
+    connection = open_connection(deployed.settings.amqp_url, deployed.settings.amqp_ca_file)
+    channel = connection.channel()
+    channel.queue_purge(queue)
+
+    def taken() -> list[bytes]:
+        found: list[bytes] = []
+        while (message := channel.basic_get(queue, auto_ack=True))[0] is not None:
+            found.append(message[2])
+        return found
+
+    try:
+        yield taken
+    finally:
+        connection.close()
 
 
 @contextmanager

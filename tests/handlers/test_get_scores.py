@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,16 +11,14 @@ import pytest
 from shared.wiring import Container
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import HandlerReply, call
-from tests.handlers.players import Player, new_board, new_player
+from tests.handlers.players import Player, give, new_player
 
 
 @pytest.fixture
 def board(deployed: Container, redeploy: Redeploy) -> Container:
     """A board on which nobody stands yet, and which everybody may read."""
-    redeploy(PUBLIC_LEADERBOARD="true")
-    made = new_board(redeploy)
-    for user_id, score in made.leaderboard.all_scores().items():
-        made.leaderboard.adjust(user_id, -score)
+    made: Container = redeploy(KEY_PREFIX=f"{{{secrets.token_hex(6)}}}:", PUBLIC_LEADERBOARD="true")
+    made.leaderboard.rebuild([])
     return made
 
 
@@ -31,7 +30,7 @@ def twelve(board: Container) -> list[Player]:
     """Twelve players, the best first."""
     players = [new_player(board) for _ in range(12)]
     for place, player in enumerate(players):
-        board.leaderboard.adjust(player.user_id, 1000 - place)
+        give(board, {player.user_id: 1000 - place})
     return players
 
 
@@ -56,7 +55,7 @@ def test_as_many_come_as_were_asked_for(board: Container, limit: str) -> None:
 
 def test_no_more_than_a_hundred_come(board: Container) -> None:
     for number in range(101):
-        board.leaderboard.adjust(f"stranger-{number:03}", 5000)
+        give(board, {f"stranger-{number:03}": 5000})
     lines = get("100").json["data"]
     assert len(lines) == 100
     assert lines[0] == {"userId": "stranger-100", "username": "stranger-100", "rank": 1, "score": 5000}
@@ -70,7 +69,7 @@ def test_another_limit_is_refused(board: Container, limit: str) -> None:
 def test_a_board_may_be_five_seconds_old(board: Container) -> None:
     player = twelve(board)[0]
     before = get()
-    board.leaderboard.adjust(player.user_id, 500)
+    give(board, {player.user_id: 500})
     assert get().body == before.body
     assert get("3").json["cache_time"] == before.json["cache_time"]
     document = board.board_cache.get(10)

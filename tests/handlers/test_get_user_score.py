@@ -9,7 +9,7 @@ import pytest
 from shared.wiring import Container
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import HandlerReply, call
-from tests.handlers.players import Player, new_player
+from tests.handlers.players import Player, give, new_player
 
 
 def get(user_id: str, reader: Player | None, neighbours: str | None = None) -> HandlerReply:
@@ -28,7 +28,7 @@ def players(deployed: Container) -> list[Player]:
     made = [new_player(deployed) for _ in range(7)]
     best = max([0, *(position.score for position in deployed.leaderboard.top(1))])
     for place, player in enumerate(made):
-        deployed.leaderboard.adjust(player.user_id, best + 70 - 10 * place)
+        give(deployed, {player.user_id: best + 70 - 10 * place})
     return made
 
 

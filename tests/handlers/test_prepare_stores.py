@@ -13,9 +13,9 @@ from tests.handlers.events import invoke
 def test_prepared_stores_are_left_as_they_are(deployed: Container) -> None:
     summary = invoke("prepare_stores", {})
     assert (summary["migrations"], summary["players"]) == ([], 0)
-    assert {"score_history_queue", "score_history_queue.retry", "score_history_queue.dlq", "score_updated_queue"} <= set(
-        summary["queues"]
-    )
+    history = "score_history_queue"
+    retries = {f"{history}.retry", f"{history}.retry.2", f"{history}.retry.3"}
+    assert set(summary["queues"]) == {history, *retries, f"{history}.dlq", "score_updated_queue", "leaderboard_rebuild_queue"}
 
 
 def test_an_empty_board_is_filled_from_the_ledger(deployed: Container, redeploy: Redeploy) -> None:

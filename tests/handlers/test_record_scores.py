@@ -19,16 +19,19 @@ from shared.errors import PostgresUnavailable, RabbitUnavailable
 from shared.wiring import Container
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import invoke
-from tests.handlers.players import new_player
+from tests.handlers.players import add_account, delivered, new_player
+from tests.support.waiting import eventually
 
-DEAD_LETTERS, UPDATED = "score_history_queue.dlq", "score_updated_queue"
+DEAD_LETTERS, UPDATED, HISTORY = "score_history_queue.dlq", "score_updated_queue", "score_history_queue"
+RETRIES = ("score_history_queue.retry", "score_history_queue.retry.2", "score_history_queue.retry.3")
 ACCEPTED_AT = datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC)
 
 
 class Properties:
-    """What pika knows of a message without properties."""
+    """What pika knows of a message with nothing but headers."""
 
-    headers: Any = None
+    def __init__(self, headers: dict[str, Any] | None = None) -> None:
+        self.headers = headers
 
     def __getattr__(self, name: str) -> None:
         return None
@@ -40,14 +43,15 @@ class Bench:
     def __init__(self, deployed: Container) -> None:
         self.deployed = deployed
         self.codec = RabbitEventCodec(deployed.sealer)
-        for queue in (DEAD_LETTERS, UPDATED):
+        for queue in (DEAD_LETTERS, UPDATED, *RETRIES):
             self.drain(queue)
 
     def event(self, user_id: str, increment: int = 1) -> ScoreAccepted:
         return ScoreAccepted(str(uuid4()), user_id, increment, increment, ACCEPTED_AT, "198.51.100.7")
 
-    def record(self, *bodies: bytes) -> None:
-        batch = [QueueDelivery(tag, False, Properties(), body) for tag, body in enumerate(bodies, 1)]
+    def record(self, *bodies: bytes, **headers: object) -> None:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        batch = [QueueDelivery(tag, False, Properties(named), body) for tag, body in enumerate(bodies, 1)]
         assert invoke("record_scores", queue_event("arn", "score_history_queue", "/", batch)) is None
 
     def drain(self, queue: str) -> list[tuple[Any, bytes]]:
@@ -118,14 +122,12 @@ def test_an_update_that_is_twice_in_a_batch_counts_once(bench: Bench, deployed: 
 def test_poison_is_parked_with_its_reason_and_the_rest_is_recorded(bench: Bench, deployed: Container, user_id: str) -> None:
     good = bench.codec.update(bench.event(user_id, 2))
     changed = json.dumps({**json.loads(good), "increment": 5}).encode()
-    stranger = bench.codec.update(bench.event(str(uuid4())))
     poison = {
         b"\xff\x00 no message": "not a message of score_history_queue",
         changed: "does not decrypt: it was changed, or bound to something else",
-        stranger: "unknown user",
     }
     bodies = list(poison)
-    bench.record(bodies[0], bodies[1], good, bodies[2])
+    bench.record(bodies[0], good, bodies[1])
     assert deployed.ledger.totals([user_id]) == {user_id: 2}
     parked = bench.drain(DEAD_LETTERS)
     assert {body: properties.headers["x-reason"] for properties, body in parked} == poison
@@ -133,6 +135,71 @@ def test_poison_is_parked_with_its_reason_and_the_rest_is_recorded(bench: Bench,
         assert (properties.headers["x-origin"], properties.headers["x-attempts"]) == ("score_history_queue", 1)
         assert abs((datetime.fromisoformat(properties.headers["x-parked-at"]) - datetime.now(UTC)).total_seconds()) < 60
         assert properties.delivery_mode == 2
+
+
+def test_what_the_ledger_refuses_waits_longer_each_time_and_is_then_parked(
+    bench: Bench, deployed: Container, user_id: str
+) -> None:
+    stranger, good = bench.event(str(uuid4()), 4), bench.codec.update(bench.event(user_id, 2))
+    body = bench.codec.update(stranger)
+    bench.record(body, good)
+    assert deployed.ledger.totals([user_id]) == {user_id: 2}
+    for attempt, (queue, delay) in enumerate(zip(RETRIES, ("5000", "30000", "180000"), strict=True), 1):
+        [(properties, waiting)] = bench.drain(queue)
+        assert (waiting, properties.expiration, properties.delivery_mode) == (body, delay, 2)
+        assert (properties.headers["x-attempts"], properties.headers["x-reason"]) == (attempt, "unknown user")
+        assert properties.message_id == stranger.request_id
+        assert bench.drain(DEAD_LETTERS) == []
+        bench.record(body, x_attempts=attempt)
+    assert [bench.drain(queue) for queue in RETRIES] == [[], [], []]
+    [(properties, parked)] = bench.drain(DEAD_LETTERS)
+    assert (parked, properties.expiration) == (body, None)
+    assert (properties.headers["x-attempts"], properties.headers["x-reason"]) == (4, "unknown user")
+
+
+@pytest.mark.parametrize("attempts", [-1, 0, True, "2", b"2", None, {"a": 1}])
+def test_a_header_that_counts_nothing_is_the_first_attempt(bench: Bench, attempts: object) -> None:
+    bench.record(bench.codec.update(bench.event(str(uuid4()))), x_attempts=attempts)
+    assert len(bench.drain(RETRIES[0])) == 1
+
+
+def test_one_that_waits_comes_back_by_itself_and_holds_up_nobody(
+    bench: Bench, redeploy: Redeploy, deployed: Container, user_id: str
+) -> None:
+    """The one behind it has waited for its second time already, in a queue of its own."""
+    redeploy(RETRY_DELAYS_SECONDS="60,0.2,60")
+    first, second = bench.codec.update(bench.event(str(uuid4()))), bench.codec.update(bench.event(str(uuid4())))
+    with delivered(deployed, HISTORY) as messages:
+        bench.record(first)
+        bench.record(second, x_attempts=1)
+        found: list[bytes] = []
+
+        def came_back() -> bool:
+            found.extend(messages())
+            return bool(found)
+
+        eventually(came_back, 10, "the second one back")
+        assert found == [second]
+    assert len(bench.drain(RETRIES[0])) == 1
+
+
+def test_an_update_whose_user_comes_to_be_known_is_recorded_at_the_next_attempt(bench: Bench, deployed: Container) -> None:
+    event = bench.event(str(uuid4()), 3)
+    body = bench.codec.update(event)
+    bench.record(body)
+    add_account(deployed, event.user_id)
+    assert deployed.reconciliations.points([event.user_id]) == {event.user_id: 3}, "accepted is accepted"
+    bench.record(body, x_attempts=1)
+    assert deployed.ledger.totals([event.user_id]) == deployed.reconciliations.points([event.user_id]) == {event.user_id: 3}
+
+
+def test_a_broker_that_is_away_while_settling_sends_the_batch_back(bench: Bench, deployed: Container, user_id: str) -> None:
+    bodies = [bench.codec.update(bench.event(user_id, 3)), bench.codec.update(bench.event(str(uuid4())))]
+    with bench.without(RETRIES[0]), pytest.raises(RabbitUnavailable):
+        bench.record(*bodies)
+    bench.record(*bodies)
+    assert [body for _, body in bench.drain(RETRIES[0])] == [bodies[1]]
+    assert deployed.ledger.totals([user_id]) == {user_id: 3}
 
 
 def test_a_batch_of_poison_alone_tells_the_broadcast_nothing(bench: Bench) -> None:

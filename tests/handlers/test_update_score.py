@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from shared.services.rebuild_leaderboard import pages
 from shared.wiring import Container
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import SOURCE_IP, HandlerReply, call
@@ -221,7 +222,7 @@ def test_an_empty_redis_takes_no_updates_until_it_is_rebuilt(deployed: Container
     reply = player.score(1)
     assert reply.problem == (503, "leaderboard_rebuilding")
     assert reply.headers["Retry-After"] == "1"
-    board.leaderboard.rebuild(board.ledger.all_totals())
+    board.leaderboard.rebuild(pages(board.reconciliations))
     assert player.score(1).status == 200
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.reconciliation import Discrepancy, discrepancies
+from shared.domain.reconciliation import Discrepancy, differing, discrepancies
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from shared.domain.reconciliation import Discrepancy, discrepancies
         (0, 0, 0),
         (None, 0, 0),
         (None, 3, 5),
-        (0, None, 0),
+        (None, None, 3),
     ],
 )
 def test_a_total_between_the_readings_is_in_order(before: int | None, total: int | None, after: int | None) -> None:
@@ -38,6 +38,7 @@ def test_a_total_between_the_readings_is_in_order(before: int | None, total: int
         (None, 6, 5, 6),
         (8, 8, None, 0),
         (7, None, 7, -7),
+        (0, None, 0, 0),
         (0, None, 7, 0),
     ],
 )
@@ -45,8 +46,8 @@ def test_anything_else_is_found_with_what_brings_it_back(
     before: int | None, total: int | None, after: int | None, difference: int
 ) -> None:
     [found] = discrepancies(_reading(before), _reading(total), _reading(after))
-    assert found == Discrepancy("p", total or 0, before, after)
-    assert found.difference == difference
+    assert found == Discrepancy("p", total, before, after)
+    assert (found.difference, found.is_invented, found.is_in_order) == (difference, total is None, False)
 
 
 def test_players_are_reported_in_order_and_apart() -> None:
@@ -78,3 +79,22 @@ def test_a_repair_is_right_whatever_came_meanwhile(increments: list[int], cut: i
 
 def _reading(score: int | None) -> dict[str, int]:
     return {} if score is None else {"p": score}
+
+
+@pytest.mark.parametrize(
+    ("entry", "difference", "in_order"),
+    [
+        (Discrepancy("p", 5, 5, 5), 0, True),
+        (Discrepancy("p", 0, 0, 0), 0, True),
+        (Discrepancy("p", 0, None, None), 0, False),
+        (Discrepancy("p", 3, 5, 5, 2), 0, False),
+        (Discrepancy("p", 3, 9, 9, 2), -4, False),
+        (Discrepancy("p", None, 0, 0), 0, False),
+    ],
+)
+def test_what_the_ledger_gets_back_is_not_taken_from_the_board(entry: Discrepancy, difference: int, in_order: bool) -> None:
+    assert (entry.difference, entry.is_in_order) == (difference, in_order)
+
+
+def test_those_differ_who_are_not_the_same_on_both_sides() -> None:
+    assert sorted(differing({"a": 1, "b": 2, "c": 0}, {"a": 1, "b": 3, "d": 0})) == ["b", "c", "d"]

@@ -13,7 +13,7 @@ import pytest
 
 from shared.domain.player import Caller, Profile
 from shared.domain.rate_window import RateWindow
-from shared.domain.score import AcceptedUpdate, ScoreAccepted, ScoreUpdate
+from shared.domain.score import AcceptedUpdate, HistoryEntry, Missing, ScoreAccepted, ScoreUpdate
 from shared.errors import (
     InvalidIncrement,
     InvalidParameter,
@@ -35,25 +35,44 @@ PROFILE = Profile("u-1", "Ada", "player", "hash")
 class Stores:
     """All the ports that an update asks, answering from lists and noting what was done, in order."""
 
-    answers: list[AcceptedUpdate | None]
+    answers: list[AcceptedUpdate | Missing]
     profile: Profile | None = PROFILE
-    score: int | None = None
+    first: HistoryEntry | None = None
+    whole: bool = True
     total: int = 0
     broker_is_away: bool = False
     done: list[Any] = field(default_factory=list)
 
-    def apply(self, update: ScoreUpdate) -> AcceptedUpdate | None:
+    def apply(self, update: ScoreUpdate, *, not_in_ledger: bool = False) -> AcceptedUpdate | Missing:
         assert update == COMMAND
+        if not_in_ledger:
+            self.done.append("not in the ledger")
         return self.answers.pop(0)
+
+    def is_whole(self) -> bool:
+        return self.whole
+
+    def ask_for_rebuild(self) -> bool:
+        return True
+
+    def publish_rebuild(self) -> None:
+        self.done.append("rebuild wanted")
+
+    def suspect(self, user_ids: Sequence[str]) -> None:
+        self.done.append(("suspected", list(user_ids)))
+
+    def remember(self, entry: HistoryEntry) -> None:
+        self.done.append(("remembered", entry))
+
+    def recorded(self, request_id: str) -> HistoryEntry | None:
+        assert request_id == COMMAND.request_id
+        return self.first
 
     def profiles(self, user_ids: Sequence[str]) -> dict[str, Profile]:
         return {} if self.profile is None else dict.fromkeys(user_ids, self.profile)
 
     def put_many(self, profiles: Any) -> None:
         self.done.append(("cached", list(profiles)))
-
-    def scores(self, user_ids: Sequence[str]) -> dict[str, int]:
-        return {} if self.score is None else dict.fromkeys(user_ids, self.score)
 
     def totals(self, user_ids: Sequence[str]) -> dict[str, int]:
         return dict.fromkeys(user_ids, self.total) if self.total else {}
@@ -137,41 +156,55 @@ def test_a_broker_that_is_away_does_not_spoil_the_receipt() -> None:
 
 
 def test_a_profile_that_is_not_cached_is_cached_and_the_script_asked_again() -> None:
-    stores = Stores([None, ACCEPTED], score=9)
+    stores = Stores([Missing.PROFILE, ACCEPTED])
     stores.update()
     assert stores.done == [CACHED, PUBLISHED]
 
 
 def test_one_who_never_scored_gets_a_place() -> None:
-    stores = Stores([None, ACCEPTED])
+    stores = Stores([Missing.PROFILE, Missing.MEMBER, ACCEPTED])
     stores.update()
     assert stores.done == [CACHED, ("entered", "u-1"), PUBLISHED]
 
 
-def test_one_who_has_points_in_the_ledger_does_not_begin_again() -> None:
-    stores = Stores([None, ACCEPTED], total=9)
+def test_one_who_has_points_in_the_ledger_does_not_begin_again_and_is_looked_at() -> None:
+    stores = Stores([Missing.MEMBER, ACCEPTED], total=9)
     with pytest.raises(LeaderboardRebuilding) as refused:
         stores.update()
     assert refused.value.retry_after_seconds == 30
-    assert stores.done == [CACHED]
+    assert stores.done == [("suspected", ["u-1"])]
 
 
-def test_an_admin_gets_no_place_on_the_board() -> None:
-    admin = Profile("u-1", "Ada", "admin", "hash")
-    stores = Stores([None, ACCEPTED], profile=admin)
+def test_a_first_result_that_only_the_ledger_knows_is_answered_again() -> None:
+    first = HistoryEntry(1, "r-1", "u-1", 3, 12, NOW)
+    stores = Stores([Missing.HISTORY, ACCEPTED], first=first)
     stores.update()
-    assert ("entered", "u-1") not in stores.done
+    assert stores.done == [("remembered", first), PUBLISHED]
+
+
+def test_an_update_the_ledger_does_not_know_is_accepted() -> None:
+    stores = Stores([Missing.HISTORY, Missing.PROFILE, ACCEPTED])
+    stores.update()
+    assert stores.done == ["not in the ledger", CACHED, "not in the ledger", PUBLISHED]
 
 
 def test_a_user_who_does_not_exist_is_refused() -> None:
-    stores = Stores([None, ACCEPTED], profile=None)
+    stores = Stores([Missing.PROFILE, ACCEPTED], profile=None)
     with pytest.raises(UnknownPlayer):
         stores.update()
     assert stores.done == []
 
 
 def test_a_board_that_keeps_asking_is_not_asked_for_ever() -> None:
-    stores = Stores([None] * MAX_TRIES, score=9)
+    stores = Stores([Missing.PROFILE] * MAX_TRIES)
     with pytest.raises(LeaderboardRebuilding):
         stores.update()
     assert stores.answers == []
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_an_update_that_finds_the_board_empty_asks_for_its_rebuild(*, whole: bool) -> None:
+    stores = Stores([Missing.PROFILE] * MAX_TRIES, whole=whole)
+    with pytest.raises(LeaderboardRebuilding):
+        stores.update()
+    assert ("rebuild wanted" in stores.done) is not whole

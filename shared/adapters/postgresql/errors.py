@@ -10,6 +10,9 @@ from shared.errors import PostgresUnavailable
 _TEMPORARY_CLASSES = ("08", "40", "53", "57", "58")
 _TEMPORARY_STATES = frozenset({"25006", "55P03", "25P03", "55006"})
 _UNIQUE_VIOLATION = "23505"
+# What a row's own values bring about: data exceptions, constraints, a check option, an exception raised by a trigger.
+_OF_THE_ROW = ("21", "22", "23", "44", "P0")
+_SEQUENCE_EXHAUSTED = "2200H"
 
 
 class StatementRejected(Exception):
@@ -24,6 +27,11 @@ class StatementRejected(Exception):
     def is_integrity_violation(self) -> bool:
         """Whether a constraint (unique, foreign key, check, not null) refused it."""
         return self.sqlstate.startswith("23")
+
+    @property
+    def blames_the_row(self) -> bool:
+        """Whether another row might well be accepted; a missing table, say, refuses them all."""
+        return self.sqlstate.startswith(_OF_THE_ROW) and self.sqlstate != _SEQUENCE_EXHAUSTED
 
 
 class UniqueViolation(StatementRejected):

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC
 from typing import Any
 
+from shared.adapters.postgresql.errors import StatementRejected
 from shared.adapters.postgresql.pool import Pool
+from shared.adapters.postgresql.session import Session
 from shared.adapters.postgresql.statements import statement
-from shared.domain.reconciliation import Discrepancy, LedgerTotal
-from shared.domain.score import HistoryEntry, RecordedBatch, ScoreAccepted
-
-PAGE = 50_000
-RECONCILE_ANSWER_SECONDS = 120.0
+from shared.domain.score import UNKNOWN_USER, HistoryEntry, RecordedBatch, ScoreAccepted
+from shared.errors import PostgresUnavailable
 
 
 class PostgresLedger:
@@ -22,27 +21,35 @@ class PostgresLedger:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    def record(self, events: Sequence[ScoreAccepted], marker_ids: Sequence[str] = ()) -> RecordedBatch:
-        """One transaction, one statement for any number of events, in the order of user ids so that nobody deadlocks."""
+    def record(
+        self, events: Sequence[ScoreAccepted], marker_ids: Sequence[str] = (), *, tried_before: Collection[str] = ()
+    ) -> RecordedBatch:
+        """One transaction and one statement for any number of events, in the order of user ids so that nobody deadlocks.
+
+        When the statement is refused for an event's sake, the batch is halved until that event stands alone.
+        """
         ordered = sorted(events, key=lambda event: event.user_id)
-        with self._pool.transaction() as session:
-            new, unknown = 0, []
-            if ordered:
-                rows = session.run(
-                    statement("record_updates"),
-                    request_ids=[event.request_id for event in ordered],
-                    user_ids=[event.user_id for event in ordered],
-                    increments=[event.increment for event in ordered],
-                    new_scores=[event.new_score for event in ordered],
-                    accepted_ats=[int(event.accepted_at.timestamp() * 1000) for event in ordered],
-                    source_ips=[event.source_ip for event in ordered],
-                )
-                new, unknown = rows[0]
-            for marker_id in marker_ids:
-                session.run(
-                    "INSERT INTO ledger_markers (marker_id) VALUES (:marker_id) ON CONFLICT DO NOTHING", marker_id=marker_id
-                )
-        return RecordedBatch(int(new), frozenset(unknown))
+        try:
+            with self._pool.transaction() as session:
+                batch = _record_together(session, ordered)
+                _settle(session, marker_ids, tried_before)
+        except StatementRejected as error:
+            if not error.blames_the_row:
+                raise PostgresUnavailable from error
+            with self._pool.transaction() as session:
+                batch = _record_apart(session, ordered)
+                _settle(session, marker_ids, tried_before)
+        return batch
+
+    def recorded(self, request_id: str) -> HistoryEntry | None:
+        """By the unique index."""
+        with self._pool.connection() as session:
+            rows = session.run(
+                "SELECT id, request_id, user_id, increment, new_score, created_at FROM score_history"
+                " WHERE request_id = :request_id",
+                request_id=request_id,
+            )
+        return _entry(rows[0]) if rows else None
 
     def history(self, user_id: str, limit: int, before_id: int | None) -> list[HistoryEntry]:
         """Newest first."""
@@ -54,7 +61,7 @@ class PostgresLedger:
                 before_id=before_id if before_id is not None else 2**62,
                 limit=limit,
             )
-        return [HistoryEntry(row[0], row[1], row[2], row[3], row[4], row[5].replace(tzinfo=UTC)) for row in rows]
+        return [_entry(row) for row in rows]
 
     def totals(self, user_ids: Sequence[str]) -> dict[str, int]:
         """Running totals; players without one are absent."""
@@ -64,23 +71,6 @@ class PostgresLedger:
                 user_ids=list(user_ids),
             )
         return {row[0]: int(row[1]) for row in rows}
-
-    def all_totals(self) -> Iterator[LedgerTotal]:
-        """Every player, page by page in the order of ids."""
-        after = ""
-        while True:
-            with self._pool.connection(RECONCILE_ANSWER_SECONDS) as session:
-                rows = session.run(
-                    "SELECT users.user_id, coalesce(total, 0) FROM users LEFT JOIN score_totals USING (user_id)"
-                    " WHERE (role = 'player' OR total IS NOT NULL) AND users.user_id > :after"
-                    " ORDER BY users.user_id LIMIT CAST(:page AS int)",
-                    after=after,
-                    page=PAGE,
-                )
-            yield from (LedgerTotal(row[0], int(row[1])) for row in rows)
-            if len(rows) < PAGE:
-                return
-            after = rows[-1][0]
 
     def audit(self, action: str, *, actor: str, user_id: str | None, detail: Mapping[str, Any]) -> None:
         """One row of audit_log."""
@@ -94,34 +84,72 @@ class PostgresLedger:
                 detail=json.dumps(detail),
             )
 
-    def save_reconciliation(
-        self, checked: int, discrepancies: Sequence[Discrepancy], *, dry_run: bool, started_at: datetime
-    ) -> int:
-        """The run, with what was found."""
-        detail = [
-            {
-                "userId": found.user_id,
-                "ledgerTotal": found.ledger_total,
-                "boardBefore": found.board_before,
-                "boardAfter": found.board_after,
-                "difference": found.difference,
-            }
-            for found in discrepancies
-        ]
-        with self._pool.connection() as session:
-            rows = session.run(
-                "INSERT INTO reconciliation_runs (started_at, dry_run, checked, discrepancies, detail)"
-                " VALUES (CAST(:started_at AS timestamptz), :dry_run, :checked, :discrepancies, CAST(:detail AS jsonb))"
-                " RETURNING id",
-                started_at=started_at.isoformat(),
-                dry_run=dry_run,
-                checked=checked,
-                discrepancies=len(discrepancies),
-                detail=json.dumps(detail),
-            )
-        return int(rows[0][0])
-
     def passed_marker(self, marker_id: str) -> bool:
         """Whether it is there."""
         with self._pool.connection() as session:
             return bool(session.run("SELECT 1 FROM ledger_markers WHERE marker_id = :marker_id", marker_id=marker_id))
+
+
+def _record_together(session: Session, events: Sequence[ScoreAccepted]) -> RecordedBatch:
+    if not events:
+        return RecordedBatch(0)
+    rows = session.run(
+        statement("record_updates"),
+        request_ids=[event.request_id for event in events],
+        user_ids=[event.user_id for event in events],
+        increments=[event.increment for event in events],
+        new_scores=[event.new_score for event in events],
+        accepted_ats=[int(event.accepted_at.timestamp() * 1000) for event in events],
+        source_ips=[event.source_ip for event in events],
+    )
+    new, unknown = rows[0]
+    return RecordedBatch(int(new), dict.fromkeys(unknown, UNKNOWN_USER))
+
+
+def _record_apart(session: Session, events: Sequence[ScoreAccepted]) -> RecordedBatch:
+    """Behind a savepoint each, the events that can be written and those that cannot."""
+    session.script("SAVEPOINT part")
+    try:
+        batch = _record_together(session, events)
+    except StatementRejected as error:
+        session.script("ROLLBACK TO SAVEPOINT part")
+        if not error.blames_the_row:
+            raise PostgresUnavailable from error
+        if len(events) == 1:
+            _note(session, events[0], str(error))
+            return RecordedBatch(0, {events[0].request_id: str(error)})
+    else:
+        session.script("RELEASE SAVEPOINT part")
+        return batch
+    middle = len(events) // 2
+    first, second = _record_apart(session, events[:middle]), _record_apart(session, events[middle:])
+    return RecordedBatch(first.new + second.new, {**first.refused, **second.refused})
+
+
+def _note(session: Session, event: ScoreAccepted, reason: str) -> None:
+    """What cannot even be noted (a zero byte in an id) is told by the dead letters alone."""
+    session.script("SAVEPOINT note")
+    try:
+        session.run(
+            statement("note_unrecorded"),
+            request_id=event.request_id,
+            user_id=event.user_id,
+            increment=event.increment,
+            reason=reason,
+        )
+    except StatementRejected:
+        session.script("ROLLBACK TO SAVEPOINT note")
+    else:
+        session.script("RELEASE SAVEPOINT note")
+
+
+def _settle(session: Session, marker_ids: Sequence[str], tried_before: Collection[str]) -> None:
+    """In the same transaction: an update is either waiting or recorded, and a marker comes after both."""
+    if tried_before:
+        session.run(statement("forget_unrecorded"), request_ids=sorted(tried_before))
+    for marker_id in marker_ids:
+        session.run("INSERT INTO ledger_markers (marker_id) VALUES (:marker_id) ON CONFLICT DO NOTHING", marker_id=marker_id)
+
+
+def _entry(row: Sequence[Any]) -> HistoryEntry:
+    return HistoryEntry(row[0], row[1], row[2], row[3], row[4], row[5].replace(tzinfo=UTC))

@@ -12,6 +12,10 @@ from shared.errors import BadMessage
 from shared.ports import Sealer
 
 VERSION = 1
+# Messages outlive deployments: a version that was ever written stays readable, and new fields have a default.
+UNDERSTOOD_VERSIONS = frozenset({1})
+MAX_ID_LENGTH, MAX_MARKER_LENGTH = 36, 64
+MAX_SCORE = 2**53
 ACCEPTED, MARKER, RECORDED = "score.accepted", "score.marker", "scores.recorded"
 _encode = msgspec.json.Encoder().encode
 
@@ -82,9 +86,10 @@ class RabbitEventCodec:
         kind = MARKER if not plain.user_id and plain.increment == 0 else ACCEPTED
         bound = _bound(kind, plain.request_id, plain.user_id, plain.increment, plain.new_score)
         sealed = self._open(plain.encrypted_data, bound, _decode_sealed)
-        if kind == MARKER:
+        if kind == MARKER and len(plain.request_id) <= MAX_MARKER_LENGTH:
             return plain.request_id
-        if not MIN_INCREMENT <= plain.increment <= MAX_INCREMENT or len(plain.request_id) > 36 or len(plain.user_id) > 36:
+        in_range = MIN_INCREMENT <= plain.increment <= MAX_INCREMENT and abs(plain.new_score) <= MAX_SCORE
+        if not in_range or len(plain.request_id) > MAX_ID_LENGTH or len(plain.user_id) > MAX_ID_LENGTH:
             raise BadMessage("a field is out of its range")
         return ScoreAccepted(
             plain.request_id, plain.user_id, plain.increment, plain.new_score, _instant(sealed.accepted_at), sealed.source_ip
@@ -104,8 +109,8 @@ class RabbitEventCodec:
             sealed = decode(self._sealer.open(text, bound))
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise BadMessage("what was sealed is not understood") from None
-        if sealed.v != VERSION:
-            raise BadMessage(f"version {sealed.v} of the payload is not understood")
+        if sealed.v not in UNDERSTOOD_VERSIONS:
+            raise BadMessage(f"version {sealed.v} of the payload is not understood: redrive it to a function that does")
         return sealed
 
 

@@ -12,6 +12,7 @@ from shared.errors import ConfigurationError, RabbitUnavailable
 
 HEARTBEAT_SECONDS = 30
 CONNECT_SECONDS = 5.0
+BLOCKED_SECONDS = 10.0
 
 
 def connection_parameters(amqp_url: str, ca_file: str) -> pika.URLParameters:
@@ -33,8 +34,10 @@ def connection_parameters(amqp_url: str, ca_file: str) -> pika.URLParameters:
 
 
 def open_connection(amqp_url: str, ca_file: str) -> pika.BlockingConnection:
-    """A connection of one's own; raises RabbitUnavailable."""
+    """A connection of one's own; raises RabbitUnavailable. A broker under a resource alarm ends it after BLOCKED_SECONDS."""
+    parameters = connection_parameters(amqp_url, ca_file)
+    parameters.blocked_connection_timeout = BLOCKED_SECONDS
     try:
-        return pika.BlockingConnection(connection_parameters(amqp_url, ca_file))
+        return pika.BlockingConnection(parameters)
     except (AMQPError, AMQPConnectorException, OSError) as error:
         raise RabbitUnavailable from error

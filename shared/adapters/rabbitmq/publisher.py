@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 
 from shared.adapters.rabbitmq.codec import ACCEPTED, MARKER, RECORDED, RabbitEventCodec
 from shared.adapters.rabbitmq.publishing_thread import Delivery, PublishingThread
-from shared.adapters.rabbitmq.topology import HISTORY, UPDATED
+from shared.adapters.rabbitmq.topology import HISTORY, REBUILD, UPDATED
 from shared.domain.score import ScoreAccepted, ScoresRecorded
 from shared.errors import RabbitUnavailable
 from shared.ports import Sealer
 
+REBUILD_WANTED = "leaderboard.rebuild-wanted"
 WAIT_SECONDS = 2.0
 MAX_WAITING = 10_000
 
@@ -64,8 +65,15 @@ class RabbitPublisher:
         )
 
     def publish_recorded(self, event: ScoresRecorded) -> None:
-        """Tell the broadcast."""
-        self._publish([Delivery(UPDATED, self._codec.recorded(event), RECORDED, None, int(time.time()))])
+        """Tell the broadcast; while the broker takes nothing one such message is kept, so that viewers see the last change."""
+        thread = self._running_thread()
+        if not thread.usable and thread.keeps(UPDATED):
+            raise RabbitUnavailable
+        self._publish([Delivery(UPDATED, self._codec.recorded(event), RECORDED, None, int(time.time()), keep=True)])
+
+    def publish_rebuild(self) -> None:
+        """An empty object: it says nothing but that somebody should look."""
+        self._publish([Delivery(REBUILD, b"{}", REBUILD_WANTED, None, int(time.time()))])
 
     def publish_marker(self, marker_id: str) -> None:
         """Send a marker behind everything published before."""

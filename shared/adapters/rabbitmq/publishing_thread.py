@@ -93,6 +93,10 @@ class PublishingThread:
         """Messages not confirmed yet."""
         return len(self._incoming) + len(self._unconfirmed)
 
+    def keeps(self, queue: str) -> bool:
+        """Whether a message for this queue waits to be written."""
+        return any(delivery.queue == queue for delivery, _ in tuple(self._incoming))
+
     def submit(self, deliveries: Sequence[Delivery]) -> Group:
         """Hand messages over, from any thread."""
         group = Group(len(deliveries))

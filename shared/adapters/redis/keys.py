@@ -18,8 +18,35 @@ class Keys:
 
     @property
     def leaderboard_whole(self) -> str:
-        """String: present when the leaderboard holds everything the ledger does; absent in an empty Redis. No TTL."""
+        """String: present when the leaderboard holds everything the ledger does; absent in an empty Redis. No TTL.
+
+        Its value: since when (ms) the first results of updates are all here; 0 for always.
+        """
         return f"{self.prefix}leaderboard:whole"
+
+    @property
+    def leaderboard_server(self) -> str:
+        """String: run id of the Redis the leaderboard was last held against the ledger in. No TTL."""
+        return f"{self.prefix}leaderboard:server"
+
+    @property
+    def leaderboard_suspects(self) -> str:
+        """Set: ids of players the next reconciliation must look at. No TTL."""
+        return f"{self.prefix}leaderboard:suspects"
+
+    @property
+    def leaderboard_sweep(self) -> str:
+        """Hash: how far the rolling comparison of the whole board has come. No TTL."""
+        return f"{self.prefix}leaderboard:sweep"
+
+    @property
+    def rebuild_asked(self) -> str:
+        """String: somebody asked for a rebuild a moment ago. TTL 5 s."""
+        return f"{self.prefix}leaderboard:rebuild-asked"
+
+    def leaderboard_rebuild(self, token: str) -> str:
+        """Sorted set: a leaderboard on its way to completeness. TTL until it takes the leaderboard's place."""
+        return f"{self.prefix}leaderboard:rebuild:{token}"
 
     @property
     def leaderboard_version(self) -> str:

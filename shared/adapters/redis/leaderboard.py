@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any
 
 import redis
@@ -14,8 +14,7 @@ from shared.adapters.redis.keys import Keys, user_id_of
 from shared.adapters.redis.scripts import run_script
 from shared.domain.ranking import Position
 from shared.domain.rate_window import RateWindow
-from shared.domain.reconciliation import LedgerTotal
-from shared.domain.score import AcceptedUpdate, ScoreUpdate
+from shared.domain.score import AcceptedUpdate, HistoryEntry, Missing, ScoreUpdate
 from shared.errors import (
     IdempotencyKeyReused,
     InvalidApiKey,
@@ -27,8 +26,10 @@ from shared.errors import (
 )
 
 RESULT_SECONDS = 24 * 3600
-CHUNK = 5000
+REBUILD_ASKED_SECONDS = 5
+REBUILD_SECONDS = 600
 Now = Callable[[], datetime]
+_QUESTIONS = {b"profile": Missing.PROFILE, b"absent": Missing.MEMBER, b"history": Missing.HISTORY}
 _REFUSALS: dict[bytes, type[ScoreboardError]] = {
     b"role": NotAPlayer,
     b"unknown": UnknownPlayer,
@@ -57,8 +58,8 @@ class RedisLeaderboard:
         self._now = now
 
     @translated()
-    def apply(self, update: ScoreUpdate) -> AcceptedUpdate | None:
-        """Run the script; None when it has something to ask: the profile, or a member for a player who has none."""
+    def apply(self, update: ScoreUpdate, *, not_in_ledger: bool = False) -> AcceptedUpdate | Missing:
+        """Run the script."""
         keys, user_id = self._keys, update.user_id
         outcome, *answer = run_script(
             self._redis,
@@ -81,13 +82,14 @@ class RedisLeaderboard:
                 self._window_seconds * 1000,
                 update.api_key_hash or "",
                 RESULT_SECONDS if update.idempotency_key else 0,
-                "" if self._now is None else int(self._now().timestamp() * 1000),
+                "" if self._now is None else self._milliseconds(),
+                "1" if not_in_ledger else "",
             ),
         )
         if outcome == b"ok":
             return self._accepted(update, answer)
-        if outcome in (b"profile", b"absent"):
-            return None
+        if outcome in _QUESTIONS:
+            return _QUESTIONS[outcome]
         raise self._refusal(outcome, answer)
 
     def _accepted(self, update: ScoreUpdate, answer: Sequence[Any]) -> AcceptedUpdate:
@@ -104,6 +106,12 @@ class RedisLeaderboard:
             replayed=bool(replayed),
         )
 
+    def _milliseconds(self) -> int:
+        if self._now is not None:
+            return int(self._now().timestamp() * 1000)
+        seconds, microseconds = self._redis.time()
+        return int(seconds * 1000 + microseconds // 1000)
+
     def _window(self, remaining: int, reset_ms: int) -> RateWindow:
         return RateWindow(self._limit, self._window_seconds, remaining, max(reset_ms, 0) / 1000)
 
@@ -114,14 +122,31 @@ class RedisLeaderboard:
         return _REFUSALS[outcome]()
 
     @translated()
+    def remember(self, entry: HistoryEntry) -> None:
+        """The script's own hash, with the rank the player has now; one that is there stays."""
+        key = self._keys.result(entry.user_id, entry.request_id)
+        rank = self._redis.zrevrank(self._keys.leaderboard, self._keys.member(entry.user_id))
+        at = int(entry.created_at.timestamp() * 1000)
+        with self._redis.pipeline(transaction=True) as pipeline:
+            for name, value in (("increment", entry.increment), ("score", entry.new_score), ("rank", rank or 0), ("at", at)):
+                pipeline.hsetnx(key, name, value)
+            pipeline.expire(key, RESULT_SECONDS)
+            pipeline.execute()
+
+    @translated()
     def enter(self, user_id: str) -> None:
         """ZADD NX: a player who is there keeps their score."""
         self._redis.zadd(self._keys.leaderboard, {self._keys.member(user_id): 0}, nx=True)
 
     @translated()
     def top(self, limit: int) -> list[Position]:
-        """The first places."""
-        rows = self._redis.zrevrange(self._keys.leaderboard, 0, limit - 1, withscores=True)
+        """The first places, read together with the mark."""
+        with self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.exists(self._keys.leaderboard_whole)
+            pipeline.zrevrange(self._keys.leaderboard, 0, limit - 1, withscores=True)
+            whole, rows = pipeline.execute()
+        if not whole:
+            raise LeaderboardRebuilding
         return _positions(rows, 1)
 
     @translated()
@@ -129,6 +154,8 @@ class RedisLeaderboard:
         """The player's place and those on each side, read at one instant."""
         rank = self._redis.zrevrank(self._keys.leaderboard, self._keys.member(user_id))
         if rank is None:
+            if not self.is_whole():
+                raise LeaderboardRebuilding
             return []
         first = max(0, rank - neighbours)
         with self._redis.pipeline(transaction=True) as pipeline:
@@ -149,15 +176,10 @@ class RedisLeaderboard:
         return {user_id: int(score) for user_id, score in zip(user_ids, scores, strict=True) if score is not None}
 
     @translated()
-    def all_scores(self) -> dict[str, int]:
-        """Every member, in steps that block nobody; one whose score changes meanwhile is read before or after that."""
-        found = self._redis.zscan_iter(self._keys.leaderboard, count=CHUNK)
-        return {user_id_of(member.decode()): int(score) for member, score in found}
-
-    @translated()
-    def adjust(self, user_id: str, difference: int) -> int:
-        """ZINCRBY, which also enters a player who is not there."""
-        return int(self._redis.zincrby(self._keys.leaderboard, difference, self._keys.member(user_id)))
+    def suspect(self, user_ids: Iterable[str]) -> None:
+        """SADD."""
+        if found := list(user_ids):
+            self._redis.sadd(self._keys.leaderboard_suspects, *found)
 
     @translated()
     def is_whole(self) -> bool:
@@ -165,23 +187,31 @@ class RedisLeaderboard:
         return bool(self._redis.exists(self._keys.leaderboard_whole))
 
     @translated()
-    def rebuild(self, totals: Iterable[LedgerTotal]) -> int:
-        """ZADD in chunks, the mark last: while it is missing nobody increments, so two rebuilds write the same."""
-        players = 0
-        for chunk in _chunks(totals):
-            with self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.zadd(self._keys.leaderboard, {self._keys.member(entry.user_id): entry.total for entry in chunk})
+    def ask_for_rebuild(self) -> bool:
+        """SET NX with a short TTL."""
+        return bool(self._redis.set(self._keys.rebuild_asked, "1", nx=True, ex=REBUILD_ASKED_SECONDS))
+
+    @translated()
+    def rebuild(self, pages: Iterable[Mapping[str, int]]) -> int:
+        """Beside the board, under a key of its own; a script then puts it in its place, unless another rebuild was faster."""
+        building = self._keys.leaderboard_rebuild(uuid.uuid4().hex)
+        players = points = 0
+        for page in pages:
+            with self._redis.pipeline(transaction=False) as pipeline:
+                if page:
+                    pipeline.zadd(building, {self._keys.member(user_id): score for user_id, score in page.items()})
+                pipeline.expire(building, REBUILD_SECONDS)
                 pipeline.execute()
-            players += len(chunk)
-        self._redis.set(self._keys.leaderboard_whole, "1")
+            players += len(page)
+            points += sum(page.values())
+        run_script(
+            self._redis,
+            "open_leaderboard",
+            (building, self._keys.leaderboard, self._keys.leaderboard_whole),
+            (self._milliseconds() if points else 0, players),
+        )
         return players
 
 
 def _positions(rows: Sequence[tuple[bytes, float]], first_rank: int) -> list[Position]:
     return [Position(user_id_of(member.decode()), first_rank + n, int(score)) for n, (member, score) in enumerate(rows)]
-
-
-def _chunks(totals: Iterable[LedgerTotal]) -> Iterator[list[LedgerTotal]]:
-    iterator = iter(totals)
-    while chunk := list(islice(iterator, CHUNK)):
-        yield chunk

@@ -1,6 +1,7 @@
 -- score_history, score_totals, audit_log: a batch of accepted updates; request ids that are there already are ignored.
+-- unrecorded_updates: those of unknown users.
 -- :request_ids :user_ids text[]  :increments :new_scores int[]  :accepted_ats bigint[] (ms)  :source_ips text[]
--- Answers how many rows were new, and the request ids of unknown users, which are not written.
+-- Answers how many rows were new, and the request ids of unknown users, which are not written to the ledger.
 
 WITH batch AS (
     SELECT DISTINCT ON (request_id) *
@@ -21,16 +22,28 @@ recorded AS (
     RETURNING request_id, user_id, increment
 ),
 totals AS (
-    INSERT INTO score_totals (user_id, total)
-    SELECT user_id, sum(increment) FROM recorded GROUP BY user_id ORDER BY user_id
-    ON CONFLICT (user_id) DO UPDATE SET total = score_totals.total + excluded.total, updated_at = now()
+    INSERT INTO score_totals (user_id, total, epoch)
+    SELECT user_id, sum(increment), (SELECT last_value FROM reconciliation_epoch)
+    FROM recorded
+    GROUP BY user_id
+    ORDER BY user_id
+    ON CONFLICT (user_id) DO UPDATE
+    SET total = score_totals.total + excluded.total, epoch = excluded.epoch, updated_at = now()
 ),
 audited AS (
     INSERT INTO audit_log (action, actor, user_id, request_id, source_ip, detail)
     SELECT 'score_accepted', known.user_id, known.user_id, known.request_id, known.source_ip,
         jsonb_build_object('increment', known.increment, 'newScore', known.new_score)
     FROM known JOIN recorded USING (request_id)
+),
+strangers AS (
+    SELECT request_id, user_id, increment FROM batch WHERE user_id NOT IN (SELECT user_id FROM known)
+),
+noted AS (
+    INSERT INTO unrecorded_updates (request_id, user_id, increment, reason)
+    SELECT request_id, user_id, increment, 'unknown user' FROM strangers ORDER BY request_id
+    ON CONFLICT (request_id) DO NOTHING
 )
 SELECT
     (SELECT count(*) FROM recorded),
-    coalesce((SELECT array_agg(request_id) FROM batch WHERE user_id NOT IN (SELECT user_id FROM known)), '{}')
+    coalesce((SELECT array_agg(request_id) FROM strangers), '{}')

@@ -1,19 +1,20 @@
 -- The whole of an update in one atomic step: either all of it happened or nothing.
 --
 -- KEYS  1 leaderboard         sorted set: member user:<id>, cumulative points
---       2 leaderboard:whole   string: there when the board holds all that the ledger does
+--       2 leaderboard:whole   string: there when the board holds all that the ledger does; since when (ms) first results are kept here
 --       3 user:<id>:profile   hash: role, api_key (SHA-256), disabled (0 or 1)
 --       4 user:<id>:requests  list: instants (ms) of the accepted updates, newest first, at most `limit`
 --       5 user:<id>:result:*  hash: first result of this request id
 --       6 outbox              stream: accepted updates the broker has not confirmed
 -- ARGV  1 member  2 user id  3 request id  4 increment  5 source ip  6 limit  7 window (ms)
 --       8 hash of the API key sent, or ''  9 seconds to keep the result, or 0 for an id nobody can send again
---      10 now (ms), or '' for Redis's own clock
+--      10 now (ms), or '' for Redis's own clock  11 '1' when the ledger was asked for the request id and has it not
 -- Answers {'ok', score, rank from 0, now, remaining, ms until the oldest leaves the window, outbox id or '', replayed}
---      or {'profile'} not cached, {'rebuilding'}, {'absent'} no member, {'role'}, {'unknown'} disabled, {'api_key'}, {'reused'},
---         {'limited', ms until the next one is allowed}
+--      or a question: {'profile'} not cached, {'absent'} no member, {'history'} ask the ledger for the request id
+--      or a refusal: {'rebuilding'}, {'role'}, {'unknown'} disabled, {'api_key'}, {'reused'}, {'limited', ms until the next is allowed}
 
-if redis.call('EXISTS', KEYS[2]) == 0 then
+local results_since = tonumber(redis.call('GET', KEYS[2]))
+if not results_since then
   return { 'rebuilding' }
 end
 local profile = redis.call('HMGET', KEYS[3], 'role', 'api_key', 'disabled')
@@ -37,6 +38,15 @@ if not now then
   now = time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
+-- The clock went back: what was made later than now was made just now at the latest. That refuses for a window, never allows too much.
+local place = 0
+local instant = tonumber(redis.call('LINDEX', KEYS[4], place))
+while instant and instant > now do
+  redis.call('LSET', KEYS[4], place, string.format('%.0f', now))
+  place = place + 1
+  instant = tonumber(redis.call('LINDEX', KEYS[4], place))
+end
+
 -- What left the window goes; what is left in it counts. Exact: at most `limit` in any half-open interval of the window's length.
 local oldest = tonumber(redis.call('LINDEX', KEYS[4], -1))
 while oldest and oldest <= now - window do
@@ -53,6 +63,10 @@ if keep_seconds > 0 then
       return { 'reused' }
     end
     return { 'ok', first[2], first[3], first[4], math.max(limit - used, 0), (oldest or now) + window - now, '', 1 }
+  end
+  -- First results from before were lost with the Redis that kept them: only the ledger knows whether there was one.
+  if ARGV[11] ~= '1' and now < results_since + keep_seconds * 1000 then
+    return { 'history' }
   end
 end
 

@@ -1,0 +1,110 @@
+"""What the board should say, and the runs that held it against the ledger."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from shared.adapters.postgresql.pool import Pool
+from shared.adapters.postgresql.statements import statement
+from shared.domain.reconciliation import Discrepancy, EpochSpan, ReconciliationRun
+from shared.errors import ReconciliationRunning
+
+PAGE = 5000
+ANSWER_SECONDS = 120.0
+MAX_DETAILS = 1000
+RUN_LOCK = 0x7363_6F72_6573  # an arbitrary number, the same for all
+
+
+class PostgresReconciliations:
+    """The port Reconciliations."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """An advisory lock on a connection of its own: it ends with the process, too."""
+        with self._pool.connection() as session:
+            [[alone]] = session.run("SELECT pg_try_advisory_lock(CAST(:lock AS bigint))", lock=RUN_LOCK)
+            if not alone:
+                raise ReconciliationRunning(retry_after_seconds=10)
+            try:
+                yield
+            finally:
+                session.run("SELECT pg_advisory_unlock(CAST(:lock AS bigint))", lock=RUN_LOCK)
+
+    def begin(self) -> EpochSpan:
+        """A transaction that took its epoch before may commit after we read: so each epoch is looked at by two runs."""
+        with self._pool.connection() as session:
+            [[opened]] = session.run("SELECT nextval('reconciliation_epoch')")
+            [[last]] = session.run("SELECT coalesce(max(epoch), 1) FROM reconciliation_runs WHERE NOT dry_run")
+        return EpochSpan(int(opened), int(last) - 1)
+
+    def changed(self, since: int) -> Iterator[dict[str, int]]:
+        """Who changes while we read moves to the newest epoch, which comes last: nobody is missed."""
+        epoch, after = since, ""
+        while rows := self._run("changed_totals_page", epoch=epoch, after=after, page=PAGE):
+            yield {row[0]: int(row[1]) for row in rows}
+            after, epoch = rows[-1][0], rows[-1][2]
+
+    def points(self, user_ids: Sequence[str]) -> dict[str, int]:
+        """By primary keys."""
+        return _numbers(self._run("board_totals", user_ids=list(user_ids)))
+
+    def points_after(self, user_id: str) -> dict[str, int]:
+        """At most PAGE of them."""
+        return _numbers(self._run("board_totals_page", after=user_id, page=PAGE))
+
+    def missing(self, user_ids: Sequence[str]) -> dict[str, int]:
+        """From the audit log, by player."""
+        return _numbers(self._run("find_missing_updates", user_ids=list(user_ids)))
+
+    def restore(self, user_ids: Sequence[str]) -> dict[str, int]:
+        """In one statement, so that total and history agree."""
+        return _numbers(self._run("restore_missing_updates", user_ids=list(user_ids)))
+
+    def audit_repairs(self, discrepancies: Sequence[Discrepancy]) -> None:
+        """One statement for all."""
+        self._run(
+            "audit_repairs",
+            user_ids=[entry.user_id for entry in discrepancies],
+            details=[json.dumps(_as_json(entry)) for entry in discrepancies],
+        )
+
+    def save(self, run: ReconciliationRun) -> int:
+        """With the first MAX_DETAILS of what was found; every repair has its audit row."""
+        with self._pool.connection() as session:
+            rows = session.run(
+                "INSERT INTO reconciliation_runs (epoch, started_at, dry_run, whole_board, checked, discrepancies, detail)"
+                " VALUES (:epoch, CAST(:started_at AS timestamptz), :dry_run, :whole_board, :checked, :discrepancies,"
+                " CAST(:detail AS jsonb)) RETURNING id",
+                epoch=run.epoch,
+                started_at=run.started_at.isoformat(),
+                dry_run=run.dry_run,
+                whole_board=run.whole_board,
+                checked=run.checked,
+                discrepancies=len(run.discrepancies),
+                detail=json.dumps([{"userId": entry.user_id, **_as_json(entry)} for entry in run.discrepancies[:MAX_DETAILS]]),
+            )
+        return int(rows[0][0])
+
+    def _run(self, name: str, **parameters: Any) -> list[list[Any]]:
+        with self._pool.connection(ANSWER_SECONDS) as session:
+            return session.run(statement(name), **parameters)
+
+
+def _numbers(rows: Sequence[Sequence[Any]]) -> dict[str, int]:
+    return {row[0]: int(row[1]) for row in rows}
+
+
+def _as_json(entry: Discrepancy) -> dict[str, Any]:
+    return {
+        "ledgerTotal": entry.ledger_total,
+        "boardBefore": entry.board_before,
+        "boardAfter": entry.board_after,
+        "missingPoints": entry.missing_points,
+        "difference": entry.difference,
+    }

@@ -1,0 +1,103 @@
+"""The board as reconciliation sees it: read in steps that block nobody, changed by differences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any, TypeVar
+
+import redis
+
+from shared.adapters.redis.connection import translated
+from shared.adapters.redis.keys import Keys, user_id_of
+from shared.adapters.redis.scripts import run_script
+from shared.domain.reconciliation import Sweep
+from shared.errors import LeaderboardRebuilding
+
+STEP = 5000
+T = TypeVar("T")
+
+
+class RedisBoardCheck:
+    """The port BoardCheck."""
+
+    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+        self._redis: Any = client
+        self._keys = keys
+
+    @translated()
+    def scan(self, cursor: int) -> tuple[int, dict[str, int]]:
+        """ZSCAN."""
+        following, found = self._redis.zscan(self._keys.leaderboard, cursor, count=STEP)
+        return int(following), {user_id_of(member.decode()): int(score) for member, score in found}
+
+    @translated()
+    def suspects(self) -> set[str]:
+        """SMEMBERS."""
+        return {user_id.decode() for user_id in self._redis.smembers(self._keys.leaderboard_suspects)}
+
+    @translated()
+    def clear(self, user_ids: Iterable[str]) -> None:
+        """SREM."""
+        for step in _steps(user_ids):
+            self._redis.srem(self._keys.leaderboard_suspects, *step)
+
+    @translated()
+    def sweep(self) -> Sweep:
+        """Cursors are worth something only in the run of Redis that gave them."""
+        server, after, cursor = self._redis.hmget(self._keys.leaderboard_sweep, "server", "ledger_after", "board_cursor")
+        if server is None or server.decode() != self.server():
+            return Sweep()
+        return Sweep(after.decode(), int(cursor))
+
+    @translated()
+    def save_sweep(self, sweep: Sweep) -> None:
+        """HSET."""
+        position = {"server": self.server(), "ledger_after": sweep.ledger_after, "board_cursor": sweep.board_cursor}
+        self._redis.hset(self._keys.leaderboard_sweep, mapping=position)
+
+    @translated()
+    def mark(self) -> str:
+        """The value that the script of an update also reads."""
+        value: bytes | None = self._redis.get(self._keys.leaderboard_whole)
+        if value is None:
+            raise LeaderboardRebuilding
+        return value.decode()
+
+    @translated()
+    def repair(self, differences: Mapping[str, int] | Mapping[str, int | None], mark: str) -> None:
+        """A script for each STEP of players."""
+        for step in _steps(differences.items()):
+            changes: list[str | int] = []
+            for user_id, difference in step:
+                changes += (self._keys.member(user_id), "" if difference is None else difference)
+            keys = (self._keys.leaderboard, self._keys.leaderboard_whole)
+            if not run_script(self._redis, "repair_leaderboard", keys, (mark, *changes)):
+                raise LeaderboardRebuilding
+
+    @translated()
+    def server(self) -> str:
+        """INFO's run_id: another one after each start."""
+        return str(self._redis.info("server").get("run_id", ""))
+
+    @translated()
+    def is_known_server(self, server: str) -> bool:
+        """GET."""
+        known: bytes | None = self._redis.get(self._keys.leaderboard_server)
+        return known is not None and known.decode() == server
+
+    @translated()
+    def know_server(self, server: str) -> None:
+        """SET; after another run than this one, the mark of a whole board gets the present instant (ms)."""
+        seconds, microseconds = self._redis.time()
+        with self._redis.pipeline(transaction=True) as pipeline:
+            if self._redis.exists(self._keys.leaderboard_server):
+                pipeline.set(self._keys.leaderboard_whole, seconds * 1000 + microseconds // 1000, xx=True)
+            pipeline.set(self._keys.leaderboard_server, server)
+            pipeline.execute()
+
+
+def _steps(items: Iterable[T]) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while step := list(islice(iterator, STEP)):
+        yield step

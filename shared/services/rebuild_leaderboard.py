@@ -1,0 +1,54 @@
+"""Fill a leaderboard that Redis lost from the ledger, exactly, and open it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from shared.domain.score import ScoresRecorded
+from shared.errors import RabbitUnavailable, RedisUnavailable
+from shared.logs import get_logger
+from shared.ports import EventPublisher, Leaderboard, Reconciliations
+from shared.services.catch_up import Pipeline, catch_up
+
+STRAGGLER_SECONDS = 1.0
+_log = get_logger(__name__)
+
+
+def rebuild_leaderboard(leaderboard: Leaderboard, reconciliations: Reconciliations, pipeline: Pipeline) -> dict[str, Any]:
+    """Once the ledger has everything that was accepted; a whole board is left alone. Raises LedgerBehind.
+
+    An update that was accepted just before may still be on its way to the broker, in a process that will have its confirm in a
+    moment: that moment is waited for, and the marker is sent after it.
+    """
+    if leaderboard.is_whole():
+        return {"rebuilt": False, "players": 0}
+    pipeline.clock.sleep(STRAGGLER_SECONDS)
+    catch_up(pipeline)
+    players = leaderboard.rebuild(pages(reconciliations))
+    show_viewers(pipeline, players)
+    _log.warning("leaderboard rebuilt from the ledger", extra={"players": players})
+    return {"rebuilt": True, "players": players}
+
+
+def pages(reconciliations: Reconciliations) -> Iterator[dict[str, int]]:
+    """What the whole board should say, page by page."""
+    after = ""
+    while page := reconciliations.points_after(after):
+        yield page
+        after = max(page)
+
+
+def show_viewers(pipeline: Pipeline, players: int) -> None:
+    """Have the board broadcast after so many places were repaired."""
+    if players:
+        with suppress(RabbitUnavailable):
+            pipeline.publisher.publish_recorded(ScoresRecorded(players, pipeline.clock.now()))
+
+
+def ask_for_rebuild(leaderboard: Leaderboard, publisher: EventPublisher) -> None:
+    """Called by whoever finds the board not whole: one of them wakes rebuild_leaderboard, which also looks each minute."""
+    with suppress(RabbitUnavailable, RedisUnavailable):
+        if not leaderboard.is_whole() and leaderboard.ask_for_rebuild():
+            publisher.publish_rebuild()

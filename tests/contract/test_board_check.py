@@ -1,0 +1,93 @@
+"""The board as reconciliation sees it, on a real Redis."""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+import redis
+
+from shared.adapters.redis.board_check import STEP, RedisBoardCheck
+from shared.adapters.redis.keys import Keys
+from shared.adapters.redis.leaderboard import RedisLeaderboard
+from shared.domain.reconciliation import Sweep
+from shared.errors import LeaderboardRebuilding
+
+
+class Board:
+    def __init__(self, client: redis.Redis) -> None:
+        self.client = client
+        self.keys = Keys(f"{{{secrets.token_hex(6)}}}:")
+        self.leaderboard = RedisLeaderboard(client, self.keys, rate_limit_requests=100, rate_window_seconds=60)
+        self.check = RedisBoardCheck(client, self.keys)
+
+    def fill(self, points: dict[str, int]) -> None:
+        self.client.delete(self.keys.leaderboard_whole)
+        self.leaderboard.rebuild([points])
+
+
+@pytest.fixture
+def board(redis_client: redis.Redis) -> Board:
+    return Board(redis_client)
+
+
+def test_the_whole_board_is_seen_in_steps(board: Board) -> None:
+    points = {f"p-{number}": number for number in range(3 * STEP)}
+    board.fill(points)
+    cursor, seen, steps = 0, {}, 0
+    while steps == 0 or cursor:
+        cursor, step = board.check.scan(cursor)
+        seen.update(step)
+        steps += 1
+    assert seen == points
+    assert steps >= 3
+
+
+def test_suspects_stay_until_they_were_looked_at(board: Board) -> None:
+    board.leaderboard.suspect(["a", "b"])
+    board.leaderboard.suspect([])
+    board.leaderboard.suspect(["b", "c"])
+    board.check.clear(["a", "nobody"])
+    board.check.clear([])
+    assert board.check.suspects() == {"b", "c"}
+
+
+def test_a_sweep_goes_on_where_it_stopped_in_the_same_run_of_redis(board: Board) -> None:
+    assert board.check.sweep() == Sweep("", 0)
+    board.check.save_sweep(Sweep("p-17", 4711))
+    assert board.check.sweep() == Sweep("p-17", 4711)
+    board.client.hset(board.keys.leaderboard_sweep, "server", "another run")
+    assert board.check.sweep() == Sweep("", 0)
+
+
+def test_a_repair_adds_enters_and_removes(board: Board) -> None:
+    board.fill({"a": 10, "b": 5, "invented": 7})
+    board.check.repair({"a": -4, "b": 0, "new": 3, "idle": 0, "invented": None, "nobody": None}, board.check.mark())
+    assert board.leaderboard.scores(["a", "b", "new", "idle", "invented", "nobody"]) == {"a": 6, "b": 5, "new": 3, "idle": 0}
+
+
+def test_a_board_that_was_rebuilt_since_is_not_repaired(board: Board) -> None:
+    board.fill({"a": 10})
+    board.client.set(board.keys.leaderboard_whole, mark := "1700000000000")
+    board.client.delete(board.keys.leaderboard_whole)
+    with pytest.raises(LeaderboardRebuilding):
+        board.check.repair({"a": -4}, mark)
+    with pytest.raises(LeaderboardRebuilding):
+        board.check.mark()
+    board.fill({"a": 6})
+    with pytest.raises(LeaderboardRebuilding):
+        board.check.repair({"a": -4}, mark)
+    assert board.leaderboard.scores(["a"]) == {"a": 6}
+
+
+def test_a_run_of_redis_is_known_once_the_board_was_held_against_the_ledger(board: Board) -> None:
+    board.fill({})
+    server = board.check.server()
+    assert server
+    assert not board.check.is_known_server(server)
+    board.check.know_server(server)
+    assert board.check.is_known_server(server)
+    assert board.check.mark() == "0", "of a new board all first results are here"
+    board.check.know_server("another run")
+    assert not board.check.is_known_server(server)
+    assert int(board.check.mark()) > 1_700_000_000_000, "of one that came back they may not be"
