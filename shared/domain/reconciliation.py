@@ -50,7 +50,10 @@ class Discrepancy:
     @property
     def is_in_order(self) -> bool:
         """Nothing to repair."""
-        return not (self.difference or self.missing_points or self.is_invented) and None not in (self.board_before, self.board_after)
+        return not (self.difference or self.missing_points or self.is_invented) and None not in (
+            self.board_before,
+            self.board_after,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,3 +100,21 @@ def test_a_redis_that_is_away_is_told_so() -> None:
     for ask in (away.newest_id, lambda: away.pending(5, 1), lambda: away.settle(["1-1"]), lambda: away.waiting_up_to("1-1")):
         with pytest.raises(RedisUnavailable):
             ask()
+
+
+def test_a_clock_that_was_set_back_keeps_nothing_waiting(redis_client: redis.Redis, keys: Keys, outbox: RedisOutbox) -> None:
+    seconds, _ = redis_client.time()
+    ahead = add(redis_client, keys, f"{(seconds + 3600) * 1000}-0")
+    after = add(redis_client, keys)
+    assert after[0] > ahead[0], "Redis goes on from its newest id"
+    assert outbox.pending(5, 10) == [ahead, after]
+
+
+def test_an_entry_that_cannot_be_read_is_set_aside(redis_client: redis.Redis, keys: Keys, outbox: RedisOutbox) -> None:
+    by_hand = {b"request_id": b"x"}
+    redis_client.xadd(keys.outbox, {"request_id": "x"})
+    entry = add(redis_client, keys)
+    assert outbox.pending(0, 10) == [entry]
+    kept = redis_client.xrange(keys.outbox_malformed)
+    assert [fields for _, fields in kept] == [by_hand]  # type: ignore[union-attr]
+    assert redis_client.xlen(keys.outbox) == 1

@@ -120,11 +120,12 @@ def test_queues_and_schedules_have_their_functions(manifest: Manifest) -> None:
     assert {binding.queue: binding.function.name for binding in manifest.queue_bindings} == {
         "score_history_queue": "record_scores",
         "score_updated_queue": "broadcast_scores",
+        "leaderboard_rebuild_queue": "rebuild_leaderboard",
     }
     assert {(schedule.function.name, schedule.expression) for schedule in manifest.schedules} == {
         ("relay_outbox", "rate(1 minute)"),
         ("reconcile_scores", "cron(0 4 * * ? *)"),
-        ("reconcile_scores", "rate(1 minute)"),
+        ("rebuild_leaderboard", "rate(1 minute)"),
     }
 
 

@@ -59,6 +59,11 @@ class Keys:
         return f"{self.prefix}outbox"
 
     @property
+    def outbox_malformed(self) -> str:
+        """Stream: entries of the outbox that could not be read. No TTL."""
+        return f"{self.prefix}outbox:malformed"
+
+    @property
     def viewers(self) -> str:
         """Set: connection ids of the WebSocket API. No TTL."""
         return f"{self.prefix}viewers"

@@ -11,8 +11,11 @@ import redis
 from shared.adapters.redis.connection import translated
 from shared.adapters.redis.keys import Keys
 from shared.domain.score import ScoreAccepted
+from shared.logs import get_logger
 
 BEGINNING = "0-0"
+CLOCK_STEP_MS = 1000
+_log = get_logger(__name__)
 
 
 class RedisOutbox:
@@ -24,14 +27,33 @@ class RedisOutbox:
 
     @translated()
     def pending(self, older_than_seconds: float, limit: int) -> list[tuple[str, ScoreAccepted]]:
-        """By Redis's own clock, which also made the ids."""
-        newest = "+"
-        if older_than_seconds > 0:
-            seconds, microseconds = self._redis.time()
-            newest = str(int(seconds * 1000 + microseconds / 1000 - older_than_seconds * 1000))
-        return [
-            (entry_id.decode(), _event(fields)) for entry_id, fields in self._redis.xrange(self._keys.outbox, "-", newest, limit)
-        ]
+        """By Redis's own clock, which also made the ids; those from its future were made before it was set back."""
+        if older_than_seconds <= 0:
+            return self._read("-", "+", limit)
+        seconds, microseconds = self._redis.time()
+        now = seconds * 1000 + microseconds // 1000
+        waiting = self._read("-", str(int(now - older_than_seconds * 1000)), limit)
+        return waiting or self._read(str(now + CLOCK_STEP_MS), "+", limit)
+
+    def _read(self, oldest: str, newest: str, limit: int) -> list[tuple[str, ScoreAccepted]]:
+        entries: list[tuple[str, ScoreAccepted]] = []
+        for entry_id, fields in self._redis.xrange(self._keys.outbox, oldest, newest, limit):
+            try:
+                entries.append((entry_id.decode(), _event(fields)))
+            except (KeyError, ValueError, OverflowError):
+                self._set_aside(entry_id, fields)
+        return entries
+
+    def _set_aside(self, entry_id: bytes, fields: dict[bytes, bytes]) -> None:
+        """What the script never wrote is kept for somebody to look at, and does not stand in the others' way."""
+        _log.error(
+            "an entry of the outbox cannot be read",
+            extra={"outbox_id": entry_id.decode(), "kept_in": self._keys.outbox_malformed},
+        )
+        with self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.xadd(self._keys.outbox_malformed, fields)
+            pipeline.xdel(self._keys.outbox, entry_id)
+            pipeline.execute()
 
     @translated()
     def settle(self, outbox_ids: Sequence[str]) -> None:
