@@ -38,11 +38,15 @@ def invoke_function(data_dir: Path, name: str, event: object) -> Any:
     """Run a function in this process, with the environment of the running instance; CliError when it fails."""
     from local_runtime.deadline import ProcessDeadline
     from local_runtime.hosting import load_manifest
+    from local_runtime.instance.directory import InstanceDirectory
     from local_runtime.invoker import FunctionError, Invoker, PayloadTooLarge
+    from local_runtime.metrics import RuntimeMetrics
 
     level = logging.getLevelNamesMapping().get(os.environ.get("LOG_LEVEL", "").upper(), logging.WARNING)
     logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     os.environ.update(running_instance(data_dir)["function_env"])
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(InstanceDirectory(data_dir.resolve()).metrics)
+    RuntimeMetrics()  # what the function counts is counted by the instance
     manifest = load_manifest(InstanceSettings.from_environment(), os.environ)
     try:
         function = manifest.function(name)

@@ -27,6 +27,11 @@ class InstanceDirectory:
         return self.path / "run"
 
     @property
+    def metrics(self) -> Path:
+        """What the processes count, for whoever of them is asked for /metrics."""
+        return self.run / "metrics"
+
+    @property
     def logs(self) -> Path:
         """The log files of the product's own processes."""
         return self.path / "logs"

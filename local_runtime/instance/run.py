@@ -102,7 +102,7 @@ class _Instance:
         """Servers, what is to be invoked at start, the product's processes; each stage waits for the one before."""
         self._servers = launch_servers(self._directory.path, self._environment, self._keyring, supervisor.launch)
         self._function_env = self._make_function_environment()
-        metrics = self._directory.run / "metrics"
+        metrics = self._directory.metrics
         clear_directory(metrics)
         environment = process_environment(self._environment | self._tls_files(), self._function_env, metrics)
         supervisor.wait_ready()

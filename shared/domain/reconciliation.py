@@ -58,7 +58,7 @@ class Discrepancy:
 
 @dataclass(frozen=True, slots=True)
 class ReconciliationRun:
-    """What a run did: `whole_board`, or what changed and a part of the rest; `checked` counts comparisons of players."""
+    """What a run did: `whole_board`, or what changed and a part of the rest; `checked` counts players of the ledger."""
 
     epoch: int
     started_at: datetime

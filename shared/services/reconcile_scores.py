@@ -13,7 +13,7 @@ from shared.ports import BoardCheck, Leaderboard, Reconciliations
 from shared.services.catch_up import Pipeline, catch_up
 from shared.services.rebuild_leaderboard import rebuild_leaderboard, show_viewers
 
-SWEEP_STEPS = 10
+SWEEP_STEPS = 2
 MAX_DETAILS = 100
 MAX_LOOKS = 20
 LOOK_SECONDS = 0.1
@@ -34,8 +34,8 @@ def reconcile_scores(stores: Reconciliation, *, dry_run: bool, full: bool = Fals
     """Find who is out of order, repair them unless `dry_run`, answer a summary; raises LedgerBehind or ReconciliationRunning.
 
     Looked at are all players whose total changed since the last run, those somebody suspects, and a part of all others: the run
-    after goes on where this one stopped, so that a board of up to 50,000 players is compared whole each time and a larger one
-    in as many runs as it has 50,000s. `full` compares everybody now.
+    after goes on where this one stopped, so that a board of up to 10,000 players is compared whole each time and a larger one
+    in as many runs as it has 10,000s. `full` compares everybody now.
     """
     if not stores.leaderboard.is_whole():
         rebuilt = rebuild_leaderboard(stores.leaderboard, stores.reconciliations, stores.pipeline)
@@ -49,8 +49,9 @@ def _reconcile(stores: Reconciliation, *, dry_run: bool, full: bool) -> dict[str
     span = stores.reconciliations.begin()
     sweep = Sweep() if full else stores.board_check.sweep()
     comparison = _Comparison(stores)
-    comparison.changed(span.since)
     following = comparison.sweep(sweep, None if full else SWEEP_STEPS)
+    if sweep != Sweep() or following != Sweep():
+        comparison.changed(span.since)
     found = _out_of_order(sorted(comparison.suspects), stores)
     exact, restless = _look_closely(found, stores)
     if not dry_run:
@@ -74,14 +75,16 @@ class _Comparison:
     def __init__(self, stores: Reconciliation) -> None:
         self._stores = stores
         self.suspects = stores.board_check.suspects()
-        self.checked = len(self.suspects)
+        self.checked = 0
 
     def changed(self, since: int) -> None:
+        """Those whose total changed in the epoch `since` or later."""
         for points in self._stores.reconciliations.changed(since):
-            self._hold(self._stores.leaderboard.scores(list(points)), points)
+            self._hold(self._stores.board_check.scores(list(points)), points)
+            self.checked += len(points)
 
     def sweep(self, start: Sweep, steps: int | None) -> Sweep:
-        """Through the ledger finds who is not on the board, through the board whom the ledger does not know."""
+        """All of them, or so many steps: through the ledger, and through the board for whom the ledger does not know."""
         return Sweep(self._through_the_ledger(start.ledger_after, steps), self._through_the_board(start.board_cursor, steps))
 
     def _through_the_ledger(self, after: str, steps: int | None) -> str:
@@ -89,7 +92,8 @@ class _Comparison:
             points = self._stores.reconciliations.points_after(after)
             if not points:
                 return ""
-            self._hold(self._stores.leaderboard.scores(list(points)), points)
+            self._hold(self._stores.board_check.scores(list(points)), points)
+            self.checked += len(points)
             after = max(points)
         return after
 
@@ -102,7 +106,6 @@ class _Comparison:
         return cursor
 
     def _hold(self, board: dict[str, int], ledger: dict[str, int]) -> None:
-        self.checked += len(board.keys() | ledger.keys())
         self.suspects.update(differing(board, ledger))
 
 
@@ -121,10 +124,10 @@ def _out_of_order(suspects: Sequence[str], stores: Reconciliation) -> list[str]:
     """
     if not suspects:
         return []
-    before = stores.leaderboard.scores(suspects)
+    before = stores.board_check.scores(suspects)
     catch_up(stores.pipeline)
     ledger = stores.reconciliations.points(suspects)
-    after = stores.leaderboard.scores(suspects)
+    after = stores.board_check.scores(suspects)
     return [entry.user_id for entry in discrepancies(before, ledger, after)]
 
 
@@ -136,10 +139,10 @@ def _look_closely(suspects: Sequence[str], stores: Reconciliation) -> tuple[list
         if not restless:
             break
         user_ids = sorted(restless)
-        before = stores.leaderboard.scores(user_ids)
+        before = stores.board_check.scores(user_ids)
         catch_up(stores.pipeline)
         ledger = stores.reconciliations.points(user_ids)
-        after = stores.leaderboard.scores(user_ids)
+        after = stores.board_check.scores(user_ids)
         still = [user_id for user_id in user_ids if before.get(user_id) == after.get(user_id)]
         restless.difference_update(still)
         entries = [Discrepancy(user_id, ledger.get(user_id), before.get(user_id), after.get(user_id)) for user_id in still]

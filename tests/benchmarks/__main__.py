@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tests.benchmarks import live, updates
+from tests.benchmarks import live, reconciliation, updates
 from tests.benchmarks.figures import Figure, figure, table, write_json
 from tests.support.product import Product
 
@@ -18,6 +18,8 @@ def main() -> None:
     """Run all benchmarks; see the module."""
     parser = argparse.ArgumentParser(description="Measure the product against its limits.")
     parser.add_argument("--json", type=Path, default=Path("dist/benchmarks.json"), help="where the figures go")
+    parser.add_argument("--players", type=int, default=100_000, help="size of the large board of the reconciliation (100000)")
+    parser.add_argument("--rows", type=int, default=20, help="rows of history of each of them (20)")
     arguments = parser.parse_args()
     figures: list[Figure] = []
     with Product(None, RATE_LIMIT_REQUESTS="1000000") as product:
@@ -28,6 +30,7 @@ def main() -> None:
         for _ in range(LATER_STARTS):
             product.stop()
             later.append(product.start().start_seconds)
+        figures += reconciliation.measure(product, arguments.players, arguments.rows)
         figures.append(figure("later start", "s", later, "limit", LATER_START_LIMIT_SECONDS))
     print(table(figures))  # noqa: T201 - a command's output
     write_json(figures, arguments.json)

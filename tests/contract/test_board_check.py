@@ -66,6 +66,17 @@ def test_a_repair_adds_enters_and_removes(board: Board) -> None:
     assert board.leaderboard.scores(["a", "b", "new", "idle", "invented", "nobody"]) == {"a": 6, "b": 5, "new": 3, "idle": 0}
 
 
+def test_members_that_nobody_of_ours_made_are_seen_and_taken_off(board: Board) -> None:
+    board.fill({"a": 1})
+    foreign = [b"user:\xff\xfe", b"nobody", b"\x00", "user:ключ\n".encode(), b"user:" + b"x" * 99]
+    board.client.zadd(board.keys.leaderboard, dict.fromkeys(foreign, 7.0))
+    _, seen = board.check.scan(0)
+    assert len(seen) == 6
+    assert board.check.scores(list(seen)) == seen
+    board.check.repair(dict.fromkeys(seen.keys() - {"a"}), board.check.mark())
+    assert board.check.scan(0) == (0, {"a": 1})
+
+
 def test_a_board_that_was_rebuilt_since_is_not_repaired(board: Board) -> None:
     board.fill({"a": 10})
     board.client.set(board.keys.leaderboard_whole, mark := "1700000000000")

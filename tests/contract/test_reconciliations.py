@@ -98,6 +98,12 @@ def test_everybody_who_belongs_on_the_board_is_named_once_page_by_page(books: Bo
     assert books.reconciliations.points([scorer, *newcomers, admin, "nobody"]) == expected
 
 
+@pytest.mark.parametrize("name", ["", "\x00", "no\udcffbody", "x" * 37, "a,b{}\"'\\", "new\nline"])
+def test_names_that_no_account_has_are_unknown(books: Books, name: str) -> None:
+    player = books.player()
+    assert books.reconciliations.points([name, player]) == {player: 0}
+
+
 def test_a_ledger_row_that_was_deleted_is_missed_and_given_back_as_it_was(books: Books) -> None:
     player = books.player()
     lost, *_ = books.record(player, 4, 3)

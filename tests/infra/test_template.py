@@ -18,6 +18,7 @@ CONTRACT = {
     "POST /api/users": "register_user",
     "POST /api/tokens": "issue_token",
     "POST /api/score/{user_id}": "update_score",
+    "POST /api/score/{user_id}/tickets": "issue_action_ticket",
     "GET /api/scores": "get_scores",
     "GET /api/score/{user_id}": "get_user_score",
     "GET /api/score/{user_id}/history": "get_score_history",

@@ -13,6 +13,7 @@ from shared.domain.reconciliation import Discrepancy, EpochSpan, ReconciliationR
 from shared.errors import ReconciliationRunning
 
 PAGE = 5000
+MAX_ID_LENGTH = 36
 ANSWER_SECONDS = 120.0
 MAX_DETAILS = 1000
 RUN_LOCK = 0x7363_6F72_6573  # an arbitrary number, the same for all
@@ -46,17 +47,21 @@ class PostgresReconciliations:
     def changed(self, since: int) -> Iterator[dict[str, int]]:
         """Who changes while we read moves to the newest epoch, which comes last: nobody is missed."""
         epoch, after = since, ""
-        while rows := self._run("changed_totals_page", epoch=epoch, after=after, page=PAGE):
-            yield {row[0]: int(row[1]) for row in rows}
-            after, epoch = rows[-1][0], rows[-1][2]
+        while True:
+            [[points, last_epoch, last]] = self._run("changed_totals_page", epoch=epoch, after=after, page=PAGE)
+            if points is None:
+                return
+            yield points
+            epoch, after = last_epoch, last
 
     def points(self, user_ids: Sequence[str]) -> dict[str, int]:
-        """By primary keys."""
-        return _numbers(self._run("board_totals", user_ids=list(user_ids)))
+        """By primary keys. Names that no account could have (someone wrote them into Redis) are not even asked for."""
+        possible = [user_id for user_id in user_ids if len(user_id) <= MAX_ID_LENGTH and user_id.isprintable()]
+        return self._object("board_totals", user_ids=json.dumps(possible))
 
     def points_after(self, user_id: str) -> dict[str, int]:
         """At most PAGE of them."""
-        return _numbers(self._run("board_totals_page", after=user_id, page=PAGE))
+        return self._object("board_totals_page", after=user_id, page=PAGE)
 
     def missing(self, user_ids: Sequence[str]) -> dict[str, int]:
         """From the audit log, by player."""
@@ -90,6 +95,11 @@ class PostgresReconciliations:
                 detail=json.dumps([{"userId": entry.user_id, **_as_json(entry)} for entry in run.discrepancies[:MAX_DETAILS]]),
             )
         return int(rows[0][0])
+
+    def _object(self, name: str, **parameters: Any) -> dict[str, int]:
+        """One JSON object is many times cheaper to read than its members as rows."""
+        points: dict[str, int] | None = self._run(name, **parameters)[0][0]
+        return points or {}
 
     def _run(self, name: str, **parameters: Any) -> list[list[Any]]:
         with self._pool.connection(ANSWER_SECONDS) as session:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
 import redis
 
 from shared.adapters.redis.connection import translated
-from shared.adapters.redis.keys import Keys, user_id_of
+from shared.adapters.redis.keys import Keys
 from shared.adapters.redis.scripts import run_script
 from shared.domain.reconciliation import Sweep
 from shared.errors import LeaderboardRebuilding
 
 STEP = 5000
+_MEMBER = b"user:"
+_FOREIGN = "no member of ours: "
 T = TypeVar("T")
 
 
@@ -29,7 +31,16 @@ class RedisBoardCheck:
     def scan(self, cursor: int) -> tuple[int, dict[str, int]]:
         """ZSCAN."""
         following, found = self._redis.zscan(self._keys.leaderboard, cursor, count=STEP)
-        return int(following), {user_id_of(member.decode()): int(score) for member, score in found}
+        return int(following), {_name_of(member): int(score) for member, score in found}
+
+    @translated()
+    def scores(self, user_ids: Sequence[str]) -> dict[str, int]:
+        """ZMSCORE, a STEP at a time."""
+        found: dict[str, int] = {}
+        for step in _steps(user_ids):
+            scores = self._redis.zmscore(self._keys.leaderboard, [_member_of(user_id) for user_id in step])
+            found.update((user_id, int(score)) for user_id, score in zip(step, scores, strict=True) if score is not None)
+        return found
 
     @translated()
     def suspects(self) -> set[str]:
@@ -68,9 +79,9 @@ class RedisBoardCheck:
     def repair(self, differences: Mapping[str, int] | Mapping[str, int | None], mark: str) -> None:
         """A script for each STEP of players."""
         for step in _steps(differences.items()):
-            changes: list[str | int] = []
+            changes: list[bytes | str | int] = []
             for user_id, difference in step:
-                changes += (self._keys.member(user_id), "" if difference is None else difference)
+                changes += (_member_of(user_id), "" if difference is None else difference)
             keys = (self._keys.leaderboard, self._keys.leaderboard_whole)
             if not run_script(self._redis, "repair_leaderboard", keys, (mark, *changes)):
                 raise LeaderboardRebuilding
@@ -95,6 +106,22 @@ class RedisBoardCheck:
                 pipeline.set(self._keys.leaderboard_whole, seconds * 1000 + microseconds // 1000, xx=True)
             pipeline.set(self._keys.leaderboard_server, server)
             pipeline.execute()
+
+
+def _name_of(member: bytes) -> str:
+    """The user id, or for what is no member of ours a name that no user id can be."""
+    if member.startswith(_MEMBER):
+        try:
+            return member[len(_MEMBER) :].decode()
+        except UnicodeDecodeError:
+            pass
+    return _FOREIGN + member.decode("latin-1")
+
+
+def _member_of(name: str) -> bytes:
+    if name.startswith(_FOREIGN):
+        return name.removeprefix(_FOREIGN).encode("latin-1")
+    return _MEMBER + name.encode()
 
 
 def _steps(items: Iterable[T]) -> Iterator[list[T]]:

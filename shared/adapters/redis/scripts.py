@@ -19,7 +19,7 @@ def _source(name: str) -> tuple[str, str]:
     return text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def run_script(client: redis.Redis, name: str, keys: Sequence[str], arguments: Sequence[str | int]) -> Any:
+def run_script(client: redis.Redis, name: str, keys: Sequence[str], arguments: Sequence[bytes | str | int]) -> Any:
     """Run lua/<name>.lua: one round trip, two when Redis meets the script for the first time."""
     text, digest = _source(name)
     try:

@@ -1,12 +1,15 @@
 -- users, score_totals, unrecorded_updates: what the board should say of these users; those who do not belong there are left out.
--- :user_ids text[]
+-- :user_ids text (a JSON array). Answers a JSON object of points by user id, or null.
 
-SELECT
-    users.user_id,
-    coalesce(total, 0) + coalesce((
-        SELECT sum(increment) FROM unrecorded_updates AS waiting
-        WHERE waiting.user_id = users.user_id
-            AND NOT EXISTS (SELECT FROM score_history WHERE score_history.request_id = waiting.request_id)
-    ), 0)
-FROM users LEFT JOIN score_totals USING (user_id)
-WHERE users.user_id = ANY(CAST(:user_ids AS text[])) AND (role = 'player' OR total IS NOT NULL)
+WITH waiting AS (
+    SELECT user_id, sum(increment) AS points
+    FROM unrecorded_updates
+    WHERE NOT EXISTS (SELECT FROM score_history WHERE score_history.request_id = unrecorded_updates.request_id)
+    GROUP BY user_id
+)
+SELECT json_object_agg(user_id, coalesce(total, 0) + coalesce(waiting.points, 0))
+FROM jsonb_array_elements_text(CAST(:user_ids AS jsonb)) AS wanted (user_id)
+JOIN users USING (user_id)
+LEFT JOIN score_totals USING (user_id)
+LEFT JOIN waiting USING (user_id)
+WHERE role = 'player' OR total IS NOT NULL
