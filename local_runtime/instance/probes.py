@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import time
+from collections.abc import Callable, Collection
 from pathlib import Path
 
+Probe = Callable[[], bool]
+LONGEST_WAIT_SECONDS = 6.0
 _REQUEST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 _WAITING = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -76,3 +80,37 @@ class ReadyFile:
         except (OSError, ValueError):
             return False
         return True
+
+
+class QueuesOnDisk:
+    """Whether the private broker would still know its queues if it died now.
+
+    RabbitMQ confirms a declaration that it holds back from the disk for up to 3 s: killed meanwhile, it comes back with quorum
+    queues that have no leader and take nothing. So nothing is served before. A later start finds all of it on disk at once.
+    """
+
+    def __init__(self, broker_directory: Path, queues: Collection[str]) -> None:
+        self._directory = broker_directory
+        self._queues = [queue.encode() for queue in queues]
+        self._deadline: float | None = None
+
+    def __call__(self) -> bool:
+        """True also without a private broker, and after LONGEST_WAIT_SECONDS: another RabbitMQ may keep them elsewhere."""
+        if self._deadline is None:
+            self._deadline = time.monotonic() + LONGEST_WAIT_SECONDS
+        if not self._directory.exists() or time.monotonic() > self._deadline:
+            return True
+        known = b"".join(path.read_bytes() for path in self._directory.rglob("names.dets"))
+        return all(queue in known for queue in self._queues)
+
+
+class Both:
+    """Two probes that must say yes."""
+
+    def __init__(self, first: Probe, second: Probe) -> None:
+        self._first = first
+        self._second = second
+
+    def __call__(self) -> bool:
+        """The second one is asked only when the first has said yes."""
+        return self._first() and self._second()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from local_runtime.instance.directory import InstanceDirectory
 from local_runtime.instance.listeners import Listeners
-from local_runtime.instance.probes import HttpProbe, ReadyFile
+from local_runtime.instance.probes import Both, HttpProbe, QueuesOnDisk, ReadyFile
 from local_runtime.manifest import Manifest
 from local_runtime.process import ProcessSpec
 from local_runtime.settings import PROJECT_ROOT, InstanceSettings
@@ -43,7 +43,9 @@ def product_specs(
     probe = HttpProbe(listeners.local_host, listeners.port, tls=settings.tls)
     http = _spec(directory, {**environment, **inherited}, "http", probe, pass_fds=descriptors)
     work = {"consumer": manifest.queue_bindings, "scheduler": manifest.schedules}
-    workers = [_spec(directory, environment, name, ReadyFile(directory.ready_file(name))) for name in work if work[name]]
+    on_disk = QueuesOnDisk(directory.path / "rabbitmq", {binding.queue for binding in manifest.queue_bindings})
+    probes = {name: ReadyFile(directory.ready_file(name)) for name in work}
+    workers = [_spec(directory, environment, name, Both(probes[name], on_disk)) for name in work if work[name]]
     return (http, *workers)
 
 

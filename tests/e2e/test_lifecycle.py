@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.api import frame_with
+from tests.support.api import Answer, frame_with
 from tests.support.product import ROOT, Product, alive, clean_environment
 from tests.support.waiting import eventually
 
@@ -106,6 +106,40 @@ def _score_quietly(player: object, increment: int) -> bool:
         return bool(player.score(increment).status == 200)  # type: ignore[attr-defined]
     except OSError:
         return False
+
+
+def test_a_broker_killed_the_moment_it_first_serves_comes_back_with_its_queues() -> None:
+    with Product(None) as fresh:
+        player = fresh.api.new_player()
+        old_pid = fresh.kill("rabbitmq")
+        assert player.score(4).status == 200
+        fresh.wait_replaced("rabbitmq", old_pid)
+        eventually(lambda: ledger_sum(fresh, player.user_id) == 4, 90, "the points in the ledger")
+
+
+def test_an_empty_redis_is_filled_again_within_seconds(product: Product) -> None:
+    """And until then no update is answered with a score; viewers see the board that is back."""
+    player = product.api.new_player()
+    assert player.score(5).data["score"] == 5
+    key = {"Idempotency-Key": "first-result"}
+    first = player.score(3, **key).data
+    eventually(lambda: ledger_sum(product, player.user_id) == 8, 20, "both in the ledger")
+    with player.watch() as viewer, product.redis() as client:
+        client.flushall()
+        refused = player.score(1)
+        assert (refused.status, refused.json["code"]) == (503, "leaderboard_rebuilding")
+        assert int(refused.headers["Retry-After"]) >= 1
+
+        def once_more() -> Answer | None:
+            answer = player.score(3, **key)
+            return answer if answer.status == 200 else None
+
+        again = eventually(once_more, 30, "updates taken again")
+        assert again is not None
+        assert again.headers["Idempotency-Replayed"] == "true"
+        assert again.data["score"] == first["score"]
+        assert player.score(1).data["score"] == 9
+        frame_with(viewer, player.user_id, 9)
 
 
 def test_messages_of_a_killed_consumer_are_recorded_by_its_successor(product: Product) -> None:
