@@ -1,4 +1,4 @@
-"""Which players are out of order when the ledger is held against two readings of the board."""
+"""Which players are out of order when the ledger is held against readings of the board."""
 
 from __future__ import annotations
 
@@ -24,8 +24,17 @@ class Sweep:
 
 
 @dataclass(frozen=True, slots=True)
+class PointsAsOf:
+    """A player's points in the ledger, how many of them came after an instant, and whether any came in its very millisecond."""
+
+    points: int
+    later: int
+    unclear: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Discrepancy:
-    """A player whose points in the ledger lie outside the interval of two readings of the board.
+    """A player of whom the ledger and two readings of the board do not say the same.
 
     `ledger_total` is None for one the ledger does not know, a reading is None for one who is not on the board; `missing_points`
     were in the ledger once, as the audit log says, and are to be given back to it.
@@ -66,25 +75,6 @@ class ReconciliationRun:
     whole_board: bool
     checked: int
     discrepancies: Sequence[Discrepancy]
-
-
-def discrepancies(before: Mapping[str, int], ledger: Mapping[str, int], after: Mapping[str, int]) -> list[Discrepancy]:
-    """Compare intervals: a total between the two readings is in order (updates only add, so readings only rise).
-
-    `before` was read first, then every update accepted until then reached the ledger, then `ledger` was read, then `after`.
-    A player known to the ledger but absent from the board is out of order, and so is one that only the board knows.
-    """
-    found: list[Discrepancy] = []
-    for user_id in sorted(before.keys() | ledger.keys() | after.keys()):
-        total = ledger.get(user_id)
-        low, high = before.get(user_id), after.get(user_id)
-        if low is None and high is not None:
-            low = 0  # entered the board while we looked
-        if total is None and user_id not in before:
-            continue  # entered the board and the ledger after that was read
-        if total is None or low is None or high is None or not low <= total <= high:
-            found.append(Discrepancy(user_id, total, before.get(user_id), high))
-    return found
 
 
 def differing(board: Mapping[str, int], ledger: Mapping[str, int]) -> list[str]:

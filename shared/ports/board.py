@@ -19,12 +19,12 @@ class Leaderboard(Protocol):
 
         What is missing must be given (put the profile, enter the player, remember what the ledger has of the request id, or say
         that it is `not_in_ledger`), then it is tried again. Raises NotAPlayer, UnknownPlayer, InvalidApiKey,
-        RateLimited (with rate headers), IdempotencyKeyReused, LeaderboardRebuilding.
+        RateLimited (with rate headers), IdempotencyKeyReused, TicketAlreadyUsed, InvalidActionTicket, LeaderboardRebuilding.
         """
         ...
 
-    def remember(self, entry: HistoryEntry) -> None:
-        """Keep the first result of a request id for those who ask again."""
+    def remember(self, update: ScoreUpdate, first: HistoryEntry) -> None:
+        """Keep the first result of an update's idempotency key for those who ask again."""
         ...
 
     def enter(self, user_id: str) -> None:
@@ -73,6 +73,14 @@ class BoardCheck(Protocol):
         """A step through the whole board, 0 to begin with and at the end; who is there all the time is seen at least once."""
         ...
 
+    def scores(self, user_ids: Sequence[str]) -> dict[str, int]:
+        """Scores of those of the players who are on the board."""
+        ...
+
+    def snapshot(self, user_ids: Sequence[str]) -> tuple[dict[str, int], datetime]:
+        """Their scores at one instant, and that instant by the clock that also dates updates (whole milliseconds)."""
+        ...
+
     def suspects(self) -> set[str]:
         """Players that somebody wants to be looked at."""
         ...
@@ -110,6 +118,14 @@ class BoardCheck(Protocol):
 
     def know_server(self, server: str) -> None:
         """The board was held against the ledger; first results from before are to be asked of the ledger."""
+        ...
+
+
+class RateWindows(Protocol):
+    """What is kept of players' latest updates: their instants and the tickets spent on them."""
+
+    def forget(self, limit: int) -> int:
+        """Drop what is past of up to `limit` players; answer of how many."""
         ...
 
 

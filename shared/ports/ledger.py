@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Any, Protocol
 
-from shared.domain.reconciliation import Discrepancy, EpochSpan, ReconciliationRun
+from shared.domain.reconciliation import Discrepancy, EpochSpan, PointsAsOf, ReconciliationRun
 from shared.domain.score import HistoryEntry, RecordedBatch, ScoreAccepted
 
 
@@ -66,8 +67,12 @@ class Reconciliations(Protocol):
         """Points of those of the users who belong on the board."""
         ...
 
-    def points_after(self, user_id: str) -> dict[str, int]:
-        """The page of players with ids above `user_id`, in their order; empty at the end."""
+    def points_as_of(self, user_ids: Sequence[str], instant: datetime) -> dict[str, PointsAsOf]:
+        """Points of those of the users who belong on the board, and what of them came after an instant of the board's clock."""
+        ...
+
+    def points_after(self, user_id: str) -> tuple[dict[str, int], str]:
+        """A page of players with ids above `user_id`, in their order, and where it ends: "" when there are no more."""
         ...
 
     def missing(self, user_ids: Sequence[str]) -> dict[str, int]:

@@ -34,10 +34,10 @@ def rebuild_leaderboard(leaderboard: Leaderboard, reconciliations: Reconciliatio
 
 def pages(reconciliations: Reconciliations) -> Iterator[dict[str, int]]:
     """What the whole board should say, page by page."""
-    after = ""
-    while page := reconciliations.points_after(after):
+    page, after = reconciliations.points_after("")
+    while after:
         yield page
-        after = max(page)
+        page, after = reconciliations.points_after(after)
 
 
 def show_viewers(pipeline: Pipeline, players: int) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from shared import metrics
-from shared.domain.reconciliation import Discrepancy, ReconciliationRun, Sweep, differing, discrepancies
+from shared.domain.reconciliation import Discrepancy, ReconciliationRun, Sweep, differing
 from shared.logs import get_logger
 from shared.ports import BoardCheck, Leaderboard, Reconciliations
 from shared.services.catch_up import Pipeline, catch_up
@@ -16,7 +17,6 @@ from shared.services.rebuild_leaderboard import rebuild_leaderboard, show_viewer
 SWEEP_STEPS = 2
 MAX_DETAILS = 100
 MAX_LOOKS = 20
-LOOK_SECONDS = 0.1
 _log = get_logger(__name__)
 
 
@@ -52,8 +52,7 @@ def _reconcile(stores: Reconciliation, *, dry_run: bool, full: bool) -> dict[str
     following = comparison.sweep(sweep, None if full else SWEEP_STEPS)
     if sweep != Sweep() or following != Sweep():
         comparison.changed(span.since)
-    found = _out_of_order(sorted(comparison.suspects), stores)
-    exact, restless = _look_closely(found, stores)
+    exact, restless = _look_closely(sorted(comparison.suspects), stores)
     if not dry_run:
         _repair(exact, mark, stores)
         show_viewers(stores.pipeline, len(exact))
@@ -89,12 +88,11 @@ class _Comparison:
 
     def _through_the_ledger(self, after: str, steps: int | None) -> str:
         for _ in _times(steps):
-            points = self._stores.reconciliations.points_after(after)
-            if not points:
-                return ""
+            points, after = self._stores.reconciliations.points_after(after)
+            if not after:
+                break
             self._hold(self._stores.board_check.scores(list(points)), points)
             self.checked += len(points)
-            after = max(points)
         return after
 
     def _through_the_board(self, cursor: int, steps: int | None) -> int:
@@ -116,40 +114,51 @@ def _times(steps: int | None) -> Iterator[None]:
         left = None if left is None else left - 1
 
 
-def _out_of_order(suspects: Sequence[str], stores: Reconciliation) -> list[str]:
-    """Those who are not just in flight.
-
-    The board is read, everything accepted until then reaches the ledger, the ledger is read, the board is read again: points
-    between the two readings are in order.
-    """
-    if not suspects:
-        return []
-    before = stores.board_check.scores(suspects)
-    catch_up(stores.pipeline)
-    ledger = stores.reconciliations.points(suspects)
-    after = stores.board_check.scores(suspects)
-    return [entry.user_id for entry in discrepancies(before, ledger, after)]
-
-
 def _look_closely(suspects: Sequence[str], stores: Reconciliation) -> tuple[list[Discrepancy], set[str]]:
-    """The exact discrepancies of those whose score stood still while the ledger caught up, and who never did."""
-    found: list[Discrepancy] = []
-    restless = set(suspects)
+    """The exact discrepancies, and those of whom nothing exact could be said.
+
+    The board is read, everything accepted until then reaches the ledger, the ledger is read, the board is read again. Of one
+    whose score stood still the ledger must say the same; of one who went on scoring, it must without what came after the first
+    reading.
+    That depends on the board's clock, so a discrepancy found in this way must be found twice.
+    """
+    found: dict[str, Discrepancy] = {}
+    claims: dict[str, int] = {}
+    open_ones = set(suspects)
     for _ in range(MAX_LOOKS):
-        if not restless:
+        if not open_ones:
             break
-        user_ids = sorted(restless)
-        before = stores.board_check.scores(user_ids)
+        user_ids = sorted(open_ones)
+        before, instant = stores.board_check.snapshot(user_ids)
         catch_up(stores.pipeline)
         ledger = stores.reconciliations.points(user_ids)
         after = stores.board_check.scores(user_ids)
         still = [user_id for user_id in user_ids if before.get(user_id) == after.get(user_id)]
-        restless.difference_update(still)
         entries = [Discrepancy(user_id, ledger.get(user_id), before.get(user_id), after.get(user_id)) for user_id in still]
-        found += [entry for entry in _with_missing_points(entries, stores) if not entry.is_in_order]
-        if restless:
-            stores.pipeline.clock.sleep(LOOK_SECONDS)
-    return sorted(found, key=lambda entry: entry.user_id), restless
+        for entry in _as_of(instant, before, sorted(open_ones.difference(still)), stores):
+            if entry.is_in_order or claims.get(entry.user_id) == entry.difference:
+                entries.append(entry)
+            claims[entry.user_id] = entry.difference
+        open_ones.difference_update(entry.user_id for entry in entries)
+        found |= {entry.user_id: entry for entry in _with_missing_points(entries, stores) if not entry.is_in_order}
+    return [found[user_id] for user_id in sorted(found)], open_ones
+
+
+def _as_of(instant: datetime, before: Mapping[str, int], moving: Sequence[str], stores: Reconciliation) -> list[Discrepancy]:
+    """Those whose score moved meanwhile, without what came after the first reading.
+
+    Not one with an update in the very millisecond of the reading, nor where more came later than the board moved by: then a
+    clock was set back, and "later" means nothing.
+    """
+    if not moving:
+        return []
+    ledger = stores.reconciliations.points_as_of(moving, instant)
+    now = stores.board_check.scores(moving)
+    return [
+        Discrepancy(user_id, then.points - then.later, before[user_id], before[user_id])
+        for user_id, then in ledger.items()
+        if user_id in before and not then.unclear and 0 <= then.later <= now.get(user_id, 0) - before[user_id]
+    ]
 
 
 def _with_missing_points(entries: Sequence[Discrepancy], stores: Reconciliation) -> list[Discrepancy]:

@@ -43,6 +43,16 @@ def test_the_whole_board_is_seen_in_steps(board: Board) -> None:
     assert steps >= 3
 
 
+def test_a_snapshot_is_dated_by_the_clock_that_dates_updates(board: Board) -> None:
+    board.fill({"a": 1, "b": 2})
+    seconds, _ = board.client.time()
+    scores, instant = board.check.snapshot(["b", "nobody", "a"])
+    assert scores == {"b": 2, "a": 1}
+    assert 0 <= instant.timestamp() - seconds < 60
+    assert instant.microsecond % 1000 == 0
+    assert board.check.snapshot([])[0] == {}
+
+
 def test_suspects_stay_until_they_were_looked_at(board: Board) -> None:
     board.leaderboard.suspect(["a", "b"])
     board.leaderboard.suspect([])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -15,7 +15,7 @@ from shared.adapters.postgresql.pool import Pool
 from shared.adapters.postgresql.reconciliations import PostgresReconciliations
 from shared.adapters.postgresql.users import PostgresUsers
 from shared.domain.player import Account, Role
-from shared.domain.reconciliation import Discrepancy, ReconciliationRun
+from shared.domain.reconciliation import Discrepancy, PointsAsOf, ReconciliationRun
 from shared.domain.score import ScoreAccepted
 from shared.errors import ReconciliationRunning
 
@@ -89,13 +89,35 @@ def test_everybody_who_belongs_on_the_board_is_named_once_page_by_page(books: Bo
     books.record(scorer, 5)
     named: list[str] = []
     points: dict[str, int] = {}
-    while page := books.reconciliations.points_after(max(points, default="")):
+    page, after = books.reconciliations.points_after("")
+    while after:
         named += page
         points.update(page)
+        page, after = books.reconciliations.points_after(after)
     assert len(named) == len(points)
     expected = {scorer: 5, **dict.fromkeys(newcomers, 0)}
     assert {user_id: points.get(user_id) for user_id in (scorer, *newcomers, admin)} == {**expected, admin: None}
     assert books.reconciliations.points([scorer, *newcomers, admin, "nobody"]) == expected
+
+
+def test_points_are_told_as_they_were_at_an_instant(books: Books) -> None:
+    player, newcomer = books.player(), books.player()
+
+    def at(milliseconds: int) -> datetime:
+        return ACCEPTED_AT + timedelta(milliseconds=milliseconds)
+
+    events = [ScoreAccepted(str(uuid4()), player, points, points, at(later), "ip") for later, points in ((0, 1), (5, 2), (7, 4))]
+    books.ledger.record(events)
+    told = {when: books.reconciliations.points_as_of([player, newcomer, "nobody"], at(when)) for when in (-1, 0, 3, 7, 8)}
+    assert {when: points[player] for when, points in told.items()} == {
+        -1: PointsAsOf(7, 7, unclear=False),
+        0: PointsAsOf(7, 6, unclear=True),
+        3: PointsAsOf(7, 6, unclear=False),
+        7: PointsAsOf(7, 0, unclear=True),
+        8: PointsAsOf(7, 0, unclear=False),
+    }
+    assert told[3].keys() == {player, newcomer}
+    assert told[3][newcomer] == PointsAsOf(0, 0, unclear=False)
 
 
 @pytest.mark.parametrize("name", ["", "\x00", "no\udcffbody", "x" * 37, "a,b{}\"'\\", "new\nline"])

@@ -110,8 +110,8 @@ def _score_quietly(player: object, increment: int) -> bool:
 
 def test_a_broker_killed_the_moment_it_first_serves_comes_back_with_its_queues() -> None:
     with Product(None) as fresh:
-        player = fresh.api.new_player()
         old_pid = fresh.kill("rabbitmq")
+        player = fresh.api.new_player()
         assert player.score(4).status == 200
         fresh.wait_replaced("rabbitmq", old_pid)
         eventually(lambda: ledger_sum(fresh, player.user_id) == 4, 90, "the points in the ledger")

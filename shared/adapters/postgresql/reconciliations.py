@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from shared.adapters.postgresql.pool import Pool
 from shared.adapters.postgresql.statements import statement
-from shared.domain.reconciliation import Discrepancy, EpochSpan, ReconciliationRun
+from shared.domain.reconciliation import Discrepancy, EpochSpan, PointsAsOf, ReconciliationRun
 from shared.errors import ReconciliationRunning
 
 PAGE = 5000
@@ -55,13 +56,23 @@ class PostgresReconciliations:
             epoch, after = last_epoch, last
 
     def points(self, user_ids: Sequence[str]) -> dict[str, int]:
-        """By primary keys. Names that no account could have (someone wrote them into Redis) are not even asked for."""
-        possible = [user_id for user_id in user_ids if len(user_id) <= MAX_ID_LENGTH and user_id.isprintable()]
-        return self._object("board_totals", user_ids=json.dumps(possible))
+        """One JSON object, which is many times cheaper to read than its members as rows.
 
-    def points_after(self, user_id: str) -> dict[str, int]:
+        Names that no account could have (someone wrote them into Redis) are not asked for.
+        """
+        points: dict[str, int] | None = self._run("board_totals", user_ids=json.dumps(_possible(user_ids)))[0][0]
+        return points or {}
+
+    def points_as_of(self, user_ids: Sequence[str], instant: datetime) -> dict[str, PointsAsOf]:
+        """From each player's newest rows."""
+        milliseconds = round(instant.timestamp() * 1000)
+        answer = self._run("points_as_of", user_ids=json.dumps(_possible(user_ids)), instant=milliseconds)[0][0] or {}
+        return {user_id: PointsAsOf(*values) for user_id, values in answer.items()}
+
+    def points_after(self, user_id: str) -> tuple[dict[str, int], str]:
         """At most PAGE of them."""
-        return self._object("board_totals_page", after=user_id, page=PAGE)
+        [[points, last]] = self._run("board_totals_page", after=user_id, page=PAGE)
+        return points or {}, last or ""
 
     def missing(self, user_ids: Sequence[str]) -> dict[str, int]:
         """From the audit log, by player."""
@@ -96,14 +107,13 @@ class PostgresReconciliations:
             )
         return int(rows[0][0])
 
-    def _object(self, name: str, **parameters: Any) -> dict[str, int]:
-        """One JSON object is many times cheaper to read than its members as rows."""
-        points: dict[str, int] | None = self._run(name, **parameters)[0][0]
-        return points or {}
-
     def _run(self, name: str, **parameters: Any) -> list[list[Any]]:
         with self._pool.connection(ANSWER_SECONDS) as session:
             return session.run(statement(name), **parameters)
+
+
+def _possible(user_ids: Sequence[str]) -> list[str]:
+    return [user_id for user_id in user_ids if len(user_id) <= MAX_ID_LENGTH and user_id.isprintable()]
 
 
 def _numbers(rows: Sequence[Sequence[Any]]) -> dict[str, int]:

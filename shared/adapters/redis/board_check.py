@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from datetime import UTC, datetime
+from itertools import chain, islice
 from typing import Any, TypeVar
 
 import redis
@@ -41,6 +42,18 @@ class RedisBoardCheck:
             scores = self._redis.zmscore(self._keys.leaderboard, [_member_of(user_id) for user_id in step])
             found.update((user_id, int(score)) for user_id, score in zip(step, scores, strict=True) if score is not None)
         return found
+
+    @translated()
+    def snapshot(self, user_ids: Sequence[str]) -> tuple[dict[str, int], datetime]:
+        """MULTI: TIME and as many ZMSCORE as there are STEPs."""
+        with self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.time()
+            for step in _steps(user_ids):
+                pipeline.zmscore(self._keys.leaderboard, [_member_of(user_id) for user_id in step])
+            (seconds, microseconds), *answers = pipeline.execute()
+        scores = zip(user_ids, chain.from_iterable(answers), strict=True)
+        instant = datetime.fromtimestamp(seconds + microseconds // 1000 / 1000, UTC)
+        return {user_id: int(score) for user_id, score in scores if score is not None}, instant
 
     @translated()
     def suspects(self) -> set[str]:

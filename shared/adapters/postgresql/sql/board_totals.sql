@@ -6,10 +6,14 @@ WITH waiting AS (
     FROM unrecorded_updates
     WHERE NOT EXISTS (SELECT FROM score_history WHERE score_history.request_id = unrecorded_updates.request_id)
     GROUP BY user_id
+),
+totals AS (
+    SELECT
+        user_id,
+        (SELECT role FROM users WHERE users.user_id = wanted.user_id) AS role,
+        (SELECT total FROM score_totals WHERE score_totals.user_id = wanted.user_id) AS total
+    FROM jsonb_array_elements_text(CAST(:user_ids AS jsonb)) AS wanted (user_id)
 )
 SELECT json_object_agg(user_id, coalesce(total, 0) + coalesce(waiting.points, 0))
-FROM jsonb_array_elements_text(CAST(:user_ids AS jsonb)) AS wanted (user_id)
-JOIN users USING (user_id)
-LEFT JOIN score_totals USING (user_id)
-LEFT JOIN waiting USING (user_id)
+FROM totals LEFT JOIN waiting USING (user_id)
 WHERE role = 'player' OR total IS NOT NULL

@@ -1,5 +1,5 @@
 -- users, score_totals, unrecorded_updates: what the board should say, a page in the order of user ids. :after text, :page int
--- Answers a JSON object of points by user id, or null.
+-- Answers a JSON object of points by user id, or null, and the user id where the page ends, or null after the last one.
 
 WITH waiting AS (
     SELECT user_id, sum(increment) AS points
@@ -8,11 +8,13 @@ WITH waiting AS (
     GROUP BY user_id
 ),
 page AS (
-    SELECT user_id, total
-    FROM users LEFT JOIN score_totals USING (user_id)
-    WHERE user_id > :after AND (role = 'player' OR total IS NOT NULL)
-    ORDER BY user_id
-    LIMIT CAST(:page AS int)
+    SELECT user_id, role FROM users WHERE user_id > :after ORDER BY user_id LIMIT CAST(:page AS int)
+),
+-- A subquery, not a join: a join may be merged with the index of score_totals from its beginning, at every page.
+totals AS (
+    SELECT user_id, role, (SELECT total FROM score_totals WHERE score_totals.user_id = page.user_id) AS total FROM page
 )
-SELECT json_object_agg(user_id, coalesce(total, 0) + coalesce(waiting.points, 0))
-FROM page LEFT JOIN waiting USING (user_id)
+SELECT
+    json_object_agg(user_id, coalesce(total, 0) + coalesce(waiting.points, 0)) FILTER (WHERE role = 'player' OR total IS NOT NULL),
+    max(user_id)
+FROM totals LEFT JOIN waiting USING (user_id)
