@@ -67,12 +67,16 @@ class Reconciliations(Protocol):
         """Points of those of the users who belong on the board."""
         ...
 
+    def unknown(self, user_ids: Sequence[str]) -> list[str]:
+        """Those who do not belong on the board."""
+        ...
+
     def points_as_of(self, user_ids: Sequence[str], instant: datetime) -> dict[str, PointsAsOf]:
         """Points of those of the users who belong on the board, and what of them came after an instant of the board's clock."""
         ...
 
     def points_after(self, user_id: str) -> tuple[dict[str, int], str]:
-        """A page of players with ids above `user_id`, in their order, and where it ends: "" when there are no more."""
+        """A page of players with ids above `user_id`, in their order, and where the next one begins: "" when it is the last."""
         ...
 
     def missing(self, user_ids: Sequence[str]) -> dict[str, int]:

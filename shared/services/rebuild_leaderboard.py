@@ -35,9 +35,10 @@ def rebuild_leaderboard(leaderboard: Leaderboard, reconciliations: Reconciliatio
 def pages(reconciliations: Reconciliations) -> Iterator[dict[str, int]]:
     """What the whole board should say, page by page."""
     page, after = reconciliations.points_after("")
+    yield page
     while after:
-        yield page
         page, after = reconciliations.points_after(after)
+        yield page
 
 
 def show_viewers(pipeline: Pipeline, players: int) -> None:

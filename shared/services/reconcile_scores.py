@@ -14,7 +14,7 @@ from shared.ports import BoardCheck, Leaderboard, Reconciliations
 from shared.services.catch_up import Pipeline, catch_up
 from shared.services.rebuild_leaderboard import rebuild_leaderboard, show_viewers
 
-SWEEP_STEPS = 2
+SWEEP_STEPS = 1
 MAX_DETAILS = 100
 MAX_LOOKS = 20
 _log = get_logger(__name__)
@@ -34,8 +34,8 @@ def reconcile_scores(stores: Reconciliation, *, dry_run: bool, full: bool = Fals
     """Find who is out of order, repair them unless `dry_run`, answer a summary; raises LedgerBehind or ReconciliationRunning.
 
     Looked at are all players whose total changed since the last run, those somebody suspects, and a part of all others: the run
-    after goes on where this one stopped, so that a board of up to 10,000 players is compared whole each time and a larger one
-    in as many runs as it has 10,000s. `full` compares everybody now.
+    after goes on where this one stopped, so that a board of up to 2,500 players is compared whole each time and a larger one
+    in as many runs as it has 2,500s. `full` compares everybody now.
     """
     if not stores.leaderboard.is_whole():
         rebuilt = rebuild_leaderboard(stores.leaderboard, stores.reconciliations, stores.pipeline)
@@ -89,16 +89,16 @@ class _Comparison:
     def _through_the_ledger(self, after: str, steps: int | None) -> str:
         for _ in _times(steps):
             points, after = self._stores.reconciliations.points_after(after)
-            if not after:
-                break
             self._hold(self._stores.board_check.scores(list(points)), points)
             self.checked += len(points)
+            if not after:
+                break
         return after
 
     def _through_the_board(self, cursor: int, steps: int | None) -> int:
         for _ in _times(steps):
-            cursor, scores = self._stores.board_check.scan(cursor)
-            self._hold(scores, self._stores.reconciliations.points(list(scores)))
+            cursor, names = self._stores.board_check.scan(cursor)
+            self.suspects.update(self._stores.reconciliations.unknown(names))
             if cursor == 0:
                 break
         return cursor

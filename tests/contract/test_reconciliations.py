@@ -89,15 +89,16 @@ def test_everybody_who_belongs_on_the_board_is_named_once_page_by_page(books: Bo
     books.record(scorer, 5)
     named: list[str] = []
     points: dict[str, int] = {}
-    page, after = books.reconciliations.points_after("")
-    while after:
+    after = None
+    while after != "":
+        page, after = books.reconciliations.points_after(after or "")
         named += page
         points.update(page)
-        page, after = books.reconciliations.points_after(after)
     assert len(named) == len(points)
     expected = {scorer: 5, **dict.fromkeys(newcomers, 0)}
     assert {user_id: points.get(user_id) for user_id in (scorer, *newcomers, admin)} == {**expected, admin: None}
     assert books.reconciliations.points([scorer, *newcomers, admin, "nobody"]) == expected
+    assert sorted(books.reconciliations.unknown([scorer, *newcomers, admin, "nobody"])) == sorted([admin, "nobody"])
 
 
 def test_points_are_told_as_they_were_at_an_instant(books: Books) -> None:
@@ -124,6 +125,7 @@ def test_points_are_told_as_they_were_at_an_instant(books: Books) -> None:
 def test_names_that_no_account_has_are_unknown(books: Books, name: str) -> None:
     player = books.player()
     assert books.reconciliations.points([name, player]) == {player: 0}
+    assert books.reconciliations.unknown([name, player, "somebody"]) in ([name, "somebody"], ["somebody", name])
 
 
 def test_a_ledger_row_that_was_deleted_is_missed_and_given_back_as_it_was(books: Books) -> None:

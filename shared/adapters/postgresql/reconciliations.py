@@ -13,7 +13,7 @@ from shared.adapters.postgresql.statements import statement
 from shared.domain.reconciliation import Discrepancy, EpochSpan, PointsAsOf, ReconciliationRun
 from shared.errors import ReconciliationRunning
 
-PAGE = 5000
+PAGE = 2500
 MAX_ID_LENGTH = 36
 ANSWER_SECONDS = 120.0
 MAX_DETAILS = 1000
@@ -63,6 +63,12 @@ class PostgresReconciliations:
         points: dict[str, int] | None = self._run("board_totals", user_ids=json.dumps(_possible(user_ids)))[0][0]
         return points or {}
 
+    def unknown(self, user_ids: Sequence[str]) -> list[str]:
+        """One look for each into the index of users."""
+        possible = _possible(user_ids)
+        unknown: list[str] = self._run("find_unknown_players", user_ids=json.dumps(possible))[0][0] or []
+        return unknown + sorted(set(user_ids).difference(possible)) if len(possible) < len(user_ids) else unknown
+
     def points_as_of(self, user_ids: Sequence[str], instant: datetime) -> dict[str, PointsAsOf]:
         """From each player's newest rows."""
         milliseconds = round(instant.timestamp() * 1000)
@@ -71,8 +77,8 @@ class PostgresReconciliations:
 
     def points_after(self, user_id: str) -> tuple[dict[str, int], str]:
         """At most PAGE of them."""
-        [[points, last]] = self._run("board_totals_page", after=user_id, page=PAGE)
-        return points or {}, last or ""
+        [[points, last, users]] = self._run("board_totals_page", after=user_id, page=PAGE)
+        return points or {}, last if users == PAGE else ""
 
     def missing(self, user_ids: Sequence[str]) -> dict[str, int]:
         """From the audit log, by player."""

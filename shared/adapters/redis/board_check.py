@@ -15,7 +15,7 @@ from shared.adapters.redis.scripts import run_script
 from shared.domain.reconciliation import Sweep
 from shared.errors import LeaderboardRebuilding
 
-STEP = 5000
+STEP = 2500
 _MEMBER = b"user:"
 _FOREIGN = "no member of ours: "
 T = TypeVar("T")
@@ -29,10 +29,10 @@ class RedisBoardCheck:
         self._keys = keys
 
     @translated()
-    def scan(self, cursor: int) -> tuple[int, dict[str, int]]:
+    def scan(self, cursor: int) -> tuple[int, list[str]]:
         """ZSCAN."""
         following, found = self._redis.zscan(self._keys.leaderboard, cursor, count=STEP)
-        return int(following), {_name_of(member): int(score) for member, score in found}
+        return int(following), [_name_of(member) for member, _ in found]
 
     @translated()
     def scores(self, user_ids: Sequence[str]) -> dict[str, int]:

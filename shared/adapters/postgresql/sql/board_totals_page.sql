@@ -1,5 +1,5 @@
 -- users, score_totals, unrecorded_updates: what the board should say, a page in the order of user ids. :after text, :page int
--- Answers a JSON object of points by user id, or null, and the user id where the page ends, or null after the last one.
+-- Answers a JSON object of points by user id, or null, the user id where the page ends, or null, and how many users it has.
 
 WITH waiting AS (
     SELECT user_id, sum(increment) AS points
@@ -16,5 +16,6 @@ totals AS (
 )
 SELECT
     json_object_agg(user_id, coalesce(total, 0) + coalesce(waiting.points, 0)) FILTER (WHERE role = 'player' OR total IS NOT NULL),
-    max(user_id)
+    max(user_id),
+    count(*)
 FROM totals LEFT JOIN waiting USING (user_id)
