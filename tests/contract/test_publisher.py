@@ -21,7 +21,7 @@ import pytest
 
 from shared.adapters.rabbitmq.connection import open_connection
 from shared.adapters.rabbitmq.publisher import RabbitPublisher
-from shared.adapters.rabbitmq.topology import HISTORY, UPDATED
+from shared.adapters.rabbitmq.topology import HISTORY, REBUILD, UPDATED
 from shared.domain.score import ScoreAccepted, ScoresRecorded
 from shared.errors import ConfigurationError, RabbitUnavailable, RedisUnavailable
 from shared.wiring import Container
@@ -301,3 +301,33 @@ def test_what_was_to_be_kept_goes_out_when_the_broker_is_back(relay: Relay, make
     eventually(lambda: kept[0] in settled, 20, "the kept event confirmed")
     assert settled == ["0-0", "1-0"]
     assert len(broker.drain(HISTORY)) == 2
+
+
+def test_of_what_the_broadcast_is_told_one_is_kept_for_the_brokers_return(relay: Relay, make: Make, broker: Broker) -> None:
+    """Viewers then see the last change; that there were many does not matter."""
+    publisher, [first] = make(list, amqp_url=relay.url, wait_seconds=2), pairs(1)
+    publisher.publish_accepted([first])
+    relay.cut()
+    eventually(lambda: not goes_out(publisher, [first]), 10, "the loss noticed")
+    for _ in range(20):
+        with pytest.raises(RabbitUnavailable):
+            publisher.publish_recorded(ScoresRecorded(3, first[1].accepted_at))
+    relay.mend()
+    found: list[tuple[Any, bytes]] = []
+
+    def arrived() -> bool:
+        found.extend(broker.drain(UPDATED))
+        return bool(found)
+
+    eventually(arrived, 20, "the kept message")
+    publisher.publish_accepted(pairs(1))
+    assert len(found) + len(broker.drain(UPDATED)) == 1
+
+
+def test_whoever_is_to_rebuild_the_board_is_woken_once(make: Make, broker: Broker) -> None:
+    publisher = make(list)
+    broker.drain(REBUILD)
+    for _ in range(3):
+        publisher.publish_rebuild()
+    [(properties, body)] = broker.drain(REBUILD)
+    assert (properties.type, body) == ("leaderboard.rebuild-wanted", b"{}")
