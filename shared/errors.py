@@ -107,6 +107,14 @@ class UnknownPlayer(Forbidden):
     default_detail = "There is no such user, or the account is disabled."
 
 
+class InvalidActionTicket(Forbidden):
+    code, title = "invalid_action_ticket", "Invalid action ticket"
+    default_detail = (
+        "The action ticket was not made here for this player, or is older than 60 seconds."
+        " Get a new one from POST /api/score/{user_id}/tickets."
+    )
+
+
 # 404
 
 

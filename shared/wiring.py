@@ -76,6 +76,12 @@ class Container:
         )
 
     @cached_property
+    def rate_windows(self) -> ports.RateWindows:
+        from shared.adapters.redis.rate_windows import RedisRateWindows
+
+        return RedisRateWindows(self._redis, self._keys, rate_window_seconds=self.settings.rate_window_seconds)
+
+    @cached_property
     def board_check(self) -> ports.BoardCheck:
         from shared.adapters.redis.board_check import RedisBoardCheck
 
@@ -168,6 +174,12 @@ class Container:
         from shared.adapters.crypto.aes_gcm import AesGcmSealer
 
         return AesGcmSealer.from_setting(self.settings.payload_keys)
+
+    @cached_property
+    def ticket_signer(self) -> ports.TicketSigner:
+        from shared.adapters.crypto.hmac_tickets import HmacTicketSigner
+
+        return HmacTicketSigner.from_setting(self.settings.payload_keys)
 
     @cached_property
     def event_codec(self) -> ports.EventCodec:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from shared.errors import TicketRequired
-from shared.services.update_score import parse_update, update_score
+from shared.services.update_score import parse_update, spend_ticket, update_score
 from shared.transport.http import HttpRequest, Reply, http_handler
 from shared.wiring import container
 
@@ -22,7 +21,7 @@ def lambda_handler(request: HttpRequest) -> Reply:
         api_key=request.headers.get("x-api-key"),
         idempotency_key=request.headers.get("idempotency-key"),
     )
-    if deps.settings.require_action_ticket:
-        raise TicketRequired  # until tickets can be had, this setting closes the board
+    ticket, required = request.headers.get("x-action-ticket"), deps.settings.require_action_ticket
+    command = spend_ticket(command, ticket, deps.ticket_signer, required=required)
     receipt = update_score(command, deps.leaderboard, deps.profiles, deps.users, deps.ledger, deps.publisher)
     return Reply.ok(receipt.as_json(), headers=receipt.headers())

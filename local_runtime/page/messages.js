@@ -11,6 +11,7 @@ const BY_CODE = {
   weak_password: "That password is too easy to guess. Take 12 to 128 characters, and not your name.",
   not_a_player: "This account does not play, so it has no score to raise. It can watch.",
   unknown_user: "This account is no longer on the board. Ask whoever runs it, or create a new player.",
+  invalid_action_ticket: "That press took too long to arrive, so it did not count. Press again.",
   not_your_score: "This is not your score. Sign out and in again.",
 };
 

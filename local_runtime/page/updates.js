@@ -4,6 +4,11 @@
 import { ApiError, backOffMs, pause } from "./api.js";
 
 const GIVE_UP_AFTER_MS = 60_000;
+const MAX_TICKETS = 3;
+const WANTS_TICKET = ["ticket_required", "invalid_action_ticket"];
+
+/** Whether the server has said that it wants an action ticket with every update. */
+let needsTicket = false;
 
 /** Every answer may be the last to get lost, so each update carries a key by which the server knows it again. */
 export function newKey() {
@@ -13,7 +18,7 @@ export function newKey() {
 }
 
 /**
- * Raise the user's score; sent again with the same key while the server does not answer.
+ * Raise the user's score; sent again with the same key, and the same ticket, while the server does not answer.
  * @param {import("./session.js").Session} session
  * @param {number} increment 1 to 5
  * @param {(error: ApiError) => void} onTrouble told of every failure after which it is sent again
@@ -26,13 +31,17 @@ export async function sendUpdate(session, increment, onTrouble) {
   /** @type {Record<string, string>} */
   const headers = { "Idempotency-Key": newKey() };
   const giveUpAt = Date.now() + GIVE_UP_AFTER_MS;
+  let ticketsRefused = 0;
   for (let attempt = 0; ; attempt += 1) {
     try {
+      if (needsTicket) headers["X-Action-Ticket"] ??= (await session.call("POST", `${path}/tickets`)).data.ticket;
       return (await session.call("POST", path, { body: { increment }, headers })).data;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (error.code === "ticket_required" && !headers["X-Action-Ticket"]) {
-        headers["X-Action-Ticket"] = (await session.call("POST", `${path}/tickets`)).data.ticket;
+      if (WANTS_TICKET.includes(error.code) && ticketsRefused < MAX_TICKETS) {
+        needsTicket = true;
+        ticketsRefused += 1;
+        delete headers["X-Action-Ticket"];
         continue;
       }
       if (!error.isTemporary || Date.now() >= giveUpAt || session.user !== user) throw error;

@@ -34,6 +34,11 @@ class Answer:
             raise Unreachable(f"the instance answered {self.status}: {self.body}")
         return self.body["data"]
 
+    @property
+    def code(self) -> str:
+        """What a refusal calls itself; empty for anything else."""
+        return str(self.body.get("code", "")) if isinstance(self.body, dict) else ""
+
 
 class ApiClient:
     """Sends JSON; a request whose answer was lost is sent again, so updates must carry an Idempotency-Key."""

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from local_runtime.simulate.client import Answer, ApiClient, Unreachable
 
 MAX_TRIES = 60
+TICKET_TRIES = 3
 # Longer than any window of the contract, so whoever is told to wait longer had better be told so.
 MAX_WAIT_SECONDS = 120.0
 DEFAULT_WAIT_SECONDS = 1.0
+_WANTS_TICKET = ("ticket_required", "invalid_action_ticket")
 _COME_AGAIN = (http.client.TOO_MANY_REQUESTS, http.client.SERVICE_UNAVAILABLE, http.client.GATEWAY_TIMEOUT)
 
 
@@ -26,6 +28,8 @@ class SimulatedPlayer:
     password: str = field(repr=False)
     acknowledged: int = 0
     _unanswered: tuple[int, str] | None = None
+    _needs_ticket: bool = False
+    _ticket: str | None = field(default=None, repr=False)
 
     @classmethod
     def join(cls, client: ApiClient, username: str, over: threading.Event) -> SimulatedPlayer:
@@ -58,7 +62,7 @@ class SimulatedPlayer:
             self.log_in(over)
             answer = self._send(increment, key)
         if answer.status < http.client.INTERNAL_SERVER_ERROR:
-            self._unanswered = None
+            self._unanswered = self._ticket = None
         if answer.status == http.client.OK:
             self.acknowledged += increment
         return answer.status, answer.retry_after_seconds
@@ -74,8 +78,21 @@ class SimulatedPlayer:
         return int(_patiently(self.client, "GET", f"/api/score/{self.user_id}?neighbours=0", None, over).data["score"])
 
     def _send(self, increment: int, key: str) -> Answer:
-        path = f"/api/score/{self.user_id}"
-        return self.client.request("POST", path, {"increment": increment}, **{"Idempotency-Key": key})
+        """With an action ticket where the instance wants one: the same one again, until it is said to be no good any more."""
+        path, headers = f"/api/score/{self.user_id}", {"Idempotency-Key": key}
+        for _ in range(TICKET_TRIES):
+            if self._needs_ticket and self._ticket is None:
+                issued = self.client.request("POST", f"{path}/tickets")
+                if issued.status != http.client.CREATED:
+                    return issued
+                self._ticket = issued.data["ticket"]
+            if self._ticket is not None:
+                headers["X-Action-Ticket"] = self._ticket
+            answer = self.client.request("POST", path, {"increment": increment}, **headers)
+            if answer.code not in _WANTS_TICKET:
+                break
+            self._needs_ticket, self._ticket = True, None
+        return answer
 
 
 def _patiently(client: ApiClient, method: str, path: str, body: object, over: threading.Event) -> Answer:

@@ -26,7 +26,8 @@ def checked_increment(value: object) -> int:
 class ScoreUpdate:
     """A command on its way into the leaderboard's script.
 
-    `request_id` is made by the server; from the client's `idempotency_key`, if there is one.
+    `request_id` is made by the server: the ticket's, if one is spent, or from the client's `idempotency_key`, if there is one.
+    With both, `key_request_id` is the one that the key alone would have given.
     """
 
     request_id: str
@@ -35,6 +36,8 @@ class ScoreUpdate:
     source_ip: str
     api_key_hash: str | None = None
     idempotency_key: str | None = None
+    key_request_id: str | None = None
+    ticket_expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

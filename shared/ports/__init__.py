@@ -5,8 +5,17 @@ Every method may raise the `Unavailable` error of its store; whatever else it ra
 
 from __future__ import annotations
 
-from shared.ports.accounts import AccessTokens, LoginThrottle, PasswordHasher, Profiles, RefreshTokens, Users, WsTickets
-from shared.ports.board import BoardCache, BoardCheck, Leaderboard, Outbox, Viewers
+from shared.ports.accounts import (
+    AccessTokens,
+    LoginThrottle,
+    PasswordHasher,
+    Profiles,
+    RefreshTokens,
+    TicketSigner,
+    Users,
+    WsTickets,
+)
+from shared.ports.board import BoardCache, BoardCheck, Leaderboard, Outbox, RateWindows, Viewers
 from shared.ports.ledger import Ledger, Migrations, Reconciliations
 from shared.ports.messages import EventCodec, EventPublisher, Sealer, Topology
 from shared.ports.platform import Clock, Dependency
@@ -26,9 +35,11 @@ __all__ = [
     "Outbox",
     "PasswordHasher",
     "Profiles",
+    "RateWindows",
     "Reconciliations",
     "RefreshTokens",
     "Sealer",
+    "TicketSigner",
     "Topology",
     "Users",
     "Viewers",

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from shared.domain.player import Account, Caller, Profile
+from shared.domain.ticket import ActionTicket
 
 
 class Users(Protocol):
@@ -97,6 +98,18 @@ class WsTickets(Protocol):
 
     def spend(self, ticket: str) -> Caller:
         """Who the ticket was made for; raises InvalidTicket."""
+        ...
+
+
+class TicketSigner(Protocol):
+    """Action tickets as text that nobody else can write; nothing is stored."""
+
+    def sign(self, ticket: ActionTicket) -> str:
+        """The text of a ticket."""
+        ...
+
+    def verify(self, text: str) -> ActionTicket:
+        """The ticket of a text, perhaps expired; raises InvalidActionTicket."""
         ...
 
 

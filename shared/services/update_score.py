@@ -7,13 +7,20 @@ import re
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.domain.player import Caller
-from shared.domain.score import AcceptedUpdate, Missing, ScoreAccepted, ScoreUpdate, checked_increment
-from shared.errors import InvalidParameter, LeaderboardRebuilding, RabbitUnavailable, UnknownPlayer
-from shared.ports import EventPublisher, Leaderboard, Ledger, Profiles, Users
+from shared.domain.score import AcceptedUpdate, HistoryEntry, Missing, ScoreAccepted, ScoreUpdate, checked_increment
+from shared.errors import (
+    InvalidParameter,
+    LeaderboardRebuilding,
+    RabbitUnavailable,
+    TicketAlreadyUsed,
+    TicketRequired,
+    UnknownPlayer,
+)
+from shared.ports import EventPublisher, Leaderboard, Ledger, Profiles, TicketSigner, Users
 from shared.services.rebuild_leaderboard import ask_for_rebuild
 
 MAX_TRIES = 4
@@ -60,6 +67,22 @@ def parse_update(
     )
 
 
+def spend_ticket(command: ScoreUpdate, text: str | None, tickets: TicketSigner, *, required: bool) -> ScoreUpdate:
+    """The update under the request id of the ticket that was sent with it; raises TicketRequired or InvalidActionTicket."""
+    if text is None:
+        if required:
+            raise TicketRequired
+        return command
+    ticket = tickets.verify(text)
+    ticket.must_belong_to(command.user_id)
+    return replace(
+        command,
+        request_id=ticket.request_id,
+        key_request_id=command.request_id if command.idempotency_key else None,
+        ticket_expires_at=ticket.expires_at,
+    )
+
+
 def update_score(
     command: ScoreUpdate, leaderboard: Leaderboard, profiles: Profiles, users: Users, ledger: Ledger, publisher: EventPublisher
 ) -> Receipt:
@@ -96,11 +119,19 @@ def _apply(command: ScoreUpdate, leaderboard: Leaderboard, profiles: Profiles, u
             _give_profile(command.user_id, profiles, users)
         elif answer is Missing.MEMBER:
             _give_place(command.user_id, leaderboard, ledger)
-        elif (first := ledger.recorded(command.request_id)) is not None:
-            leaderboard.remember(first)
-        else:
+        elif (first := _recorded(command, ledger)) is None:
             not_in_ledger = True
+        elif command.idempotency_key is None:
+            raise TicketAlreadyUsed
+        else:
+            leaderboard.remember(command, first)
     raise LeaderboardRebuilding
+
+
+def _recorded(command: ScoreUpdate, ledger: Ledger) -> HistoryEntry | None:
+    """What came of the same ticket or key before: the first time the key may have been sent without a ticket."""
+    known = filter(None, (command.request_id, command.key_request_id))
+    return next(filter(None, map(ledger.recorded, known)), None)
 
 
 def _give_profile(user_id: str, profiles: Profiles, users: Users) -> None:

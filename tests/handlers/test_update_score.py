@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -237,13 +236,3 @@ def test_a_database_that_is_away_does_not_stop_known_players(deployed: Container
 def test_a_redis_that_is_away_is_told_so(player: Player, redeploy: Redeploy) -> None:
     redeploy(REDIS_URL="redis://127.0.0.1:1/0")
     assert player.score().problem == (503, "leaderboard_unavailable")
-
-
-@pytest.mark.parametrize(("setting", "problem"), [("true", (428, "ticket_required")), ("false", None)])
-def test_the_board_can_be_closed_to_updates_without_a_ticket(
-    player: Player, redeploy: Redeploy, setting: str, problem: Any
-) -> None:
-    redeploy(REQUIRE_ACTION_TICKET=setting)
-    reply = player.score()
-    assert (reply.problem if problem else None) == problem
-    assert problem or reply.status == 200

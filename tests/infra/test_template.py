@@ -127,6 +127,7 @@ def test_queues_and_schedules_have_their_functions(manifest: Manifest) -> None:
         ("relay_outbox", "rate(1 minute)"),
         ("reconcile_scores", "cron(0 4 * * ? *)"),
         ("rebuild_leaderboard", "rate(1 minute)"),
+        ("forget_windows", "rate(1 minute)"),
     }
 
 

@@ -33,13 +33,18 @@ class ScriptedApi:
         self.counted_then_cut = 0
         self.expired = 0
         self.stolen_points = 0
+        self.ticket_required = False
+        self.tickets_refused = 0
+        self.spent: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def count(self, method: str, ending: str) -> int:
         """How often a path that ends so was asked."""
         return sum(asked == method and path.endswith(ending) for _, asked, path in self.asked)
 
-    def answer(self, method: str, path: str, body: Any, key: str | None) -> tuple[int, Any, dict[str, str]] | None:
+    def answer(
+        self, method: str, path: str, body: Any, key: str | None, ticket: str | None
+    ) -> tuple[int, Any, dict[str, str]] | None:
         """Status, body and headers; None cuts the connection."""
         with self._lock:
             self.asked.append((time.monotonic(), method, path))
@@ -49,6 +54,10 @@ class ScriptedApi:
                 return 200, {"data": {"accessToken": "token"}}, {}
             if path == "/api/ws-tickets":
                 return 201, {"data": {"ticket": "once"}}, {}
+            if path.endswith("/tickets"):
+                return 201, {"data": {"ticket": str(len(self.asked))}}, {}
+            if method == "POST" and self.ticket_required and (refusal := self._refuse_ticket(key or "", ticket)):
+                return refusal
             user_id = path.rpartition("/")[2].partition("?")[0]
             if method == "GET":
                 return 200, {"data": {"score": self.scores[user_id] - self.stolen_points}}, {}
@@ -59,6 +68,16 @@ class ScriptedApi:
             self.registrations_refused -= 1
             return 429, {"code": "rate_limited"}, {"Retry-After": self.retry_after}
         return 201, {"data": {"userId": f"id-{body['username']}"}}, {}
+
+    def _refuse_ticket(self, key: str, ticket: str | None) -> tuple[int, Any, dict[str, str]] | None:
+        if ticket is None:
+            return 428, {"code": "ticket_required"}, {}
+        if self.tickets_refused:
+            self.tickets_refused -= 1
+            return 403, {"code": "invalid_action_ticket"}, {}
+        if self.spent.setdefault(ticket, key) != key:
+            return 409, {"code": "ticket_already_used"}, {}
+        return None
 
     def _score(self, user_id: str, increment: int, key: str) -> tuple[int, Any, dict[str, str]] | None:
         if self.expired:
@@ -93,7 +112,8 @@ def scripted_api() -> Iterator[ScriptedApi]:
         def _reply(self, method: str) -> None:
             content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             body = json.loads(content) if content else None
-            answer = api.answer(method, self.path, body, self.headers.get("Idempotency-Key"))
+            key, ticket = self.headers.get("Idempotency-Key"), self.headers.get("X-Action-Ticket")
+            answer = api.answer(method, self.path, body, key, ticket)
             if answer is None:
                 self.close_connection = True
                 return

@@ -142,3 +142,24 @@ def test_a_page_that_is_no_scoreboard_is_told(api: ScriptedApi) -> None:
 def test_what_is_no_url_is_told(url: str) -> None:
     with pytest.raises(Unreachable, match="no URL"):
         Game(url, "ws://127.0.0.1:9", None, 1, 1.0).join(lambda: None)
+
+
+def test_an_instance_that_wants_a_ticket_with_every_update_gets_one(api: ScriptedApi) -> None:
+    api.ticket_required = True
+    api.counted_then_failed = 1
+    tally, wrong = played(game_of(api, players=1, seconds=4.0))
+    assert wrong == []
+    assert tally.accepted >= 2
+    assert set(tally.statuses) == {200, 503}
+    assert len(api.spent) == tally.accepted, "what is sent again goes with the same ticket"
+    assert api.count("POST", "/tickets") == tally.accepted, "only the first update has to be told"
+
+
+def test_a_ticket_that_is_no_good_any_more_is_replaced(api: ScriptedApi) -> None:
+    api.ticket_required, api.tickets_refused = True, 1
+    (player,) = joined(game_of(api, players=1))
+    over = threading.Event()
+    assert player.score(3, over) == (200, 0.0)
+    assert player.acknowledged == 3
+    assert api.count("POST", "/tickets") == 2
+    player.client.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import UUID
@@ -14,19 +14,24 @@ import pytest
 from shared.domain.player import Caller, Profile
 from shared.domain.rate_window import RateWindow
 from shared.domain.score import AcceptedUpdate, HistoryEntry, Missing, ScoreAccepted, ScoreUpdate
+from shared.domain.ticket import ActionTicket
 from shared.errors import (
+    InvalidActionTicket,
     InvalidIncrement,
     InvalidParameter,
     LeaderboardRebuilding,
     NotYourScore,
     RabbitUnavailable,
+    TicketAlreadyUsed,
+    TicketRequired,
     UnknownPlayer,
 )
-from shared.services.update_score import MAX_TRIES, Receipt, parse_update, update_score
+from shared.services.update_score import MAX_TRIES, Receipt, parse_update, spend_ticket, update_score
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 CALLER = Caller("u-1", "player", NOW)
 COMMAND = ScoreUpdate("r-1", "u-1", 3, "198.51.100.7")
+WITH_KEY = replace(COMMAND, idempotency_key="k")
 ACCEPTED = AcceptedUpdate("r-1", "u-1", 3, 12, 4, NOW, RateWindow(100, 60, 99, 60), "1-0")
 PROFILE = Profile("u-1", "Ada", "player", "hash")
 
@@ -38,13 +43,14 @@ class Stores:
     answers: list[AcceptedUpdate | Missing]
     profile: Profile | None = PROFILE
     first: HistoryEntry | None = None
+    command: ScoreUpdate = COMMAND
     whole: bool = True
     total: int = 0
     broker_is_away: bool = False
     done: list[Any] = field(default_factory=list)
 
     def apply(self, update: ScoreUpdate, *, not_in_ledger: bool = False) -> AcceptedUpdate | Missing:
-        assert update == COMMAND
+        assert update == self.command
         if not_in_ledger:
             self.done.append("not in the ledger")
         return self.answers.pop(0)
@@ -61,12 +67,12 @@ class Stores:
     def suspect(self, user_ids: Sequence[str]) -> None:
         self.done.append(("suspected", list(user_ids)))
 
-    def remember(self, entry: HistoryEntry) -> None:
-        self.done.append(("remembered", entry))
+    def remember(self, update: ScoreUpdate, first: HistoryEntry) -> None:
+        assert update == self.command
+        self.done.append(("remembered", first))
 
     def recorded(self, request_id: str) -> HistoryEntry | None:
-        assert request_id == COMMAND.request_id
-        return self.first
+        return self.first if self.first and self.first.request_id == request_id else None
 
     def profiles(self, user_ids: Sequence[str]) -> dict[str, Profile]:
         return {} if self.profile is None else dict.fromkeys(user_ids, self.profile)
@@ -87,7 +93,7 @@ class Stores:
 
     def update(self) -> Receipt:
         ports = cast("Any", self)
-        return update_score(COMMAND, ports, ports, ports, ports, ports)
+        return update_score(self.command, ports, ports, ports, ports, ports)
 
 
 EVENT = ScoreAccepted("r-1", "u-1", 3, 12, NOW, "198.51.100.7")
@@ -133,6 +139,41 @@ def test_whose_score_it_is_comes_before_everything_else() -> None:
         parse(99)
 
 
+class Signer:
+    """Knows one ticket, the text `good`."""
+
+    def __init__(self, user_id: str = "u-1") -> None:
+        self.ticket = ActionTicket("t-1", user_id, NOW)
+
+    def sign(self, ticket: ActionTicket) -> str:
+        raise NotImplementedError
+
+    def verify(self, text: str) -> ActionTicket:
+        if text != "good":
+            raise InvalidActionTicket
+        return self.ticket
+
+
+def test_without_a_ticket_an_update_stays_as_it_is_unless_one_is_required() -> None:
+    assert spend_ticket(WITH_KEY, None, Signer(), required=False) is WITH_KEY
+    with pytest.raises(TicketRequired):
+        spend_ticket(COMMAND, None, Signer(), required=True)
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_an_update_gets_its_tickets_request_id_and_keeps_its_keys(*, required: bool) -> None:
+    spent = spend_ticket(COMMAND, "good", Signer(), required=required)
+    assert spent == replace(COMMAND, request_id="t-1", ticket_expires_at=NOW)
+    spent = spend_ticket(WITH_KEY, "good", Signer(), required=required)
+    assert spent == replace(WITH_KEY, request_id="t-1", key_request_id="r-1", ticket_expires_at=NOW)
+
+
+@pytest.mark.parametrize(("text", "owner"), [("bad", "u-1"), ("", "u-1"), ("good", "u-2")])
+def test_a_forged_or_foreign_ticket_is_refused_even_where_none_is_required(text: str, owner: str) -> None:
+    with pytest.raises(InvalidActionTicket):
+        spend_ticket(COMMAND, text, Signer(owner), required=False)
+
+
 def test_an_accepted_update_is_published_under_its_outbox_id() -> None:
     stores = Stores([ACCEPTED])
     receipt = stores.update()
@@ -142,8 +183,6 @@ def test_an_accepted_update_is_published_under_its_outbox_id() -> None:
 
 
 def test_a_replayed_update_is_not_published_again() -> None:
-    from dataclasses import replace
-
     stores = Stores([replace(ACCEPTED, outbox_id=None, replayed=True)])
     assert stores.update().headers()["Idempotency-Replayed"] == "true"
     assert stores.done == []
@@ -177,9 +216,24 @@ def test_one_who_has_points_in_the_ledger_does_not_begin_again_and_is_looked_at(
 
 def test_a_first_result_that_only_the_ledger_knows_is_answered_again() -> None:
     first = HistoryEntry(1, "r-1", "u-1", 3, 12, NOW)
-    stores = Stores([Missing.HISTORY, ACCEPTED], first=first)
+    stores = Stores([Missing.HISTORY, ACCEPTED], first=first, command=WITH_KEY)
     stores.update()
     assert stores.done == [("remembered", first), PUBLISHED]
+
+
+def test_what_the_key_brought_before_there_was_a_ticket_is_found_too() -> None:
+    first = HistoryEntry(1, "of-the-key", "u-1", 3, 12, NOW)
+    stores = Stores([Missing.HISTORY, ACCEPTED], first=first, command=replace(WITH_KEY, key_request_id="of-the-key"))
+    stores.update()
+    assert stores.done == [("remembered", first), PUBLISHED]
+
+
+def test_a_ticket_that_only_the_ledger_knows_as_spent_is_refused() -> None:
+    first = HistoryEntry(1, "r-1", "u-1", 3, 12, NOW)
+    stores = Stores([Missing.HISTORY, ACCEPTED], first=first, command=replace(COMMAND, ticket_expires_at=NOW))
+    with pytest.raises(TicketAlreadyUsed):
+        stores.update()
+    assert stores.done == []
 
 
 def test_an_update_the_ledger_does_not_know_is_accepted() -> None:

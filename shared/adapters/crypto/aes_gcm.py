@@ -30,20 +30,8 @@ class AesGcmSealer:
 
     @classmethod
     def from_setting(cls, setting: str) -> AesGcmSealer:
-        """Read `key_id:base64[,older_id:base64]`; raises ConfigurationError, never printing a key."""
-        keys: dict[str, bytes] = {}
-        for place, item in enumerate(setting.split(","), 1):
-            key_id, _, encoded = item.strip().partition(":")
-            try:
-                key = base64.b64decode(encoded, validate=True)
-            except (binascii.Error, ValueError):
-                key = b""
-            if not _KEY_ID.fullmatch(key_id) or key_id in keys or len(key) != KEY_BYTES:
-                raise ConfigurationError(
-                    f"PAYLOAD_KEYS: item {place} is not `key_id:base64 of {KEY_BYTES} bytes` with a key id of its own"
-                )
-            keys[key_id] = key
-        return cls(keys)
+        """Of the keys in PAYLOAD_KEYS; raises ConfigurationError, never printing a key."""
+        return cls(read_keys(setting))
 
     def seal(self, secret: bytes, associated: bytes) -> str:
         """Encrypt with the current key, bound to `associated`."""
@@ -67,3 +55,20 @@ class AesGcmSealer:
             return cipher.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], associated)
         except InvalidTag:
             raise BadMessage("does not decrypt: it was changed, or bound to something else") from None
+
+
+def read_keys(setting: str) -> dict[str, bytes]:
+    """Read `key_id:base64[,older_id:base64]`, in that order; raises ConfigurationError, never printing a key."""
+    keys: dict[str, bytes] = {}
+    for place, item in enumerate(setting.split(","), 1):
+        key_id, _, encoded = item.strip().partition(":")
+        try:
+            key = base64.b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError):
+            key = b""
+        if not _KEY_ID.fullmatch(key_id) or key_id in keys or len(key) != KEY_BYTES:
+            raise ConfigurationError(
+                f"PAYLOAD_KEYS: item {place} is not `key_id:base64 of {KEY_BYTES} bytes` with a key id of its own"
+            )
+        keys[key_id] = key
+    return keys

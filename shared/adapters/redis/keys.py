@@ -77,8 +77,17 @@ class Keys:
         return f"user:{user_id}"
 
     def requests(self, user_id: str) -> str:
-        """List: instants (ms) of the player's accepted updates, newest first, at most the limit. TTL the window."""
+        """List: instants (ms) of the player's accepted updates, newest first, at most the limit. No TTL."""
         return f"{self.prefix}user:{user_id}:requests"
+
+    def spent_tickets(self, user_id: str) -> str:
+        """Sorted set: request ids of the action tickets the player spent, until when (ms) each must be known. No TTL."""
+        return f"{self.prefix}user:{user_id}:tickets"
+
+    @property
+    def rate_windows(self) -> str:
+        """Sorted set: ids of players who have one of these two, from when on (ms) all in them is past. No TTL."""
+        return f"{self.prefix}rate-windows"
 
     def profile(self, user_id: str) -> str:
         """Hash: username, role, api_key (hash), disabled. Short TTL."""

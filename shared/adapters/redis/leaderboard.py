@@ -15,17 +15,23 @@ from shared.adapters.redis.scripts import run_script
 from shared.domain.ranking import Position
 from shared.domain.rate_window import RateWindow
 from shared.domain.score import AcceptedUpdate, HistoryEntry, Missing, ScoreUpdate
+from shared.domain.ticket import LIFETIME_SECONDS
 from shared.errors import (
     IdempotencyKeyReused,
+    InvalidActionTicket,
     InvalidApiKey,
     LeaderboardRebuilding,
     NotAPlayer,
     RateLimited,
     ScoreboardError,
+    TicketAlreadyUsed,
     UnknownPlayer,
 )
 
 RESULT_SECONDS = 24 * 3600
+# A ticket is dated by one clock and spent by another, which may step back or follow another one after a failover.
+SPENT_MARGIN_MS = 10_000
+SPENT_BEFORE_MS = 2 * LIFETIME_SECONDS * 1000
 REBUILD_ASKED_SECONDS = 5
 REBUILD_SECONDS = 600
 Now = Callable[[], datetime]
@@ -35,6 +41,8 @@ _REFUSALS: dict[bytes, type[ScoreboardError]] = {
     b"unknown": UnknownPlayer,
     b"api_key": InvalidApiKey,
     b"reused": IdempotencyKeyReused,
+    b"spent": TicketAlreadyUsed,
+    b"expired": InvalidActionTicket,
     b"rebuilding": LeaderboardRebuilding,
 }
 
@@ -69,8 +77,10 @@ class RedisLeaderboard:
                 keys.leaderboard_whole,
                 keys.profile(user_id),
                 keys.requests(user_id),
-                keys.result(user_id, update.request_id),
+                keys.result(user_id, update.key_request_id or update.request_id),
                 keys.outbox,
+                keys.spent_tickets(user_id),
+                keys.rate_windows,
             ),
             (
                 keys.member(user_id),
@@ -84,6 +94,9 @@ class RedisLeaderboard:
                 RESULT_SECONDS if update.idempotency_key else 0,
                 "" if self._now is None else self._milliseconds(),
                 "1" if not_in_ledger else "",
+                "" if update.ticket_expires_at is None else _milliseconds(update.ticket_expires_at),
+                SPENT_MARGIN_MS,
+                SPENT_BEFORE_MS,
             ),
         )
         if outcome == b"ok":
@@ -93,9 +106,9 @@ class RedisLeaderboard:
         raise self._refusal(outcome, answer)
 
     def _accepted(self, update: ScoreUpdate, answer: Sequence[Any]) -> AcceptedUpdate:
-        score, rank, accepted_at, remaining, reset, outbox_id, replayed = answer
+        score, rank, accepted_at, remaining, reset, outbox_id, replayed, request_id = answer
         return AcceptedUpdate(
-            request_id=update.request_id,
+            request_id=request_id.decode(),
             user_id=update.user_id,
             increment=update.increment,
             score=int(float(score)),
@@ -108,7 +121,7 @@ class RedisLeaderboard:
 
     def _milliseconds(self) -> int:
         if self._now is not None:
-            return int(self._now().timestamp() * 1000)
+            return _milliseconds(self._now())
         seconds, microseconds = self._redis.time()
         return int(seconds * 1000 + microseconds // 1000)
 
@@ -122,13 +135,19 @@ class RedisLeaderboard:
         return _REFUSALS[outcome]()
 
     @translated()
-    def remember(self, entry: HistoryEntry) -> None:
+    def remember(self, update: ScoreUpdate, first: HistoryEntry) -> None:
         """The script's own hash, with the rank the player has now; one that is there stays."""
-        key = self._keys.result(entry.user_id, entry.request_id)
-        rank = self._redis.zrevrank(self._keys.leaderboard, self._keys.member(entry.user_id))
-        at = int(entry.created_at.timestamp() * 1000)
+        key = self._keys.result(update.user_id, update.key_request_id or update.request_id)
+        rank = self._redis.zrevrank(self._keys.leaderboard, self._keys.member(update.user_id))
+        result = {
+            "increment": first.increment,
+            "score": first.new_score,
+            "rank": rank or 0,
+            "at": _milliseconds(first.created_at),
+            "request_id": first.request_id,
+        }
         with self._redis.pipeline(transaction=True) as pipeline:
-            for name, value in (("increment", entry.increment), ("score", entry.new_score), ("rank", rank or 0), ("at", at)):
+            for name, value in result.items():
                 pipeline.hsetnx(key, name, value)
             pipeline.expire(key, RESULT_SECONDS)
             pipeline.execute()
@@ -211,6 +230,10 @@ class RedisLeaderboard:
             (self._milliseconds() if points else 0, players),
         )
         return players
+
+
+def _milliseconds(at: datetime) -> int:
+    return round(at.timestamp() * 1000)
 
 
 def _positions(rows: Sequence[tuple[bytes, float]], first_rank: int) -> list[Position]:

@@ -4,14 +4,19 @@
 --       2 leaderboard:whole   string: there when the board holds all that the ledger does; since when (ms) first results are kept here
 --       3 user:<id>:profile   hash: role, api_key (SHA-256), disabled (0 or 1)
 --       4 user:<id>:requests  list: instants (ms) of the accepted updates, newest first, at most `limit`
---       5 user:<id>:result:*  hash: first result of this request id
+--       5 user:<id>:result:*  hash: first result of this idempotency key
 --       6 outbox              stream: accepted updates the broker has not confirmed
+--       7 user:<id>:tickets   sorted set: request ids of spent tickets, until when (ms) each must be known
+--       8 rate-windows        sorted set: players with 4 or 7, from when on (ms) all in them is past
 -- ARGV  1 member  2 user id  3 request id  4 increment  5 source ip  6 limit  7 window (ms)
 --       8 hash of the API key sent, or ''  9 seconds to keep the result, or 0 for an id nobody can send again
 --      10 now (ms), or '' for Redis's own clock  11 '1' when the ledger was asked for the request id and has it not
--- Answers {'ok', score, rank from 0, now, remaining, ms until the oldest leaves the window, outbox id or '', replayed}
+--      12 when the ticket with this request id expires (ms), or '' without one  13 for how long (ms) its being spent must be known
+--         beyond that  14 for how long (ms) after a rebuild it may have been spent before
+-- Answers {'ok', score, rank from 0, now, remaining, ms until the oldest leaves the window, outbox id or '', replayed, request id}
 --      or a question: {'profile'} not cached, {'absent'} no member, {'history'} ask the ledger for the request id
---      or a refusal: {'rebuilding'}, {'role'}, {'unknown'} disabled, {'api_key'}, {'reused'}, {'limited', ms until the next is allowed}
+--      or a refusal: {'rebuilding'}, {'role'}, {'unknown'} disabled, {'api_key'}, {'reused'}, {'spent'}, {'expired'},
+--      {'limited', ms until the next is allowed}
 
 local results_since = tonumber(redis.call('GET', KEYS[2]))
 if not results_since then
@@ -57,17 +62,26 @@ local used = redis.call('LLEN', KEYS[4])
 
 local keep_seconds = tonumber(ARGV[9])
 if keep_seconds > 0 then
-  local first = redis.call('HMGET', KEYS[5], 'increment', 'score', 'rank', 'at')
+  local first = redis.call('HMGET', KEYS[5], 'increment', 'score', 'rank', 'at', 'request_id')
   if first[1] then
     if first[1] ~= ARGV[4] then
       return { 'reused' }
     end
-    return { 'ok', first[2], first[3], first[4], math.max(limit - used, 0), (oldest or now) + window - now, '', 1 }
+    return { 'ok', first[2], first[3], first[4], math.max(limit - used, 0), (oldest or now) + window - now, '', 1, first[5] }
   end
-  -- First results from before were lost with the Redis that kept them: only the ledger knows whether there was one.
-  if ARGV[11] ~= '1' and now < results_since + keep_seconds * 1000 then
-    return { 'history' }
-  end
+end
+
+local ticket_expires = tonumber(ARGV[12])
+if ticket_expires and redis.call('ZSCORE', KEYS[7], ARGV[3]) then
+  return { 'spent' }
+end
+-- First results and spent tickets from before were lost with the Redis that kept them: only the ledger knows of them.
+local doubt = math.max(keep_seconds * 1000, ticket_expires and tonumber(ARGV[14]) or 0)
+if ARGV[11] ~= '1' and now < results_since + doubt then
+  return { 'history' }
+end
+if ticket_expires and ticket_expires <= now then
+  return { 'expired' }
 end
 
 if used >= limit then
@@ -80,14 +94,25 @@ end
 local score = redis.call('ZINCRBY', KEYS[1], ARGV[4], ARGV[1])
 local rank = redis.call('ZREVRANK', KEYS[1], ARGV[1])
 redis.call('LPUSH', KEYS[4], string.format('%.0f', now))
-redis.call('PEXPIRE', KEYS[4], window)
+-- No TTL: a full Redis takes away what has one, and with it the limit or the spent ticket. forget_windows.lua clears up instead.
+local past = now + window
+if ticket_expires then
+  local known_until = ticket_expires + tonumber(ARGV[13])
+  redis.call('ZREMRANGEBYSCORE', KEYS[7], '-inf', string.format('%.0f', now))
+  redis.call('ZADD', KEYS[7], string.format('%.0f', known_until), ARGV[3])
+  past = math.max(past, known_until)
+end
+redis.call('ZADD', KEYS[8], 'GT', string.format('%.0f', past), ARGV[2])
 local entry = redis.call(
   'XADD', KEYS[6], '*',
   'request_id', ARGV[3], 'user_id', ARGV[2], 'increment', ARGV[4], 'new_score', score,
   'accepted_at', string.format('%.0f', now), 'source_ip', ARGV[5]
 )
 if keep_seconds > 0 then
-  redis.call('HSET', KEYS[5], 'increment', ARGV[4], 'score', score, 'rank', rank, 'at', string.format('%.0f', now))
+  redis.call(
+    'HSET', KEYS[5],
+    'increment', ARGV[4], 'score', score, 'rank', rank, 'at', string.format('%.0f', now), 'request_id', ARGV[3]
+  )
   redis.call('EXPIRE', KEYS[5], keep_seconds)
 end
-return { 'ok', score, rank, string.format('%.0f', now), limit - used - 1, (oldest or now) + window - now, entry, 0 }
+return { 'ok', score, rank, string.format('%.0f', now), limit - used - 1, (oldest or now) + window - now, entry, 0, ARGV[3] }

@@ -1,0 +1,16 @@
+"""Every minute: clear up after players who stopped playing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.services.forget_windows import forget_windows
+from shared.transport.schedule import schedule_handler
+from shared.wiring import container
+
+
+@schedule_handler
+def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Answer `{"forgotten": n}`: of how many players."""
+    return {"forgotten": forget_windows(container().rate_windows)}

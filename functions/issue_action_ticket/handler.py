@@ -1,0 +1,16 @@
+"""POST /api/score/{user_id}/tickets: a ticket for the caller's next update."""
+
+from __future__ import annotations
+
+from shared.services.issue_action_ticket import issue_action_ticket
+from shared.transport.http import HttpRequest, Reply, http_handler
+from shared.wiring import container
+
+
+@http_handler
+def lambda_handler(request: HttpRequest) -> Reply:
+    """Answer 201 with the ticket, its request id and when it expires."""
+    deps = container()
+    caller = deps.authenticate(request.bearer_token)
+    signed = issue_action_ticket(request.path_parameters["user_id"], caller, deps.ticket_signer, deps.clock)
+    return Reply.created(signed.as_json())

@@ -1,0 +1,34 @@
+"""Give a player a ticket for their next update: its request id, signed, so that the update can be made once and no other."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+
+from shared.domain.player import Caller
+from shared.domain.ranking import utc_text
+from shared.domain.ticket import ActionTicket
+from shared.errors import NotAPlayer
+from shared.ports import Clock, TicketSigner
+
+
+@dataclass(frozen=True, slots=True)
+class SignedTicket:
+    """A ticket and the text that is to be sent as X-Action-Ticket."""
+
+    ticket: ActionTicket
+    text: str = field(repr=False)
+
+    def as_json(self) -> dict[str, str]:
+        """In the words of the API."""
+        expires_at = utc_text(self.ticket.expires_at)
+        return {"requestId": self.ticket.request_id, "ticket": self.text, "expiresAt": expires_at}
+
+
+def issue_action_ticket(user_id: str, caller: Caller, tickets: TicketSigner, clock: Clock) -> SignedTicket:
+    """Nothing is stored, so tickets that are never spent cost nothing; raises NotYourScore or NotAPlayer."""
+    caller.must_own(user_id)
+    if caller.role != "player":
+        raise NotAPlayer
+    ticket = ActionTicket.new(user_id, str(uuid.uuid4()), clock.now())
+    return SignedTicket(ticket, tickets.sign(ticket))

@@ -1,0 +1,95 @@
+"""A board of a test's own on this worker's Redis, and a clock to move."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+from uuid import uuid4
+
+import redis
+
+from shared.adapters.redis.keys import Keys, user_id_of
+from shared.adapters.redis.leaderboard import RedisLeaderboard
+from shared.adapters.redis.outbox import RedisOutbox
+from shared.adapters.redis.profiles import RedisProfiles
+from shared.adapters.redis.rate_windows import RedisRateWindows
+from shared.domain.player import Profile, Role
+from shared.domain.score import AcceptedUpdate, Missing, ScoreUpdate
+from shared.domain.ticket import ActionTicket
+
+API_KEY, SOURCE_IP = "a" * 64, "198.51.100.7"
+WINDOW_MS = 60_000
+
+
+@dataclass
+class Clock:
+    """Stands until it is moved."""
+
+    at: datetime = field(default_factory=lambda: datetime(2026, 11, 23, 12, 0, tzinfo=UTC))
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def move(self, milliseconds: int) -> None:
+        self.at += timedelta(milliseconds=milliseconds)
+
+
+class Board:
+    """A board of its own on the shared Redis, whole from the beginning."""
+
+    def __init__(
+        self, client: redis.Redis, *, limit: int = 100, now: Callable[[], datetime] | None = None, prefix: str | None = None
+    ) -> None:
+        self.client = client
+        self.keys = Keys(prefix or f"{{{secrets.token_hex(6)}}}:")
+        self.leaderboard = RedisLeaderboard(client, self.keys, rate_limit_requests=limit, rate_window_seconds=60, now=now)
+        self.profiles = RedisProfiles(client, self.keys)
+        self.outbox = RedisOutbox(client, self.keys)
+        self.windows = RedisRateWindows(client, self.keys, rate_window_seconds=WINDOW_MS // 1000, now=now)
+        self.leaderboard.rebuild([])
+
+    def player(self, *, role: Role = "player", disabled: bool = False, score: int = 0) -> str:
+        user_id = str(uuid4())
+        self.profile(user_id, role=role, disabled=disabled)
+        self.leaderboard.enter(user_id)
+        self.set(user_id, score)
+        return user_id
+
+    def set(self, user_id: str, score: int) -> None:
+        self.client.zadd(self.keys.leaderboard, {self.keys.member(user_id): score})
+
+    def scores(self) -> dict[str, int]:
+        """Everybody on the board."""
+        rows = cast("list[tuple[bytes, float]]", self.client.zrange(self.keys.leaderboard, 0, -1, withscores=True))
+        return {user_id_of(member.decode()): int(score) for member, score in rows}
+
+    def profile(self, user_id: str, *, role: Role = "player", disabled: bool = False) -> None:
+        self.profiles.put_many([Profile(user_id, "Ada", role, API_KEY, disabled)])
+
+    def try_update(
+        self,
+        user_id: str,
+        increment: int = 1,
+        *,
+        api_key: str | None = None,
+        key: str | None = None,
+        ticket: ActionTicket | None = None,
+    ) -> AcceptedUpdate | Missing:
+        """With an idempotency key, the key is the request id that it gives, too."""
+        update = ScoreUpdate(key or str(uuid4()), user_id, increment, SOURCE_IP, api_key, key)
+        if ticket is not None:
+            update = replace(update, request_id=ticket.request_id, key_request_id=key, ticket_expires_at=ticket.expires_at)
+        return self.leaderboard.apply(update)
+
+    def update(self, user_id: str, increment: int = 1, **how: Any) -> AcceptedUpdate:
+        """One that the script has no question about."""
+        accepted = self.try_update(user_id, increment, **how)
+        assert isinstance(accepted, AcceptedUpdate)
+        return accepted
+
+    def contents(self) -> dict[bytes, bytes]:
+        """Every key of this board with its value."""
+        return {key: self.client.dump(key) for key in sorted(self.client.scan_iter(f"{self.keys.prefix}*", 1000))}  # type: ignore[misc]

@@ -1,0 +1,35 @@
+"""Run by a test in a process of its own: many threads that raise one player's score as fast as they can."""
+
+from __future__ import annotations
+
+import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+from shared.adapters.redis.connection import connect
+from shared.adapters.redis.keys import Keys
+from shared.adapters.redis.leaderboard import RedisLeaderboard
+from shared.domain.score import AcceptedUpdate, ScoreUpdate
+from shared.errors import RateLimited
+
+THREADS = 8
+
+if __name__ == "__main__":
+    arguments = json.loads(sys.stdin.readline())
+    client = connect(arguments["redis_url"])
+    board = RedisLeaderboard(client, Keys(arguments["prefix"]), rate_limit_requests=100, rate_window_seconds=60)
+
+    def attempt(request_id: str) -> tuple[str, int, float]:
+        """What came of it, what remains, and in how many seconds the window moves on."""
+        try:
+            answer = board.apply(ScoreUpdate(request_id, arguments["user_id"], 1, "198.51.100.7"))
+        except RateLimited as refused:
+            return "refused", 0, refused.retry_after_seconds or 0.0
+        assert isinstance(answer, AcceptedUpdate)
+        return "accepted", answer.rate_window.remaining, answer.rate_window.reset_seconds
+
+    client.ping()
+    print("ready", flush=True)  # noqa: T201
+    sys.stdin.readline()
+    with ThreadPoolExecutor(THREADS) as threads:
+        print(json.dumps(list(threads.map(attempt, arguments["request_ids"]))))  # noqa: T201

@@ -1,0 +1,40 @@
+"""The running product lets exactly a hundred updates of a player through, however many come at once to whichever worker."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.support.api import Answer, Api, Player
+
+THREADS, ATTEMPTS = 16, 160
+
+
+def remaining(answer: Answer) -> int:
+    found = re.fullmatch(r'"updates";r=(\d+);t=(\d+)', answer.headers["RateLimit"])
+    assert found, answer.headers["RateLimit"]
+    assert 1 <= int(found[2]) <= 60
+    return int(found[1])
+
+
+def test_of_many_racing_requests_a_hundred_are_answered_200(api: Api) -> None:
+    players = [api.new_player(), api.new_player()]
+
+    def attempt(number: int) -> tuple[Player, Answer]:
+        player = players[number % 2]
+        return player, player.score(1)
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        answers = list(threads.map(attempt, range(2 * ATTEMPTS)))
+    for player in players:
+        own = [answer for owner, answer in answers if owner is player]
+        accepted = [answer for answer in own if answer.status == 200]
+        refused = [answer for answer in own if answer.status == 429]
+        assert (len(accepted), len(refused)) == (100, ATTEMPTS - 100)
+        assert sorted(map(remaining, accepted)) == list(range(100))
+        assert sorted(answer.data["score"] for answer in accepted) == list(range(1, 101))
+        assert {answer.headers["RateLimit-Policy"] for answer in own} == {'"updates";q=100;w=60'}
+        for answer in refused:
+            assert remaining(answer) == 0
+            assert answer.headers["RateLimit"].endswith(f"t={answer.headers['Retry-After']}")
+        assert player.standing()["score"] == 100
