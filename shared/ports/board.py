@@ -69,8 +69,8 @@ class Leaderboard(Protocol):
 class BoardCheck(Protocol):
     """The board as reconciliation sees it."""
 
-    def scan(self, cursor: int) -> tuple[int, list[str]]:
-        """A step through all names of the board, cursor 0 to begin with and at the end; who is there all the time is seen at least once."""
+    def scan(self, cursor: int, count: int) -> tuple[int, list[str]]:
+        """A step of about `count` through all names of the board, cursor 0 to begin with and at the end; who is there all the time is seen at least once."""
         ...
 
     def scores(self, user_ids: Sequence[str]) -> dict[str, int]:

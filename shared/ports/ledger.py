@@ -75,8 +75,8 @@ class Reconciliations(Protocol):
         """Points of those of the users who belong on the board, and what of them came after an instant of the board's clock."""
         ...
 
-    def points_after(self, user_id: str) -> tuple[dict[str, int], str]:
-        """A page of players with ids above `user_id`, in their order, and where the next one begins: "" when it is the last."""
+    def points_after(self, user_id: str, limit: int) -> tuple[dict[str, int], str]:
+        """At most `limit` players with ids above `user_id`, in their order, and where the next page begins: "" after the last."""
         ...
 
     def missing(self, user_ids: Sequence[str]) -> dict[str, int]:

@@ -13,6 +13,7 @@ from shared.ports import EventPublisher, Leaderboard, Reconciliations
 from shared.services.catch_up import Pipeline, catch_up
 
 STRAGGLER_SECONDS = 1.0
+PAGE = 5000
 _log = get_logger(__name__)
 
 
@@ -34,10 +35,10 @@ def rebuild_leaderboard(leaderboard: Leaderboard, reconciliations: Reconciliatio
 
 def pages(reconciliations: Reconciliations) -> Iterator[dict[str, int]]:
     """What the whole board should say, page by page."""
-    page, after = reconciliations.points_after("")
+    page, after = reconciliations.points_after("", PAGE)
     yield page
     while after:
-        page, after = reconciliations.points_after(after)
+        page, after = reconciliations.points_after(after, PAGE)
         yield page
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -12,9 +12,9 @@ from shared.domain.reconciliation import Discrepancy, ReconciliationRun, Sweep, 
 from shared.logs import get_logger
 from shared.ports import BoardCheck, Leaderboard, Reconciliations
 from shared.services.catch_up import Pipeline, catch_up
-from shared.services.rebuild_leaderboard import rebuild_leaderboard, show_viewers
+from shared.services.rebuild_leaderboard import PAGE, rebuild_leaderboard, show_viewers
 
-SWEEP_STEPS = 1
+SWEPT = 1000
 MAX_DETAILS = 100
 MAX_LOOKS = 20
 _log = get_logger(__name__)
@@ -34,8 +34,8 @@ def reconcile_scores(stores: Reconciliation, *, dry_run: bool, full: bool = Fals
     """Find who is out of order, repair them unless `dry_run`, answer a summary; raises LedgerBehind or ReconciliationRunning.
 
     Looked at are all players whose total changed since the last run, those somebody suspects, and a part of all others: the run
-    after goes on where this one stopped, so that a board of up to 2,500 players is compared whole each time and a larger one
-    in as many runs as it has 2,500s. `full` compares everybody now.
+    after goes on where this one stopped, so that a board of up to 1,000 players is compared whole each time and a larger one
+    in as many runs as it has thousands. `full` compares everybody now.
     """
     if not stores.leaderboard.is_whole():
         rebuilt = rebuild_leaderboard(stores.leaderboard, stores.reconciliations, stores.pipeline)
@@ -47,10 +47,10 @@ def reconcile_scores(stores: Reconciliation, *, dry_run: bool, full: bool = Fals
 def _reconcile(stores: Reconciliation, *, dry_run: bool, full: bool) -> dict[str, Any]:
     started_at, mark = stores.pipeline.clock.now(), stores.board_check.mark()
     span = stores.reconciliations.begin()
-    sweep = Sweep() if full else stores.board_check.sweep()
+    start = Sweep() if full else stores.board_check.sweep()
     comparison = _Comparison(stores)
-    following = comparison.sweep(sweep, None if full else SWEEP_STEPS)
-    if sweep != Sweep() or following != Sweep():
+    following = comparison.everybody() if full else comparison.sweep(start)
+    if start != Sweep() or following != Sweep():
         comparison.changed(span.since)
     exact, restless = _look_closely(sorted(comparison.suspects), stores)
     if not dry_run:
@@ -82,36 +82,33 @@ class _Comparison:
             self._hold(self._stores.board_check.scores(list(points)), points)
             self.checked += len(points)
 
-    def sweep(self, start: Sweep, steps: int | None) -> Sweep:
-        """All of them, or so many steps: through the ledger, and through the board for whom the ledger does not know."""
-        return Sweep(self._through_the_ledger(start.ledger_after, steps), self._through_the_board(start.board_cursor, steps))
+    def sweep(self, start: Sweep) -> Sweep:
+        """A part of everybody: through the ledger, and through the board for whom the ledger does not know."""
+        return Sweep(self._ledger_step(start.ledger_after, SWEPT), self._board_step(start.board_cursor, SWEPT))
 
-    def _through_the_ledger(self, after: str, steps: int | None) -> str:
-        for _ in _times(steps):
-            points, after = self._stores.reconciliations.points_after(after)
-            self._hold(self._stores.board_check.scores(list(points)), points)
-            self.checked += len(points)
-            if not after:
-                break
-        return after
+    def everybody(self) -> Sweep:
+        """The same from the beginning to the end."""
+        after = self._ledger_step("", PAGE)
+        while after:
+            after = self._ledger_step(after, PAGE)
+        cursor = self._board_step(0, PAGE)
+        while cursor:
+            cursor = self._board_step(cursor, PAGE)
+        return Sweep()
 
-    def _through_the_board(self, cursor: int, steps: int | None) -> int:
-        for _ in _times(steps):
-            cursor, names = self._stores.board_check.scan(cursor)
-            self.suspects.update(self._stores.reconciliations.unknown(names))
-            if cursor == 0:
-                break
-        return cursor
+    def _ledger_step(self, after: str, limit: int) -> str:
+        points, following = self._stores.reconciliations.points_after(after, limit)
+        self._hold(self._stores.board_check.scores(list(points)), points)
+        self.checked += len(points)
+        return following
+
+    def _board_step(self, cursor: int, count: int) -> int:
+        following, names = self._stores.board_check.scan(cursor, count)
+        self.suspects.update(self._stores.reconciliations.unknown(names))
+        return following
 
     def _hold(self, board: dict[str, int], ledger: dict[str, int]) -> None:
         self.suspects.update(differing(board, ledger))
-
-
-def _times(steps: int | None) -> Iterator[None]:
-    left = steps
-    while left is None or left > 0:
-        yield
-        left = None if left is None else left - 1
 
 
 def _look_closely(suspects: Sequence[str], stores: Reconciliation) -> tuple[list[Discrepancy], set[str]]:

@@ -23,6 +23,21 @@ ROUNDS = 7
 ROWS_A_STATEMENT = 1_000_000
 REBUILD_LIMIT_SECONDS = 60.0
 RATIO_LIMIT = 4.0
+_USERS = """
+INSERT INTO users (user_id, username, hashed_password, api_key, role)
+SELECT 'bench-' || lpad(n::text, 12, '0'), 'Bench-' || n, 'hash', md5(n::text) || md5((n + CAST(:rows AS int))::text), 'player'
+FROM generate_series(CAST(:first AS int), CAST(:last AS int)) AS n
+"""
+_HISTORY = """
+INSERT INTO score_history (request_id, user_id, increment, new_score)
+SELECT gen_random_uuid()::text, 'bench-' || lpad(n::text, 12, '0'), 1, k
+FROM generate_series(CAST(:first AS int), CAST(:last AS int)) AS n, generate_series(1, CAST(:rows AS int)) AS k
+"""
+_TOTALS = """
+INSERT INTO score_totals (user_id, total, epoch)
+SELECT 'bench-' || lpad(n::text, 12, '0'), CAST(:rows AS int), 0
+FROM generate_series(CAST(:first AS int), CAST(:last AS int)) AS n
+"""
 
 
 def measure(product: Product, players: int, rows_each: int) -> list[Figure]:
@@ -67,23 +82,11 @@ class _Bench:
         """Accounts and history up to this many; whoever consumes goes on, nothing of this passes through it."""
         step = max(1, ROWS_A_STATEMENT // rows_each)
         for first in range(self._players, players, step):
-            last = min(players, first + step) - 1
-            self._run(
-                "INSERT INTO users (user_id, username, hashed_password, api_key, role)"
-                " SELECT 'bench-' || lpad(n::text, 12, '0'), 'Bench-' || n, 'hash', md5(n::text) || md5((n + 1)::text), 'player'"
-                f" FROM generate_series({first}, {last}) AS n"
-            )
-            self._run(
-                "INSERT INTO score_history (request_id, user_id, increment, new_score)"
-                " SELECT gen_random_uuid()::text, 'bench-' || lpad(n::text, 12, '0'), 1, k"
-                f" FROM generate_series({first}, {last}) AS n, generate_series(1, {rows_each}) AS k"
-            )
-            self._run(
-                "INSERT INTO score_totals (user_id, total, epoch)"
-                f" SELECT 'bench-' || lpad(n::text, 12, '0'), {rows_each}, 0 FROM generate_series({first}, {last}) AS n"
-            )
+            numbers = {"first": first, "last": min(players, first + step) - 1, "rows": rows_each}
+            for sql in (_USERS, _HISTORY, _TOTALS):
+                query(self._product.runtime["database_url"], sql, **numbers)
         self._players = players
-        self._run("ANALYZE users, score_history, score_totals")
+        query(self._product.runtime["database_url"], "ANALYZE users, score_history, score_totals")
 
     def rebuild(self) -> float:
         """From the moment Redis is empty to a whole board."""
@@ -124,6 +127,3 @@ class _Bench:
         now = deployed.clock.now()
         deployed.board_check.repair(dict.fromkeys(user_ids, 1), deployed.board_check.mark())
         deployed.ledger.record([ScoreAccepted(str(uuid.uuid4()), user_id, 1, 1, now, "127.0.0.1") for user_id in user_ids])
-
-    def _run(self, sql: str) -> None:
-        query(self._product.runtime["database_url"], sql)

@@ -36,7 +36,7 @@ def test_the_whole_board_is_seen_in_steps(board: Board) -> None:
     board.fill(points)
     cursor, seen, steps = 0, set(), 0
     while steps == 0 or cursor:
-        cursor, names = board.check.scan(cursor)
+        cursor, names = board.check.scan(cursor, STEP)
         seen.update(names)
         steps += 1
     assert seen == points.keys()
@@ -80,11 +80,11 @@ def test_members_that_nobody_of_ours_made_are_seen_and_taken_off(board: Board) -
     board.fill({"a": 1})
     foreign = [b"user:\xff\xfe", b"nobody", b"\x00", "user:ключ\n".encode(), b"user:" + b"x" * 99]
     board.client.zadd(board.keys.leaderboard, dict.fromkeys(foreign, 7.0))
-    _, seen = board.check.scan(0)
+    _, seen = board.check.scan(0, STEP)
     assert board.check.scores(seen) == {**dict.fromkeys(seen, 7), "a": 1}
     assert len(set(seen)) == 6
     board.check.repair(dict.fromkeys(set(seen) - {"a"}), board.check.mark())
-    assert board.check.scan(0) == (0, ["a"])
+    assert board.check.scan(0, STEP) == (0, ["a"])
 
 
 def test_a_board_that_was_rebuilt_since_is_not_repaired(board: Board) -> None:

@@ -83,15 +83,14 @@ def test_a_dry_run_leaves_what_changed_to_the_next_one(books: Books) -> None:
     assert player in books.run()
 
 
-def test_everybody_who_belongs_on_the_board_is_named_once_page_by_page(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PAGE", 2)
+def test_everybody_who_belongs_on_the_board_is_named_once_page_by_page(books: Books) -> None:
     scorer, newcomers, admin = books.player(), [books.player() for _ in range(4)], books.player("admin")
     books.record(scorer, 5)
     named: list[str] = []
     points: dict[str, int] = {}
     after = None
     while after != "":
-        page, after = books.reconciliations.points_after(after or "")
+        page, after = books.reconciliations.points_after(after or "", 2)
         named += page
         points.update(page)
     assert len(named) == len(points)

@@ -262,11 +262,7 @@ def test_two_runs_at_once_do_not_repair_twice(board: Container, players: list[Pl
 def test_a_large_board_is_compared_in_several_runs_and_wholly_if_wanted(
     board: Container, players: list[Player], client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module, name in (
-        ("shared.adapters.postgresql.reconciliations", "PAGE"),
-        ("shared.services.reconcile_scores", "SWEEP_STEPS"),
-    ):
-        monkeypatch.setattr(f"{module}.{name}", 1)
+    monkeypatch.setattr("shared.services.reconcile_scores.SWEPT", 1)
     others = [new_player(board) for _ in range(4)]
     for _ in range(2):
         invoke("reconcile_scores", {"full": True})  # now nobody's total has changed lately

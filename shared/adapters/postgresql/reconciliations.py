@@ -13,7 +13,7 @@ from shared.adapters.postgresql.statements import statement
 from shared.domain.reconciliation import Discrepancy, EpochSpan, PointsAsOf, ReconciliationRun
 from shared.errors import ReconciliationRunning
 
-PAGE = 2500
+PAGE = 5000
 MAX_ID_LENGTH = 36
 ANSWER_SECONDS = 120.0
 MAX_DETAILS = 1000
@@ -75,10 +75,10 @@ class PostgresReconciliations:
         answer = self._run("points_as_of", user_ids=json.dumps(_possible(user_ids)), instant=milliseconds)[0][0] or {}
         return {user_id: PointsAsOf(*values) for user_id, values in answer.items()}
 
-    def points_after(self, user_id: str) -> tuple[dict[str, int], str]:
-        """At most PAGE of them."""
-        [[points, last, users]] = self._run("board_totals_page", after=user_id, page=PAGE)
-        return points or {}, last if users == PAGE else ""
+    def points_after(self, user_id: str, limit: int) -> tuple[dict[str, int], str]:
+        """From the index of users; admins among them count for the limit."""
+        [[points, last, users]] = self._run("board_totals_page", after=user_id, page=limit)
+        return points or {}, last if users == limit else ""
 
     def missing(self, user_ids: Sequence[str]) -> dict[str, int]:
         """From the audit log, by player."""

@@ -15,7 +15,7 @@ from shared.adapters.redis.scripts import run_script
 from shared.domain.reconciliation import Sweep
 from shared.errors import LeaderboardRebuilding
 
-STEP = 2500
+STEP = 5000
 _MEMBER = b"user:"
 _FOREIGN = "no member of ours: "
 T = TypeVar("T")
@@ -29,9 +29,9 @@ class RedisBoardCheck:
         self._keys = keys
 
     @translated()
-    def scan(self, cursor: int) -> tuple[int, list[str]]:
+    def scan(self, cursor: int, count: int) -> tuple[int, list[str]]:
         """ZSCAN."""
-        following, found = self._redis.zscan(self._keys.leaderboard, cursor, count=STEP)
+        following, found = self._redis.zscan(self._keys.leaderboard, cursor, count=count)
         return int(following), [_name_of(member) for member, _ in found]
 
     @translated()
