@@ -44,8 +44,8 @@ class ScoreUpdate:
 class AcceptedUpdate:
     """What the script answered: the new score, the 1-based rank, what is left of the rate window.
 
-    `outbox_id` is the entry the event waits under until the broker has confirmed it; None when `replayed`,
-    that is when this is the first result of the same idempotency key, given again.
+    `replayed`: this is the first result of the same idempotency key, given again. `outbox_id` is the entry the event waits under
+    until the broker has confirmed it; None when that has happened, as it mostly has for a replayed one.
     """
 
     request_id: str

@@ -176,9 +176,13 @@ def test_a_retry_gets_the_first_result_and_counts_nothing(redis_client: redis.Re
     before = board.contents()
     again = board.update(player, 3, key="k")
     assert (again.score, again.rank, again.accepted_at) == (3, 1, first.accepted_at)
-    assert (again.replayed, again.outbox_id) == (True, None)
+    assert (again.replayed, again.outbox_id) == (True, first.outbox_id), "it waits in the outbox still"
     assert (again.rate_window.remaining, again.rate_window.reset_seconds) == (1, 59)
     assert board.contents() == before
+    assert first.outbox_id is not None
+    board.outbox.settle([first.outbox_id])
+    settled = board.update(player, 3, key="k")
+    assert (settled.score, settled.replayed, settled.outbox_id) == (3, True, None)
 
 
 def test_a_retry_is_answered_even_when_the_window_is_full(redis_client: redis.Redis, clock: Clock) -> None:

@@ -188,6 +188,13 @@ def test_a_replayed_update_is_not_published_again() -> None:
     assert stores.done == []
 
 
+def test_a_replayed_update_that_nobody_published_is_published_before_it_is_answered() -> None:
+    """Whoever accepted it died in between; what is acknowledged now must not hang on the outbox alone."""
+    stores = Stores([replace(ACCEPTED, replayed=True)])
+    assert stores.update().headers()["Idempotency-Replayed"] == "true"
+    assert stores.done == [PUBLISHED]
+
+
 def test_a_broker_that_is_away_does_not_spoil_the_receipt() -> None:
     stores = Stores([ACCEPTED], broker_is_away=True)
     assert stores.update().update == ACCEPTED

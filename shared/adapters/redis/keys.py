@@ -64,6 +64,31 @@ class Keys:
         return f"{self.prefix}outbox:malformed"
 
     @property
+    def refusals(self) -> str:
+        """Hash: refusals that are not in the audit log yet, counted by kind and minute. No TTL."""
+        return f"{self.prefix}refusals"
+
+    @property
+    def refusal_kinds(self) -> str:
+        """Hash: how many kinds there are of a minute, and of an address in it. No TTL."""
+        return f"{self.prefix}refusals:kinds"
+
+    @property
+    def refusals_taken(self) -> str:
+        """Hash: refusals that are being recorded. No TTL."""
+        return f"{self.prefix}refusals:taken"
+
+    @property
+    def refusals_batch(self) -> str:
+        """String: the id under which they are recorded. No TTL."""
+        return f"{self.prefix}refusals:batch"
+
+    @property
+    def audit_head(self) -> str:
+        """String: the newest seal of the audit log, as JSON. No TTL."""
+        return f"{self.prefix}audit:head"
+
+    @property
     def viewers(self) -> str:
         """Set: connection ids of the WebSocket API. No TTL."""
         return f"{self.prefix}viewers"

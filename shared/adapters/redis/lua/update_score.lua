@@ -62,12 +62,15 @@ local used = redis.call('LLEN', KEYS[4])
 
 local keep_seconds = tonumber(ARGV[9])
 if keep_seconds > 0 then
-  local first = redis.call('HMGET', KEYS[5], 'increment', 'score', 'rank', 'at', 'request_id')
+  local first = redis.call('HMGET', KEYS[5], 'increment', 'score', 'rank', 'at', 'request_id', 'outbox')
   if first[1] then
     if first[1] ~= ARGV[4] then
       return { 'reused' }
     end
-    return { 'ok', first[2], first[3], first[4], math.max(limit - used, 0), (oldest or now) + window - now, '', 1, first[5] }
+    -- Who accepted it may have died before the broker had it: then whoever answers it again publishes it, before the answer.
+    local waits = first[6] and #redis.call('XRANGE', KEYS[6], first[6], first[6]) > 0
+    local reset = (oldest or now) + window - now
+    return { 'ok', first[2], first[3], first[4], math.max(limit - used, 0), reset, waits and first[6] or '', 1, first[5] }
   end
 end
 
@@ -111,7 +114,8 @@ local entry = redis.call(
 if keep_seconds > 0 then
   redis.call(
     'HSET', KEYS[5],
-    'increment', ARGV[4], 'score', score, 'rank', rank, 'at', string.format('%.0f', now), 'request_id', ARGV[3]
+    'increment', ARGV[4], 'score', score, 'rank', rank, 'at', string.format('%.0f', now), 'request_id', ARGV[3],
+    'outbox', entry
   )
   redis.call('EXPIRE', KEYS[5], keep_seconds)
 end

@@ -1,0 +1,49 @@
+-- audit_log, audit_seals: entries, newest first.
+-- :user_id :action :actor text, :since :until timestamptz: null for any  :before_id bigint  :limit int
+-- Accepted updates, which are nearly all, and the rest are looked for apart: each part has the index that fits. A row that was
+-- sealed before `since` is older than that; one that came after a seal was made, well after `until`, is not (no transaction of
+-- ours is that long). Run with plan_cache_mode = force_custom_plan, so that what is null is not planned for.
+
+WITH bounds AS MATERIALIZED (
+    SELECT
+        coalesce(
+            (SELECT last_id FROM audit_seals WHERE sealed_at < CAST(:since AS timestamptz) ORDER BY sealed_at DESC LIMIT 1), 0
+        ) AS above,
+        least(
+            CAST(:before_id AS bigint) - 1,
+            (
+                SELECT last_id FROM audit_seals
+                WHERE sealed_at > CAST(:until AS timestamptz) + INTERVAL '15 minutes'
+                ORDER BY sealed_at
+                LIMIT 1
+            )
+        ) AS up_to
+),
+accepted AS (
+    SELECT audit_log.* FROM audit_log
+    WHERE action = 'score_accepted'
+        AND (CAST(:action AS text) IS NULL OR CAST(:action AS text) = 'score_accepted')
+        AND id > (SELECT above FROM bounds) AND id <= (SELECT up_to FROM bounds)
+        AND (CAST(:user_id AS text) IS NULL OR user_id = CAST(:user_id AS text))
+        AND (CAST(:actor AS text) IS NULL OR (user_id = CAST(:actor AS text) AND actor = CAST(:actor AS text)))
+        AND (CAST(:since AS timestamptz) IS NULL OR at >= CAST(:since AS timestamptz))
+        AND (CAST(:until AS timestamptz) IS NULL OR at < CAST(:until AS timestamptz))
+    ORDER BY id DESC
+    LIMIT CAST(:limit AS int)
+),
+others AS (
+    SELECT audit_log.* FROM audit_log
+    WHERE action <> 'score_accepted'
+        AND (CAST(:action AS text) IS NULL OR action = CAST(:action AS text))
+        AND id > (SELECT above FROM bounds) AND id <= (SELECT up_to FROM bounds)
+        AND (CAST(:user_id AS text) IS NULL OR user_id = CAST(:user_id AS text))
+        AND (CAST(:actor AS text) IS NULL OR actor = CAST(:actor AS text))
+        AND (CAST(:since AS timestamptz) IS NULL OR at >= CAST(:since AS timestamptz))
+        AND (CAST(:until AS timestamptz) IS NULL OR at < CAST(:until AS timestamptz))
+    ORDER BY id DESC
+    LIMIT CAST(:limit AS int)
+)
+SELECT id, at, action, actor, user_id, request_id, source_ip, detail
+FROM (SELECT * FROM accepted UNION ALL SELECT * FROM others) AS entries
+ORDER BY id DESC
+LIMIT CAST(:limit AS int)
