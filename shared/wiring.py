@@ -166,6 +166,12 @@ class Container:
         )
 
     @cached_property
+    def dead_letters(self) -> ports.DeadLetters:
+        from shared.adapters.rabbitmq.dead_letters import RabbitDeadLetters
+
+        return RabbitDeadLetters(self.settings.amqp_url, ca_file=self.settings.amqp_ca_file)
+
+    @cached_property
     def publisher(self) -> ports.EventPublisher:
         return self._publisher
 

@@ -23,6 +23,7 @@ VERBS = {
     "routes": ("routes", "show what is hosted"),
     "invoke": ("invoke", "run one function against the running instance"),
     "reconcile": ("reconcile", "hold the ledger against the leaderboard"),
+    "dead-letters": ("dead_letters", "updates that could not be recorded: see them, have them recorded"),
     "create-user": ("create_user", "make an account with a role"),
     "simulate": ("simulate", "play the game against a running instance"),
     "doctor": ("doctor", "what is installed, what is missing, how to get it"),

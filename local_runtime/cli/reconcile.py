@@ -14,6 +14,7 @@ from local_runtime.cli.running import invoke_function
 FUNCTION = "reconcile_scores"
 EXIT_DISCREPANCIES = 3
 EPILOG = """\
+Looks at the players whose total changed since the last run and at a part of all others; with --full at everybody.
 Without --dry-run, discrepancies are repaired and audited; updates go on meanwhile.
 
 example:
@@ -28,14 +29,15 @@ exit codes:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Whether to repair."""
+    """Whether to repair, and whom to look at."""
+    parser.add_argument("--full", action="store_true", help="compare everybody, not only whom something changed for")
     parser.add_argument("--dry-run", action="store_true", help="report discrepancies, repair nothing")
     add_options(parser, "data_dir")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the summary and the discrepancies."""
-    report = invoke_function(settings_from(arguments).data_dir, FUNCTION, {"dryRun": arguments.dry_run})
+    report = invoke_function(settings_from(arguments).data_dir, FUNCTION, {"dryRun": arguments.dry_run, "full": arguments.full})
     found = _discrepancies(report)
     for name, value in report.items():
         if not isinstance(value, list | dict):

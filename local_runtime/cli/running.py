@@ -45,7 +45,9 @@ def invoke_function(data_dir: Path, name: str, event: object) -> Any:
     level = logging.getLevelNamesMapping().get(os.environ.get("LOG_LEVEL", "").upper(), logging.WARNING)
     logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     os.environ.update(running_instance(data_dir)["function_env"])
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(InstanceDirectory(data_dir.resolve()).metrics)
+    metrics = InstanceDirectory(data_dir.resolve()).metrics
+    metrics.mkdir(parents=True, exist_ok=True)  # the instance may just end
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
     RuntimeMetrics()  # what the function counts is counted by the instance
     manifest = load_manifest(InstanceSettings.from_environment(), os.environ)
     try:

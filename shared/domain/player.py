@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from shared.errors import InvalidParameter, InvalidUsername, NotYourScore, WeakPassword
+from shared.errors import Forbidden, InvalidParameter, InvalidUsername, NotYourScore, WeakPassword
 
 Role = Literal["player", "admin"]
 
@@ -46,6 +46,11 @@ class Caller:
     user_id: str
     role: Role
     expires_at: datetime
+
+    def must_be_admin(self) -> None:
+        """Raise Forbidden for everybody else."""
+        if self.role != "admin":
+            raise Forbidden("Only an admin may do that.")
 
     def must_own(self, user_id: str) -> None:
         """Raise NotYourScore unless the path speaks of the caller."""

@@ -15,16 +15,20 @@ from shared.ports.accounts import (
     Users,
     WsTickets,
 )
+from shared.ports.audit import AuditLog, AuditSeals, Refusals, SealAnchor, SealSigner
 from shared.ports.board import BoardCache, BoardCheck, Leaderboard, Outbox, RateWindows, Viewers
 from shared.ports.ledger import Ledger, Migrations, Reconciliations
-from shared.ports.messages import EventCodec, EventPublisher, Sealer, Topology
+from shared.ports.messages import DeadLetters, EventCodec, EventPublisher, Sealer, Topology
 from shared.ports.platform import Clock, Dependency
 
 __all__ = [
     "AccessTokens",
+    "AuditLog",
+    "AuditSeals",
     "BoardCache",
     "BoardCheck",
     "Clock",
+    "DeadLetters",
     "Dependency",
     "EventCodec",
     "EventPublisher",
@@ -38,6 +42,9 @@ __all__ = [
     "RateWindows",
     "Reconciliations",
     "RefreshTokens",
+    "Refusals",
+    "SealAnchor",
+    "SealSigner",
     "Sealer",
     "TicketSigner",
     "Topology",

@@ -70,7 +70,10 @@ class BoardCheck(Protocol):
     """The board as reconciliation sees it."""
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[str]]:
-        """A step of about `count` through all names of the board, cursor 0 to begin with and at the end; who is there all the time is seen at least once."""
+        """A step of about `count` through all names of the board, cursor 0 to begin with and at the end.
+
+        Who is there all the time is seen at least once.
+        """
         ...
 
     def scores(self, user_ids: Sequence[str]) -> dict[str, int]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
+from shared.domain.dead_letter import DeadLetter, Redriven
 from shared.domain.score import RefusedMessage, ScoreAccepted, ScoresRecorded
 
 
@@ -52,6 +53,18 @@ class Sealer(Protocol):
 
     def open(self, sealed: str, associated: bytes) -> bytes:
         """Decrypt; raises BadMessage."""
+        ...
+
+
+class DeadLetters(Protocol):
+    """Messages that could not be recorded (RabbitMQ)."""
+
+    def peek(self, limit: int) -> tuple[list[DeadLetter], int]:
+        """The oldest ones, which stay where they are, and how many there are in all."""
+        ...
+
+    def redrive(self, limit: int, request_ids: Collection[str] | None = None) -> Redriven:
+        """Move at most `limit`, or of these request ids, back to where they came from; none is lost on the way."""
         ...
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from shared import metrics
 from shared.domain.reconciliation import Discrepancy, ReconciliationRun, Sweep, differing
+from shared.errors import InvalidParameter
 from shared.logs import get_logger
 from shared.ports import BoardCheck, Leaderboard, Reconciliations
 from shared.services.catch_up import Pipeline, catch_up
@@ -28,6 +29,27 @@ class Reconciliation:
     board_check: BoardCheck
     reconciliations: Reconciliations
     pipeline: Pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class ReconciliationOptions:
+    """What an admin may choose."""
+
+    dry_run: bool
+    full: bool
+
+    @classmethod
+    def parse(cls, body: Mapping[str, Any]) -> ReconciliationOptions:
+        """Read `{"dryRun"?: bool, "full"?: bool}`, false if absent; raises InvalidParameter."""
+        values = {name: body.get(name, False) for name in ("dryRun", "full")}
+        wrong = [f"`{name}`" for name, value in values.items() if type(value) is not bool]
+        if wrong:
+            raise InvalidParameter(f"{' and '.join(wrong)} must be true or false.")
+        return cls(values["dryRun"], values["full"])
+
+    def as_json(self) -> dict[str, Any]:
+        """As it was read."""
+        return {"dryRun": self.dry_run, "full": self.full}
 
 
 def reconcile_scores(stores: Reconciliation, *, dry_run: bool, full: bool = False) -> dict[str, Any]:

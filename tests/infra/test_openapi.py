@@ -79,11 +79,10 @@ def test_an_operation_describes_its_path_parameters_and_what_it_answers(key: str
 
 def test_every_error_a_client_may_see_is_described_somewhere() -> None:
     described = {code for codes in members(DOCUMENT["paths"], "enum") for code in codes}
-    general = {"unauthenticated", "forbidden", "not_found", "conflict", "invalid_request"}
-    never_over_http = {"bad_message", "configuration_error", "broker_unavailable", "invalid_ticket"}
-    unseen = never_over_http | {"ledger_behind", "reconciliation_running"}
+    general = {"unauthenticated", "not_found", "conflict", "invalid_request"}
+    never_over_http = {"bad_message", "configuration_error", "invalid_ticket"}
 
     def codes(kind: type[ScoreboardError]) -> set[str]:
         return {kind.code}.union(*(codes(child) for child in kind.__subclasses__()))
 
-    assert codes(ScoreboardError) - described == general | unseen
+    assert codes(ScoreboardError) - described == general | never_over_http

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -35,7 +36,7 @@ def test_every_verb_has_help_with_an_example_and_its_exit_codes(verb: str, capsy
         main([verb, "--help"])
     assert ended.value.code == 0
     text = capsys.readouterr().out
-    assert f"python -m local_runtime {verb}" in text.partition("example:")[2]
+    assert f"python -m local_runtime {verb}" in re.split("examples?:", text, maxsplit=1)[1]
     assert "  0  " in text.partition("exit codes:")[2]
 
 

@@ -89,8 +89,8 @@ def _detail(group: RefusalGroup) -> dict[str, Any]:
 
 
 def _entry(row: Sequence[Any]) -> AuditEntry:
-    number, at, *texts, detail = row
-    return AuditEntry(int(number), at.astimezone(UTC), *texts, detail)
+    number, at, action, actor, user_id, request_id, source_ip, detail = row
+    return AuditEntry(int(number), at.astimezone(UTC), action, actor, user_id, request_id, source_ip, detail)
 
 
 def _text(at: datetime | None) -> str | None:

@@ -79,7 +79,7 @@ def _groups(fields: Sequence[bytes]) -> list[RefusalGroup]:
         try:
             groups.append(_group(kind.decode(), value.decode()))
         except (ValueError, OverflowError):
-            _log.error("a refusal cannot be read", extra={"kind": repr(kind)})  # noqa: TRY400 - its traceback says nothing
+            _log.error("a refusal cannot be read", extra={"kind": repr(kind)})
     return sorted(groups, key=lambda group: group.first_at)
 
 

@@ -1,0 +1,16 @@
+"""GET /api/admin/dead-letters: updates that could not be recorded, and why."""
+
+from __future__ import annotations
+
+from shared.services.list_dead_letters import DEFAULT_LIMIT, MAX_LIMIT, list_dead_letters
+from shared.transport.http import HttpRequest, Reply, http_handler
+from shared.wiring import container
+
+
+@http_handler
+def lambda_handler(request: HttpRequest) -> Reply:
+    """For admins; they stay where they are."""
+    deps = container()
+    deps.authenticate(request.bearer_token).must_be_admin()
+    limit = request.integer("limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+    return Reply.document(list_dead_letters(limit, deps.dead_letters))

@@ -1,0 +1,17 @@
+"""POST /api/admin/dead-letters/redrive: have dead letters recorded after all."""
+
+from __future__ import annotations
+
+from shared.services.redrive_dead_letters import Redrive, redrive_dead_letters
+from shared.transport.http import HttpRequest, Reply, http_handler
+from shared.wiring import container
+
+
+@http_handler
+def lambda_handler(request: HttpRequest) -> Reply:
+    """For admins; the body is `{"limit"?: n, "requestIds"?: [...]}`."""
+    deps = container()
+    caller = deps.authenticate(request.bearer_token)
+    caller.must_be_admin()
+    command = Redrive.parse(request.json_object(), actor=caller.user_id)
+    return Reply.ok(redrive_dead_letters(command, deps.dead_letters, deps.ledger))

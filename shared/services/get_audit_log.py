@@ -1,0 +1,74 @@
+"""The audit log, newest first, page by page, for those who answer for the game."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from shared.domain.audit import AuditEntry, AuditFilter
+from shared.domain.player import Caller
+from shared.domain.ranking import utc_text
+from shared.errors import InvalidParameter
+from shared.ports import AuditLog
+from shared.services.cursor import make_cursor, read_cursor
+
+DEFAULT_LIMIT, MAX_LIMIT = 50, 200
+MAX_FILTER_LENGTH = 64
+
+
+def parse_filter(query: Mapping[str, Any]) -> AuditFilter:
+    """Read `userId`, `action`, `actor`, `from` (included) and `to` (not included); raises InvalidParameter."""
+    return AuditFilter(
+        user_id=_name(query, "userId"),
+        action=_name(query, "action"),
+        actor=_name(query, "actor"),
+        since=parse_instant(query, "from"),
+        until=parse_instant(query, "to"),
+    )
+
+
+def parse_instant(query: Mapping[str, Any], name: str) -> datetime | None:
+    """An instant with its zone (RFC 3339) or a day (UTC); None when it is not given; raises InvalidParameter."""
+    raw = query.get(name)
+    if raw is None:
+        return None
+    try:
+        at = datetime.fromisoformat(raw)
+        if at.tzinfo is None:
+            at = datetime.strptime(raw, "%Y-%m-%d").replace(tzinfo=UTC)
+        return at.astimezone(UTC)
+    except (ValueError, TypeError, OverflowError):
+        raise InvalidParameter(
+            f"`{name}` must be an instant such as 2026-01-31T12:00:00Z, or a day such as 2026-01-31."
+        ) from None
+
+
+def get_audit_log(wanted: AuditFilter, limit: int, cursor: str, caller: Caller, audit_log: AuditLog) -> dict[str, Any]:
+    """`{"data": [...], "nextCursor": ...}`; raises Forbidden for all but admins, and InvalidParameter."""
+    caller.must_be_admin()
+    entries = audit_log.newest(wanted, limit + 1, read_cursor(cursor))
+    page = entries[:limit]
+    more = len(entries) > limit
+    return {"data": [entry_as_json(entry) for entry in page], "nextCursor": make_cursor(page[-1].id) if more else None}
+
+
+def entry_as_json(entry: AuditEntry) -> dict[str, Any]:
+    """An entry in the words of the API."""
+    return {
+        "id": entry.id,
+        "at": utc_text(entry.at),
+        "action": entry.action,
+        "actor": entry.actor,
+        "userId": entry.user_id,
+        "requestId": entry.request_id,
+        "sourceIp": entry.source_ip,
+        "detail": entry.detail,
+    }
+
+
+def _name(query: Mapping[str, Any], name: str) -> str | None:
+    value = query.get(name)
+    if value is not None and (not value or len(value) > MAX_FILTER_LENGTH or not value.isprintable()):
+        raise InvalidParameter(f"`{name}` must be a text of 1 to {MAX_FILTER_LENGTH} characters.")
+    return value
