@@ -21,6 +21,7 @@ HANDLERS = {
     "answer_late": "time.sleep(30)",
     "create_user": "return {'userId': 'u-1', 'apiKey': 'key of ' + event['username'], **event}",
     "reconcile_scores": "return json.loads(os.environ['RECONCILED'])",
+    "manage_dead_letters": "return {**json.loads(os.environ['DEAD_LETTERS']), 'redriven': json.dumps(event), 'left': 0}",
 }
 
 
@@ -61,6 +62,15 @@ def run(data_dir: Path, *arguments: str, stdin: str = "", **environment: str) ->
         timeout=60,
         check=False,
     )
+
+
+def answer_with(data_dir: Path, name: str, value: object) -> None:
+    """What a function of HANDLERS finds in its environment."""
+    directory = InstanceDirectory(data_dir)
+    runtime = directory.read_runtime()
+    assert runtime is not None
+    runtime["function_env"][name] = json.dumps(value)
+    directory.write_runtime(runtime)
 
 
 def test_invoke_prints_the_result_of_a_function_run_with_the_instances_environment(data_dir: Path) -> None:
@@ -113,12 +123,29 @@ def test_create_user_takes_the_password_from_stdin_and_shows_the_key_once(data_d
 def test_reconcile_tells_by_its_exit_code_whether_all_is_in_order(
     data_dir: Path, report: dict[str, Any], exit_code: int, says: str
 ) -> None:
-    directory = InstanceDirectory(data_dir)
-    runtime = directory.read_runtime()
-    assert runtime is not None
-    runtime["function_env"]["RECONCILED"] = json.dumps(report)
-    directory.write_runtime(runtime)
+    answer_with(data_dir, "RECONCILED", report)
     done = run(data_dir, "reconcile", "--dry-run")
     assert done.returncode == exit_code, done.stderr
     assert "players: 3" in done.stdout
     assert says in done.stdout
+
+
+def test_dead_letters_are_shown_with_their_reasons(data_dir: Path) -> None:
+    letter = {"requestId": "r-1", "userId": None, "increment": 3, "reason": "unknown_user", "parkedAt": "now", "attempts": 4}
+    answer_with(data_dir, "DEAD_LETTERS", {"data": [letter], "total": 7})
+    done = run(data_dir, "dead-letters", "list")
+    assert done.returncode == 0, done.stderr
+    assert "r-1\t\t3\tunknown_user\tnow\t4" in done.stdout
+    assert "1 of 7 dead letters" in done.stdout
+
+
+def test_without_dead_letters_it_says_so(data_dir: Path) -> None:
+    answer_with(data_dir, "DEAD_LETTERS", {"data": [], "total": 0})
+    assert run(data_dir, "dead-letters", "list").stdout == "there are no dead letters\n"
+
+
+def test_a_redrive_asks_for_what_was_named(data_dir: Path) -> None:
+    answer_with(data_dir, "DEAD_LETTERS", {})
+    done = run(data_dir, "dead-letters", "redrive", "--limit", "5", "--request-id", "r-1", "--request-id", "r-2")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.partition(" moved back")[0]) == {"action": "redrive", "limit": 5, "requestIds": ["r-1", "r-2"]}

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pika
+from pika.adapters.blocking_connection import BlockingChannel
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.exceptions import AMQPError
 
@@ -41,3 +44,24 @@ def open_connection(amqp_url: str, ca_file: str) -> pika.BlockingConnection:
         return pika.BlockingConnection(parameters)
     except (AMQPError, AMQPConnectorException, OSError) as error:
         raise RabbitUnavailable from error
+
+
+@contextmanager
+def open_broker(amqp_url: str, ca_file: str) -> Iterator[pika.BlockingConnection]:
+    """A connection for a block; whatever happens to it there is RabbitUnavailable."""
+    connection = open_connection(amqp_url, ca_file)
+    try:
+        try:
+            yield connection
+        finally:
+            if connection.is_open:
+                connection.close()
+    except (AMQPError, OSError) as error:
+        raise RabbitUnavailable from error
+
+
+@contextmanager
+def open_channel(amqp_url: str, ca_file: str) -> Iterator[BlockingChannel]:
+    """A channel on a connection of its own; like open_broker."""
+    with open_broker(amqp_url, ca_file) as connection:
+        yield connection.channel()

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
-from pika.exceptions import AMQPError
 
-from shared.adapters.rabbitmq.connection import open_connection
+from shared.adapters.rabbitmq.connection import open_channel
 from shared.adapters.rabbitmq.topology import DEAD_LETTERS, HISTORY
 from shared.domain.dead_letter import DeadLetter, Redriven
-from shared.errors import RabbitUnavailable
 
 _TEXT_LIMIT = 200
 
@@ -38,7 +35,7 @@ class RabbitDeadLetters:
 
     def peek(self, limit: int) -> tuple[list[DeadLetter], int]:
         """Taken and never acknowledged: when the channel closes they all return, to the head of the queue and in their order."""
-        with self._channel() as channel:
+        with open_channel(self._amqp_url, self._ca_file) as channel:
             total = _count(channel)
             found = [_dead_letter(properties, body) for _, properties, body in _take(channel, min(limit, total))]
         return found, total
@@ -50,7 +47,7 @@ class RabbitDeadLetters:
         that are not wanted stay unacknowledged and return in their order.
         """
         moved = 0
-        with self._channel() as channel:
+        with open_channel(self._amqp_url, self._ca_file) as channel:
             channel.confirm_delivery()
             total = _count(channel)
             for tag, properties, body in _take(channel, total if request_ids is not None else min(limit, total)):
@@ -61,20 +58,8 @@ class RabbitDeadLetters:
                 moved += 1
                 if moved == limit:
                     break
-        with self._channel() as channel:
+        with open_channel(self._amqp_url, self._ca_file) as channel:
             return Redriven(moved, _count(channel))
-
-    @contextmanager
-    def _channel(self) -> Iterator[BlockingChannel]:
-        connection = open_connection(self._amqp_url, self._ca_file)
-        try:
-            try:
-                yield connection.channel()
-            finally:
-                if connection.is_open:
-                    connection.close()
-        except (AMQPError, OSError) as error:
-            raise RabbitUnavailable from error
 
 
 def _count(channel: BlockingChannel) -> int:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pika
-from pika.adapters.blocking_connection import BlockingChannel
-from pika.exceptions import AMQPError
+from pika.exceptions import ChannelClosedByBroker
 
-from shared.adapters.rabbitmq.connection import open_connection
+from shared.adapters.rabbitmq.connection import open_broker, open_channel
 from shared.domain.score import RefusedMessage
-from shared.errors import RabbitUnavailable
+from shared.logs import get_logger
 
 HISTORY = "score_history_queue"
 # One for each attempt: within a queue all wait equally long, so that nobody waits for the one in front.
@@ -22,10 +20,14 @@ DEAD_LETTERS = "score_history_queue.dlq"
 UPDATED = "score_updated_queue"
 REBUILD = "leaderboard_rebuild_queue"
 MAX_WAITING_BROADCASTS = 10_000
+_PRECONDITION_FAILED = 406
+_log = get_logger(__name__)
 
-# No delivery limit on score_history_queue: a batch that returns because PostgreSQL is away counts against nobody.
+# A batch that returns because PostgreSQL is away, and a dead letter that was looked at, count against nobody. From RabbitMQ 4 on
+# a quorum queue drops what returned 20 times unless it is told otherwise; -1 for "never" is understood by no older one.
+_WITHOUT_LIMIT = {"x-delivery-limit": 1_000_000_000}
 QUEUES: dict[str, dict[str, Any]] = {
-    HISTORY: {},
+    HISTORY: _WITHOUT_LIMIT,
     # What waits here returns by itself when its time is over, and is not lost on the way.
     **{
         name: {
@@ -36,7 +38,7 @@ QUEUES: dict[str, dict[str, Any]] = {
         }
         for name in RETRIES
     },
-    DEAD_LETTERS: {},
+    DEAD_LETTERS: _WITHOUT_LIMIT,
     # Only says that something changed: of very many the newest are enough.
     UPDATED: {"x-max-length": MAX_WAITING_BROADCASTS, "x-overflow": "drop-head"},
     # Wakes a function up: one message is as good as many.
@@ -54,14 +56,23 @@ class RabbitTopology:
 
     def declare(self) -> list[str]:
         """Declare every queue; one that exists with other arguments is an error of the broker's, told as it is."""
-        with self._channel() as channel:
+        with open_broker(self._amqp_url, self._ca_file) as connection:
             for name, arguments in QUEUES.items():
-                channel.queue_declare(name, durable=True, arguments={"x-queue-type": "quorum", **arguments})
+                try:
+                    _declare(connection, name, arguments)
+                except ChannelClosedByBroker as error:
+                    if error.reply_code != _PRECONDITION_FAILED or arguments is not _WITHOUT_LIMIT:
+                        raise
+                    _declare(connection, name, {})
+                    _log.warning(
+                        "a queue made by an older version is kept: under RabbitMQ 4 give it the policy delivery-limit=-1",
+                        extra={"queue": name},
+                    )
         return list(QUEUES)
 
     def backlog(self) -> int:
         """Updates that wait for the ledger, in the queue or for another try."""
-        with self._channel() as channel:
+        with open_channel(self._amqp_url, self._ca_file) as channel:
             return sum(channel.queue_declare(name, passive=True).method.message_count for name in (HISTORY, *RETRIES))
 
     def retry(self, messages: Sequence[RefusedMessage]) -> None:
@@ -75,7 +86,7 @@ class RabbitTopology:
     def _publish(self, messages: Iterable[tuple[str, RefusedMessage, float | None]]) -> None:
         """With headers that say why, when, how often tried and where from; each is confirmed before the next one goes out."""
         now = datetime.now(UTC)
-        with self._channel() as channel:
+        with open_channel(self._amqp_url, self._ca_file) as channel:
             channel.confirm_delivery()
             for queue, message, delay in messages:
                 when = "x-parked-at" if delay is None else "x-refused-at"
@@ -90,14 +101,8 @@ class RabbitTopology:
                 )
                 channel.basic_publish("", queue, message.body, properties, mandatory=True)
 
-    @contextmanager
-    def _channel(self) -> Iterator[BlockingChannel]:
-        connection = open_connection(self._amqp_url, self._ca_file)
-        try:
-            try:
-                yield connection.channel()
-            finally:
-                if connection.is_open:
-                    connection.close()
-        except (AMQPError, OSError) as error:
-            raise RabbitUnavailable from error
+
+def _declare(connection: pika.BlockingConnection, name: str, arguments: dict[str, Any]) -> None:
+    channel = connection.channel()
+    channel.queue_declare(name, durable=True, arguments={"x-queue-type": "quorum", **arguments})
+    channel.close()

@@ -1,0 +1,58 @@
+"""POST /api/admin/reconciliations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from shared.wiring import Container
+from tests.handlers.conftest import Redeploy
+from tests.handlers.events import HandlerReply, call
+from tests.handlers.players import Player, consuming, give, new_board, new_player
+from tests.support.product import query
+
+
+@pytest.fixture
+def board(deployed: Container, redeploy: Redeploy) -> Iterator[Container]:
+    made = new_board(redeploy)
+    with consuming(made):
+        yield made
+
+
+def start(caller: Player, body: object) -> HandlerReply:
+    return call("start_reconciliation", "POST /api/admin/reconciliations", headers=caller.authorization, body=body)
+
+
+def test_an_admin_finds_what_is_wrong_and_repairs_it(board: Container, database_url: str) -> None:
+    admin, player = new_player(board, "admin"), new_player(board)
+    give(board, {player.user_id: 7})
+    dry = start(admin, {"dryRun": True, "full": True})
+    assert dry.status == 201
+    assert [found["userId"] for found in dry.data["discrepancies"]] == [player.user_id]
+    assert board.leaderboard.scores([player.user_id]) == {player.user_id: 7}
+    assert start(admin, {"full": True}).data["found"] == 1
+    assert board.leaderboard.scores([player.user_id]) == {player.user_id: 0}
+    assert start(admin, {}).data["found"] == 0
+    rows = query(
+        database_url,
+        "SELECT detail FROM audit_log WHERE action = 'reconciliation_started' AND actor = :id ORDER BY id",
+        id=admin.user_id,
+    )
+    assert [row[0] for row in rows] == [
+        {"dryRun": True, "full": True},
+        {"dryRun": False, "full": True},
+        {"dryRun": False, "full": False},
+    ]
+
+
+@pytest.mark.parametrize("body", [{"dryRun": "yes"}, {"full": 1}, {"dryRun": None}])
+def test_nonsense_is_told(board: Container, body: object) -> None:
+    assert start(new_player(board, "admin"), body).problem == (422, "invalid_parameter")
+
+
+def test_one_at_a_time(board: Container) -> None:
+    admin = new_player(board, "admin")
+    with board.reconciliations.alone():
+        assert start(admin, {}).problem == (503, "reconciliation_running")
+    assert start(admin, {"dryRun": True}).status == 201
