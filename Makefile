@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench format lock clean
+.PHONY: help setup run test check bench faults format lock clean
 
 help:                  ## what can be done here
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 16
@@ -30,6 +30,9 @@ check: setup           ## ruff, mypy --strict, import-linter, generated document
 
 bench: setup           ## the benchmarks
 	@$(PYTHON) -m tests.benchmarks $(ARGS)
+
+faults: setup          ## break the product in every way, a hundred times, and count the points
+	@$(PYTHON) -m tests.faults $(ARGS)
 
 format: setup          ## format the code and write the generated documents
 	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format --quiet .

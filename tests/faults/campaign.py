@@ -1,0 +1,97 @@
+"""Faults one after another under load, and the comparison of all three numbers."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from random import Random
+
+from tests.faults.catalogue import CATALOGUE, Fault
+from tests.faults.load import Attempt, Load
+from tests.support.product import Product
+from tests.support.waiting import eventually
+
+SETTLE_SECONDS = 150.0  # what a killed process left in the outbox is fetched by the relay, which comes every minute
+RECOVERY_SECONDS = 60.0
+
+
+@dataclass
+class Seen:
+    """What clients saw of one fault, over its `times`: answers by outcome, and the longest time without any 200, each time."""
+
+    times: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    pauses: list[float] = field(default_factory=list)
+
+    def add(self, attempts: Sequence[Attempt], began: float, ended: float) -> None:
+        """The attempts that ended in this time."""
+        ours = [attempt for attempt in list(attempts) if began <= attempt.at <= ended]
+        self.times += 1
+        self.outcomes.update(attempt.outcome for attempt in ours)
+        answered = [began, *(attempt.at for attempt in ours if attempt.outcome == "200"), ended]
+        self.pauses.append(max(later - earlier for earlier, later in pairwise(answered)))
+
+
+def run(product: Product, load: Load, faults: Iterable[Fault], random: Random, rest: tuple[float, float]) -> dict[str, Seen]:
+    """Do each fault while everybody plays, then wait until updates are answered again and a while longer (`rest` seconds)."""
+    seen: dict[str, Seen] = {}
+    with load.running():
+        for fault in faults:
+            began = time.monotonic()
+            fault.inject(product, random)
+            wait_for_answers(load)
+            time.sleep(random.uniform(*rest))
+            seen.setdefault(fault.name, Seen()).add(load.attempts, began, time.monotonic())
+    return seen
+
+
+def wait_for_answers(load: Load) -> None:
+    """Until an update that began after this moment is answered."""
+    began = time.monotonic()
+    eventually(
+        lambda: any(one.outcome == "200" and one.at - one.seconds > began for one in list(load.attempts[-200:])),
+        RECOVERY_SECONDS,
+        "updates answered again",
+    )
+
+
+def compare(product: Product, load: Load) -> dict[str, tuple[int, int, int]]:
+    """Wait until the dust settles; answer (acknowledged, board, ledger) of every player for whom they differ then."""
+
+    def differing() -> dict[str, tuple[int, int, int]]:
+        board, ledger = _board(product, load), _ledger(product)
+        return {
+            user_id: (points, board[user_id], ledger.get(user_id, 0))
+            for user_id, points in load.acknowledged.items()
+            if not points == board[user_id] == ledger.get(user_id, 0)
+        }
+
+    try:
+        eventually(lambda: not differing(), SETTLE_SECONDS, "the same number everywhere")
+    except AssertionError:
+        return differing()
+    return {}
+
+
+def _board(product: Product, load: Load) -> dict[str, int]:
+    with product.redis() as client:
+        scores = client.zmscore("leaderboard", [f"user:{user_id}" for user_id in load.acknowledged])
+    return {user_id: int(score or 0) for user_id, score in zip(load.acknowledged, scores, strict=True)}
+
+
+def _ledger(product: Product) -> dict[str, int]:
+    rows = product.query("SELECT user_id, sum(increment) FROM score_history GROUP BY user_id")
+    return {user_id: int(points) for user_id, points in rows}
+
+
+def in_random_order(count: int, random: Random) -> list[Fault]:
+    """Every fault equally often, as far as `count` goes."""
+    found: list[Fault] = []
+    while len(found) < count:
+        bag = list(CATALOGUE.values())
+        random.shuffle(bag)
+        found += bag
+    return found[:count]
