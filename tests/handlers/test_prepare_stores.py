@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import ExitStack
 
+from shared.adapters.rabbitmq.topology import HISTORY, RETRIES
 from shared.domain.score import ScoreAccepted
 from shared.wiring import Container
 from tests.handlers.conftest import Redeploy
@@ -26,7 +28,9 @@ def test_an_empty_board_is_filled_from_the_ledger(deployed: Container, redeploy:
     request_id = secrets.token_hex(8)
     deployed.ledger.record([ScoreAccepted(request_id, scorer, 5, 5, deployed.clock.now(), "198.51.100.7")])
     empty = redeploy(KEY_PREFIX=f"{{{secrets.token_hex(4)}}}:")
-    with delivered(deployed, "score_history_queue"):  # what other tests left there would be waited for
+    with ExitStack() as emptied:
+        for queue in (HISTORY, *RETRIES):  # what other tests left there would be waited for
+            emptied.enter_context(delivered(deployed, queue))
         assert invoke("prepare_stores", {})["players"] >= 2
     assert empty.leaderboard.is_whole()
     assert empty.leaderboard.scores([scorer, newcomer]) == {scorer: 5, newcomer: 0}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
 from redis.exceptions import ClusterDownError, OutOfMemoryError, ReadOnlyError, TryAgainError
 from redis.retry import Retry
 
+from shared.adapters.redis.line import SharedLine
 from shared.errors import ConfigurationError, RedisUnavailable
 
 CONNECT_SECONDS = 2.0
@@ -25,8 +27,9 @@ _TEMPORARY_ERRORS = (ClusterDownError, OutOfMemoryError, ReadOnlyError, TryAgain
 def connect(url: str, size: int = POOL_SIZE) -> redis.Redis:
     """A client of `redis://` or `rediss://`, connecting at the first command; answers are bytes.
 
-    A command whose answer was lost is never sent again: an increment must not count twice. A connection that went stale while
-    idle is noticed before it is used, so a restarted server costs no failed command by itself.
+    Single commands share one connection; transactions and subscriptions have one of their own, out of a pool of `size`. A command
+    whose answer was lost is never sent again: an increment must not count twice. A connection that went stale while idle is
+    noticed before it is used, so a restarted server costs no failed command by itself.
     """
     if not url.startswith(("redis://", "rediss://", "unix://")):
         raise ConfigurationError("REDIS_URL must begin with redis:// or rediss://")
@@ -44,7 +47,28 @@ def connect(url: str, size: int = POOL_SIZE) -> redis.Redis:
         )
     except ValueError as error:
         raise ConfigurationError(f"REDIS_URL cannot be used: {type(error).__name__}") from None
-    return redis.Redis(connection_pool=pool)
+    return SharingRedis(pool)
+
+
+class SharingRedis(redis.Redis):
+    """redis-py with its single commands on a SharedLine; nothing that blocks on the server may be among them."""
+
+    def __init__(self, pool: redis.ConnectionPool) -> None:
+        super().__init__(connection_pool=pool)
+        self._line = SharedLine(pool.make_connection)
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        """As redis-py's, but for the way to the server."""
+        name = args[0]
+        answer = self._line.call((*name.split(), *args[1:]) if " " in name else args)
+        options.pop("keys", None)  # meant for redis-py's cache
+        parse = self.response_callbacks.get(name)  # type: ignore[no-untyped-call]
+        return answer if parse is None else parse(answer, **options)
+
+    def close(self) -> None:
+        """End the shared connection and those of the pool."""
+        self._line.close()
+        super().close()
 
 
 @contextmanager

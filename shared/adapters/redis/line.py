@@ -1,0 +1,195 @@
+"""One connection for all who ask at the same time: their commands are written together, the answers are read in order.
+
+A client that lends each caller a connection of its own pays with every command for the lending, for a write and for a read. Here
+whoever comes first writes for those who come meanwhile, and reads for them, too. Threads and greenlets alike, for only the
+standard library's locks and sockets are used.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import hiredis
+import redis
+from redis.connection import DefaultParser
+
+READ_BYTES = 65536
+Connect = Callable[[], Any]  # a redis.Connection that is not connected yet
+
+
+class SharedLine:
+    """A connection made by `connect`, and again when it was lost. A command whose answer was lost is never sent again."""
+
+    def __init__(self, connect: Connect) -> None:
+        self._connect = connect
+        self._opening = threading.Lock()
+        self._link: _Link | None = None
+
+    def call(self, words: tuple[Any, ...]) -> Any:
+        """Send a command and answer what Redis answered; its errors are raised as redis-py's, a lost connection, too."""
+        answer = self._usable_link().call(hiredis.pack_command(words))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def close(self) -> None:
+        """End the connection; a later call makes another."""
+        with self._opening:
+            if self._link is not None:
+                self._link.end(redis.ConnectionError("closed"))
+                self._link = None
+
+    def _usable_link(self) -> _Link:
+        link = self._link
+        if link is not None and link.is_usable():
+            return link
+        with self._opening:
+            link = self._link
+            if link is None or not link.is_usable():
+                if link is not None:
+                    link.end(redis.ConnectionError("the connection was lost"))
+                self._link = None
+                connection = self._connect()
+                connection.connect()
+                link = self._link = _Link(connection)
+        return link
+
+
+class _Call:
+    """A command on its way. `turn` is released when its answer is there, or when its caller is the one to read for all."""
+
+    __slots__ = ("answer", "is_abandoned", "is_answered", "turn")
+
+    def __init__(self) -> None:
+        self.answer: Any = None
+        self.is_answered = self.is_abandoned = False
+        self.turn = threading.Lock()
+        self.turn.acquire()
+
+
+class _Link:
+    """A connection as long as it lasts."""
+
+    def __init__(self, connection: Any) -> None:
+        self._pid = os.getpid()
+        self._connection = connection
+        # redis-py has made it (address, TLS, log-in); its own way to send and to parse is what costs.
+        self._socket = connection._sock  # noqa: SLF001
+        self._reader = hiredis.Reader(replyError=DefaultParser.parse_error)
+        self._lock = threading.Lock()
+        self._commands: list[bytes] = []
+        self._asked: deque[_Call] = deque()
+        self._is_writing = False
+        self._leader: _Call | None = None  # the one who reads
+        self._error: redis.ConnectionError | redis.TimeoutError | None = None
+        self._hung_up = select.poll()
+        self._hung_up.register(self._socket, select.POLLIN)
+
+    def is_usable(self) -> bool:
+        """False once it was lost, in a forked child, and when Redis hung up while nobody asked."""
+        if self._error is not None or self._pid != os.getpid():
+            return False
+        with self._lock:
+            return bool(self._asked) or not self._hung_up.poll(0)
+
+    def call(self, command: bytes) -> Any:
+        """The answer, which may be an error of Redis's; raises redis.ConnectionError or TimeoutError when there is none."""
+        call = _Call()
+        with self._lock:
+            if self._error is not None:
+                raise type(self._error)(*self._error.args)
+            self._commands.append(command)
+            self._asked.append(call)
+            writes, self._is_writing = not self._is_writing, True
+        if writes:
+            self._write()
+        self._await(call)
+        return call.answer
+
+    def end(self, error: redis.ConnectionError | redis.TimeoutError) -> None:
+        """Close it; whoever waits is given the error."""
+        with self._lock:
+            if self._error is not None:
+                return
+            self._error = error
+            asked, self._asked = self._asked, deque()
+            self._commands.clear()
+        if self._pid == os.getpid():
+            self._connection.disconnect()
+        for call in asked:
+            self._answer(call, type(error)(*error.args))
+
+    def _write(self) -> None:
+        """For everybody who has come by now."""
+        try:
+            time.sleep(0)
+            while True:
+                with self._lock:
+                    commands, self._commands = self._commands, []
+                    if not commands:
+                        self._is_writing = False
+                        return
+                self._socket.sendall(b"".join(commands))
+        except OSError as error:
+            self.end(_translated(error))
+        except BaseException:
+            # Stopped in the middle: nobody knows how much of it was sent.
+            self.end(redis.ConnectionError("a command was cut off"))
+            raise
+
+    def _await(self, call: _Call) -> None:
+        with self._lock:
+            if self._leader is None and not call.is_answered:
+                self._leader = call
+        try:
+            if self._leader is not call:
+                call.turn.acquire()
+            if not call.is_answered:
+                self._read_until(call)
+        except BaseException:
+            with self._lock:
+                call.is_abandoned = True  # its answer is read past
+            raise
+        finally:
+            if self._leader is call:
+                self._hand_over()
+
+    def _read_until(self, call: _Call) -> None:
+        try:
+            while not call.is_answered:
+                received = self._socket.recv(READ_BYTES)
+                if not received:
+                    raise ConnectionResetError("Redis closed the connection")
+                self._reader.feed(received)
+                while (answer := self._reader.gets()) is not False:
+                    self._answer(self._asked.popleft(), answer)
+        except OSError as error:
+            self.end(_translated(error))
+        except hiredis.ProtocolError as error:
+            self.end(redis.ConnectionError(str(error)))
+
+    def _hand_over(self) -> None:
+        """Whoever asked next reads on."""
+        with self._lock:
+            self._leader = next((call for call in self._asked if not call.is_abandoned), None)
+            heir = self._leader
+        if heir is not None:
+            heir.turn.release()
+
+    def _answer(self, call: _Call, answer: Any) -> None:
+        call.answer = answer
+        call.is_answered = True
+        if call is not self._leader and not call.is_abandoned:
+            call.turn.release()
+
+
+def _translated(error: OSError) -> redis.ConnectionError | redis.TimeoutError:
+    if isinstance(error, TimeoutError):
+        return redis.TimeoutError("Redis did not answer in time")
+    return redis.ConnectionError(str(error) or type(error).__name__)

@@ -1,0 +1,106 @@
+"""Run by a test in a process of its own: the shared connection to Redis in a program that gevent has patched."""
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import sys  # noqa: E402 - the patches come first
+import time  # noqa: E402
+
+import gevent  # noqa: E402
+import redis  # noqa: E402
+
+from shared.adapters.redis.connection import connect  # noqa: E402
+
+ECHO = "return ARGV[1]"
+SLOW = "local n = 0 while n < tonumber(ARGV[1]) do n = n + 1 end return ARGV[2]"
+GREENLETS, ROUNDS = 200, 40
+LENGTHS = (1, 100, 3000, 20, 1, 70_000, 5, 300, 2, 40, 1000, 7, 1)
+
+
+def everybody_gets_their_own(client: redis.Redis) -> None:
+    """However long the answers are and whoever reads them."""
+
+    def ask(number: int) -> None:
+        for turn in range(ROUNDS):
+            text = f"{number}:{turn}:" + "x" * LENGTHS[(number * 7 + turn) % len(LENGTHS)]
+            assert client.eval(ECHO, 0, text) == text.encode()
+
+    before = client.info("clients")["connected_clients"]
+    asking = [gevent.spawn(ask, number) for number in range(GREENLETS)]
+    gevent.joinall(asking, timeout=60, raise_error=True)
+    assert all(greenlet.ready() for greenlet in asking)
+    assert client.info("clients")["connected_clients"] == before
+
+
+def who_is_stopped_holds_up_nobody(client: redis.Redis) -> None:
+    """While writing, waiting or reading for the others."""
+    stopped = 0
+
+    def ask(number: int) -> None:
+        nonlocal stopped
+        for turn in range(ROUNDS):
+            text = f"{number}:{turn}"
+            try:
+                with gevent.Timeout(0.0001 * (1 + (number * 13 + turn * 7) % 200) if number % 2 else None):
+                    assert client.eval(SLOW, 0, 20_000, text) == text.encode()
+            except gevent.Timeout:
+                stopped += 1
+            except redis.ConnectionError:
+                pass  # cut off in the middle of a write, all who waited are told so
+
+    asking = [gevent.spawn(ask, number) for number in range(50)]
+    gevent.joinall(asking, timeout=100, raise_error=True)
+    assert all(greenlet.ready() for greenlet in asking), "somebody waits for ever"
+    assert stopped > 100
+    assert client.eval(ECHO, 0, "after") == b"after"
+
+
+def a_lost_connection_is_told_to_all_and_made_again(client: redis.Redis, url: str) -> None:
+    """Nothing is sent twice."""
+    answered = lost = 0
+
+    def count() -> None:
+        nonlocal answered, lost
+        for _ in range(ROUNDS):
+            try:
+                client.eval("redis.call('INCR', 'counted') " + SLOW, 0, 2_000, "")
+                answered += 1
+            except redis.ConnectionError:
+                lost += 1
+
+    client.delete("counted")
+    counting = [gevent.spawn(count) for _ in range(50)]
+    with redis.Redis.from_url(url) as other:
+        while not all(greenlet.ready() for greenlet in counting):
+            gevent.sleep(0.005)
+            other.client_kill_filter(_type="normal", skipme=True)
+    gevent.joinall(counting, timeout=20, raise_error=True)
+    counted = int(client.get("counted") or 0)
+    assert lost > 0
+    assert answered <= counted <= answered + lost, (answered, lost, counted)
+
+
+def a_server_that_says_nothing_is_given_up(url: str) -> None:
+    """For all who wait, in the time of one."""
+    client = connect(url.partition("#")[0])
+    client.connection_pool.connection_kwargs["socket_timeout"] = 0.3
+    client.ping()
+    pauser = redis.Redis.from_url(url)
+    pauser.client_pause(1500)
+    began = time.monotonic()
+    asking = [gevent.spawn(client.set, "k", number) for number in range(20)]
+    gevent.joinall(asking, timeout=20)
+    assert time.monotonic() - began < 1.4
+    assert {type(greenlet.exception) for greenlet in asking} == {redis.TimeoutError}
+    gevent.sleep(1.5)
+    assert client.set("k", "v") is True
+
+
+if __name__ == "__main__":
+    shared = connect(sys.argv[1])
+    everybody_gets_their_own(shared)
+    who_is_stopped_holds_up_nobody(shared)
+    a_lost_connection_is_told_to_all_and_made_again(shared, sys.argv[1])
+    a_server_that_says_nothing_is_given_up(sys.argv[1])
+    print("ok")  # noqa: T201
