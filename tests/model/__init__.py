@@ -1,0 +1,1 @@
+"""The promise itself: whatever dies and in whichever order things happen, each accepted update counts exactly once."""

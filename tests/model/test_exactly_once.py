@@ -1,0 +1,281 @@
+"""A state machine over everything that may happen to an update; the promise is asserted after every step.
+
+`SCOREBOARD_MODEL_EXAMPLES=5000` looks deeper than the run that belongs to every test run.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import closing, suppress
+from typing import Any
+from uuid import uuid4
+
+import pg8000.native
+import pytest
+import redis
+from hypothesis import HealthCheck, Phase, assume, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+
+from shared.adapters.redis.board_check import RedisBoardCheck
+from shared.adapters.redis.connection import connect
+from shared.adapters.redis.keys import Keys
+from shared.adapters.redis.leaderboard import RedisLeaderboard
+from shared.adapters.redis.outbox import RedisOutbox
+from shared.adapters.redis.profiles import RedisProfiles
+from shared.domain.player import Caller
+from shared.domain.score import ReceivedMessage, ScoreAccepted
+from shared.errors import LeaderboardRebuilding, LedgerBehind
+from shared.services.catch_up import Pipeline
+from shared.services.rebuild_leaderboard import pages, rebuild_leaderboard
+from shared.services.reconcile_scores import Reconciliation, reconcile_scores
+from shared.services.relay_outbox import relay_outbox
+from shared.services.update_score import parse_update, update_score
+from shared.wiring import Container
+from tests.handlers.players import add_account
+from tests.model.world import Broker, Crash, Fate, ImpatientOutbox, Interrupted, Killed, WorldClock
+from tests.support.product import connect as database_connection
+
+EXAMPLES = int(os.environ.get("SCOREBOARD_MODEL_EXAMPLES", "250"))
+STEPS = 30
+PLAYERS = 3
+PLAYER, INCREMENT = st.integers(0, PLAYERS - 1), st.integers(1, 5)
+KEY = st.sampled_from((None, "a", "b", "c"))
+MEANWHILE = st.lists(st.tuples(st.sampled_from(("nothing", "update", "relay", "consume")), PLAYER, INCREMENT, KEY), max_size=12)
+TAMPERINGS = ("raised", "lowered", "deleted", "invented", "row deleted")
+
+
+class ExactlyOnce(RuleBasedStateMachine):
+    """`points` is what each player must have; `accepted` holds every update that the script took, by request id."""
+
+    def __init__(self, deployed: Container, client: redis.Redis, database: pg8000.native.Connection) -> None:
+        super().__init__()
+        self.deployed, self.client, self.database = deployed, client, database
+        self.accepted: dict[str, ScoreAccepted] = {}
+        self.acknowledged: set[str] = set()
+        self.poison = 0
+        self.meanwhile: list[tuple[str, int, int, str | None]] = []
+
+    @initialize()
+    def begin(self) -> None:
+        """Three players on a board of their own."""
+        self.keys = Keys(f"{{{secrets.token_hex(6)}}}:")
+        self.board = RedisLeaderboard(self.client, self.keys, rate_limit_requests=10**6, rate_window_seconds=60)
+        self.profiles, self.outbox = RedisProfiles(self.client, self.keys), RedisOutbox(self.client, self.keys)
+        self.broker = Broker(self.deployed.sealer, self.deployed.ledger, self.outbox, self.take_note, self.forget_everything)
+        self.user_ids = [add_account(self.deployed, str(uuid4())).user_id for _ in range(PLAYERS)]
+        self.points = dict.fromkeys(self.user_ids, 0)
+        impatient: Any = ImpatientOutbox(self.outbox)
+        self.pipeline = Pipeline(self.deployed.ledger, impatient, self.broker, WorldClock())
+        board_check: Any = Interrupted(RedisBoardCheck(self.client, self.keys), self.something_happens)
+        reconciliations: Any = Interrupted(self.deployed.reconciliations, self.something_happens)
+        self.stores = Reconciliation(self.board, board_check, reconciliations, self.pipeline)
+        self.board.rebuild(pages(self.deployed.reconciliations))
+
+    # What is known of the truth
+
+    def take_note(self, event: ScoreAccepted) -> None:
+        """An event was handed to the broker: the first time it is one more that counts."""
+        if event.request_id not in self.accepted:
+            self.accepted[event.request_id] = event
+            self.points[event.user_id] += event.increment
+
+    def forget_everything(self) -> None:
+        """FLUSHALL. What nobody but Redis had is gone, and it must have been promised to nobody."""
+        for key in self.client.scan_iter(f"{self.keys.prefix}*", count=1000):
+            self.client.delete(key)
+
+    def recorded(self) -> set[str]:
+        """Request ids of ours in the ledger."""
+        rows = self.database.run("SELECT request_id FROM score_history WHERE user_id = ANY(:ids)", ids=self.user_ids) or ()
+        return {row[0] for row in rows}
+
+    def in_outbox(self) -> set[str]:
+        return {event.request_id for _, event in self.outbox.pending(0, 10_000)}
+
+    def only_in_redis(self) -> set[str]:
+        return set(self.accepted) - self.broker.waiting() - self.recorded()
+
+    # What happens
+
+    @rule(player=PLAYER, increment=INCREMENT, key=KEY, fate=st.sampled_from(Fate))
+    def update(self, player: int, increment: int, key: str | None, fate: Fate) -> None:
+        if fate is Fate.REDIS_EMPTIED:
+            assume(not self.only_in_redis())
+        self.play(player, increment, key, fate)
+
+    def play(self, player: int, increment: int, key: str | None, fate: Fate) -> None:
+        """One request; with a key the increment is the key's, so that a retry is a retry."""
+        user_id = self.user_ids[player]
+        increment = increment if key is None else "abc".index(key) + 1
+        caller = Caller(user_id, "player", self.pipeline.clock.now())
+        command = parse_update(user_id, {"increment": increment}, caller, "198.51.100.7", api_key=None, idempotency_key=key)
+        first = self.accepted.get(command.request_id)
+        self.broker.fate = fate
+        try:
+            receipt = update_score(command, self.board, self.profiles, self.deployed.users, self.deployed.ledger, self.broker)
+        except Killed:
+            return
+        except LeaderboardRebuilding:
+            assert not self.board.is_whole()
+            return
+        finally:
+            self.broker.fate = Fate.GOOD
+        self.acknowledged.add(command.request_id)
+        assert receipt.update.replayed is (first is not None)
+        assert receipt.update.score == (first.new_score if first else self.points[user_id])
+        assert command.request_id in self.accepted
+
+    def something_happens(self) -> None:
+        """Between two steps of somebody else's."""
+        if not self.meanwhile:
+            return
+        what, player, increment, key = self.meanwhile.pop()
+        if what == "update":
+            self.play(player, increment, key, Fate.GOOD)
+        elif what == "relay":
+            self.relay(Fate.GOOD)
+        elif what == "consume" and self.broker.has_consumer:
+            self.broker.consume(2)
+
+    @rule(fate=st.sampled_from([fate for fate in Fate if fate is not Fate.REDIS_EMPTIED]))
+    def relay(self, fate: Fate) -> None:
+        """May die like anybody else."""
+        self.broker.fate = fate if self.in_outbox() else Fate.GOOD
+        with suppress(Killed):
+            outbox: Any = ImpatientOutbox(self.outbox)
+            relay_outbox(outbox, self.broker)
+
+    @rule(count=st.integers(1, 20), crash=st.sampled_from(Crash))
+    def consume(self, count: int, crash: Crash) -> None:
+        self.broker.consume(count, crash)
+
+    @precondition(lambda self: self.broker.queue)
+    @rule(data=st.data())
+    def deliver_in_another_order_and_twice(self, data: st.DataObject) -> None:
+        queue = data.draw(st.permutations(self.broker.queue[:6]))
+        self.broker.queue[:6] = [*queue, data.draw(st.sampled_from(queue))]
+
+    @rule(body=st.sampled_from((b"", b"nonsense", b'{"request_id": "x"}', b"[" * 2000, b"\xff")))
+    def poison_the_queue(self, body: bytes) -> None:
+        self.broker.queue.insert(0, ReceivedMessage(body))
+        self.poison += 1
+
+    @rule()
+    def empty_redis(self) -> None:
+        lost = self.only_in_redis()
+        assume(not lost & self.acknowledged)  # acknowledged while the broker is away, and Redis lost before it is back
+        self.forget_everything()
+        for request_id in lost:
+            event = self.accepted.pop(request_id)
+            self.points[event.user_id] -= event.increment
+
+    @rule(meanwhile=MEANWHILE)
+    def rebuild(self, meanwhile: list[tuple[str, int, int, str | None]]) -> None:
+        self.meanwhile = meanwhile
+        rebuild_leaderboard(self.board, self.stores.reconciliations, self.pipeline)
+        self.meanwhile = []
+        assert self.board.is_whole()
+
+    @precondition(lambda self: self.board.is_whole())
+    @rule(meanwhile=MEANWHILE, dry_run=st.booleans(), full=st.booleans())
+    def reconcile(self, meanwhile: list[tuple[str, int, int, str | None]], dry_run: bool, full: bool) -> None:
+        """Finds nothing, whatever is under way."""
+        self.meanwhile = meanwhile
+        assert reconcile_scores(self.stores, dry_run=dry_run, full=full)["discrepancies"] == []
+        self.meanwhile = []
+
+    @precondition(lambda self: self.board.is_whole())
+    @rule()
+    def reconcile_without_a_consumer(self) -> None:
+        """Changes nothing when the ledger cannot catch up."""
+        self.broker.has_consumer = False
+        with suppress(LedgerBehind):
+            reconcile_scores(self.stores, dry_run=False, full=True)
+        self.broker.has_consumer = True
+
+    @precondition(lambda self: self.board.is_whole())
+    @rule(player=PLAYER, how=st.sampled_from(TAMPERINGS), meanwhile=MEANWHILE)
+    def tamper_and_reconcile(self, player: int, how: str, meanwhile: list[tuple[str, int, int, str | None]]) -> None:
+        """Found, told and repaired to the point, while others go on."""
+        user_id = self.user_ids[player]
+        found = self.tamper(user_id, how)
+        told = {entry["userId"] for entry in reconcile_scores(self.stores, dry_run=True, full=True)["discrepancies"]}
+        assert found <= told
+        self.meanwhile = [entry for entry in meanwhile if entry[1] != player]
+        reconcile_scores(self.stores, dry_run=False, full=True)
+        self.meanwhile = []
+
+    def tamper(self, user_id: str, how: str) -> set[str]:
+        """Do it; answer who must be told of."""
+        member = self.keys.member(user_id)
+        if how == "row deleted":
+            ours = sorted(rid for rid in self.recorded() if self.accepted[rid].user_id == user_id)
+            assume(ours)
+            self.database.run("DELETE FROM score_history WHERE request_id = :rid", rid=ours[0])
+            self.broker.queue = [m for m in self.broker.queue if ours[0] not in m.body.decode(errors="replace")]
+        elif how == "deleted":
+            self.client.zrem(self.keys.leaderboard, member)
+        elif how == "invented":
+            self.client.zadd(self.keys.leaderboard, {"user:nobody": 10})
+            return {"nobody"}
+        else:
+            self.client.zincrby(self.keys.leaderboard, 7 if how == "raised" else -7, member)
+        return {user_id}
+
+    # What must be true all the time
+
+    @invariant()
+    def the_board_says_what_was_accepted(self) -> None:
+        if hasattr(self, "board") and self.board.is_whole():
+            assert self.board.scores(self.user_ids) == self.points
+
+    @invariant()
+    def nothing_accepted_is_lost(self) -> None:
+        if hasattr(self, "board"):
+            assert set(self.accepted) <= self.in_outbox() | self.broker.waiting() | self.recorded()
+            assert self.acknowledged <= set(self.accepted)
+
+    @invariant()
+    def nothing_is_counted_twice_in_the_ledger(self) -> None:
+        if hasattr(self, "board"):
+            totals = self.deployed.ledger.totals(self.user_ids)
+            recorded = self.recorded()
+            for user_id in self.user_ids:
+                ours = [event.increment for rid, event in self.accepted.items() if rid in recorded and event.user_id == user_id]
+                assert totals.get(user_id, 0) == sum(ours)
+
+    def teardown(self) -> None:
+        """When the dust settles, all three are the same."""
+        if not hasattr(self, "board"):
+            return
+        self.relay(Fate.GOOD)
+        self.broker.consume(len(self.broker.queue))
+        rebuild_leaderboard(self.board, self.stores.reconciliations, self.pipeline)
+        assert reconcile_scores(self.stores, dry_run=True, full=True)["discrepancies"] == []
+        assert self.board.scores(self.user_ids) == self.points
+        totals = self.deployed.ledger.totals(self.user_ids)
+        assert {user_id: totals.get(user_id, 0) for user_id in self.user_ids} == self.points
+        assert self.acknowledged <= self.recorded()
+        assert self.in_outbox() == set()
+        assert len(self.broker.parked) >= self.poison
+        self.forget_everything()
+
+
+@pytest.mark.timeout(1800)
+def test_each_accepted_update_counts_exactly_once(deployed: Container, redis_url: str, database_url: str) -> None:
+    with connect(redis_url) as client, closing(database_connection(database_url)) as database:
+        machine: Any = lambda: ExactlyOnce(deployed, client, database)  # noqa: E731 - hypothesis calls what it is given
+        run_state_machine_as_test(
+            machine,
+            settings=settings(
+                max_examples=EXAMPLES,
+                stateful_step_count=STEPS,
+                deadline=None,
+                derandomize=EXAMPLES <= 1000,
+                database=None,
+                phases=(Phase.generate, Phase.shrink),
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
