@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import logging
-import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from ipaddress import ip_address
@@ -13,21 +12,12 @@ from typing import Any
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from local_runtime.events.http import HttpAnswer, HttpRequestParts, MalformedAnswer, http_answer, http_event
-from local_runtime.events.identity import ApiIdentity
+from local_runtime.http.gateway import STANDARD_HEADERS, HttpGateway
 from local_runtime.http.page import add_page
 from local_runtime.http.problems import problem_body, problem_headers
-from local_runtime.http.requests import (
-    REQUEST_ID,
-    TrustedProxies,
-    UnreadableBody,
-    choose_request_id,
-    raw_path,
-    read_body,
-    request_parts,
-)
-from local_runtime.http.routing import methods_of, rule_of
-from local_runtime.invoker import FunctionError, FunctionTimedOut, Invoker, PayloadTooLarge
+from local_runtime.http.requests import REQUEST_ID, TrustedProxies, choose_request_id, raw_path
+from local_runtime.http.routing import RouteTable, methods_of, rule_of
+from local_runtime.invoker import Invoker
 from local_runtime.manifest import HttpRoute, Manifest
 from local_runtime.metrics import CONTENT_TYPE as METRICS_CONTENT_TYPE
 from local_runtime.metrics import RuntimeMetrics
@@ -56,10 +46,16 @@ class GatewayApp(Flask):
 
 
 class Entrance:
-    """What every request passes before it is routed: its id, its path in normal form, and the turn-off to the WebSockets."""
+    """What every request passes: its id, its path in normal form, and the turn-off to the WebSockets.
 
-    def __init__(self, inner: WSGI, websocket: WSGI | None) -> None:
+    A request that names one route, and only one, goes straight to its function. Flask has the others: what is no function, greedy
+    paths, `ANY`, HEAD, OPTIONS, and all that is to be refused.
+    """
+
+    def __init__(self, inner: WSGI, gateway: HttpGateway, routes: RouteTable, websocket: WSGI | None) -> None:
         self._inner = inner
+        self._gateway = gateway
+        self._routes = routes
         self._websocket = websocket
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -69,56 +65,10 @@ class Entrance:
         environ["PATH_INFO"] = path if not path.startswith("//") else f"/%2F{path[2:]}"
         if self._websocket is not None and path in WEBSOCKET_PATHS and _wants_websocket(environ):
             return self._websocket(environ, start_response)
+        found = self._routes.find(environ["REQUEST_METHOD"], path)
+        if found is not None:
+            return self._gateway.answer(environ, start_response, *found)
         return self._inner(environ, start_response)
-
-
-class HttpGateway:
-    """Answers the routes of the HTTP API through their functions."""
-
-    def __init__(self, invoker: Invoker, max_body_bytes: int, proxies: TrustedProxies) -> None:
-        self._invoker = invoker
-        self._max_body_bytes = max_body_bytes
-        self._proxies = proxies
-        self._identity = ApiIdentity()
-
-    def serve(self, route: HttpRoute, names: dict[str, str], **variables: str) -> Response:
-        """Invoke the route's function with the current request."""
-        started = time.monotonic()
-        environ = request.environ
-        request_id = environ[REQUEST_ID]
-        try:
-            body = read_body(environ, self._max_body_bytes)
-        except UnreadableBody as error:
-            return _problem(error.status)
-        parts = request_parts(environ, body, self._proxies)
-        parameters = {names[name]: value for name, value in variables.items()}
-        response = self._invoke(route, parts, parameters)
-        logger.debug(
-            "%s %s %s %d %.1f ms %s",
-            request_id,
-            parts.source_ip,
-            route.key,
-            response.status_code,
-            (time.monotonic() - started) * 1000,
-            route.function.name,
-        )
-        return response
-
-    def _invoke(self, route: HttpRoute, parts: HttpRequestParts, parameters: dict[str, str]) -> Response:
-        request_id, name = parts.request_id, route.function.name
-        event = http_event(parts, route.key, parameters, self._identity)
-        try:
-            answer = http_answer(self._invoker.invoke(route.function, event, request_id, trigger="http"))
-        except FunctionTimedOut as error:
-            logger.error("%s %s: %s", request_id, route.key, error)  # noqa: TRY400 - the traceback would be the gateway's own
-            return _problem(504)
-        except PayloadTooLarge as error:
-            logger.warning("%s %s: %s", request_id, route.key, error)
-            return _problem(413 if error.direction == "request" else 500)
-        except (FunctionError, MalformedAnswer) as error:
-            logger.exception("%s %s: function %s failed", request_id, route.key, name, exc_info=error.__cause__ or error)
-            return _problem(500)
-        return _response(answer)
 
 
 def create_app(
@@ -137,7 +87,7 @@ def create_app(
     gateway = HttpGateway(invoker, settings.max_body_bytes, proxies)
     for route in manifest.http_routes:
         rule = rule_of(route.path)
-        view = partial(gateway.serve, route, rule.names)
+        view = partial(_serve, gateway, route, rule.names)
         app.add_url_rule(rule.rule, route.key, view, methods=methods_of(route.method))
     taken = {route.path for route in manifest.http_routes if route.method in ("GET", "ANY")}
     if "/" not in taken:
@@ -149,16 +99,17 @@ def create_app(
     app.register_error_handler(HTTPException, _http_problem)
     app.register_error_handler(Exception, _unexpected)
     app.after_request(_finish)
-    app.wsgi_app = Entrance(app.wsgi_app, websocket)  # type: ignore[method-assign]
+    app.wsgi_app = Entrance(app.wsgi_app, gateway, RouteTable(manifest.http_routes), websocket)  # type: ignore[method-assign]
     return app
+
+
+def _serve(gateway: HttpGateway, route: HttpRoute, names: dict[str, str], **variables: str) -> Response:
+    answer = gateway.invoke(request.environ, route, {names[name]: value for name, value in variables.items()})
+    return Response(answer.body, answer.status, list(answer.headers))
 
 
 def _wants_websocket(environ: dict[str, Any]) -> bool:
     return "websocket" in environ.get("HTTP_UPGRADE", "").lower()
-
-
-def _response(answer: HttpAnswer) -> Response:
-    return Response(answer.body, answer.status, list(answer.headers))
 
 
 def _problem(status: int, headers: Iterable[tuple[str, str]] = ()) -> Response:
@@ -183,10 +134,8 @@ def _upgrade_required() -> Response:
 def _finish(response: Response) -> Response:
     headers = response.headers
     headers["X-Request-Id"] = request.environ[REQUEST_ID]
-    headers.setdefault("X-Content-Type-Options", "nosniff")
-    headers.setdefault("Cache-Control", "no-store")
-    headers.setdefault("Referrer-Policy", "no-referrer")
-    headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+    for name, value in STANDARD_HEADERS.items():
+        headers.setdefault(name, value)
     return response
 
 

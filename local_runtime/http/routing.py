@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from local_runtime.manifest import HttpRoute
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _PARAMETER = re.compile(r"\{([^{}+]+)(\+?)\}")
@@ -32,3 +35,48 @@ def rule_of(path: str) -> Rule:
 def methods_of(method: str) -> list[str]:
     """The methods of a route key; GET answers HEAD, too."""
     return list(METHODS) if method == "ANY" else [method]
+
+
+class RouteTable:
+    """Finds the route of a request where there is no doubt: fixed paths first, then those with one segment for a parameter.
+
+    It answers None for everything else, a greedy path or several candidates among it; then the router decides.
+    """
+
+    def __init__(self, routes: Iterable[HttpRoute]) -> None:
+        self._fixed: dict[tuple[str, str], HttpRoute] = {}
+        self._patterns: dict[tuple[str, int], list[_Pattern]] = {}
+        for route in routes:
+            segments = route.path.split("/")
+            if "{" not in route.path:
+                self._fixed[route.method, route.path] = route
+            elif "+}" not in route.path:
+                self._patterns.setdefault((route.method, len(segments)), []).append(_Pattern.of(route, segments))
+
+    def find(self, method: str, path: str) -> tuple[HttpRoute, dict[str, str]] | None:
+        """The route and its path parameters, percent-encoded as they came."""
+        fixed = self._fixed.get((method, path))
+        if fixed is not None:
+            return fixed, {}
+        segments = path.split("/")
+        found = [pattern for pattern in self._patterns.get((method, len(segments)), ()) if pattern.fits(segments)]
+        if len(found) != 1:
+            return None
+        return found[0].route, {name: segments[place] for place, name in found[0].names}
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """What must stand where, and which places are parameters."""
+
+    route: HttpRoute
+    fixed: tuple[tuple[int, str], ...]
+    names: tuple[tuple[int, str], ...]
+
+    @classmethod
+    def of(cls, route: HttpRoute, segments: Sequence[str]) -> _Pattern:
+        fixed = tuple((place, text) for place, text in enumerate(segments) if "{" not in text)
+        return cls(route, fixed, tuple((place, text[1:-1]) for place, text in enumerate(segments) if "{" in text))
+
+    def fits(self, segments: Sequence[str]) -> bool:
+        return all(segments[place] == text for place, text in self.fixed) and all(segments[place] for place, _ in self.names)

@@ -126,6 +126,8 @@ class ExactlyOnce(RuleBasedStateMachine):
         assert receipt.update.replayed is (first is not None)
         assert receipt.update.score == (first.new_score if first else self.points[user_id])
         assert command.request_id in self.accepted
+        # Who is answered while the broker takes messages does not depend on Redis any more.
+        assert fate is Fate.BROKER_AWAY or command.request_id not in self.only_in_redis()
 
     def something_happens(self) -> None:
         """Between two steps of somebody else's."""
@@ -201,17 +203,27 @@ class ExactlyOnce(RuleBasedStateMachine):
         """Found, told and repaired to the point, while others go on."""
         user_id = self.user_ids[player]
         found = self.tamper(user_id, how)
+        if how == "deleted" and self.deployed.ledger.totals([user_id]).get(user_id):
+            self.nothing_is_built_on(user_id)
         told = {entry["userId"] for entry in reconcile_scores(self.stores, dry_run=True, full=True)["discrepancies"]}
         assert found <= told
         self.meanwhile = [entry for entry in meanwhile if entry[1] != player]
         reconcile_scores(self.stores, dry_run=False, full=True)
         self.meanwhile = []
 
+    def nothing_is_built_on(self, user_id: str) -> None:
+        """One who has points in the ledger and no place on the board is refused, not begun with anew."""
+        caller = Caller(user_id, "player", self.pipeline.clock.now())
+        command = parse_update(user_id, {"increment": 1}, caller, "198.51.100.7", api_key=None, idempotency_key=None)
+        with pytest.raises(LeaderboardRebuilding):
+            update_score(command, self.board, self.profiles, self.deployed.users, self.deployed.ledger, self.broker)
+
     def tamper(self, user_id: str, how: str) -> set[str]:
         """Do it; answer who must be told of."""
         member = self.keys.member(user_id)
         if how == "row deleted":
-            ours = sorted(rid for rid in self.recorded() if self.accepted[rid].user_id == user_id)
+            recorded = self.recorded()
+            ours = [rid for rid, event in self.accepted.items() if rid in recorded and event.user_id == user_id]
             assume(ours)
             self.database.run("DELETE FROM score_history WHERE request_id = :rid", rid=ours[0])
             self.broker.queue = [m for m in self.broker.queue if ours[0] not in m.body.decode(errors="replace")]
