@@ -54,6 +54,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.deployed, self.client, self.database = deployed, client, database
         self.accepted: dict[str, ScoreAccepted] = {}
         self.acknowledged: set[str] = set()
+        self.unanswered: list[tuple[int, str]] = []
         self.poison = 0
         self.meanwhile: list[tuple[str, int, int, str | None]] = []
 
@@ -105,6 +106,13 @@ class ExactlyOnce(RuleBasedStateMachine):
             assume(not self.only_in_redis())
         self.play(player, increment, key, fate)
 
+    @precondition(lambda self: self.unanswered)
+    @rule(fate=st.sampled_from((Fate.GOOD, Fate.BROKER_AWAY, Fate.KILLED_BEFORE_ANSWERING)))
+    def retry(self, fate: Fate) -> None:
+        """Whoever got no answer asks again, with the same key."""
+        player, key = self.unanswered.pop()
+        self.play(player, 1, key, fate)
+
     def play(self, player: int, increment: int, key: str | None, fate: Fate) -> None:
         """One request; with a key the increment is the key's, so that a retry is a retry."""
         user_id = self.user_ids[player]
@@ -116,6 +124,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         try:
             receipt = update_score(command, self.board, self.profiles, self.deployed.users, self.deployed.ledger, self.broker)
         except Killed:
+            self.unanswered += [(player, key)] if key else []
             return
         except LeaderboardRebuilding:
             assert not self.board.is_whole()
