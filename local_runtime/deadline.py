@@ -7,12 +7,13 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 logger = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 EXIT_OVERRUN = 70
+LOOK_SECONDS = 0.1
 
 
 class DeadlineExceeded(Exception):
@@ -28,21 +29,52 @@ class Deadline(Protocol):
 
 
 class GeventDeadline:
-    """Interrupts the calling greenlet at its next switch; a handler that never switches is left to the worker's own timeout."""
+    """Interrupts the calling greenlet at its next switch; a handler that never switches is left to the worker's own timeout.
+
+    One timer looks at all calls several times a second: one for each would cost more than most of the calls.
+    """
+
+    def __init__(self) -> None:
+        self._running: dict[_Overrun, tuple[float, Any]] = {}
+        self._timer: Any = None
+        self._pid = 0
 
     def run(self, call: Callable[[], Answer], seconds: float, label: str) -> Answer:
         """See Deadline."""
-        import gevent
+        from gevent import getcurrent
 
-        timeout = gevent.Timeout.start_new(seconds)
+        if self._pid != os.getpid():
+            self._watch()
+        overrun = _Overrun()
+        self._running[overrun] = (time.monotonic() + seconds, getcurrent())
         try:
             return call()
-        except gevent.Timeout as raised:
-            if raised is not timeout:
+        except _Overrun as raised:
+            if raised is not overrun:
                 raise
             raise DeadlineExceeded(label) from None
         finally:
-            timeout.close()
+            self._running.pop(overrun, None)
+
+    def _watch(self) -> None:
+        """In this process, whose loop its parent did not have."""
+        from gevent import get_hub
+
+        self._pid = os.getpid()
+        self._running.clear()
+        self._timer = get_hub().loop.timer(LOOK_SECONDS, LOOK_SECONDS, ref=False)
+        self._timer.start(self._look)
+
+    def _look(self) -> None:
+        """In the hub, from where a greenlet may be thrown at."""
+        now = time.monotonic()
+        for overrun, (ends_at, greenlet) in list(self._running.items()):
+            if ends_at <= now and self._running.pop(overrun, None) is not None:
+                greenlet.throw(overrun)
+
+
+class _Overrun(BaseException):
+    """Interrupts one call; handlers that catch every Exception do not catch this."""
 
 
 class ProcessDeadline:

@@ -22,6 +22,8 @@ from local_runtime.manifest import Function, Manifest
 logger = logging.getLogger(__name__)
 
 MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
+_CERTAINLY_SMALL = MAX_PAYLOAD_BYTES // 12  # whatever is escaped and however it is encoded
+_UNKNOWN = MAX_PAYLOAD_BYTES + 1
 Handler = Callable[[Any, "LambdaContext"], Any]
 Observer = Callable[[str, str, str, float], None]
 
@@ -88,13 +90,16 @@ class Invoker:
         for name, value in self._manifest.environment.items():
             os.environ.setdefault(name, value)
 
-    def invoke(self, function: Function, event: object, request_id: str | None = None, *, trigger: str = "direct") -> Any:
-        """Answer what the handler answers, through JSON.
+    def invoke(
+        self, function: Function, event: object, request_id: str | None = None, *, trigger: str = "direct", is_fresh: bool = False
+    ) -> Any:
+        """Answer what the handler answers, through JSON; so is the event, unless it `is_fresh`: made for this call alone.
 
         Raises FunctionError, FunctionTimedOut or PayloadTooLarge.
         """
         request_id = request_id or str(uuid.uuid4())
-        event = _copy_event(event)
+        if not (is_fresh and _is_plain(event)):
+            event = _copy_event(event)
         started = time.monotonic()
         outcome = "error"
         try:
@@ -157,6 +162,8 @@ def _copy_event(event: object) -> object:
 
 
 def _copy_result(result: object) -> Any:
+    if _is_plain(result):
+        return result
     # The standard encoder, for it refuses what Lambda's refuses (datetimes, bytes, UUIDs) where others are kinder.
     try:
         encoded = json.dumps(result, ensure_ascii=False)
@@ -165,6 +172,33 @@ def _copy_result(result: object) -> Any:
     if len(encoded) > MAX_PAYLOAD_BYTES // 4 and len(encoded.encode(errors="surrogatepass")) > MAX_PAYLOAD_BYTES:
         raise PayloadTooLarge("response", len(encoded))
     return json.loads(encoded)
+
+
+def _is_plain(value: object) -> bool:
+    """Whether it is small, and a way through JSON would certainly change nothing."""
+    try:
+        return _plain_size(value) <= _CERTAINLY_SMALL
+    except RecursionError:
+        return False
+
+
+def _plain_size(value: object) -> int:
+    """About how many characters of JSON this is, more than there may be where that is not certain."""
+    kind = type(value)
+    if kind is str:
+        return len(value)  # type: ignore[arg-type]
+    if kind is int or kind is bool or value is None:
+        return 1
+    size = 0
+    if kind is dict:
+        for name, member in value.items():  # type: ignore[attr-defined]
+            if type(name) is not str:
+                return _UNKNOWN
+            size += len(name) + (len(member) if type(member) is str else _plain_size(member))
+        return size
+    if kind is list:
+        return sum(map(_plain_size, value))  # type: ignore[call-overload]
+    return _UNKNOWN
 
 
 def _context(function: Function, request_id: str, started: float) -> LambdaContext:

@@ -69,6 +69,7 @@ class RuntimeMetrics:
         )
 
         self._counters: dict[str, Counter] = {}
+        self._observed: dict[tuple[str, str, str], tuple[Any, Any]] = {}
         self._count_what_functions_say()
 
     def _count_what_functions_say(self) -> None:
@@ -89,8 +90,12 @@ class RuntimeMetrics:
 
     def observe_invocation(self, function: str, trigger: str, outcome: str, seconds: float) -> None:
         """Count one invocation; the observer of an Invoker."""
-        self.invocations.labels(function, trigger, outcome).inc()
-        self.invocation_seconds.labels(function, trigger).observe(seconds)
+        key = (function, trigger, outcome)
+        if key not in self._observed:
+            self._observed[key] = self.invocations.labels(*key), self.invocation_seconds.labels(function, trigger)
+        count, duration = self._observed[key]
+        count.inc()
+        duration.observe(seconds)
 
     def render(self) -> bytes:
         """The text exposition of all processes, or of this one where no directory is shared."""

@@ -27,6 +27,7 @@ class InstanceSettings:
     template: Path = field(default=DEFAULT_TEMPLATE, metadata={"help": "the AWS SAM template to host"})
     tls: bool = field(default=False, metadata={"help": "serve HTTPS and WSS (TLS 1.3 only)"})
     insecure: bool = field(default=False, metadata={"help": "allow plain text on an address other than loopback"})
+    stock_http: bool = field(default=False, metadata={"help": "serve HTTP with gunicorn's own parser instead of the faster one"})
     max_body_bytes: int = field(default=65536, metadata={"help": "largest request body in bytes; larger ones are answered 413"})
 
     @classmethod

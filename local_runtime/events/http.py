@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -109,9 +110,14 @@ def _request_context(parts: HttpRequestParts, path: str, route_key: str, identit
         "requestId": parts.request_id,
         "routeKey": route_key,
         "stage": identity.stage,
-        "time": datetime.fromtimestamp(parts.received_at, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000"),
+        "time": _time_text(int(parts.received_at)),
         "timeEpoch": int(parts.received_at * 1000),
     }
+
+
+@lru_cache(2)
+def _time_text(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")
 
 
 def _joined_query(query_string: str) -> dict[str, str]:

@@ -73,7 +73,7 @@ class HttpGateway:
         request_id, name = parts.request_id, route.function.name
         event = http_event(parts, route.key, parameters, self._identity)
         try:
-            return http_answer(self._invoker.invoke(route.function, event, request_id, trigger="http"))
+            return http_answer(self._invoker.invoke(route.function, event, request_id, trigger="http", is_fresh=True))
         except FunctionTimedOut as error:
             logger.error("%s %s: %s", request_id, route.key, error)  # noqa: TRY400 - the traceback would be the gateway's own
             return _problem(504, request_id)

@@ -16,6 +16,8 @@ from local_runtime.events.http import HttpRequestParts
 
 BODY_SECONDS = 15.0
 REQUEST_ID = "scoreboard.request_id"
+# What a server that has parsed them puts into the environment, so that nobody does it again.
+HEADERS, BODY, CONNECTION = "scoreboard.headers", "scoreboard.body", "scoreboard.connection"
 _SAFE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PATH_CHARACTERS = "!$&'()*+,;=:@~"
 _READ_BYTES = 65536
@@ -84,7 +86,10 @@ def raw_path(environ: dict[str, Any]) -> str:
 
 
 def headers_of(environ: dict[str, Any]) -> dict[str, str]:
-    """All headers, names in lower case."""
+    """All headers, names in lower case; a dictionary of its own."""
+    parsed: dict[str, str] | None = environ.get(HEADERS)
+    if parsed is not None:
+        return dict(parsed)
     headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
     for variable, name in (("CONTENT_TYPE", "content-type"), ("CONTENT_LENGTH", "content-length")):
         if environ.get(variable):
@@ -114,6 +119,11 @@ def request_parts(environ: dict[str, Any], body: bytes, proxies: TrustedProxies)
 
 def read_body(environ: dict[str, Any], limit: int, seconds: float = BODY_SECONDS) -> bytes:
     """The whole body, never holding more than `limit` bytes of it nor waiting longer for it; raises UnreadableBody."""
+    received: bytes | None = environ.get(BODY)
+    if received is not None:
+        if len(received) > limit:
+            raise UnreadableBody(413)
+        return received
     length = int(environ.get("CONTENT_LENGTH") or 0)
     chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
     if length > limit:

@@ -23,7 +23,7 @@ from local_runtime.deadline import GeventDeadline
 from local_runtime.hosting import load_manifest
 from local_runtime.http.options import HttpOptions
 from local_runtime.http.site import Site, SitePlan
-from local_runtime.http.worker import HANDLED, GatewayWorker, hijack
+from local_runtime.http.worker import HANDLED, GatewayWorker, StockWorker, hijack
 from local_runtime.invoker import FunctionError, Invoker
 from local_runtime.manifest import Function, Manifest
 from local_runtime.metrics import clear_directory, forget_dead_processes, forget_process
@@ -121,7 +121,7 @@ def _gunicorn_options(plan: SitePlan, listeners: list[int]) -> dict[str, object]
     options: dict[str, object] = {
         "bind": [f"fd://{descriptor}" for descriptor in listeners],
         "workers": plan.settings.workers,
-        "worker_class": GatewayWorker,
+        "worker_class": StockWorker if plan.settings.stock_http else GatewayWorker,
         "worker_connections": 2000,
         "timeout": _longest_timeout(plan.manifest) + 5,
         "graceful_timeout": GRACEFUL_SECONDS,

@@ -20,7 +20,7 @@ from local_runtime.manifest import Manifest
 from local_runtime.metrics import RuntimeMetrics
 from local_runtime.settings import InstanceSettings
 from local_runtime.websocket.gateway import Hijack, WebSocketGateway
-from local_runtime.websocket.limits import Limits
+from local_runtime.websocket.limits import MAX_MESSAGE_BYTES, Limits
 from local_runtime.websocket.management import ManagementApi
 from local_runtime.websocket.subscriber import Subscriber
 
@@ -95,6 +95,10 @@ class Site:
         """Begin to close the WebSockets."""
         if self._gateway is not None:
             self._gateway.stop()
+
+    def max_body_bytes(self, *, public: bool) -> int:
+        """The largest body that is taken in; the management API has a limit of its own, and an answer of its own to it."""
+        return self._plan.settings.max_body_bytes if public else 2 * MAX_MESSAGE_BYTES
 
     @property
     def is_drained(self) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import redis
 from redis.backoff import NoBackoff
@@ -18,6 +18,9 @@ CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 5.0
 POOL_SIZE = 64
 POOL_WAIT_SECONDS = 2.0
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 # Starting up, cannot write its file, full, not the master, cluster in motion, busy with a long script.
 _TEMPORARY = ("LOADING", "MISCONF", "OOM", "READONLY", "MASTERDOWN", "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN", "BUSY")
@@ -71,14 +74,30 @@ class SharingRedis(redis.Redis):
         super().close()
 
 
-@contextmanager
-def translated() -> Iterator[None]:
-    """Turn whatever says that Redis is away or cannot serve at the moment into RedisUnavailable; also a decorator."""
-    try:
-        yield
-    except (redis.ConnectionError, redis.TimeoutError) as error:
-        raise RedisUnavailable from error
-    except redis.ResponseError as error:
-        if isinstance(error, _TEMPORARY_ERRORS) or str(error).startswith(_TEMPORARY):
+class translated:  # noqa: N801 - read as a word where it is used
+    """Turns whatever says that Redis is away or cannot serve now into RedisUnavailable: a decorator, or around a block."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, redis.RedisError) and _says_unavailable(error):
             raise RedisUnavailable from error
-        raise
+
+    def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
+        @wraps(function)
+        def translating(*arguments: P.args, **named: P.kwargs) -> T:
+            try:
+                return function(*arguments, **named)
+            except redis.RedisError as error:
+                if _says_unavailable(error):
+                    raise RedisUnavailable from error
+                raise
+
+        return translating
+
+
+def _says_unavailable(error: redis.RedisError) -> bool:
+    if isinstance(error, redis.ResponseError):
+        return isinstance(error, _TEMPORARY_ERRORS) or str(error).startswith(_TEMPORARY)
+    return isinstance(error, redis.ConnectionError | redis.TimeoutError)

@@ -1,0 +1,233 @@
+"""A client's connection: requests one after another, answers in their order, and a deadline for everything it has us wait for."""
+
+from __future__ import annotations
+
+import logging
+import math
+import socket
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from email.utils import formatdate
+from functools import lru_cache
+from io import BytesIO
+from typing import Any
+
+from local_runtime.http.parser import Refused, Request, RequestParser
+from local_runtime.http.problems import problem_body, problem_headers, status_line
+from local_runtime.http.requests import BODY, CONNECTION, HEADERS
+
+logger = logging.getLogger(__name__)
+
+RECEIVE_BYTES = 65536
+HEAD_SECONDS = 15.0
+BODY_SECONDS = 15.0
+IDLE_SECONDS = 20.0
+SEND_SECONDS = 30.0
+LINGER_SECONDS, LINGER_BYTES = 1.0, 256 * 1024
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+WSGI = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+class HttpConnection:
+    """Serves one connection through a WSGI application; `handled` is what the application answers when it took the socket.
+
+    Nothing here starts a timer: whoever holds the connection looks at `ends_at` (monotonic seconds) from time to time and calls
+    `expire` when it is past.
+    """
+
+    def __init__(self, client: Any, environ: dict[str, Any], app: WSGI, handled: object, max_body: int) -> None:
+        self._client = client
+        self._environ = environ
+        self._app = app
+        self._handled = handled
+        self._max_body = max_body
+        self._parser = RequestParser(max_body)
+        self._is_expired = self._is_taken = False
+        self.is_busy = False
+        self.ends_at = time.monotonic() + HEAD_SECONDS
+
+    def serve(self, stays: Callable[[], bool]) -> None:
+        """Until the client goes, is refused or expires, or `stays` says that this was the last answer."""
+        try:
+            while (request := self._next()) is not None:
+                self.is_busy = True
+                goes_on = self._answer(request, stays)
+                self.is_busy = False
+                if not goes_on:
+                    break
+                self.ends_at = time.monotonic() + IDLE_SECONDS
+        except Refused as refused:
+            self._refuse(refused.status)
+        except OSError as error:
+            logger.debug("a client is gone: %s", error)
+        finally:
+            self.is_busy = False
+            if not self._is_taken:
+                self._client.close()
+
+    def expire(self) -> None:
+        """Its time is over: what is half a request is answered 408, who does not read is let go."""
+        self._is_expired = True
+        self.ends_at = math.inf
+        # Not the method of a TLS socket, which would forget its session.
+        with suppress(OSError):
+            socket.socket.shutdown(self._client, socket.SHUT_RDWR if self.is_busy else socket.SHUT_RD)
+
+    def take(self) -> tuple[Any, bytes]:
+        """The socket, and what was received beyond the request, for another protocol."""
+        self._is_taken = True
+        self.ends_at = math.inf
+        self._client.settimeout(SEND_SECONDS)
+        return self._client, self._parser.rest or b""
+
+    def _next(self) -> Request | None:
+        parser = self._parser
+        if parser.rest is not None:  # the other protocol was not spoken after all
+            rest = parser.rest
+            self._parser = parser = RequestParser(self._max_body)
+            if rest:
+                parser.feed(rest)
+        phase = "idle"
+        while not parser.requests:
+            if parser.is_in_body and phase != "body":
+                phase, self.ends_at = "body", time.monotonic() + BODY_SECONDS
+            elif parser.is_in_request and phase == "idle":
+                phase, self.ends_at = "head", time.monotonic() + HEAD_SECONDS
+            received = self._client.recv(RECEIVE_BYTES)
+            if not received:
+                self._check_end(parser)
+                return None
+            parser.feed(received)
+            if parser.wants_continue:
+                parser.wants_continue = False
+                self._client.sendall(_CONTINUE)
+        self.ends_at = math.inf
+        return parser.requests.popleft()
+
+    def _check_end(self, parser: RequestParser) -> None:
+        if self._is_expired and parser.is_in_request:
+            raise Refused(408)
+        if parser.is_in_body:
+            raise Refused(400)
+
+    def _answer(self, request: Request, stays: Callable[[], bool]) -> bool:
+        answer = _Answer()
+        environ = self._environ_of(request)
+        result = self._app(environ, answer.start)
+        if result is self._handled:
+            return False
+        try:
+            body = b"".join(result)
+        finally:
+            close = getattr(result, "close", None)
+            if close is not None:
+                close()
+        keeps = request.keeps_alive and stays()
+        data = answer.head(len(body), keeps=keeps, old=request.version == "1.0")
+        if request.method != "HEAD" and answer.has_body:
+            data += body
+        self.ends_at = time.monotonic() + SEND_SECONDS
+        self._client.sendall(data)
+        return keeps
+
+    def _environ_of(self, request: Request) -> dict[str, Any]:
+        environ = self._environ.copy()
+        headers, body = request.headers, request.body
+        for name, value in headers.items():
+            environ[_variable(name)] = value
+        target = request.target
+        environ["REQUEST_METHOD"] = request.method
+        environ["RAW_URI"] = target
+        environ["QUERY_STRING"] = target.partition("#")[0].partition("?")[2]
+        environ["SERVER_PROTOCOL"] = f"HTTP/{request.version}"
+        environ["wsgi.input"] = BytesIO(body)
+        environ[CONNECTION], environ[HEADERS], environ[BODY] = self, headers, body
+        if "transfer-encoding" in headers:
+            environ["CONTENT_LENGTH"] = str(len(body))
+        return environ
+
+    def _refuse(self, status: int) -> None:
+        """In the format of all other errors; then the client gets a moment to read it."""
+        request_id = str(uuid.uuid4())
+        answer = _Answer()
+        answer.start(status_line(status), [*problem_headers(status), ("X-Request-Id", request_id)])
+        body = problem_body(status, request_id)
+        with suppress(OSError):
+            self._client.sendall(answer.head(len(body), keeps=False, old=False) + body)
+            self._client.settimeout(LINGER_SECONDS)
+            socket.socket.shutdown(self._client, socket.SHUT_WR)
+            left = LINGER_BYTES
+            while left > 0 and (received := self._client.recv(RECEIVE_BYTES)):
+                left -= len(received)
+
+
+class _Answer:
+    """Collects what start_response is told."""
+
+    def __init__(self) -> None:
+        self._status = ""
+        self._headers: list[tuple[str, str]] = []
+
+    def start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
+        """start_response; nothing is sent before all is there, so an error may always take the place of an answer."""
+        self._status, self._headers = status, headers
+
+    @property
+    def has_body(self) -> bool:
+        """Whether an answer with this status has one."""
+        return not self._status.startswith(("1", "204", "304"))
+
+    def head(self, length: int, *, keeps: bool, old: bool) -> bytes:
+        """Status line and headers."""
+        lines = [f"HTTP/1.1 {self._status}"]
+        has_length = False
+        for name, value in self._headers:
+            lines.append(f"{name}: {value}")
+            has_length = has_length or name == "Content-Length"
+        if not has_length and self.has_body:
+            lines.append(f"Content-Length: {length}")
+        lines.append(f"Date: {_date(int(time.time()))}")
+        if not keeps:
+            lines.append("Connection: close")
+        elif old:
+            lines.append("Connection: keep-alive")
+        lines.append("\r\n")
+        text = "\r\n".join(lines)
+        if text.count("\n") != len(lines):
+            raise ValueError("a header of an answer has a line break in it")
+        return text.encode("latin-1")
+
+
+def connection_environ(listener_name: Any, address: Any, *, scheme: str) -> dict[str, Any]:
+    """What all requests of a connection have in common; a local socket's peer has no address."""
+    host, port = listener_name[:2] if isinstance(listener_name, tuple) else ("localhost", "")
+    peer, peer_port = address[:2] if isinstance(address, tuple) and len(address) > 1 else ("", "")
+    return {
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scheme,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+        "wsgi.input_terminated": True,
+        "SCRIPT_NAME": "",
+        "SERVER_NAME": str(host),
+        "SERVER_PORT": str(port),
+        "REMOTE_ADDR": str(peer),
+        "REMOTE_PORT": str(peer_port),
+    }
+
+
+@lru_cache(1024)
+def _variable(name: str) -> str:
+    variable = name.upper().replace("-", "_")
+    return variable if variable in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{variable}"
+
+
+@lru_cache(2)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)

@@ -1,0 +1,137 @@
+"""Requests out of bytes: llhttp, Node's parser, does the parsing; the limits and what else is refused are here."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import httptools
+
+MAX_TARGET = 8190
+MAX_FIELD = 8190
+MAX_FIELDS = 64
+MAX_HEAD = 64 * 1024
+
+
+class Refused(Exception):
+    """What came is no request that is answered; `status` says why. The connection ends with it."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+@dataclass(slots=True)
+class Request:
+    """A request with all of its body; header names are lower-case, repeated headers are joined with commas."""
+
+    method: str
+    target: str
+    version: str
+    headers: dict[str, str]
+    body: bytes
+    keeps_alive: bool
+
+
+class RequestParser:
+    """Feed it what was received; whole requests are in `requests`, in their order.
+
+    After a request that wants another protocol nothing more is parsed: `rest` is what was received beyond it, None otherwise.
+    """
+
+    def __init__(self, max_body: int) -> None:
+        self._max_body = max_body
+        self._parser = httptools.HttpRequestParser(self)
+        self.requests: deque[Request] = deque()
+        self.rest: bytes | None = None
+        self.wants_continue = False
+        self.is_in_request = self.is_in_body = False
+        self._head_size = 0
+        self.on_message_begin()
+
+    def feed(self, data: bytes) -> None:
+        """Parse; raises Refused."""
+        if not self.is_in_body:
+            self._head_size += len(data)
+        self.is_in_request = True
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self.rest = data[upgrade.args[0] :]
+        except httptools.HttpParserCallbackError as error:
+            raise error.__context__ if isinstance(error.__context__, Refused) else Refused(400) from None
+        except httptools.HttpParserError:
+            raise Refused(400) from None
+        # A header line that does not end is kept by the parser, and no callback tells of it.
+        if not self.is_in_body and self.is_in_request and self._head_size > MAX_HEAD + len(data):
+            raise Refused(431)
+
+    # Called by the parser
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request."""
+        self._target = b""
+        self._headers: dict[str, str] = {}
+        self._fields = 0
+        self._body: list[bytes] = []
+        self._body_size = 0
+        self.is_in_request, self.is_in_body = False, False
+
+    def on_url(self, part: bytes) -> None:
+        """A part of the target."""
+        self.is_in_request = True
+        self._target += part
+        if len(self._target) > MAX_TARGET:
+            raise Refused(414)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header, or a trailer, which nobody wants."""
+        if self.is_in_body:
+            return
+        self._fields += 1
+        if self._fields > MAX_FIELDS or len(name) + len(value) > MAX_FIELD:
+            raise Refused(431)
+        text = name.decode("latin-1").lower()
+        if "_" in text:  # becomes the same variable as its twin with a hyphen: nobody may smuggle one in
+            return
+        content = value.decode("latin-1")
+        if text == "transfer-encoding" and content.strip().lower() != "chunked":
+            raise Refused(501)
+        self._headers[text] = f"{self._headers[text]},{content}" if text in self._headers else content
+
+    def on_headers_complete(self) -> None:
+        """Before the body is there: a request that is refused anyway need not send it."""
+        self.is_in_request = self.is_in_body = True
+        headers = self._headers
+        if int(headers.get("content-length") or 0) > self._max_body:
+            raise Refused(413)
+        expectation = headers.get("expect")
+        if expectation is not None:
+            if expectation.strip().lower() != "100-continue":
+                raise Refused(417)
+            self.wants_continue = True
+
+    def on_body(self, part: bytes) -> None:
+        """A part of the body."""
+        self.wants_continue = False
+        self._body_size += len(part)
+        if self._body_size > self._max_body:
+            raise Refused(413)
+        self._body.append(part)
+
+    def on_message_complete(self) -> None:
+        """The last byte of a request."""
+        parser = self._parser
+        self.requests.append(
+            Request(
+                parser.get_method().decode("latin-1"),
+                self._target.decode("latin-1"),
+                parser.get_http_version(),
+                self._headers,
+                self._body[0] if len(self._body) == 1 else b"".join(self._body),
+                parser.should_keep_alive(),
+            )
+        )
+        self._head_size = 0
+        self.wants_continue = False
+        self.on_message_begin()
