@@ -10,10 +10,13 @@ import time
 import uuid
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
 from io import BytesIO
 from typing import Any
+
+import gevent
 
 from local_runtime.http.parser import Refused, Request, RequestParser
 from local_runtime.http.problems import problem_body, problem_headers, status_line
@@ -22,14 +25,24 @@ from local_runtime.http.requests import BODY, CONNECTION, HEADERS
 logger = logging.getLogger(__name__)
 
 RECEIVE_BYTES = 65536
-HEAD_SECONDS = 15.0
-BODY_SECONDS = 15.0
-IDLE_SECONDS = 20.0
-SEND_SECONDS = 30.0
 LINGER_SECONDS, LINGER_BYTES = 1.0, 256 * 1024
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 WSGI = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds for the head of a request, for its body, for the next request to begin, and for an answer to be read."""
+
+    head: float = 15.0
+    body: float = 15.0
+    idle: float = 20.0
+    send: float = 30.0
+
+
+class _Expired(BaseException):
+    """Thrown at the greenlet of a connection whose client took too long."""
 
 
 class HttpConnection:
@@ -39,16 +52,20 @@ class HttpConnection:
     `expire` when it is past.
     """
 
-    def __init__(self, client: Any, environ: dict[str, Any], app: WSGI, handled: object, max_body: int) -> None:
+    def __init__(
+        self, client: Any, environ: dict[str, Any], app: WSGI, handled: object, *, max_body: int, patience: Patience
+    ) -> None:
         self._client = client
         self._environ = environ
         self._app = app
         self._handled = handled
         self._max_body = max_body
+        self._patience = patience
         self._parser = RequestParser(max_body)
-        self._is_expired = self._is_taken = False
+        self._greenlet = gevent.getcurrent()
+        self._is_taken = False
         self.is_busy = False
-        self.ends_at = time.monotonic() + HEAD_SECONDS
+        self.ends_at = time.monotonic() + self._patience.head
 
     def serve(self, stays: Callable[[], bool]) -> None:
         """Until the client goes, is refused or expires, or `stays` says that this was the last answer."""
@@ -59,9 +76,13 @@ class HttpConnection:
                 self.is_busy = False
                 if not goes_on:
                     break
-                self.ends_at = time.monotonic() + IDLE_SECONDS
+                self.ends_at = time.monotonic() + self._patience.idle
         except Refused as refused:
             self._refuse(refused.status)
+        except _Expired:
+            # Half a request is answered; who is idle or does not read is let go.
+            if self._parser.is_in_request and not self.is_busy:
+                self._refuse(408)
         except OSError as error:
             logger.debug("a client is gone: %s", error)
         finally:
@@ -70,18 +91,15 @@ class HttpConnection:
                 self._client.close()
 
     def expire(self) -> None:
-        """Its time is over: what is half a request is answered 408, who does not read is let go."""
-        self._is_expired = True
+        """Its time is over; called in the hub, from where a greenlet may be thrown at."""
         self.ends_at = math.inf
-        # Not the method of a TLS socket, which would forget its session.
-        with suppress(OSError):
-            socket.socket.shutdown(self._client, socket.SHUT_RDWR if self.is_busy else socket.SHUT_RD)
+        self._greenlet.throw(_Expired)
 
     def take(self) -> tuple[Any, bytes]:
         """The socket, and what was received beyond the request, for another protocol."""
         self._is_taken = True
         self.ends_at = math.inf
-        self._client.settimeout(SEND_SECONDS)
+        self._client.settimeout(self._patience.send)
         return self._client, self._parser.rest or b""
 
     def _next(self) -> Request | None:
@@ -94,12 +112,13 @@ class HttpConnection:
         phase = "idle"
         while not parser.requests:
             if parser.is_in_body and phase != "body":
-                phase, self.ends_at = "body", time.monotonic() + BODY_SECONDS
+                phase, self.ends_at = "body", time.monotonic() + self._patience.body
             elif parser.is_in_request and phase == "idle":
-                phase, self.ends_at = "head", time.monotonic() + HEAD_SECONDS
+                phase, self.ends_at = "head", time.monotonic() + self._patience.head
             received = self._client.recv(RECEIVE_BYTES)
             if not received:
-                self._check_end(parser)
+                if parser.is_in_body:
+                    raise Refused(400)
                 return None
             parser.feed(received)
             if parser.wants_continue:
@@ -107,12 +126,6 @@ class HttpConnection:
                 self._client.sendall(_CONTINUE)
         self.ends_at = math.inf
         return parser.requests.popleft()
-
-    def _check_end(self, parser: RequestParser) -> None:
-        if self._is_expired and parser.is_in_request:
-            raise Refused(408)
-        if parser.is_in_body:
-            raise Refused(400)
 
     def _answer(self, request: Request, stays: Callable[[], bool]) -> bool:
         answer = _Answer()
@@ -130,7 +143,7 @@ class HttpConnection:
         data = answer.head(len(body), keeps=keeps, old=request.version == "1.0")
         if request.method != "HEAD" and answer.has_body:
             data += body
-        self.ends_at = time.monotonic() + SEND_SECONDS
+        self.ends_at = time.monotonic() + self._patience.send
         self._client.sendall(data)
         return keeps
 
@@ -156,9 +169,10 @@ class HttpConnection:
         answer = _Answer()
         answer.start(status_line(status), [*problem_headers(status), ("X-Request-Id", request_id)])
         body = problem_body(status, request_id)
+        self.ends_at = math.inf
         with suppress(OSError):
-            self._client.sendall(answer.head(len(body), keeps=False, old=False) + body)
             self._client.settimeout(LINGER_SECONDS)
+            self._client.sendall(answer.head(len(body), keeps=False, old=False) + body)
             socket.socket.shutdown(self._client, socket.SHUT_WR)
             left = LINGER_BYTES
             while left > 0 and (received := self._client.recv(RECEIVE_BYTES)):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from local_runtime.http.connection import Patience
 from local_runtime.http.requests import TrustedProxies
 from local_runtime.settings import InstanceSettings, SettingsError
 from local_runtime.websocket.handshake import AllowedOrigins
@@ -20,6 +21,7 @@ class HttpOptions:
     management_fd: int | None
     tls_certificate: Path | None
     tls_key: Path | None
+    patience: Patience
     proxies: TrustedProxies
     origins: AllowedOrigins
     access_key: AccessKey
@@ -40,6 +42,12 @@ class HttpOptions:
             problems.append(f"SCOREBOARD_TRUSTED_PROXIES: {error}")
         listen_fd = _descriptor(environment, "SCOREBOARD_LISTEN_FD", problems)
         management_fd = _descriptor(environment, "SCOREBOARD_MANAGEMENT_FD", problems)
+        patience = Patience(
+            **{
+                name: _seconds(environment, f"SCOREBOARD_{name.upper()}_SECONDS", default, problems)
+                for name, default in asdict(Patience()).items()
+            }
+        )
         if problems:
             raise SettingsError("these options cannot be used:\n  " + "\n  ".join(problems))
         return cls(
@@ -47,6 +55,7 @@ class HttpOptions:
             management_fd=management_fd,
             tls_certificate=certificate,
             tls_key=key,
+            patience=patience,
             proxies=proxies,
             origins=AllowedOrigins(environment.get("SCOREBOARD_ALLOWED_ORIGINS", "")),
             access_key=AccessKey(environment.get("AWS_ACCESS_KEY_ID", ""), environment.get("AWS_SECRET_ACCESS_KEY", "")),
@@ -64,6 +73,17 @@ def _descriptor(environment: Mapping[str, str], name: str, problems: list[str]) 
         problems.append(f"{name}={value!r}: not a file descriptor")
         return None
     return int(value)
+
+
+def _seconds(environment: Mapping[str, str], name: str, default: float, problems: list[str]) -> float:
+    value = environment.get(name, "")
+    try:
+        seconds = float(value) if value else default
+    except ValueError:
+        seconds = 0.0
+    if not 0.1 <= seconds <= 3600:
+        problems.append(f"{name}={value!r}: write seconds from 0.1 to 3600")
+    return seconds
 
 
 def _file(environment: Mapping[str, str], name: str, needed: bool, problems: list[str]) -> Path | None:

@@ -11,6 +11,7 @@ MAX_TARGET = 8190
 MAX_FIELD = 8190
 MAX_FIELDS = 64
 MAX_HEAD = 64 * 1024
+CHUNKED_OVERHEAD = 8  # a body of one byte a chunk is six times as long on the wire
 
 
 class Refused(Exception):
@@ -46,12 +47,14 @@ class RequestParser:
         self.rest: bytes | None = None
         self.wants_continue = False
         self.is_in_request = self.is_in_body = False
-        self._head_size = 0
+        self._head_size = self._wire_size = 0
         self.on_message_begin()
 
     def feed(self, data: bytes) -> None:
         """Parse; raises Refused."""
-        if not self.is_in_body:
+        if self.is_in_body:
+            self._wire_size += len(data)
+        else:
             self._head_size += len(data)
         self.is_in_request = True
         try:
@@ -62,9 +65,11 @@ class RequestParser:
             raise error.__context__ if isinstance(error.__context__, Refused) else Refused(400) from None
         except httptools.HttpParserError:
             raise Refused(400) from None
-        # A header line that does not end is kept by the parser, and no callback tells of it.
-        if not self.is_in_body and self.is_in_request and self._head_size > MAX_HEAD + len(data):
+        # A header line that does not end is kept by the parser, and no callback tells of it; nor of a chunk's extensions.
+        if self.is_in_request and not self.is_in_body and self._head_size > MAX_HEAD:
             raise Refused(431)
+        if self._wire_size > CHUNKED_OVERHEAD * self._max_body + MAX_HEAD:
+            raise Refused(413)
 
     # Called by the parser
 
@@ -95,6 +100,8 @@ class RequestParser:
         if "_" in text:  # becomes the same variable as its twin with a hyphen: nobody may smuggle one in
             return
         content = value.decode("latin-1")
+        if text == "host" and text in self._headers:
+            raise Refused(400)
         if text == "transfer-encoding" and content.strip().lower() != "chunked":
             raise Refused(501)
         self._headers[text] = f"{self._headers[text]},{content}" if text in self._headers else content
@@ -103,6 +110,9 @@ class RequestParser:
         """Before the body is there: a request that is refused anyway need not send it."""
         self.is_in_request = self.is_in_body = True
         headers = self._headers
+        is_old = self._parser.get_http_version() == "1.0"
+        if ("host" not in headers and not is_old) or ("transfer-encoding" in headers and is_old):
+            raise Refused(400)
         if int(headers.get("content-length") or 0) > self._max_body:
             raise Refused(413)
         expectation = headers.get("expect")
@@ -132,6 +142,6 @@ class RequestParser:
                 parser.should_keep_alive(),
             )
         )
-        self._head_size = 0
+        self._head_size = self._wire_size = 0
         self.wants_continue = False
         self.on_message_begin()

@@ -13,6 +13,7 @@ import gevent
 
 from local_runtime.deadline import GeventDeadline
 from local_runtime.http.app import create_app
+from local_runtime.http.connection import Patience
 from local_runtime.http.options import HttpOptions
 from local_runtime.http.requests import REQUEST_ID, choose_request_id
 from local_runtime.invoker import Invoker
@@ -95,6 +96,11 @@ class Site:
         """Begin to close the WebSockets."""
         if self._gateway is not None:
             self._gateway.stop()
+
+    @property
+    def patience(self) -> Patience:
+        """How long clients may take."""
+        return self._plan.options.patience
 
     def max_body_bytes(self, *, public: bool) -> int:
         """The largest body that is taken in; the management API has a limit of its own, and an answer of its own to it."""

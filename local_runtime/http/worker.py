@@ -34,7 +34,7 @@ IO_SECONDS = 30.0
 HANDSHAKE_SECONDS = 10.0
 _NOTIFY_SECONDS = 0.25
 _SETTLE_SECONDS = 0.2
-_SWEEP_SECONDS = 1.0
+_SWEEP_SECONDS = 0.5
 _ARBITER_SECONDS = 1.25  # what the arbiter needs of the time itself, before it kills
 _INTERNAL_CONNECTIONS = 200
 _STATUS_OF = {
@@ -175,11 +175,12 @@ class GatewayWorker(StockWorker):
     def run(self) -> None:
         """Serve, with one look a second at all connections instead of a timer for each."""
         self._connections: set[HttpConnection] = set()
-        sweeper = gevent.spawn(self._sweep)
+        timer = gevent.get_hub().loop.timer(_SWEEP_SECONDS, _SWEEP_SECONDS, ref=False)
+        timer.start(self._sweep)
         try:
             super().run()
         finally:
-            sweeper.kill(block=False)
+            timer.stop()
 
     def _handle(self, listener: Any, client: Any, address: Any) -> None:
         scheme = "https" if isinstance(client, ssl.SSLSocket) else "http"
@@ -187,7 +188,7 @@ class GatewayWorker(StockWorker):
         if client.family != socket.AF_UNIX:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         max_body = self.wsgi.max_body_bytes(public=listener is self.sockets[0])
-        connection = HttpConnection(client, environ, self._serve, HANDLED, max_body)
+        connection = HttpConnection(client, environ, self._serve, HANDLED, max_body=max_body, patience=self.wsgi.patience)
         self._connections.add(connection)
         try:
             connection.serve(self._stays)
@@ -210,8 +211,6 @@ class GatewayWorker(StockWorker):
         return bool(self.alive)
 
     def _sweep(self) -> None:
-        while True:
-            gevent.sleep(_SWEEP_SECONDS)
-            now = time.monotonic()
-            for connection in [connection for connection in self._connections if connection.ends_at < now]:
-                connection.expire()
+        now = time.monotonic()
+        for connection in [connection for connection in self._connections if connection.ends_at < now]:
+            connection.expire()

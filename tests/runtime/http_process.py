@@ -35,7 +35,7 @@ class HttpProcess:
         self.events_file = self.data_dir / "events.jsonl"
         self.log_file = self.data_dir / "http.log"
         self.process: subprocess.Popen[bytes] | None = None
-        self._environment = {
+        self.environment = {
             **clean_environment(),
             "SCOREBOARD_TEMPLATE": str(FIXTURES / "template.yaml"),
             "SCOREBOARD_DATA_DIR": str(self.data_dir),
@@ -73,7 +73,7 @@ class HttpProcess:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "local_runtime.http"],
                 cwd=ROOT,
-                env=self._environment,
+                env=self.environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 pass_fds=pass_fds,

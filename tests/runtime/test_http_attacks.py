@@ -1,0 +1,209 @@
+"""Requests that two servers might read in two ways, and what is only there to break something.
+
+Both ways of a request are held to it: the runtime's own connection, and gunicorn's (`--stock-http`). Where they differ, each
+refuses in its own way or both ways are right. Whatever is sent, the worker lives.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import pytest
+
+from tests.runtime.http_process import HttpProcess, read_answer
+from tests.support.waiting import eventually
+
+POST = b"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Type: text/plain\r\n"
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+GET = b"GET /echo HTTP/1.1\r\nHost: h\r\n"
+CLOSED: list[int] = []  # without an answer
+
+# name: what is sent, the statuses answered to it, and those of gunicorn where they are others
+CASES: dict[str, tuple[bytes, list[int]] | tuple[bytes, list[int], list[int]]] = {
+    "length and chunks": (POST + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", [400]),
+    "chunks and length": (POST + b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n", [400]),
+    "two lengths": (POST + b"Content-Length: 4\r\nContent-Length: 5\r\n\r\nabcde", [400]),
+    "the same length twice": (POST + b"Content-Length: 4\r\nContent-Length: 4\r\n\r\nabcd", [400]),
+    "a list of lengths": (POST + b"Content-Length: 4, 4\r\n\r\nabcd", [400]),
+    "a length with a sign": (POST + b"Content-Length: +4\r\n\r\nabcd", [400]),
+    "a negative length": (POST + b"Content-Length: -4\r\n\r\nabcd", [400]),
+    "a length with a space in it": (POST + b"Content-Length: 4 4\r\n\r\nabcd", [400]),
+    "a length in hexadecimal": (POST + b"Content-Length: 0x4\r\n\r\nabcd", [400]),
+    "a length with an underscore": (POST + b"Content-Length: 1_0\r\n\r\nabcdefghij", [400]),
+    "a length in another script": (POST + "Content-Length: ４\r\n\r\nabcd".encode(), [400]),  # noqa: RUF001 - that is the point
+    "a length beyond all numbers": (POST + b"Content-Length: 99999999999999999999999999\r\n\r\n", [400], [413]),
+    "an empty length": (POST + b"Content-Length:\r\n\r\n", [400]),
+    "an unknown coding": (POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", [501]),
+    "chunks inside of something": (POST + b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n", [400]),
+    "something inside of chunks": (POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", [501], [200]),
+    "chunks in chunks": (POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", [400]),
+    "a coding behind a vertical tab": (POST + b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n", [400]),
+    "a space before the colon": (POST + b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n", [400]),
+    "chunks of an old client": (b"POST /echo HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", [400]),
+    "an underscore for a hyphen": (POST + b"Transfer_Encoding: chunked\r\nContent-Length: 4\r\n\r\nabcd", [200]),
+    "bare line feeds": (b"GET /echo HTTP/1.1\nHost: h\n\n", [400]),
+    "a bare line feed in the head": (b"GET /echo HTTP/1.1\r\nHost: h\nX-A: 1\r\n\r\n", [400]),
+    "a bare carriage return": (b"GET /echo HTTP/1.1\r\nHost: h\rX-A: 1\r\n\r\n", [400]),
+    "a folded header": (GET + b"X-A: 1\r\n 2\r\n\r\n", [400]),
+    "a folded first header": (b"GET /echo HTTP/1.1\r\n Host: h\r\n\r\n", [400]),
+    "NUL in a value": (GET + b"X-A: a\x00b\r\n\r\n", [400]),
+    "NUL in a name": (GET + b"X\x00A: ab\r\n\r\n", [400]),
+    "NUL in the target": (b"GET /ec\x00ho HTTP/1.1\r\nHost: h\r\n\r\n", [400]),
+    "a space in the target": (b"GET /echo x HTTP/1.1\r\nHost: h\r\n\r\n", [400]),
+    "tabs in the request line": (b"GET\t/echo\tHTTP/1.1\r\nHost: h\r\n\r\n", [400]),
+    "a method in small letters": (b"get /echo HTTP/1.1\r\nHost: h\r\n\r\n", [400]),
+    "an unknown method": (b"HACK /echo HTTP/1.1\r\nHost: h\r\n\r\n", [400], [405]),
+    "a tunnel": (b"CONNECT h:80 HTTP/1.1\r\nHost: h\r\n\r\n", [404]),
+    "a trace": (b"TRACE /echo HTTP/1.1\r\nHost: h\r\n\r\n", [405]),
+    "HTTP of 1991": (b"GET /echo\r\n", CLOSED, [400]),
+    "HTTP that is not there": (b"GET /echo HTTP/1.7\r\nHost: h\r\n\r\n", [400], CLOSED),
+    "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", [400]),
+    "no host": (b"GET /echo HTTP/1.1\r\n\r\n", [400], [200]),
+    "two hosts": (b"GET /echo HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", [400]),
+    "a header without a colon": (GET + b"nonsense\r\n\r\n", [400]),
+    "a header without a name": (GET + b": x\r\n\r\n", [400]),
+    "a name with a space": (GET + b"X A: 1\r\n\r\n", [400]),
+    "a name with parentheses": (GET + b"X(A): 1\r\n\r\n", [400]),
+    "a value that is no text": (GET + b"X-A: \xff\xfe\r\n\r\n", [200]),
+    "DEL in a value": (GET + b"X-A: a\x7fb\r\n\r\n", [400]),
+    "a negative chunk": (CHUNKED + b"-1\r\n\r\n", [400]),
+    "a chunk size with 0x": (CHUNKED + b"0x4\r\nabcd\r\n0\r\n\r\n", [400]),
+    "a chunk beyond all numbers": (CHUNKED + b"fffffffffffffffff\r\nabcd\r\n", [400]),
+    "a chunk with an extension": (CHUNKED + b"4;a=b\r\nabcd\r\n0\r\n\r\n", [200]),
+    "chunks with bare line feeds": (CHUNKED + b"4\nabcd\n0\n\n", [400]),
+    "a chunk longer than it says": (CHUNKED + b"4\r\nabcdX0\r\n\r\n", [400]),
+    "a trailer": (CHUNKED + b"4\r\nabcd\r\n0\r\nX-T: 1\r\n\r\n", [200]),
+    "a length in the trailer": (CHUNKED + b"4\r\nabcd\r\n0\r\nContent-Length: 7\r\n\r\n", [400]),
+    "a body with a GET": (GET + b"Content-Length: 4\r\n\r\nabcd", [200]),
+    "an expectation nobody meets": (POST + b"Expect: 200-ok\r\nContent-Length: 0\r\n\r\n", [417]),
+    "an upgrade to HTTP/2": (GET + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n", [200]),
+    "too many headers": (GET + b"X: y\r\n" * 5000 + b"\r\n", [431]),
+    "a path that is no text": (b"GET /\xff\xfe HTTP/1.1\r\nHost: h\r\n\r\n", [400]),
+    "NUL in a path": (b"GET /%00 HTTP/1.1\r\nHost: h\r\n\r\n", [404]),
+    "options of everything": (b"OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n", [404]),
+    "no target": (b"GET HTTP/1.1\r\nHost: h\r\n\r\n", [400]),
+    "a relative target": (b"GET echo HTTP/1.1\r\nHost: h\r\n\r\n", [400]),
+    "a request in a body": (POST + b"Content-Length: 6\r\n\r\n0\r\n\r\nGGET /echo HTTP/1.1\r\nHost: h\r\n\r\n", [200, 200]),
+}
+
+
+@pytest.fixture(scope="module", params=["own", "gunicorn"])
+def server(request: pytest.FixtureRequest) -> Iterator[HttpProcess]:
+    with HttpProcess({"SCOREBOARD_STOCK_HTTP": str(request.param == "gunicorn")}) as process:
+        yield process
+
+
+@pytest.fixture
+def own() -> Iterator[HttpProcess]:
+    with HttpProcess() as process:
+        yield process
+
+
+def statuses(server: HttpProcess, sent: bytes) -> list[int]:
+    """What is answered until the connection ends."""
+    received = b""
+    with server.open_socket() as sock:
+        sock.sendall(sent)
+        sock.shutdown(socket.SHUT_WR)
+        while part := sock.recv(65536):
+            received += part
+    return [int(found) for found in re.findall(rb"HTTP/1\.1 (\d\d\d)", received) if found != b"100"]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_ambiguous_is_refused(server: HttpProcess, name: str) -> None:
+    sent, ours, *others = CASES[name]
+    workers = server.worker_pids
+    is_stock = "SCOREBOARD_STOCK_HTTP" in server.environment and server.environment["SCOREBOARD_STOCK_HTTP"] == "True"
+    assert statuses(server, sent) == (others[0] if others and is_stock else ours)
+    assert server.worker_pids == workers
+    assert "Traceback" not in server.log
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (GET + b"X-A: " + b"x" * 200_000, 431),
+        (GET + b"".join(b"X-%d: %s\r\n" % (n, b"x" * 4000) for n in range(60)), 431),
+        (CHUNKED + b"4;" + b"a" * 2_000_000, 413),
+        (CHUNKED + b"0\r\n" + b"X-T: 1\r\n" * 200_000, 413),
+    ],
+)
+def test_what_does_not_end_is_ended(own: HttpProcess, sent: bytes, status: int) -> None:
+    with own.open_socket() as sock:
+        with suppress(OSError):  # refused long before the end of it
+            sock.sendall(sent)
+        assert read_answer(sock).status == status
+    assert "Traceback" not in own.log
+
+
+def test_a_client_that_expects_it_is_told_to_go_on(server: HttpProcess) -> None:
+    with server.open_socket() as sock:
+        sock.sendall(POST + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+        assert sock.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        sock.sendall(b"ab")
+        assert read_answer(sock).json["body"] == "ab"
+
+
+def test_a_client_that_expects_it_is_not_told_to_send_too_much(own: HttpProcess) -> None:
+    with own.open_socket() as sock:
+        sock.sendall(POST + b"Expect: 100-continue\r\nContent-Length: 1000000\r\n\r\n")
+        assert read_answer(sock).status == 413
+
+
+def test_slow_clients_are_given_up_and_told_so() -> None:
+    limits = {"SCOREBOARD_HEAD_SECONDS": "1", "SCOREBOARD_BODY_SECONDS": "1", "SCOREBOARD_IDLE_SECONDS": "1"}
+    with HttpProcess(limits) as server:
+
+        def trickle(beginning: bytes) -> list[int]:
+            """A byte now and then, for as long as the server has patience."""
+            with server.open_socket() as sock:
+                sock.sendall(beginning)
+                try:
+                    for _ in range(100):
+                        sock.settimeout(0.1)
+                        try:
+                            received = sock.recv(65536)
+                        except TimeoutError:
+                            sock.sendall(b"x")
+                            continue
+                        return [int(received[9:12])] if received else CLOSED
+                except OSError:
+                    return CLOSED
+            raise AssertionError("it has all the patience in the world")
+
+        beginnings = [GET + b"X-A: ", POST + b"Content-Length: 5000\r\n\r\n", b"GET /ec", b""]  # the last one: xxx
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(trickle, beginnings)) == [[408], [408], [408], [400]]
+        with server.open_socket() as idle:
+            idle.sendall(GET + b"\r\n")
+            assert read_answer(idle).status == 200
+            assert idle.recv(100) == b"", "closed when nobody asked for anything any more"
+        assert server.api.get("/echo").status == 200
+
+
+def test_who_does_not_read_is_let_go() -> None:
+    with HttpProcess({"SCOREBOARD_SEND_SECONDS": "1"}) as server:
+        with server.open_socket() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            padding = b"X-A: " + b"x" * 8000 + b"\r\n"
+            sock.settimeout(0.5)
+            asked = b"".join([GET, padding, b"\r\n"] * 2000)
+            with pytest.raises(TimeoutError):
+                sock.sendall(asked)
+            eventually(lambda: _is_reset(sock), 20, "the connection gone")
+        assert server.api.get("/echo").status == 200
+
+
+def _is_reset(sock: socket.socket) -> bool:
+    try:
+        sock.send(b"x")
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
+    return False
