@@ -163,6 +163,8 @@ install_packages() {
 
 install_requirements() {
     if [ "$(cat .venv/.requirements 2>/dev/null || true)" = "$WANTED" ] && venv_works; then return; fi
+    # Making it anew would empty what the link leads to, which somebody else may be using.
+    [ ! -L .venv ] || fail ".venv is a link to $(readlink .venv): remove the link to get a .venv of this directory's own"
     say "installing the Python packages into .venv"
     if ! venv_works || ! .venv/bin/python -m pip --version >/dev/null 2>&1; then "$PYTHON" -m venv --clear .venv 9>&-; fi
     rm -f .venv/.requirements

@@ -53,6 +53,21 @@ def test_without_the_rights_to_install_the_command_is_shown(tmp_path: Path) -> N
     assert "apt-get install --no-install-recommends redis-server" in done.stderr
 
 
+def test_a_linked_environment_is_never_emptied(tmp_path: Path) -> None:
+    project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    (project / "infra").mkdir(parents=True)
+    elsewhere.mkdir()
+    (elsewhere / "marker").touch()
+    (project / ".venv").symlink_to(elsewhere)
+    shutil.copy(SETUP, project / "infra")
+    shutil.copy(ROOT / "requirements.txt", project)
+    command = ["/bin/bash", str(project / "infra" / "setup.sh")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert ".venv is a link" in done.stderr
+    assert (elsewhere / "marker").exists()
+
+
 @pytest.mark.parametrize("option", ["--no-such-option", "with-browser"])
 def test_an_unknown_option_is_bad_usage(option: str) -> None:
     assert set_up(os.environ["PATH"], option).returncode == 2
