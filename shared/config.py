@@ -48,6 +48,9 @@ class Settings:
     require_action_ticket: bool = _setting("true: an update without an action ticket is refused", False)
     broadcast_channel: str = _setting("Redis channel of a gateway that holds the sockets itself; empty on API Gateway", "")
     websocket_management_url: str = _setting("@connections endpoint of the WebSocket API", "")
+    offload_hook: str = _setting(
+        "module:function of what hosts the functions, to compute password hashes beside its event loop; empty: in place", ""
+    )
     log_level: str = _setting("DEBUG, INFO, WARNING or ERROR", "INFO")
 
     @classmethod

@@ -232,6 +232,11 @@ class RabbitUnavailable(Unavailable):
     code = "broker_unavailable"
 
 
+class TooBusy(Unavailable):
+    code, title = "too_busy", "Too busy"
+    default_detail = "Too many passwords are being checked at the moment. Try again shortly."
+
+
 class NotReady(Unavailable):
     code, title = "not_ready", "Not ready"
     default_detail = "A dependency is down."

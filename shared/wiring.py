@@ -196,8 +196,9 @@ class Container:
     @cached_property
     def password_hasher(self) -> ports.PasswordHasher:
         from shared.adapters.crypto.argon2 import Argon2PasswordHasher
+        from shared.adapters.offload import find_offload
 
-        return Argon2PasswordHasher()
+        return Argon2PasswordHasher(find_offload(self.settings.offload_hook))
 
     @cached_property
     def access_tokens(self) -> ports.AccessTokens:

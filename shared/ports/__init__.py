@@ -19,7 +19,7 @@ from shared.ports.audit import AuditLog, AuditSeals, Refusals, SealAnchor, SealS
 from shared.ports.board import BoardCache, BoardCheck, Leaderboard, Outbox, RateWindows, Viewers
 from shared.ports.ledger import Ledger, Migrations, Reconciliations
 from shared.ports.messages import DeadLetters, EventCodec, EventPublisher, Sealer, Topology
-from shared.ports.platform import Clock, Dependency
+from shared.ports.platform import Clock, Dependency, Offload
 
 __all__ = [
     "AccessTokens",
@@ -36,6 +36,7 @@ __all__ = [
     "Ledger",
     "LoginThrottle",
     "Migrations",
+    "Offload",
     "Outbox",
     "PasswordHasher",
     "Profiles",

@@ -62,7 +62,7 @@ class RefreshTokens(Protocol):
 
 
 class PasswordHasher(Protocol):
-    """argon2id."""
+    """argon2id; both methods raise TooBusy when too many wait already."""
 
     def hash(self, password: str) -> str:
         """The encoded hash."""

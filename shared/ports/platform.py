@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
 
 
 class Clock(Protocol):
@@ -32,4 +35,12 @@ class Dependency(Protocol):
 
     def ping(self) -> None:
         """Raises Unavailable when it is."""
+        ...
+
+
+class Offload(Protocol):
+    """Where a long computation runs, so that other requests of the process need not wait for it."""
+
+    def __call__(self, call: Callable[[], T], /) -> T:
+        """What `call` answers, when it has."""
         ...

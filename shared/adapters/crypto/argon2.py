@@ -7,9 +7,14 @@ import unicodedata
 
 import argon2
 
+from shared.adapters.offload import BoundedOffload, in_place
+from shared.ports import Offload
+
 # OWASP's choice; the encoded hash has 97 characters and fits users.hashed_password.
 MEMORY_KIB, ITERATIONS, LANES = 19456, 2, 1
 HASH_BYTES, SALT_BYTES = 32, 16
+# Of one process: 38 MiB, and the last one in the line waits for about a second.
+HASHES_AT_ONCE, HASHES_WAITING = 2, 64
 
 
 def _encoded_zeros(count: int) -> str:
@@ -21,9 +26,13 @@ _NOBODY = f"$argon2id$v=19$m={MEMORY_KIB},t={ITERATIONS},p={LANES}${_encoded_zer
 
 
 class Argon2PasswordHasher:
-    """The port PasswordHasher; the same characters typed on another keyboard are the same password (NFC)."""
+    """The port PasswordHasher; the same characters typed on another keyboard are the same password (NFC).
 
-    def __init__(self) -> None:
+    argon2 lets go of the interpreter's lock while it computes, so a thread that `offload` runs it in stops nobody else.
+    """
+
+    def __init__(self, offload: Offload = in_place, *, at_once: int = HASHES_AT_ONCE, waiting: int = HASHES_WAITING) -> None:
+        self._offload = BoundedOffload(offload, at_once=at_once, waiting=waiting)
         self._hasher = argon2.PasswordHasher(
             time_cost=ITERATIONS,
             memory_cost=MEMORY_KIB,
@@ -34,13 +43,17 @@ class Argon2PasswordHasher:
         )
 
     def hash(self, password: str) -> str:
-        """The encoded hash, with a random salt."""
-        return str(self._hasher.hash(unicodedata.normalize("NFC", password)))
+        """The encoded hash, with a random salt; raises TooBusy."""
+        normal = unicodedata.normalize("NFC", password)
+        return self._offload.run(lambda: str(self._hasher.hash(normal)))
 
     def verify(self, hashed: str | None, password: str) -> bool:
-        """Whether it fits; with None (no such account) it takes the same time and is False."""
+        """Whether it fits; with None (no such account) it takes the same time and is False. Raises TooBusy."""
+        normal = unicodedata.normalize("NFC", password)
+        return self._offload.run(lambda: self._fits(hashed or _NOBODY, normal)) and hashed is not None
+
+    def _fits(self, hashed: str, password: str) -> bool:
         try:
-            fits = self._hasher.verify(hashed or _NOBODY, unicodedata.normalize("NFC", password))
+            return bool(self._hasher.verify(hashed, password))
         except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
             return False
-        return bool(fits) and hashed is not None
