@@ -59,7 +59,7 @@ def drive(
     order = {
         "host": parts.hostname,
         "port": parts.port,
-        "requests": [request.decode() for request in requests],
+        "requests": [request.decode("latin-1") for request in requests],
         "connections": connections,
         "seconds": seconds,
         "rate": rate,
