@@ -11,7 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -49,8 +49,7 @@ class PayloadTooLarge(Exception):
         self.direction = direction
 
 
-@dataclass(frozen=True, slots=True)
-class LambdaContext:
+class LambdaContext(msgspec.Struct, frozen=True):
     """The second argument of a handler."""
 
     function_name: str
@@ -202,12 +201,21 @@ def _plain_size(value: object) -> int:
 
 
 def _context(function: Function, request_id: str, started: float) -> LambdaContext:
+    arn, log_group, log_stream = _names(function.name, os.getpid())
     return LambdaContext(
         function_name=function.name,
-        invoked_function_arn=f"arn:aws:lambda:{os.environ.get('AWS_REGION', 'local')}:000000000000:function:{function.name}",
+        invoked_function_arn=arn,
         memory_limit_in_mb=function.memory_mb,
         aws_request_id=request_id,
-        log_group_name=f"/aws/lambda/{function.name}",
-        log_stream_name=f"local/[$LATEST]{os.getpid()}",
+        log_group_name=log_group,
+        log_stream_name=log_stream,
         ends_at=started + function.timeout_seconds,
     )
+
+
+@cache
+def _names(function_name: str, process_id: int) -> tuple[str, str, str]:
+    """The function's ARN, log group and log stream."""
+    region = os.environ.get("AWS_REGION", "local")
+    arn = f"arn:aws:lambda:{region}:000000000000:function:{function_name}"
+    return arn, f"/aws/lambda/{function_name}", f"local/[$LATEST]{process_id}"

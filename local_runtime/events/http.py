@@ -7,11 +7,12 @@ import binascii
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote
+
+import msgspec
 
 from local_runtime.events.identity import ApiIdentity, domain_of, text_of
 
@@ -23,8 +24,7 @@ _CONNECTION_HEADERS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class HttpRequestParts:
+class HttpRequestParts(msgspec.Struct, frozen=True):
     """A request as it came: `path` still percent-encoded, header names lower-case, repeated headers joined with commas."""
 
     method: str
@@ -38,8 +38,7 @@ class HttpRequestParts:
     protocol: str = "HTTP/1.1"
 
 
-@dataclass(frozen=True, slots=True)
-class HttpAnswer:
+class HttpAnswer(msgspec.Struct, frozen=True):
     """What goes back to the client; the headers always hold a Content-Type."""
 
     status: int

@@ -6,7 +6,6 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from math import ceil
 from time import perf_counter
@@ -35,8 +34,7 @@ T = TypeVar("T")
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
+class HttpRequest(msgspec.Struct, frozen=True):
     """What a handler needs of the event; header names are lower-case."""
 
     route_key: str
@@ -96,13 +94,12 @@ class HttpRequest:
         return int(raw)
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """Status, body (bytes already in JSON, or an object to encode) and headers."""
 
     status: int
     body: object
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     content_type: str = "application/json"
 
     @classmethod

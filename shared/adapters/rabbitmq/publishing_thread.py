@@ -6,13 +6,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import pika
 from pika.adapters.select_connection import IOLoop, SelectConnection
 
 from shared.adapters.rabbitmq.connection import connection_parameters
+from shared.adapters.rabbitmq.frames import published
 from shared.errors import ConfigurationError, ScoreboardError
 from shared.logs import get_logger
 
@@ -21,8 +22,7 @@ OVERDUE_SECONDS = 2.0
 _log = get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True):
     """One message on its way to a queue; `outbox_id` is settled when it is confirmed, `keep` outlives a lost connection."""
 
     queue: str
@@ -226,18 +226,26 @@ class PublishingThread:
     def _write(self) -> None:
         with self._lock:
             self._wake_scheduled = False
-        while self._incoming and self._channel is not None:
+        channel = self._channel
+        if channel is None or not channel.is_open or self._connection is None:
+            return
+        frames: list[bytes] = []
+        while self._incoming:
             delivery, group = self._incoming.popleft()
             self._unconfirmed[self._next_tag] = (delivery, group)
             self._next_tag += 1
-            properties = pika.BasicProperties(
-                content_type="application/json",
-                delivery_mode=2,
-                message_id=delivery.message_id,
-                timestamp=delivery.timestamp,
-                type=delivery.type,
+            frames.append(
+                published(
+                    channel.channel_number,
+                    delivery.queue,
+                    delivery.body,
+                    message_id=delivery.message_id,
+                    timestamp=delivery.timestamp,
+                    type_=delivery.type,
+                )
             )
-            self._channel.basic_publish("", delivery.queue, delivery.body, properties, mandatory=True)
+        if frames:
+            self._connection._output_marshaled_frames((b"".join(frames),))  # noqa: SLF001 - see frames.py
 
     def _on_return(self, _channel: object, _method: object, properties: pika.BasicProperties, _body: bytes) -> None:
         """The queue is not there: the confirm that follows is no confirm."""
