@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,10 +31,40 @@ class _Counting(logging.Handler):
         self._count(said["metric"], said["value"], said["labels"])
 
 
-class RuntimeMetrics:
-    """The metrics of one process; make it once, before the first invocation."""
+class _Observed:
+    """Invocations of one kind since the last flush."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: Any, duration: Any) -> None:
+        self._count, self._duration = count, duration
+        self._buckets = [0] * (len(DURATION_BUCKETS) + 1)
+        self._seconds = 0.0
+
+    def add(self, seconds: float) -> None:
+        """One more."""
+        self._seconds += seconds
+        self._buckets[bisect_left(DURATION_BUCKETS, seconds)] += 1
+
+    def flush(self) -> None:
+        """The library observes one by one; its histogram's own numbers take any amount."""
+        number = sum(self._buckets)
+        if not number:
+            return
+        buckets, self._buckets = self._buckets, [0] * len(self._buckets)
+        seconds, self._seconds = self._seconds, 0.0
+        self._count.inc(number)
+        self._duration._sum.inc(seconds)  # noqa: SLF001
+        for bucket, found in zip(self._duration._buckets, buckets, strict=True):  # noqa: SLF001
+            if found:
+                bucket.inc(found)
+
+
+class RuntimeMetrics:
+    """The metrics of one process; make it once, before the first invocation.
+
+    With `is_flushed` somebody calls `flush` several times a second; what a killed process had observed since then is lost.
+    """
+
+    def __init__(self, *, is_flushed: bool = False) -> None:
         # Only now, because the library decides while it is imported whether PROMETHEUS_MULTIPROC_DIR is there.
         from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -69,7 +100,8 @@ class RuntimeMetrics:
         )
 
         self._counters: dict[str, Counter] = {}
-        self._observed: dict[tuple[str, str, str], tuple[Any, Any]] = {}
+        self._is_flushed = is_flushed
+        self._observed: dict[tuple[str, str, str], _Observed] = {}
         self._count_what_functions_say()
 
     def _count_what_functions_say(self) -> None:
@@ -91,17 +123,25 @@ class RuntimeMetrics:
     def observe_invocation(self, function: str, trigger: str, outcome: str, seconds: float) -> None:
         """Count one invocation; the observer of an Invoker."""
         key = (function, trigger, outcome)
-        if key not in self._observed:
-            self._observed[key] = self.invocations.labels(*key), self.invocation_seconds.labels(function, trigger)
-        count, duration = self._observed[key]
-        count.inc()
-        duration.observe(seconds)
+        observed = self._observed.get(key)
+        if observed is None:
+            count, duration = self.invocations.labels(*key), self.invocation_seconds.labels(function, trigger)
+            observed = self._observed[key] = _Observed(count, duration)
+        observed.add(seconds)
+        if not self._is_flushed:
+            observed.flush()
+
+    def flush(self) -> None:
+        """Bring what was observed to where it is read: each number written costs as much as all of an observation."""
+        for observed in self._observed.values():
+            observed.flush()
 
     def render(self) -> bytes:
         """The text exposition of all processes, or of this one where no directory is shared."""
         from prometheus_client import CollectorRegistry, generate_latest
         from prometheus_client.multiprocess import MultiProcessCollector
 
+        self.flush()
         if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
             return generate_latest(self._registry)
         registry = CollectorRegistry()

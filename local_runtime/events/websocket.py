@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
@@ -75,7 +75,7 @@ def connect_answer(result: object) -> HttpAnswer:
         answer = http_answer(result)
     except MalformedAnswer:
         return HttpAnswer(500, (), b"")
-    return replace(answer, headers=tuple((name.lower(), value) for name, value in answer.headers))
+    return HttpAnswer(answer.status, tuple((name.lower(), value) for name, value in answer.headers), answer.body)
 
 
 def _context(peer: Peer, route_key: str, event_type: str, identity: ApiIdentity, request_id: str, now: float) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class Site:
     """A WSGI callable with a beginning and an end; `hijack` and `handled` are the server's, see WebSocketGateway."""
 
     def __init__(self, plan: SitePlan, hijack: Hijack, handled: Any) -> None:
-        metrics = RuntimeMetrics()
+        self._metrics = metrics = RuntimeMetrics(is_flushed=True)
         options, api = plan.options, plan.manifest.websocket_api
         invoker = Invoker(plan.manifest, GeventDeadline(), metrics.observe_invocation)
         self._plan = plan
@@ -105,6 +105,10 @@ class Site:
     def max_body_bytes(self, *, public: bool) -> int:
         """The largest body that is taken in; the management API has a limit of its own, and an answer of its own to it."""
         return self._plan.settings.max_body_bytes if public else 2 * MAX_MESSAGE_BYTES
+
+    def flush_metrics(self) -> None:
+        """Called several times a second, and at the end."""
+        self._metrics.flush()
 
     @property
     def is_drained(self) -> bool:

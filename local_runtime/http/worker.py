@@ -80,12 +80,14 @@ class StockWorker(GeventWorker):  # type: ignore[misc]
             server.start()
         while self.alive:
             self.notify()
+            self.wsgi.flush_metrics()
             gevent.sleep(_NOTIFY_SECONDS)
         for server in servers:
             server.close()
         self.wsgi.worker_socket.unlink(missing_ok=True)
         self.wsgi.stop()
         self._drain()
+        self.wsgi.flush_metrics()
         forget_process(os.getpid())
 
     def _listen(self) -> list[StreamServer]:

@@ -157,6 +157,8 @@ def test_metrics_count_the_invocations_of_all_workers(server: HttpProcess) -> No
     before = count()
     for _ in range(20):
         assert server.api.post("/answer", {"statusCode": 200}).status == 200
+    eventually(lambda: count() == before + 20, 5, "all of them counted")
+    time.sleep(0.6)
     assert count() == before + 20
 
 

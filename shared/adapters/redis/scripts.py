@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ def _source(name: str) -> tuple[str, str]:
 def run_script(client: redis.Redis, name: str, keys: Sequence[str], arguments: Sequence[bytes | str | int]) -> Any:
     """Run lua/<name>.lua: one round trip, two when Redis meets the script for the first time."""
     text, digest = _source(name)
+    run: Callable[..., Any] = client.execute_command  # the methods for scripts cost as much again
     try:
-        return client.evalsha(digest, len(keys), *keys, *arguments)
+        return run("EVALSHA", digest, len(keys), *keys, *arguments)
     except redis.exceptions.NoScriptError:
-        return client.eval(text, len(keys), *keys, *arguments)
+        return run("EVAL", text, len(keys), *keys, *arguments)
