@@ -22,6 +22,7 @@ PLAYERS = 20_000
 CONNECTIONS = 64
 ROUNDS = 5
 ROUND_SECONDS = 3.0
+WARM_UP_SECONDS = 10.0
 FLASK_RATIO, FASTAPI_RATIO = 8.0, 6.0
 _USERS = """
 INSERT INTO users (user_id, username, hashed_password, api_key, role)
@@ -36,6 +37,8 @@ def measure(product: Product) -> list[Figure]:
     top = [f"GET /api/scores HTTP/1.1\r\nHost: {host}\r\n{_authorization(requests[0])}\r\n\r\n".encode()]
     found: dict[str, list[Load]] = {}
     with ExitStack() as stack:
+        for _ in range(2):  # every worker has met every player
+            drive(product.base_url, requests, [product.pid("http")], connections=CONNECTIONS, seconds=WARM_UP_SECONDS)
         peers = {name: stack.enter_context(running.running(name, product)) for name in running.COMMANDS}
         for turn in range(ROUNDS + 1):
             rounds = {"ours": _drive(product.base_url, requests, product.pid("http"))}
