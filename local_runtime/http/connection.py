@@ -104,7 +104,7 @@ class HttpConnection:
 
     def _next(self) -> Request | None:
         parser = self._parser
-        if parser.rest is not None:  # the other protocol was not spoken after all
+        if parser.rest is not None and not parser.requests:  # the other protocol was not spoken after all
             rest = parser.rest
             self._parser = parser = RequestParser(self._max_body)
             if rest:

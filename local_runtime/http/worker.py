@@ -110,11 +110,14 @@ class StockWorker(GeventWorker):  # type: ignore[misc]
         ends_at = time.monotonic() + self.cfg.graceful_timeout - _ARBITER_SECONDS
         settled_at = time.monotonic() + _SETTLE_SECONDS
         while time.monotonic() < ends_at:
-            if time.monotonic() > settled_at and not self._in_flight and self.wsgi.is_drained:
+            if time.monotonic() > settled_at and not self._unanswered() and self.wsgi.is_drained:
                 return
             self.notify()
             gevent.sleep(0.02)
-        logger.warning("stopping with %d requests in flight", self._in_flight)
+        logger.warning("stopping with %d requests in flight", self._unanswered())
+
+    def _unanswered(self) -> int:
+        return self._in_flight
 
     def _handle_public(self, listener: Any, client: Any, address: Any) -> None:
         if self._tls is not None:
@@ -197,8 +200,10 @@ class GatewayWorker(StockWorker):
         finally:
             self._connections.discard(connection)
 
+    def _unanswered(self) -> int:
+        return sum(connection.is_busy for connection in self._connections)
+
     def _serve(self, environ: dict[str, Any], start_response: Any) -> Any:
-        self._in_flight += 1
         try:
             return self.wsgi(environ, start_response)
         except Exception:
@@ -206,8 +211,6 @@ class GatewayWorker(StockWorker):
             logger.exception("%s request failed", request_id)
             start_response(status_line(500), [*problem_headers(500), ("X-Request-Id", request_id)])
             return [problem_body(500, request_id)]
-        finally:
-            self._in_flight -= 1
 
     def _stays(self) -> bool:
         return bool(self.alive)

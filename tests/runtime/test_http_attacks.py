@@ -81,6 +81,10 @@ CASES: dict[str, tuple[bytes, list[int]] | tuple[bytes, list[int], list[int]]] =
     "a body with a GET": (GET + b"Content-Length: 4\r\n\r\nabcd", [200]),
     "an expectation nobody meets": (POST + b"Expect: 200-ok\r\nContent-Length: 0\r\n\r\n", [417]),
     "an upgrade to HTTP/2": (GET + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n", [200]),
+    "an upgrade behind another request": (
+        GET + b"\r\n" + GET + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n" + GET + b"\r\n",
+        [200, 200, 200],
+    ),
     "too many headers": (GET + b"X: y\r\n" * 5000 + b"\r\n", [431]),
     "a path that is no text": (b"GET /\xff\xfe HTTP/1.1\r\nHost: h\r\n\r\n", [400]),
     "NUL in a path": (b"GET /%00 HTTP/1.1\r\nHost: h\r\n\r\n", [404]),
