@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import redis
 
-from shared.adapters.redis.connection import connect
+from shared.adapters.redis.connection import SharingRedis, connect
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -107,6 +107,20 @@ def test_a_server_that_is_away_is_told_so() -> None:
         for _ in range(2):
             with pytest.raises(redis.ConnectionError):
                 away.ping()
+
+
+def test_threads_do_not_share_a_tls_connection() -> None:
+    assert isinstance(connect("redis://127.0.0.1:1/0"), SharingRedis)
+    assert not isinstance(connect("rediss://127.0.0.1:1/0"), SharingRedis)
+    patched = "from gevent import monkey; monkey.patch_all()\nfrom shared.adapters.redis.connection import connect\n"
+    done = subprocess.run(
+        [sys.executable, "-c", patched + "print(type(connect('rediss://127.0.0.1:1/0')).__name__)"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "SharingRedis\n"
 
 
 def test_under_gevent(redis_url: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
@@ -30,9 +31,10 @@ _TEMPORARY_ERRORS = (ClusterDownError, OutOfMemoryError, ReadOnlyError, TryAgain
 def connect(url: str, size: int = POOL_SIZE) -> redis.Redis:
     """A client of `redis://` or `rediss://`, connecting at the first command; answers are bytes.
 
-    Single commands share one connection; transactions and subscriptions have one of their own, out of a pool of `size`. A command
-    whose answer was lost is never sent again: an increment must not count twice. A connection that went stale while idle is
-    noticed before it is used, so a restarted server costs no failed command by itself.
+    Single commands share one connection (with TLS only where gevent runs everything in one thread); transactions and
+    subscriptions have one of their own, out of a pool of `size`. A command whose answer was lost is never sent again: an
+    increment must not count twice. A connection that went stale while idle is noticed before it is used, so a restarted server
+    costs no failed command by itself.
     """
     if not url.startswith(("redis://", "rediss://", "unix://")):
         raise ConfigurationError("REDIS_URL must begin with redis:// or rediss://")
@@ -50,7 +52,9 @@ def connect(url: str, size: int = POOL_SIZE) -> redis.Redis:
         )
     except ValueError as error:
         raise ConfigurationError(f"REDIS_URL cannot be used: {type(error).__name__}") from None
-    return SharingRedis(pool)
+    # One thread may not write to a TLS connection while another one reads from it; greenlets of one thread may.
+    is_shared = not url.startswith("rediss://") or ssl.SSLSocket.__module__ != "ssl"
+    return SharingRedis(pool) if is_shared else redis.Redis(connection_pool=pool)
 
 
 class SharingRedis(redis.Redis):
