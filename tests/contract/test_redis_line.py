@@ -35,7 +35,7 @@ def test_threads_share_one_connection_and_get_their_own_answers(client: Any, red
     texts = [f"{number}:" + "x" * (number * 37 % 5000) for number in range(2000)]
     with ThreadPoolExecutor(32) as threads:
         assert list(threads.map(lambda text: client.eval("return ARGV[1]", 0, text), texts)) == [t.encode() for t in texts]
-    assert connections(redis_url) == before
+    assert connections(redis_url) <= before  # those of earlier tests may just end
 
 
 def test_answers_are_what_redis_py_makes_of_them(client: Any, redis_url: str) -> None:
