@@ -29,7 +29,8 @@ class Settings:
     amqp_ca_file: str = _setting("PEM file of the CA that signed the broker's certificate; empty for the system's", "")
     jwt_signing_key: str = _setting("Ed25519 private key (PEM, PKCS 8) that signs access tokens; " + SECRET_HELP, secret=True)
     payload_keys: str = _setting(
-        "AES-256 keys as key_id:base64[,older_id:base64]; the first one encrypts, and signs action tickets; " + SECRET_HELP,
+        "AES-256 keys as key_id:base64[,older_id:base64]; the first one encrypts, and signs tickets and the audit log; "
+        + SECRET_HELP,
         secret=True,
     )
     scoreboard_secret_id: str = _setting("Secrets Manager secret (a JSON object of settings) read at the first call", "")

@@ -118,6 +118,36 @@ class Container:
         return RedisLoginThrottle(self._redis, self._keys)
 
     @cached_property
+    def refusals(self) -> ports.Refusals:
+        from shared.adapters.redis.refusals import RedisRefusals
+
+        return RedisRefusals(self._redis, self._keys)
+
+    @cached_property
+    def audit_log(self) -> ports.AuditLog:
+        from shared.adapters.postgresql.audit_log import PostgresAuditLog
+
+        return PostgresAuditLog(self._pool)
+
+    @cached_property
+    def audit_seals(self) -> ports.AuditSeals:
+        from shared.adapters.postgresql.audit_seals import PostgresAuditSeals
+
+        return PostgresAuditSeals(self._pool)
+
+    @cached_property
+    def seal_signer(self) -> ports.SealSigner:
+        from shared.adapters.crypto.hmac_seals import HmacSealSigner
+
+        return HmacSealSigner.from_setting(self.settings.payload_keys)
+
+    @cached_property
+    def seal_anchor(self) -> ports.SealAnchor:
+        from shared.adapters.redis.audit_anchor import RedisSealAnchor
+
+        return RedisSealAnchor(self._redis, self._keys)
+
+    @cached_property
     def viewers(self) -> ports.Viewers:
         if self.settings.broadcast_channel:
             from shared.adapters.redis.viewers import RedisViewers

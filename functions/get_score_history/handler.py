@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from shared.services.get_score_history import DEFAULT_LIMIT, MAX_LIMIT, get_score_history
+from shared.services.note_refusal import audited
 from shared.transport.http import HttpRequest, Reply, http_handler
 from shared.wiring import container
 
 
 @http_handler
+@audited("history_refused", container)
 def lambda_handler(request: HttpRequest) -> Reply:
     """For that player, or an admin."""
     deps = container()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from shared.services.get_scores import MAX_TOP, TOP, get_scores
+from shared.services.note_refusal import audited
 from shared.transport.http import HttpRequest, Reply, http_handler
 from shared.wiring import container
 
 
 @http_handler
+@audited("scores_refused", container)
 def lambda_handler(request: HttpRequest) -> Reply:
     """Answer `{"data": [...], "cache_time": "..."}`, exactly as specified."""
     deps = container()

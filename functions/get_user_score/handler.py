@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from shared.services.get_user_score import DEFAULT_NEIGHBOURS, MAX_NEIGHBOURS, get_user_score
+from shared.services.note_refusal import audited
 from shared.transport.http import HttpRequest, Reply, http_handler
 from shared.wiring import container
 
 
 @http_handler
+@audited("scores_refused", container)
 def lambda_handler(request: HttpRequest) -> Reply:
     """Any valid token will do."""
     deps = container()

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from shared.services.issue_token import Identity, issue_token, parse_grant
+from shared.services.note_refusal import audited
 from shared.transport.http import HttpRequest, Reply, http_handler
 from shared.wiring import container
 
 
+def _username(request: HttpRequest) -> object:
+    return request.json_object().get("username")
+
+
 @http_handler
+@audited("login_refused", container, _username)
 def lambda_handler(request: HttpRequest) -> Reply:
     """Answer an access token and the refresh token that follows it."""
     deps = container()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from shared.services.issue_ws_ticket import issue_ws_ticket
+from shared.services.note_refusal import audited
 from shared.transport.http import HttpRequest, Reply, http_handler
 from shared.wiring import container
 
 
 @http_handler
+@audited("ws_ticket_refused", container)
 def lambda_handler(request: HttpRequest) -> Reply:
     """Answer 201 with the ticket and how long it is good."""
     deps = container()

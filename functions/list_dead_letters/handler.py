@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from shared.services.list_dead_letters import DEFAULT_LIMIT, MAX_LIMIT, list_dead_letters
+from shared.services.note_refusal import audited
 from shared.transport.http import HttpRequest, Reply, http_handler
 from shared.wiring import container
 
 
 @http_handler
+@audited("dead_letters_refused", container)
 def lambda_handler(request: HttpRequest) -> Reply:
     """For admins; they stay where they are."""
     deps = container()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from shared.services.note_refusal import audited
 from shared.services.redrive_dead_letters import Redrive, redrive_dead_letters
 from shared.transport.http import HttpRequest, Reply, http_handler
 from shared.wiring import container
 
 
 @http_handler
+@audited("dead_letters_refused", container)
 def lambda_handler(request: HttpRequest) -> Reply:
     """For admins; the body is `{"limit"?: n, "requestIds"?: [...]}`."""
     deps = container()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shared.services.catch_up import Pipeline
+from shared.services.note_refusal import audited
 from shared.services.reconcile_scores import Reconciliation, ReconciliationOptions, reconcile_scores
 from shared.transport.http import HttpRequest, Reply, http_handler
 from shared.wiring import container
@@ -11,6 +12,7 @@ CATCH_UP_SECONDS = 20.0
 
 
 @http_handler
+@audited("reconciliation_refused", container)
 def lambda_handler(request: HttpRequest) -> Reply:
     """For admins; the body is `{"dryRun"?: bool, "full"?: bool}`. Answer 201 with the run."""
     deps = container()

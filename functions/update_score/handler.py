@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from shared.services.note_refusal import audited
 from shared.services.update_score import parse_update, spend_ticket, update_score
 from shared.transport.http import HttpRequest, Reply, http_handler
 from shared.wiring import container
 
 
 @http_handler
+@audited("score_refused", container)
 def lambda_handler(request: HttpRequest) -> Reply:
     """Answer 200 with the receipt and the rate limit's headers."""
     deps = container()

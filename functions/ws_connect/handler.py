@@ -5,11 +5,13 @@ from __future__ import annotations
 from shared.domain.player import Caller
 from shared.services.broadcast_scores import broadcast_scores
 from shared.services.connect_viewer import connect_viewer
+from shared.services.note_refusal import audited
 from shared.transport.websocket import WebSocketRequest, websocket_handler
 from shared.wiring import Container, container
 
 
 @websocket_handler
+@audited("viewer_refused", container)
 def lambda_handler(request: WebSocketRequest) -> dict[str, str]:
     """Tell a gateway that can close connections when this one's session ends."""
     deps = container()

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from shared.domain.player import USERNAME, Caller
 from shared.domain.refusal import ANYBODY, Refusal, matters
-from shared.errors import InvalidCredentials, InvalidToken, ScoreboardError, TooManyAttempts, Unavailable
+from shared.errors import InvalidToken, ScoreboardError, Unavailable
 from shared.logs import get_logger
 from shared.ports import Refusals
 
@@ -43,10 +43,6 @@ class AuditedRequest(Protocol):
         """Its access token; raises MissingToken."""
         ...
 
-    def json_object(self) -> dict[str, Any]:
-        """Its body; raises an error of the tree."""
-        ...
-
 
 class Door(Protocol):
     """Knows who somebody is, and takes notes."""
@@ -65,8 +61,13 @@ Request = TypeVar("Request", bound=AuditedRequest)
 Answer = TypeVar("Answer")
 
 
-def audited(action: str, door: Callable[[], Door]) -> Callable[[Callable[[Request], Answer]], Callable[[Request], Answer]]:
-    """A decorator below `@http_handler`: refusals that matter are noted under `action`, and go on as they were."""
+def audited(
+    action: str, door: Callable[[], Door], username: Callable[[Any], object] | None = None
+) -> Callable[[Callable[[Request], Answer]], Callable[[Request], Answer]]:
+    """A decorator below `@http_handler`: refusals that matter are noted under `action`, and go on as they were.
+
+    `username` reads whom a refused log-in was about.
+    """
 
     def decorate(function: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
         @wraps(function)
@@ -80,7 +81,7 @@ def audited(action: str, door: Callable[[], Door]) -> Callable[[Callable[[Reques
                         reason=error.code,
                         actor=_actor(request, error, door()),
                         user_id=request.path_parameters.get("user_id", ""),
-                        username=_username(request, error),
+                        username=_checked(username(request)) if username else "",
                         source_ip=request.source_ip,
                         request_id=request.request_id,
                     )
@@ -113,9 +114,6 @@ def _actor(request: AuditedRequest, error: ScoreboardError, door: Door) -> str:
         return ANYBODY
 
 
-def _username(request: AuditedRequest, error: ScoreboardError) -> str:
-    """Whose log-in failed; what cannot be a name is not kept."""
-    if not isinstance(error, InvalidCredentials | TooManyAttempts):
-        return ""
-    name = request.json_object().get("username")
-    return name if isinstance(name, str) and USERNAME.fullmatch(name) else ""
+def _checked(username: object) -> str:
+    """What cannot be a name is not kept."""
+    return username if isinstance(username, str) and USERNAME.fullmatch(username) else ""

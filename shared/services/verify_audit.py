@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from shared.services.seal_audit import AuditChain, head
 SEALS_AT_ONCE = 40
 MAX_SECONDS = 600.0
 MAX_FINDINGS = 100
+MAX_SEQ = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +46,33 @@ class KnownHead:
         return cls(int(seq), hash_text)
 
 
-def verify_audit(chain: AuditChain, *, from_seq: int = 1, known: KnownHead | None = None) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class VerifyAudit:
+    """From which seal on, and a seal that must be in the chain."""
+
+    from_seq: int = 1
+    known: KnownHead | None = None
+
+    @classmethod
+    def parse(cls, event: Mapping[str, Any]) -> VerifyAudit:
+        """Read `{"fromSeal"?: n, "head"?: "seq:hash"}`; raises InvalidParameter."""
+        from_seq, known = event.get("fromSeal", 1), event.get("head")
+        if type(from_seq) is not int or not 1 <= from_seq <= MAX_SEQ:
+            raise InvalidParameter("`fromSeal` must be the number of a seal, or left out.")
+        return cls(from_seq, None if known is None else KnownHead.parse(known))
+
+
+def verify_audit(command: VerifyAudit, chain: AuditChain) -> dict[str, Any]:
     """Answer `{"seals", "rows", "unsealedRows", "head", "remembered", "intact", "found", "findings", "next"}`.
 
     `findings` are the first of the `found`, in the order of the chain. `next` is the seal to go on from when time did not suffice
-    (its end was not looked at then), else null. What came before `from_seq` is taken for granted. `remembered` is whether Redis
-    had the newest seal to hold the chain's end against.
+    (its end was not looked at then), else null. What came before the first seal looked at is taken for granted. `remembered` is
+    whether Redis had the newest seal to hold the chain's end against.
     """
     remembered = chain.anchor.get()
-    walk = _Walk(chain, from_seq, [KnownHead(remembered.seq, remembered.hash)] if remembered else [])
-    if known is not None:
-        walk.noted.append(known)
+    walk = _Walk(chain, command.from_seq, [KnownHead(remembered.seq, remembered.hash)] if remembered else [])
+    if command.known is not None:
+        walk.noted.append(command.known)
     following = walk.run()
     unsealed = 0
     if following is None:
@@ -81,7 +98,7 @@ class _Walk:
 
     def __init__(self, chain: AuditChain, from_seq: int, noted: list[KnownHead]) -> None:
         self._chain = chain
-        self._from_seq = max(1, from_seq)
+        self._from_seq = from_seq
         self.noted = noted
         before = chain.seals.page(self._from_seq - 1, 1) if self._from_seq > 1 else []
         self.last: Seal | None = before[0] if before and before[0].seq < self._from_seq else None

@@ -23,6 +23,8 @@ class WebSocketRequest:
     query: Mapping[str, str]
     body: str
     source_ip: str
+    request_id: str
+    path_parameters: Mapping[str, str]
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> WebSocketRequest:
@@ -35,6 +37,8 @@ class WebSocketRequest:
             query=event.get("queryStringParameters") or {},
             body=event.get("body") or "",
             source_ip=context.get("identity", {}).get("sourceIp", ""),
+            request_id=context.get("requestId", ""),
+            path_parameters=event.get("pathParameters") or {},
         )
 
     @property

@@ -23,6 +23,7 @@ CONTRACT = {
     "GET /api/score/{user_id}": "get_user_score",
     "GET /api/score/{user_id}/history": "get_score_history",
     "POST /api/ws-tickets": "issue_ws_ticket",
+    "GET /api/admin/audit-log": "get_audit_log",
     "GET /api/admin/dead-letters": "list_dead_letters",
     "POST /api/admin/dead-letters/redrive": "redrive_dead_letters",
     "POST /api/admin/reconciliations": "start_reconciliation",
@@ -131,6 +132,8 @@ def test_queues_and_schedules_have_their_functions(manifest: Manifest) -> None:
         ("reconcile_scores", "cron(0 4 * * ? *)"),
         ("rebuild_leaderboard", "rate(1 minute)"),
         ("forget_windows", "rate(1 minute)"),
+        ("record_refusals", "rate(1 minute)"),
+        ("seal_audit", "rate(1 minute)"),
     }
 
 

@@ -1,0 +1,17 @@
+"""Hold the audit log against its seals; for operators (`verify-audit`), no trigger leads here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.services.seal_audit import AuditChain
+from shared.services.verify_audit import VerifyAudit, verify_audit
+from shared.wiring import container
+
+
+def lambda_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    """`{"fromSeal"?: n, "head"?: "seq:hash"}` becomes the report; errors escape."""
+    deps = container()
+    command = VerifyAudit.parse(event)
+    return verify_audit(command, AuditChain(deps.audit_seals, deps.seal_signer, deps.seal_anchor, deps.clock))
