@@ -24,6 +24,8 @@ VERBS = {
     "invoke": ("invoke", "run one function against the running instance"),
     "reconcile": ("reconcile", "hold the ledger against the leaderboard"),
     "dead-letters": ("dead_letters", "updates that could not be recorded: see them, have them recorded"),
+    "verify-audit": ("verify_audit", "hold the audit log against its seals"),
+    "export-audit": ("export_audit", "write the audit log as JSON lines"),
     "create-user": ("create_user", "make an account with a role"),
     "simulate": ("simulate", "play the game against a running instance"),
     "doctor": ("doctor", "what is installed, what is missing, how to get it"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,12 @@ def running_instance(data_dir: Path) -> dict[str, Any]:
 
 
 def invoke_function(data_dir: Path, name: str, event: object) -> Any:
-    """Run a function in this process, with the environment of the running instance; CliError when it fails."""
+    """Run a function once; see function_of."""
+    return function_of(data_dir, name)(event)
+
+
+def function_of(data_dir: Path, name: str) -> Callable[[object], Any]:
+    """A function that runs in this process, with the environment of the running instance; CliError when it fails."""
     from local_runtime.deadline import ProcessDeadline
     from local_runtime.hosting import load_manifest
     from local_runtime.instance.directory import InstanceDirectory
@@ -56,8 +62,12 @@ def invoke_function(data_dir: Path, name: str, event: object) -> Any:
         raise CliError(str(error.args[0]), EXIT_USAGE) from None
     invoker = Invoker(manifest, ProcessDeadline())
     invoker.prepare()
-    try:
-        return invoker.invoke(function, event)
-    except (FunctionError, PayloadTooLarge) as error:
-        logger.debug("%s failed", name, exc_info=error.__cause__)
-        raise CliError(f"{name}: {error}", EXIT_FAILED) from None
+
+    def call(event: object) -> Any:
+        try:
+            return invoker.invoke(function, event)
+        except (FunctionError, PayloadTooLarge) as error:
+            logger.debug("%s failed", name, exc_info=error.__cause__)
+            raise CliError(f"{name}: {error}", EXIT_FAILED) from None
+
+    return call

@@ -22,6 +22,8 @@ HANDLERS = {
     "create_user": "return {'userId': 'u-1', 'apiKey': 'key of ' + event['username'], **event}",
     "reconcile_scores": "return json.loads(os.environ['RECONCILED'])",
     "manage_dead_letters": "return {**json.loads(os.environ['DEAD_LETTERS']), 'redriven': json.dumps(event), 'left': 0}",
+    "verify_audit": "return json.loads(os.environ['REPORTS'])[str(event['fromSeal']) + event.get('head', '')]",
+    "export_audit_log": "return json.loads(os.environ['PARTS'])[event.get('from', '') + str(event['after'])]",
 }
 
 
@@ -149,3 +151,68 @@ def test_a_redrive_asks_for_what_was_named(data_dir: Path) -> None:
     done = run(data_dir, "dead-letters", "redrive", "--limit", "5", "--request-id", "r-1", "--request-id", "r-2")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.partition(" moved back")[0]) == {"action": "redrive", "limit": 5, "requestIds": ["r-1", "r-2"]}
+
+
+def report(**members: object) -> dict[str, Any]:
+    """What verify_audit answers."""
+    head = {"seq": 7, "lastId": 70, "hash": "abc"}
+    whole = {
+        "seals": 4,
+        "rows": 40,
+        "unsealedRows": 3,
+        "head": head,
+        "remembered": True,
+        "found": 0,
+        "findings": [],
+        "next": None,
+    }
+    return {**whole, **members}
+
+
+def test_an_intact_audit_log_is_told_with_what_to_note_down(data_dir: Path) -> None:
+    answer_with(data_dir, "REPORTS", {"1": report(next=5), "5": report()})
+    done = run(data_dir, "verify-audit")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "seals: 8\nrows: 80, and 3 not sealed yet\nhead: 7:abc\nthe audit log is intact\n"
+
+
+def test_a_changed_audit_log_has_an_exit_code_of_its_own(data_dir: Path) -> None:
+    finding = {"seal": 3, "firstId": 21, "lastId": 30, "problem": "covers rows that were changed"}
+    answer_with(
+        data_dir, "REPORTS", {"2 9:ab": report(found=1, findings=[finding], remembered=False, next=8), "8 9:ab": report()}
+    )
+    done = run(data_dir, "verify-audit", "--from-seal", "2", "--head", " 9:ab")
+    assert done.returncode == 3, done.stderr
+    assert "seal 3 (rows 21 to 30): covers rows that were changed\n" in done.stdout
+    assert done.stdout.endswith("1 found\n")
+
+
+def test_a_chain_whose_end_nobody_remembers_is_told(data_dir: Path) -> None:
+    answer_with(data_dir, "REPORTS", {"1": report(remembered=False, head=None)})
+    assert "cannot be told without --head" in run(data_dir, "verify-audit").stdout
+
+
+def test_the_audit_log_is_exported_part_by_part(data_dir: Path, tmp_path: Path) -> None:
+    parts = {
+        "0": {"entries": [{"id": 1, "actor": "\u00e4"}, {"id": 2}], "after": 2},
+        "2": {"entries": [{"id": 3}], "after": None},
+    }
+    answer_with(data_dir, "PARTS", {**parts, "2026-01-017": {"entries": [], "after": None}})
+    printed = run(data_dir, "export-audit")
+    assert [json.loads(line)["id"] for line in printed.stdout.splitlines()] == [1, 2, 3]
+    file = tmp_path / "audit.jsonl"
+    done = run(data_dir, "export-audit", "--output", str(file))
+    assert (done.returncode, done.stdout) == (0, f"3 entries in {file}\n"), done.stderr
+    assert file.read_text(encoding="utf-8") == printed.stdout
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert run(data_dir, "export-audit", "--from", "2026-01-01", "--after", "7").stdout == ""
+
+
+def test_an_export_that_fails_leaves_no_file(data_dir: Path, tmp_path: Path) -> None:
+    answer_with(data_dir, "PARTS", {"0": {"entries": [{"id": 1}], "after": 1}})
+    done = run(data_dir, "export-audit", "--output", str(tmp_path / "audit.jsonl"))
+    assert done.returncode == 1
+    assert list(tmp_path.glob("*audit.jsonl*")) == []
+    nowhere = run(data_dir, "export-audit", "--output", str(tmp_path / "nowhere" / "audit.jsonl"))
+    assert nowhere.returncode == 2
+    assert "cannot be written" in nowhere.stderr
