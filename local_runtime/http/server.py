@@ -160,6 +160,8 @@ def _only_tls_1_3(_config: Any, default: Callable[[], ssl.SSLContext]) -> ssl.SS
     context = default()
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.set_alpn_protocols(["http/1.1"])
+    # No tickets behind the handshake: a client whose threads read and write at once may stumble over them.
+    context.num_tickets = 0
     return context
 
 
