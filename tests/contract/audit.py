@@ -1,0 +1,99 @@
+"""An audit log of a test's own, with its chain of seals, and somebody who may do anything to the database."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import redis
+
+from shared.adapters.clock import SystemClock
+from shared.adapters.crypto.hmac_seals import HmacSealSigner
+from shared.adapters.postgresql.audit_log import PostgresAuditLog
+from shared.adapters.postgresql.audit_seals import PostgresAuditSeals
+from shared.adapters.postgresql.pool import Pool
+from shared.adapters.redis.audit_anchor import RedisSealAnchor
+from shared.adapters.redis.keys import Keys
+from shared.services.seal_audit import AuditChain, seal_audit
+from shared.services.verify_audit import VerifyAudit, verify_audit
+
+KEY = {"test": bytes(range(32))}
+
+
+@dataclass
+class StepClock(SystemClock):
+    """Time passes only while somebody sleeps; `then` happens meanwhile."""
+
+    then: list[Callable[[], object]] = field(default_factory=list)
+    at_seconds: float = 0.0
+
+    def monotonic(self) -> float:
+        """Seconds slept."""
+        return self.at_seconds
+
+    def sleep(self, seconds: float) -> None:
+        """At once."""
+        self.at_seconds += seconds
+        if self.then:
+            self.then.pop(0)()
+
+
+class Audit:
+    """audit_log in a database of its own."""
+
+    def __init__(self, database_url: str, client: redis.Redis) -> None:
+        self.pool = Pool(database_url)
+        self.log = PostgresAuditLog(self.pool)
+        self.anchor = RedisSealAnchor(client, Keys(f"{{{secrets.token_hex(6)}}}:"))
+        self.chain = AuditChain(PostgresAuditSeals(self.pool), HmacSealSigner(KEY), self.anchor, SystemClock())
+
+    def add(self, rows: int, action: str = "score_accepted") -> None:
+        """Rows as the product writes them."""
+        self.run(
+            "INSERT INTO audit_log (action, actor, user_id, request_id, source_ip, detail)"
+            " SELECT :action, 'u-1', 'u-1', 'r-' || n, '198.51.100.7', jsonb_build_object('increment', n)"
+            " FROM generate_series(1, CAST(:rows AS int)) AS n",
+            action=action,
+            rows=rows,
+        )
+
+    def seal(self, clock: SystemClock | None = None) -> dict[str, int]:
+        """What is not sealed yet."""
+        return seal_audit(replace(self.chain, clock=clock or self.chain.clock))
+
+    def add_sealed(self, seals: int, rows: int) -> None:
+        """So many seals over so many rows each."""
+        for _ in range(seals):
+            self.add(rows)
+            assert self.seal() == {"seals": 1, "rows": rows}
+
+    def verify(self, **options: Any) -> dict[str, Any]:
+        """The report."""
+        return verify_audit(VerifyAudit.parse(options), self.chain)
+
+    def problems(self, **options: Any) -> list[tuple[int, str]]:
+        """Seal and problem of each finding."""
+        report = self.verify(**options)
+        assert report["intact"] is (report["found"] == 0)
+        assert report["found"] == len(report["findings"])
+        return [(finding["seal"], finding["problem"]) for finding in report["findings"]]
+
+    def run(self, sql: str, **parameters: Any) -> list[list[Any]]:
+        """One statement, committed."""
+        with self.pool.connection() as session:
+            return session.run(sql, **parameters)
+
+    def tamper(self, sql: str, **parameters: Any) -> None:
+        """One statement of somebody who owns the tables, and knows of the triggers."""
+        for table in ("audit_log", "audit_seals"):
+            self.run(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
+        self.run(sql, **parameters)
+        for table in ("audit_log", "audit_seals"):
+            self.run(f"ALTER TABLE {table} ENABLE TRIGGER ALL")
+
+    def instants(self) -> list[datetime]:
+        """When each row was written, in the order of their ids."""
+        return [row[0] for row in self.run("SELECT at FROM audit_log ORDER BY id")]
