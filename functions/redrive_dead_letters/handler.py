@@ -15,5 +15,7 @@ def lambda_handler(request: HttpRequest) -> Reply:
     deps = container()
     caller = deps.authenticate(request.bearer_token)
     caller.must_be_admin()
-    command = Redrive.parse(request.json_object(), actor=caller.user_id)
+    command = Redrive.parse(
+        request.json_object(), actor=caller.user_id, source_ip=request.source_ip, request_id=request.request_id
+    )
     return Reply.ok(redrive_dead_letters(command, deps.dead_letters, deps.ledger))

@@ -21,5 +21,12 @@ def lambda_handler(request: HttpRequest) -> Reply:
     options = ReconciliationOptions.parse(request.json_object())
     pipeline = Pipeline(deps.ledger, deps.outbox, deps.publisher, deps.clock, CATCH_UP_SECONDS)
     stores = Reconciliation(deps.leaderboard, deps.board_check, deps.reconciliations, pipeline)
-    deps.ledger.audit("reconciliation_started", actor=caller.user_id, user_id=None, detail=options.as_json())
+    deps.ledger.audit(
+        "reconciliation_started",
+        actor=caller.user_id,
+        user_id=None,
+        detail=options.as_json(),
+        source_ip=request.source_ip,
+        request_id=request.request_id,
+    )
     return Reply.created(reconcile_scores(stores, dry_run=options.dry_run, full=options.full))

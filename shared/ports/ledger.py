@@ -36,7 +36,16 @@ class Ledger(Protocol):
         """Running totals of these players."""
         ...
 
-    def audit(self, action: str, *, actor: str, user_id: str | None, detail: Mapping[str, Any]) -> None:
+    def audit(
+        self,
+        action: str,
+        *,
+        actor: str,
+        user_id: str | None,
+        detail: Mapping[str, Any],
+        source_ip: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
         """Write one row of audit_log."""
         ...
 

@@ -72,15 +72,26 @@ class PostgresLedger:
             )
         return {row[0]: int(row[1]) for row in rows}
 
-    def audit(self, action: str, *, actor: str, user_id: str | None, detail: Mapping[str, Any]) -> None:
+    def audit(
+        self,
+        action: str,
+        *,
+        actor: str,
+        user_id: str | None,
+        detail: Mapping[str, Any],
+        source_ip: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
         """One row of audit_log."""
         with self._pool.connection() as session:
             session.run(
-                "INSERT INTO audit_log (action, actor, user_id, detail)"
-                " VALUES (:action, :actor, :user_id, CAST(:detail AS jsonb))",
+                "INSERT INTO audit_log (action, actor, user_id, request_id, source_ip, detail)"
+                " VALUES (:action, :actor, :user_id, :request_id, :source_ip, CAST(:detail AS jsonb))",
                 action=action,
                 actor=actor,
                 user_id=user_id,
+                request_id=request_id,
+                source_ip=source_ip,
                 detail=json.dumps(detail),
             )
 
