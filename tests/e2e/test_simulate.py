@@ -36,10 +36,9 @@ def test_a_wrong_score_is_told(product: Product) -> None:
     def spoil() -> None:
         client: Any = product.redis()
         while not spoiled.is_set():
-            for member, score in client.zrevrange("leaderboard", 0, -1, withscores=True):
-                name = product.query("SELECT username FROM users WHERE user_id = :id", id=member.removeprefix("user:"))
-                if name and name[0][0].startswith("sim-") and name[0][0].endswith("-0") and 0 < score < 100:
-                    client.zincrby("leaderboard", 1000, member)
+            for (user_id,) in product.query("SELECT user_id FROM users WHERE username LIKE 'sim-%-0'"):
+                if 0 < (client.zscore("leaderboard", f"user:{user_id}") or 0) < 100:
+                    client.zincrby("leaderboard", 1000, f"user:{user_id}")
         client.close()
 
     thread = threading.Thread(target=spoil)
