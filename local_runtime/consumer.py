@@ -1,4 +1,4 @@
-"""The process that hosts every queue binding of the template, a thread each."""
+"""A process that hosts queue bindings of the template, a thread each: the first one of each function, or a further one."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from local_runtime.deadline import ProcessDeadline
 from local_runtime.hosting import load_manifest
+from local_runtime.instance.directory import InstanceDirectory, consumer_name
 from local_runtime.invoker import Invoker
 from local_runtime.manifest import QueueBinding
 from local_runtime.metrics import RuntimeMetrics
@@ -52,7 +53,7 @@ class ReadyFile:
 
 
 def main() -> int:
-    """Consume until SIGTERM, then settle the batches in hand."""
+    """Consume until SIGTERM, then settle the batches in hand. An argument says which consumer this is, from 1 on."""
     logging.basicConfig(level=os.environ.get("LOG_LEVEL", "INFO"), format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("pika").setLevel(logging.CRITICAL)
     if not os.environ.get("AMQP_URL"):
@@ -64,8 +65,11 @@ def main() -> int:
     manifest = load_manifest(settings, os.environ)
     invoker = Invoker(manifest, ProcessDeadline(), RuntimeMetrics().observe_invocation)
     invoker.prepare()
-    ready = ReadyFile(settings.data_dir / "run" / "consumer.ready", [binding.queue for binding in manifest.queue_bindings])
-    return _host([_mapping(binding, invoker, ready) for binding in manifest.queue_bindings])
+    number = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+    bindings = manifest.consumers[number - 1]
+    ready_file = InstanceDirectory(settings.data_dir).ready_file(consumer_name(number))
+    ready = ReadyFile(ready_file, [binding.queue for binding in bindings])
+    return _host([_mapping(binding, invoker, ready) for binding in bindings])
 
 
 def _host(mappings: Sequence[EventSourceMapping]) -> int:

@@ -99,6 +99,20 @@ class Manifest:
         """The union of all functions' variables: one process hosts many functions, and the reader saw to it that they agree."""
         return {name: value for function in self.functions for name, value in function.environment.items()}
 
+    @property
+    def consumers(self) -> tuple[tuple[QueueBinding, ...], ...]:
+        """The bindings by the process that hosts them: a function's first queue is the first one's, its second the second one's.
+
+        As on Lambda, where each of them has an environment of its own, more queues are more work done at a time.
+        """
+        consumers: list[list[QueueBinding]] = []
+        for binding in self.queue_bindings:
+            own = next((each for each in consumers if binding.function not in [other.function for other in each]), None)
+            if own is None:
+                consumers.append(own := [])
+            own.append(binding)
+        return tuple(map(tuple, consumers))
+
     def function(self, name: str) -> Function:
         """Look a function up by its directory name or its logical id; KeyError names those there are."""
         for function in self.functions:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any
+from typing import Any, Literal
 
 from shared.errors import ConfigurationError
 
@@ -42,6 +42,9 @@ class Settings:
     )
     rate_limit_requests: int = _setting("updates a player may make in the window", 100)
     rate_window_seconds: int = _setting("length of the sliding window", 60)
+    history_queues: Literal[1, 2, 4] = _setting(
+        "queues that carry updates to the ledger, each with a consumer of its own: 1, 2 or 4", 1
+    )
     retry_delays_seconds: tuple[float, ...] = _setting(
         "three delays, comma-separated, before an update that the ledger refused is tried again", (5.0, 30.0, 180.0)
     )
@@ -81,6 +84,12 @@ def _integer(raw: str) -> int:
     return int(raw)
 
 
+def _queues(raw: str) -> int:
+    if raw not in {"1", "2", "4"}:
+        raise ValueError("is not 1, 2 or 4")
+    return int(raw)
+
+
 def _boolean(raw: str) -> bool:
     if raw.lower() not in {"true", "false"}:
         raise ValueError("is neither true nor false")
@@ -101,5 +110,6 @@ _CONVERTERS: dict[str, Callable[[str], Any]] = {
     "str": str,
     "int": _integer,
     "bool": _boolean,
+    "Literal[1, 2, 4]": _queues,
     "tuple[float, ...]": _delays,
 }

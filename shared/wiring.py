@@ -61,7 +61,11 @@ class Container:
         from shared.adapters.rabbitmq.publisher import RabbitPublisher
 
         return RabbitPublisher(
-            self.settings.amqp_url, ca_file=self.settings.amqp_ca_file, sealer=self.sealer, on_confirmed=self.outbox.settle
+            self.settings.amqp_url,
+            ca_file=self.settings.amqp_ca_file,
+            sealer=self.sealer,
+            on_confirmed=self.outbox.settle,
+            queues=self.settings.history_queues,
         )
 
     @cached_property
@@ -192,7 +196,10 @@ class Container:
         from shared.adapters.rabbitmq.topology import RabbitTopology
 
         return RabbitTopology(
-            self.settings.amqp_url, ca_file=self.settings.amqp_ca_file, retry_delays=self.settings.retry_delays_seconds
+            self.settings.amqp_url,
+            ca_file=self.settings.amqp_ca_file,
+            retry_delays=self.settings.retry_delays_seconds,
+            queues=self.settings.history_queues,
         )
 
     @cached_property

@@ -15,6 +15,11 @@ from typing import Any
 from local_runtime.instance.errors import InstanceError
 
 
+def consumer_name(number: int) -> str:
+    """What the consumer processes are called: `consumer`, `consumer.2` and so on."""
+    return "consumer" if number == 1 else f"consumer.{number}"
+
+
 @dataclass(frozen=True, slots=True)
 class InstanceDirectory:
     """Paths under the data directory, and what may be done with them by whoever holds the lock."""

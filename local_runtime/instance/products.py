@@ -1,11 +1,11 @@
-"""The product's own processes: http, consumer, scheduler, and the run of what the template wants invoked at start."""
+"""The product's own processes: http, consumers, scheduler, and the run of what the template wants invoked at start."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
 
-from local_runtime.instance.directory import InstanceDirectory
+from local_runtime.instance.directory import InstanceDirectory, consumer_name
 from local_runtime.instance.listeners import Listeners
 from local_runtime.instance.probes import Both, HttpProbe, QueuesOnDisk, ReadyFile
 from local_runtime.manifest import Manifest
@@ -13,12 +13,16 @@ from local_runtime.process import ProcessSpec
 from local_runtime.settings import PROJECT_ROOT, InstanceSettings
 from local_runtime.supervisor.loop import StopStage
 
-STOP_STAGES = (
-    StopStage(("http",)),  # answers what is in flight
-    StopStage(("consumer", "scheduler"), least_seconds=2.0),  # settle what is in hand
-    StopStage(("redis", "rabbitmq", "postgresql"), least_seconds=2.5),
-)
 _START_MARGIN_SECONDS = 30.0
+
+
+def stop_stages(manifest: Manifest) -> tuple[StopStage, ...]:
+    """In which order everything ends."""
+    return (
+        StopStage(("http",)),  # answers what is in flight
+        StopStage((*_consumer_names(manifest), "scheduler"), least_seconds=2.0),  # settle what is in hand
+        StopStage(("redis", "rabbitmq", "postgresql"), least_seconds=2.5),
+    )
 
 
 def at_start_spec(manifest: Manifest, directory: InstanceDirectory, environment: Mapping[str, str]) -> ProcessSpec | None:
@@ -42,19 +46,23 @@ def product_specs(
     inherited = {"SCOREBOARD_LISTEN_FD": str(descriptors[0]), "SCOREBOARD_MANAGEMENT_FD": str(descriptors[1])}
     probe = HttpProbe(listeners.local_host, listeners.port, tls=settings.tls)
     http = _spec(directory, {**environment, **inherited}, "http", probe, pass_fds=descriptors)
-    work = {"consumer": manifest.queue_bindings, "scheduler": manifest.schedules}
     on_disk = QueuesOnDisk(directory.path / "rabbitmq", {binding.queue for binding in manifest.queue_bindings})
-    probes = {name: ReadyFile(directory.ready_file(name)) for name in work}
-    workers = [_spec(directory, environment, name, Both(probes[name], on_disk)) for name in work if work[name]]
-    return (http, *workers)
+    names = [*_consumer_names(manifest), *(["scheduler"] if manifest.schedules else [])]
+    probes = {name: Both(ReadyFile(directory.ready_file(name)), on_disk) for name in names}
+    return (http, *(_spec(directory, environment, name, probes[name]) for name in names))
+
+
+def _consumer_names(manifest: Manifest) -> list[str]:
+    return [consumer_name(number) for number, _ in enumerate(manifest.consumers, 1)]
 
 
 def _spec(
     directory: InstanceDirectory, environment: Mapping[str, str], name: str, probe: object, **options: object
 ) -> ProcessSpec:
+    module, *number = name.split(".")
     return ProcessSpec(
         name=name,
-        argv=(sys.executable, "-m", f"local_runtime.{name}"),
+        argv=(sys.executable, "-m", f"local_runtime.{module}", *number),
         env=environment,
         cwd=PROJECT_ROOT,
         log_file=directory.logs / f"{name}.log",

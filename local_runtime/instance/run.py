@@ -13,7 +13,7 @@ from local_runtime.instance.environment import function_environment, process_env
 from local_runtime.instance.errors import InstanceError
 from local_runtime.instance.keyring import Keyring
 from local_runtime.instance.listeners import Listeners, bound_listeners, refuse_exposure
-from local_runtime.instance.products import STOP_STAGES, at_start_spec, product_specs
+from local_runtime.instance.products import at_start_spec, product_specs, stop_stages
 from local_runtime.instance.servers import ServerAddresses, launch_servers
 from local_runtime.manifest import Manifest
 from local_runtime.metrics import clear_directory
@@ -61,7 +61,7 @@ def run_instance(settings: InstanceSettings, environment: Mapping[str, str], obs
                     raise
             finally:
                 directory.remove_runtime()
-                supervisor.stop(STOP_STAGES)
+                supervisor.stop(stop_stages(manifest))
 
 
 def check_settings(settings: InstanceSettings) -> None:

@@ -15,17 +15,20 @@ _MAX_WINDOW_SECONDS = 300
 
 
 def read_queue_event(fields: Fields, event: Node, function: Function, reading: Reading) -> QueueBinding | None:
-    """A queue with its batch size and window. Where the broker is and how to log in is the instance's business here."""
+    """A queue with its batch size and window; None where it is not enabled.
+
+    Where the broker is and how to log in is the instance's business here.
+    """
     queue = _queue(fields, reading)
     if fields.node("Broker", required=True) is None:
         return None
     virtual_host = _access(fields, event, reading)
     batch_size = fields.integer("BatchSize", 1, _MAX_BATCH, default=100)
     window = fields.integer("MaximumBatchingWindowInSeconds", 0, _MAX_WINDOW_SECONDS, default=-1)
-    fields.only("Enabled", ("true",), "true")
+    enabled = fields.only("Enabled", ("true", "false"), "true") == "true"
     fields.without_effect(("DynamicPolicyName", "KmsKeyArn", "SecretsManagerKmsKeyId"))
     fields.finish()
-    if queue is None:
+    if queue is None or not enabled:
         return None
     return QueueBinding(function, queue, virtual_host, batch_size, DEFAULT_WINDOW_SECONDS if window < 0 else float(window))
 

@@ -49,8 +49,8 @@ class Ledger(Protocol):
         """Write one row of audit_log."""
         ...
 
-    def passed_marker(self, marker_id: str) -> bool:
-        """Whether the consumer has committed this marker."""
+    def passed_markers(self, marker_ids: Sequence[str]) -> bool:
+        """Whether the consumers have committed all of these different markers."""
         ...
 
 

@@ -27,8 +27,11 @@ class EventPublisher(Protocol):
         """Wake the rebuild of the leaderboard."""
         ...
 
-    def publish_marker(self, marker_id: str) -> None:
-        """Send a marker through the queue of updates: when the ledger has it, it has all that was published before."""
+    def publish_marker(self, marker_id: str) -> list[str]:
+        """Send markers through the queues of updates and answer their ids, which begin with `marker_id`.
+
+        When the ledger has them all, it has all that was published before.
+        """
         ...
 
 

@@ -25,7 +25,7 @@ class Pipeline:
 
 
 def catch_up(pipeline: Pipeline) -> None:
-    """Out of the outbox, and through the queue behind a marker; raises LedgerBehind when that takes too long.
+    """Out of the outbox, and through the queues behind a marker; raises LedgerBehind when that takes too long.
 
     An update the ledger refused is not waited for: it is noted there as waiting.
     """
@@ -34,9 +34,8 @@ def catch_up(pipeline: Pipeline) -> None:
     while pipeline.outbox.waiting_up_to(newest):
         relay_outbox(pipeline.outbox, pipeline.publisher)
         wait()
-    marker_id = str(uuid.uuid4())
-    pipeline.publisher.publish_marker(marker_id)
-    while not pipeline.ledger.passed_marker(marker_id):
+    marker_ids = pipeline.publisher.publish_marker(str(uuid.uuid4()))
+    while not pipeline.ledger.passed_markers(marker_ids):
         wait()
 
 

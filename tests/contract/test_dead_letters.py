@@ -15,7 +15,8 @@ from shared.adapters.rabbitmq import dead_letters as module
 from shared.adapters.rabbitmq.codec import RabbitEventCodec
 from shared.adapters.rabbitmq.connection import open_channel
 from shared.adapters.rabbitmq.dead_letters import RabbitDeadLetters
-from shared.adapters.rabbitmq.topology import DEAD_LETTERS, HISTORY, QUEUES, RabbitTopology
+from shared.adapters.rabbitmq.history_queues import HISTORY
+from shared.adapters.rabbitmq.topology import DEAD_LETTERS, QUEUES, RabbitTopology
 from shared.domain.score import RefusedMessage, ScoreAccepted
 from shared.errors import RabbitUnavailable
 from shared.wiring import Container

@@ -102,7 +102,7 @@ def test_what_the_ledger_refuses_takes_nothing_else_down(database: Pool, ledger:
     assert "check constraint" in reasons["not allowed"]
     assert ledger.totals([player]) == {player: 8}
     assert sum_of_history(database, player) == 8
-    assert ledger.passed_marker("marker-of-a-mixed-batch")
+    assert ledger.passed_markers(["marker-of-a-mixed-batch"])
 
 
 def test_what_was_refused_waits_until_it_is_recorded(database: Pool, ledger: PostgresLedger, new_player: NewPlayer) -> None:
@@ -152,10 +152,11 @@ def test_racing_batches_with_common_updates_agree_with_the_sums(
 
 def test_a_marker_is_passed_when_its_batch_is_committed(ledger: PostgresLedger, new_player: NewPlayer) -> None:
     first, second = str(uuid4()), str(uuid4())
-    assert not ledger.passed_marker(first)
+    assert not ledger.passed_markers([first])
     ledger.record([update(new_player())], [first])
+    assert (ledger.passed_markers([first]), ledger.passed_markers([first, second])) == (True, False)
     ledger.record([], [first, second])
-    assert (ledger.passed_marker(first), ledger.passed_marker(second)) == (True, True)
+    assert ledger.passed_markers([first, second])
 
 
 def test_a_batch_that_fails_leaves_nothing(database: Pool, ledger: PostgresLedger, new_player: NewPlayer) -> None:

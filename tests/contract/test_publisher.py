@@ -20,8 +20,9 @@ from uuid import uuid4
 import pytest
 
 from shared.adapters.rabbitmq.connection import open_connection
+from shared.adapters.rabbitmq.history_queues import HISTORY
 from shared.adapters.rabbitmq.publisher import RabbitPublisher
-from shared.adapters.rabbitmq.topology import HISTORY, REBUILD, UPDATED
+from shared.adapters.rabbitmq.topology import REBUILD, UPDATED
 from shared.domain.score import ScoreAccepted, ScoresRecorded
 from shared.errors import ConfigurationError, RabbitUnavailable, RedisUnavailable
 from shared.wiring import Container
@@ -131,9 +132,9 @@ def test_a_message_is_persistent_and_says_what_it_is(make: Make, broker: Broker)
 def test_a_marker_stands_behind_what_was_published_before(make: Make, broker: Broker, deployed: Container) -> None:
     publisher, entries = make(lambda _: None), pairs(20)
     publisher.publish_accepted(entries)
-    publisher.publish_marker("m-1")
+    assert publisher.publish_marker("m") == ["m.1"]
     opened = [deployed.event_codec.open_update(body) for _, body in broker.drain(HISTORY)]
-    assert opened == [*(entry for _, entry in entries), "m-1"]
+    assert opened == [*(entry for _, entry in entries), "m.1"]
 
 
 def test_the_broadcast_is_told_on_its_own_queue(make: Make, broker: Broker, deployed: Container) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 from contextlib import ExitStack
 
-from shared.adapters.rabbitmq.topology import HISTORY, RETRIES
+from shared.adapters.rabbitmq.history_queues import HISTORY
+from shared.adapters.rabbitmq.topology import RETRIES
 from shared.domain.score import ScoreAccepted
 from shared.wiring import Container
 from tests.handlers.conftest import Redeploy

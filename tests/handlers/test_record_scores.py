@@ -211,7 +211,7 @@ def test_a_batch_of_poison_alone_tells_the_broadcast_nothing(bench: Bench) -> No
 def test_a_marker_is_passed_with_its_batch_and_moves_nobody(bench: Bench, deployed: Container, user_id: str) -> None:
     marker_id = str(uuid4())
     bench.record(bench.codec.marker(marker_id))
-    assert deployed.ledger.passed_marker(marker_id)
+    assert deployed.ledger.passed_markers([marker_id])
     assert bench.told() == []
 
 

@@ -137,6 +137,20 @@ def test_queues_and_schedules_have_their_functions(manifest: Manifest) -> None:
     }
 
 
+@pytest.mark.parametrize(("count", "suffixes"), [("1", [""]), ("2", ["", ".2"]), ("4", ["", ".2", ".3", ".4"])])
+def test_updates_come_through_as_many_queues_as_the_parameter_says(count: str, suffixes: list[str]) -> None:
+    manifest = read_template(DEFAULT_TEMPLATE, {"HistoryQueues": count}, PROVIDED)
+    bindings = [binding for binding in manifest.queue_bindings if binding.function.name == "record_scores"]
+    assert [binding.queue for binding in bindings] == [f"score_history_queue{suffix}" for suffix in suffixes]
+    assert {binding.batch_size for binding in bindings} == {500}
+    assert manifest.environment["HISTORY_QUEUES"] == count
+    consumers = [{binding.function.name for binding in bindings} for bindings in manifest.consumers]
+    assert consumers == [
+        {"record_scores", "rebuild_leaderboard", "broadcast_scores"},
+        *[{"record_scores"}] * (len(suffixes) - 1),
+    ]
+
+
 def test_the_stores_are_prepared_before_the_outbox_is_relayed(manifest: Manifest) -> None:
     at_start = [function.name for function in manifest.functions if function.invoke_at_start]
     assert at_start == ["prepare_stores", "relay_outbox"]

@@ -146,11 +146,12 @@ class Broker:
     def publish_rebuild(self) -> None:
         """Nor is who wakes the rebuild."""
 
-    def publish_marker(self, marker_id: str) -> None:
+    def publish_marker(self, marker_id: str) -> list[str]:
         """Behind everything that is in the queue now; a consumer comes to it."""
         self.queue.append(ReceivedMessage(self.codec.marker(marker_id)))
         if self.has_consumer:
             self.consume(len(self.queue))
+        return [marker_id]
 
     def retry(self, messages: Sequence[RefusedMessage]) -> None:
         """Back into the queue with their attempts."""

@@ -143,6 +143,13 @@ def test_a_queue_without_a_window_waits_as_long_as_lambda_does(project: Path) ->
     assert (binding.queue, binding.virtual_host, binding.batch_size, binding.batching_window_seconds) == ("q", "/v", 100, 0.5)
 
 
+def test_a_queue_that_is_not_enabled_is_not_consumed(project: Path) -> None:
+    access = "SourceAccessConfigurations: [{Type: BASIC_AUTH, URI: x}]"
+    text = HEAD + event("MQ", f"{{Broker: b, Queues: [q], Enabled: !If [IsOn, true, false], {access}}}")
+    assert read(project, text).queue_bindings == ()
+    assert len(read(project, text, {"Flag": "true"}).queue_bindings) == 1
+
+
 def test_a_schedule_has_schedulers_defaults(project: Path) -> None:
     (schedule,) = read(project, HEAD + event("ScheduleV2", "{ScheduleExpression: rate(5 minutes)}")).schedules
     assert (schedule.name, schedule.time_zone) == ("SayHelloIt", "UTC")

@@ -95,10 +95,14 @@ class PostgresLedger:
                 detail=json.dumps(detail),
             )
 
-    def passed_marker(self, marker_id: str) -> bool:
-        """Whether it is there."""
+    def passed_markers(self, marker_ids: Sequence[str]) -> bool:
+        """Whether they are there."""
         with self._pool.connection() as session:
-            return bool(session.run("SELECT 1 FROM ledger_markers WHERE marker_id = :marker_id", marker_id=marker_id))
+            rows = session.run(
+                "SELECT count(*) FROM ledger_markers WHERE marker_id = ANY(CAST(:marker_ids AS text[]))",
+                marker_ids=list(marker_ids),
+            )
+        return int(rows[0][0]) == len(marker_ids)
 
 
 def _record_together(session: Session, events: Sequence[ScoreAccepted]) -> RecordedBatch:

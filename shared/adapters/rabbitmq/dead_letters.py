@@ -11,7 +11,8 @@ import pika
 from pika.adapters.blocking_connection import BlockingChannel
 
 from shared.adapters.rabbitmq.connection import open_channel
-from shared.adapters.rabbitmq.topology import DEAD_LETTERS, HISTORY
+from shared.adapters.rabbitmq.history_queues import HISTORY
+from shared.adapters.rabbitmq.topology import DEAD_LETTERS
 from shared.domain.dead_letter import DeadLetter, Redriven
 
 _TEXT_LIMIT = 200

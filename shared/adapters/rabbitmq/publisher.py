@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable, Sequence
 
 from shared.adapters.rabbitmq.codec import ACCEPTED, MARKER, RECORDED, RabbitEventCodec
+from shared.adapters.rabbitmq.history_queues import history_queues, queue_of
 from shared.adapters.rabbitmq.publishing_thread import Delivery, PublishingThread
-from shared.adapters.rabbitmq.topology import HISTORY, REBUILD, UPDATED
+from shared.adapters.rabbitmq.topology import REBUILD, UPDATED
 from shared.domain.score import ScoreAccepted, ScoresRecorded
 from shared.errors import RabbitUnavailable
 from shared.ports import Sealer
@@ -33,12 +34,14 @@ class RabbitPublisher:
         ca_file: str,
         sealer: Sealer,
         on_confirmed: Callable[[Sequence[str]], None],
+        queues: int = 1,
         wait_seconds: float = WAIT_SECONDS,
     ) -> None:
         self._amqp_url = amqp_url
         self._ca_file = ca_file
         self._codec = RabbitEventCodec(sealer)
         self._on_confirmed = on_confirmed
+        self._queues = history_queues(queues)
         self._wait_seconds = wait_seconds
         self._lock = threading.Lock()
         self._thread: PublishingThread | None = None
@@ -52,7 +55,7 @@ class RabbitPublisher:
         self._publish(
             [
                 Delivery(
-                    HISTORY,
+                    queue_of(event.user_id, self._queues),
                     self._codec.update(event),
                     ACCEPTED,
                     event.request_id,
@@ -75,9 +78,12 @@ class RabbitPublisher:
         """An empty object: it says nothing but that somebody should look."""
         self._publish([Delivery(REBUILD, b"{}", REBUILD_WANTED, None, int(time.time()))])
 
-    def publish_marker(self, marker_id: str) -> None:
-        """Send a marker behind everything published before."""
-        self._publish([Delivery(HISTORY, self._codec.marker(marker_id), MARKER, marker_id, int(time.time()))])
+    def publish_marker(self, marker_id: str) -> list[str]:
+        """Send a marker behind everything published before, one through each queue of updates; answer their ids."""
+        markers = {f"{marker_id}.{number}": queue for number, queue in enumerate(self._queues, 1)}
+        now = int(time.time())
+        self._publish([Delivery(queue, self._codec.marker(each), MARKER, each, now) for each, queue in markers.items()])
+        return list(markers)
 
     def close(self) -> None:
         """End the connection and its thread."""

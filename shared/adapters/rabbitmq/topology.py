@@ -10,17 +10,17 @@ import pika
 from pika.exceptions import ChannelClosedByBroker
 
 from shared.adapters.rabbitmq.connection import open_broker, open_channel
+from shared.adapters.rabbitmq.history_queues import HISTORY, MAX_HISTORY_QUEUES, history_queues
 from shared.domain.score import RefusedMessage
 from shared.logs import get_logger
 
-HISTORY = "score_history_queue"
 # One for each attempt: within a queue all wait equally long, so that nobody waits for the one in front.
 RETRIES = ("score_history_queue.retry", "score_history_queue.retry.2", "score_history_queue.retry.3")
 DEAD_LETTERS = "score_history_queue.dlq"
 UPDATED = "score_updated_queue"
 REBUILD = "leaderboard_rebuild_queue"
 MAX_WAITING_BROADCASTS = 10_000
-_PRECONDITION_FAILED = 406
+_NOT_FOUND, _PRECONDITION_FAILED = 404, 406
 _log = get_logger(__name__)
 
 # A batch that returns because PostgreSQL is away, and a dead letter that was looked at, count against nobody. From RabbitMQ 4 on
@@ -47,17 +47,25 @@ QUEUES: dict[str, dict[str, Any]] = {
 
 
 class RabbitTopology:
-    """The port Topology. `retry_delays` are the seconds before the second, third and fourth attempt."""
+    """The port Topology. `retry_delays` are the seconds before the second, third and fourth attempt.
 
-    def __init__(self, amqp_url: str, *, ca_file: str, retry_delays: Sequence[float]) -> None:
+    `queues` is how many carry updates. Whichever of them one came through, it comes back through the first one.
+    """
+
+    def __init__(self, amqp_url: str, *, ca_file: str, retry_delays: Sequence[float], queues: int = 1) -> None:
         self._amqp_url = amqp_url
         self._retry_delays = retry_delays
         self._ca_file = ca_file
+        self._history = history_queues(queues)
+        self._queues = QUEUES | dict.fromkeys(self._history, _WITHOUT_LIMIT)
 
     def declare(self) -> list[str]:
-        """Declare every queue; one that exists with other arguments is an error of the broker's, told as it is."""
+        """Declare every queue; one that exists with other arguments is an error of the broker's, told as it is.
+
+        What lies in queues that carry no updates any more goes through the first one.
+        """
         with open_broker(self._amqp_url, self._ca_file) as connection:
-            for name, arguments in QUEUES.items():
+            for name, arguments in self._queues.items():
                 try:
                     _declare(connection, name, arguments)
                 except ChannelClosedByBroker as error:
@@ -68,12 +76,14 @@ class RabbitTopology:
                         "a queue made by an older version is kept: under RabbitMQ 4 give it the policy delivery-limit=-1",
                         extra={"queue": name},
                     )
-        return list(QUEUES)
+            for name in history_queues(MAX_HISTORY_QUEUES)[len(self._history) :]:
+                _empty(connection, name)
+        return list(self._queues)
 
     def backlog(self) -> int:
         """Updates that wait for the ledger, in the queue or for another try."""
         with open_channel(self._amqp_url, self._ca_file) as channel:
-            return sum(channel.queue_declare(name, passive=True).method.message_count for name in (HISTORY, *RETRIES))
+            return sum(channel.queue_declare(name, passive=True).method.message_count for name in (*self._history, *RETRIES))
 
     def retry(self, messages: Sequence[RefusedMessage]) -> None:
         """Into the queue of their attempt, to expire there after its delay."""
@@ -100,6 +110,23 @@ class RabbitTopology:
                     expiration=None if delay is None else str(int(delay * 1000)),
                 )
                 channel.basic_publish("", queue, message.body, properties, mandatory=True)
+
+
+def _empty(connection: pika.BlockingConnection, name: str) -> None:
+    """Into the first queue, each confirmed before it is acknowledged: a crash in between makes a copy, which counts once."""
+    channel = connection.channel()
+    try:
+        channel.queue_declare(name, passive=True)
+    except ChannelClosedByBroker as error:
+        if error.reply_code == _NOT_FOUND:
+            return
+        raise
+    channel.confirm_delivery()
+    while (found := channel.basic_get(name))[0] is not None:
+        method, properties, body = found
+        channel.basic_publish("", HISTORY, body, properties, mandatory=True)
+        channel.basic_ack(method.delivery_tag)
+    channel.close()
 
 
 def _declare(connection: pika.BlockingConnection, name: str, arguments: dict[str, Any]) -> None:
