@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench faults format lock clean
+.PHONY: help setup run test check bench faults format lock audit clean
 
 help:                  ## what can be done here
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 16
@@ -20,11 +20,13 @@ test:                  ## lint, types, import rules and all tests, on servers th
 	@$(MAKE) --no-print-directory check
 	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
-check: setup           ## ruff, mypy --strict, import-linter, generated documents
+check: setup           ## ruff, mypy --strict, import-linter, bandit, secret scan, generated documents
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check --quiet .
 	@.venv/bin/mypy shared local_runtime infra functions tests
 	@.venv/bin/lint-imports --no-logo 2>&1 | tail -n 15
+	@.venv/bin/bandit --quiet --configfile pyproject.toml --recursive shared local_runtime infra functions
+	@$(PYTHON) -m infra.secret_scan
 	@$(PYTHON) -m infra.openapi --check
 	@$(PYTHON) -m infra.documents --check
 
@@ -43,6 +45,10 @@ lock: setup            ## pin the dependencies of pyproject.toml in requirements
 	@.venv/bin/pip install --quiet pip-tools
 	@.venv/bin/pip-compile --quiet --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--no-header --strip-extras --no-annotate --output-file requirements.txt pyproject.toml
+
+audit: setup           ## look the pinned requirements up among known vulnerabilities; needs the network
+	@.venv/bin/pip install --quiet pip-audit
+	@.venv/bin/pip-audit --require-hashes --disable-pip --requirement requirements.txt
 
 clean:                 ## remove what the tools left (not .venv, not the data in .local)
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
