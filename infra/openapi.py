@@ -11,18 +11,24 @@ from typing import Any
 
 import yaml
 
+from local_runtime.http.problems import problem_body
 from shared import errors
+from shared.transport.http import MAX_BODY_BYTES
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "infra" / "template.yaml"
 BASE = ROOT / "infra" / "openapi_base.yaml"
 DOCUMENT = ROOT / "functions" / "get_openapi" / "openapi.json"
 
-ALWAYS = ("ScoreboardError",)
 WITH_A_TOKEN = ("MissingToken", "InvalidToken", "TokenExpired", "Unavailable")
-WITH_A_BODY = ("MalformedRequest", "MalformedJson", "PayloadTooLarge", "UnsupportedMediaType")
+WITH_A_BODY = ("MalformedJson", "UnsupportedMediaType")
+# What the server may answer to any request, before or in place of its function.
+SERVER_STATUSES = (400, 408, 413, 414, 417, 431, 500, 501, 503, 504)
 # How a problem's headers go with its status.
 PROBLEM_HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
+BODY_LIMIT = (
+    f"At most {MAX_BODY_BYTES // 1024} KiB. Members that are not described are ignored; of one given twice the last counts."
+)
 
 
 class TemplateLoader(yaml.SafeLoader):
@@ -48,6 +54,7 @@ def build() -> dict[str, Any]:
         method, path = key.split(" ", 1)
         paths[path][method.lower()] = _operation(described[key][1])
     document["paths"] = paths
+    document["components"]["responses"] = {_server_name(status): _problem_response(status, {}) for status in SERVER_STATUSES}
     return document
 
 
@@ -72,18 +79,20 @@ def _fragments() -> dict[str, tuple[str, dict[str, Any]]]:
 
 
 def _operation(fragment: dict[str, Any]) -> dict[str, Any]:
-    """A fragment with its `problems` (and those every such operation has) written out as responses."""
-    names = [*ALWAYS, *fragment["problems"]]
+    """A fragment with its `problems`, and those every such operation has, written out as responses."""
+    names = [*fragment["problems"]]
     names += WITH_A_TOKEN if "security" in fragment else ()
     names += WITH_A_BODY if "requestBody" in fragment else ()
-    by_status: dict[int, list[type[errors.ScoreboardError]]] = defaultdict(list)
+    by_status: dict[int, dict[str, str]] = defaultdict(dict)
     for name in names:
         error = getattr(errors, name)
-        by_status[error.status].append(error)
+        by_status[error.status][error.code] = _meaning(error)
     operation = {name: value for name, value in fragment.items() if name != "problems"}
     operation.setdefault("security", [])
+    if "requestBody" in operation:
+        operation["requestBody"] = {"description": BODY_LIMIT, **operation["requestBody"]}
     successes = {status: _with_headers(response, "X-Request-Id") for status, response in fragment["responses"].items()}
-    refusals = {str(status): _problem_response(status, by_status[status]) for status in sorted(by_status)}
+    refusals = {str(status): _refusal(status, by_status.get(status)) for status in sorted({*by_status, *SERVER_STATUSES})}
     if "429" in refusals:
         limits = [
             name for response in fragment["responses"].values() for name in response.get("headers", {}) if "RateLimit" in name
@@ -93,11 +102,18 @@ def _operation(fragment: dict[str, Any]) -> dict[str, Any]:
     return operation
 
 
-def _problem_response(status: int, kinds: list[type[errors.ScoreboardError]]) -> dict[str, Any]:
-    codes = sorted({kind.code for kind in kinds})
-    lines = sorted({f"- `{kind.code}`: {_meaning(kind)}" for kind in kinds})
+def _refusal(status: int, meanings: dict[str, str] | None) -> dict[str, Any]:
+    return _problem_response(status, meanings) if meanings else {"$ref": f"#/components/responses/{_server_name(status)}"}
+
+
+def _problem_response(status: int, meanings: dict[str, str]) -> dict[str, Any]:
+    """The response whose problems have these codes, and the server's own for this status."""
+    if status in SERVER_STATUSES:
+        document = _server_problem(status)
+        meanings = {document["code"]: document["detail"], **meanings}
+    codes = sorted(meanings)
     response = {
-        "description": "\n".join(lines),
+        "description": "\n".join(f"- `{code}`: {meanings[code]}" for code in codes),
         "content": {
             "application/problem+json": {
                 "schema": {
@@ -110,6 +126,15 @@ def _problem_response(status: int, kinds: list[type[errors.ScoreboardError]]) ->
         },
     }
     return _with_headers(response, "X-Request-Id", *PROBLEM_HEADERS.get(status, ()))
+
+
+def _server_problem(status: int) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(problem_body(status, ""))
+    return document
+
+
+def _server_name(status: int) -> str:
+    return "".join(word.capitalize() for word in _server_problem(status)["code"].split("_"))
 
 
 def _meaning(kind: type[errors.ScoreboardError]) -> str:

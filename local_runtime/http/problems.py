@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from http import HTTPStatus
 
 _KNOWN = {
@@ -11,13 +12,19 @@ _KNOWN = {
     403: ("forbidden", "Forbidden", "This is not allowed."),
     404: ("not_found", "Not found", "There is nothing here."),
     405: ("method_not_allowed", "Method not allowed", "This path has other methods; see the Allow header."),
-    408: ("request_timeout", "Request timeout", "The body did not arrive in time."),
+    408: ("request_timeout", "Request timeout", "The request did not arrive in time."),
     413: ("payload_too_large", "Payload too large", "The body is larger than this server accepts."),
+    414: ("target_too_long", "Target too long", "Path and query are longer than this server accepts."),
+    417: ("expectation_failed", "Expectation failed", "The only expectation that can be met is `100-continue`."),
     426: ("upgrade_required", "Upgrade required", "This path speaks WebSocket only."),
+    431: ("headers_too_large", "Headers too large", "There are more headers, or longer ones, than this server accepts."),
     500: ("internal_error", "Internal error", "Something went wrong on our side; it has been logged. Try again later."),
+    501: ("not_implemented", "Not implemented", "The only transfer coding that is understood is `chunked`."),
     503: ("unavailable", "Temporarily unavailable", "The server cannot take this now. Try again shortly."),
     504: ("function_timeout", "Function timeout", "The function did not answer in time."),
+    505: ("http_version_not_supported", "HTTP version not supported", "A WebSocket is opened with HTTP/1.1."),
 }
+_WORD = re.compile(r"[a-z0-9]+")
 CONTENT_TYPE = "application/problem+json"
 
 
@@ -32,7 +39,7 @@ def status_line(status: int) -> str:
 def problem_body(status: int, request_id: str, *, code: str | None = None, detail: str | None = None) -> bytes:
     """The document of a status, with another code or detail where the usual one does not say enough."""
     phrase = status_line(status).partition(" ")[2]
-    known_code, title, known_detail = _KNOWN.get(status, (phrase.lower().replace(" ", "_"), phrase, f"{phrase}."))
+    known_code, title, known_detail = _KNOWN.get(status, ("_".join(_WORD.findall(phrase.lower())), phrase, f"{phrase}."))
     code = code or known_code
     document = {
         "type": f"urn:scoreboard:problem:{code}",

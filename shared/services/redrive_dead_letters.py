@@ -28,11 +28,12 @@ class Redrive:
         cls, body: Mapping[str, Any], *, actor: str, source_ip: str | None = None, request_id: str | None = None
     ) -> Redrive:
         """Read `{"limit"?: n, "requestIds"?: [...]}`; raises InvalidParameter."""
-        limit, request_ids = body.get("limit", DEFAULT_LIMIT), body.get("requestIds")
+        limit = body.get("limit", DEFAULT_LIMIT)
         if type(limit) is not int or not 1 <= limit <= MAX_LIMIT:
             raise InvalidParameter(f"`limit` must be an integer from 1 to {MAX_LIMIT}.")
-        if request_ids is None:
+        if "requestIds" not in body:  # null is no list: whoever lost theirs does not mean all
             return cls(actor, limit, None, source_ip, request_id)
+        request_ids = body["requestIds"]
         if (
             not isinstance(request_ids, list)
             or not 1 <= len(request_ids) <= MAX_REQUEST_IDS

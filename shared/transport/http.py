@@ -27,6 +27,7 @@ from shared.logs import get_logger
 from shared.transport.bearer import bearer_token
 
 MAX_BODY_BYTES = 64 * 1024
+_CHARSET = re.compile(r';\s*charset\s*=\s*"?([^\s";]*)', re.IGNORECASE)
 _json = msgspec.json.Encoder()
 _log = get_logger(__name__)
 
@@ -47,8 +48,11 @@ class HttpRequest(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> HttpRequest:
-        """Read a payload 2.0 event; raises MalformedRequest when a base64 body is none."""
+        """Read a payload 2.0 event; raises MalformedRequest when a base64 body is none, or NUL stands in the path."""
         context = event["requestContext"]
+        path_parameters: Mapping[str, str] = event.get("pathParameters") or {}
+        if any("\0" in value for value in path_parameters.values()):  # which no store has, and PostgreSQL takes for no text
+            raise MalformedRequest
         body = event.get("body") or ""
         try:
             raw_body = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
@@ -57,7 +61,7 @@ class HttpRequest(msgspec.Struct, frozen=True):
         return cls(
             route_key=event["routeKey"],
             headers=event.get("headers") or {},
-            path_parameters=event.get("pathParameters") or {},
+            path_parameters=path_parameters,
             query=event.get("queryStringParameters") or {},
             raw_body=raw_body,
             source_ip=context["http"]["sourceIp"],
@@ -73,9 +77,11 @@ class HttpRequest(msgspec.Struct, frozen=True):
         """The body as a JSON object; raises PayloadTooLarge, UnsupportedMediaType or MalformedJson."""
         if len(self.raw_body) > MAX_BODY_BYTES:
             raise PayloadTooLarge
-        media_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if media_type != "application/json":
+        content_type = self.headers.get("content-type", "")
+        if content_type != "application/json" and not _is_json(content_type):
             raise UnsupportedMediaType
+        if self.headers.get("content-encoding", "identity").strip().lower() != "identity":
+            raise UnsupportedMediaType("Send the body without a Content-Encoding.")
         try:
             body = msgspec.json.decode(self.raw_body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -145,6 +151,13 @@ class Reply(msgspec.Struct, frozen=True):
             "body": body.decode(),
             "isBase64Encoded": False,
         }
+
+
+def _is_json(content_type: str) -> bool:
+    """Also with parameters; but JSON has one encoding only (RFC 8259), and what claims another one would be misread."""
+    media_type, _, _ = content_type.partition(";")
+    charset = _CHARSET.search(content_type)
+    return media_type.strip().lower() == "application/json" and (charset is None or charset[1].lower() in ("utf-8", "utf8"))
 
 
 def _challenge(error: Unauthenticated) -> str:

@@ -88,7 +88,16 @@ def test_what_still_cannot_be_recorded_is_parked_again(deployed: Container, admi
 
 
 @pytest.mark.parametrize(
-    "body", [{"limit": 0}, {"limit": True}, {"limit": "7"}, {"limit": 10_001}, {"requestIds": []}, {"requestIds": [1]}]
+    "body",
+    [
+        {"limit": 0},
+        {"limit": True},
+        {"limit": "7"},
+        {"limit": 10_001},
+        {"requestIds": []},
+        {"requestIds": [1]},
+        {"requestIds": None},
+    ],
 )
 def test_a_redrive_that_says_nonsense_moves_nothing(admin: Player, parked: ScoreAccepted, body: dict[str, Any]) -> None:
     assert redriven(admin, body).problem == (422, "invalid_parameter")

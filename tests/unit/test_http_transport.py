@@ -59,15 +59,39 @@ def test_anything_else_is_no_token(header: str) -> None:
         _ = request(headers={"Authorization": header}).bearer_token
 
 
-@pytest.mark.parametrize("media_type", ["application/json", "Application/JSON", "application/json; charset=utf-8"])
+@pytest.mark.parametrize(
+    "media_type",
+    ["application/json", "Application/JSON", "application/json; charset=utf-8", 'application/json;charset="UTF-8";a=b'],
+)
 def test_json_is_read(media_type: str) -> None:
     assert request(body={"a": 1}, headers={"Content-Type": media_type}).json_object() == {"a": 1}
 
 
-@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", ""])
+@pytest.mark.parametrize(
+    "media_type",
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/jsonx",
+        "",
+        "application/json; charset=utf-16",
+        'application/json; a=b; charset="latin1"',
+    ],
+)
 def test_another_media_type_is_refused(media_type: str) -> None:
     with pytest.raises(errors.UnsupportedMediaType):
         request(body="{}", headers={"Content-Type": media_type}).json_object()
+
+
+def test_a_compressed_body_is_refused() -> None:
+    with pytest.raises(errors.UnsupportedMediaType):
+        request(body="{}", headers={"Content-Type": "application/json", "Content-Encoding": "gzip"}).json_object()
+    assert request(body={}, headers={"Content-Type": "application/json", "Content-Encoding": "identity"}).json_object() == {}
+
+
+def test_no_path_has_nul_in_it() -> None:
+    with pytest.raises(errors.MalformedRequest):
+        HttpRequest.from_event(http_event(ROUTE, path_parameters={"user_id": "a\0b"}))
 
 
 @pytest.mark.parametrize("body", ["", "{", "[1]", "1", "null", '"text"', '{"a": }', '{"a": "\\ud800"}', "[" * 50_000])
