@@ -29,6 +29,7 @@ check: setup           ## ruff, mypy --strict, import-linter, bandit, secret sca
 	@$(PYTHON) -m infra.secret_scan
 	@$(PYTHON) -m infra.openapi --check
 	@$(PYTHON) -m infra.documents --check
+	@$(PYTHON) -m infra.requirements --check
 
 bench: setup           ## the benchmarks
 	@$(PYTHON) -m tests.benchmarks $(ARGS)
@@ -41,15 +42,16 @@ format: setup          ## format the code and write the generated documents
 	@$(PYTHON) -m infra.openapi
 	@$(PYTHON) -m infra.documents
 
-lock: setup            ## pin the dependencies of pyproject.toml in requirements.txt, with hashes
+lock: setup            ## pin the dependencies of pyproject.toml with hashes, all and those of the layer
 	@.venv/bin/pip install --quiet pip-tools
-	@.venv/bin/pip-compile --quiet --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links \
+	@.venv/bin/pip-compile --quiet --extra runtime --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--no-header --strip-extras --no-annotate --output-file requirements.txt pyproject.toml
+	@$(PYTHON) -m infra.requirements
 
 audit: setup           ## look the pinned requirements up among known vulnerabilities; needs the network
 	@.venv/bin/pip install --quiet pip-audit
 	@.venv/bin/pip-audit --require-hashes --disable-pip --requirement requirements.txt
 
 clean:                 ## remove what the tools left (not .venv, not the data in .local)
-	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .cache
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from infra.sam import read_sam
 from local_runtime.http.problems import problem_body
 from shared import errors
 from shared.transport.http import MAX_BODY_BYTES
@@ -29,13 +30,6 @@ PROBLEM_HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Ret
 BODY_LIMIT = (
     f"At most {MAX_BODY_BYTES // 1024} KiB. Members that are not described are ignored; of one given twice the last counts."
 )
-
-
-class TemplateLoader(yaml.SafeLoader):
-    """YAML with CloudFormation's tags, whose values do not matter here."""
-
-
-TemplateLoader.add_multi_constructor("!", lambda loader, suffix, node: None)
 
 
 def build() -> dict[str, Any]:
@@ -60,12 +54,10 @@ def build() -> dict[str, Any]:
 
 def template_routes(template: Path) -> dict[str, str]:
     """Route keys of the HTTP API with the directory of their function, in the template's order."""
-    resources = yaml.load(template.read_text(encoding="utf-8"), TemplateLoader)["Resources"]  # noqa: S506 - it is a SafeLoader
     return {
-        f"{event['Properties']['Method'].upper()} {event['Properties']['Path']}": Path(resource["Properties"]["CodeUri"]).name
-        for resource in resources.values()
-        if resource["Type"] == "AWS::Serverless::Function"
-        for event in resource["Properties"].get("Events", {}).values()
+        f"{event['Properties']['Method'].upper()} {event['Properties']['Path']}": function.name
+        for function in read_sam(template).functions
+        for event in function.properties.get("Events", {}).values()
         if event["Type"] == "HttpApi"
     }
 

@@ -1,0 +1,1 @@
+"""`python -m infra.package`: the zip of each function and of the layer, ready for Lambda and the same every time."""
