@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from infra.secret_scan import files_to_scan, scan, unknown
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-LOCKED = ("requirements.txt", "tests/benchmarks/peers/requirements.txt")
+LOCKED = ("infra/layer-requirements.txt", "requirements.txt", "tests/benchmarks/peers/requirements.txt")
 _PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;]+)(?:\s*;[^#]*?)?(?P<hashes>(?:\s+--hash=sha256:[0-9a-f]{64})+)")
 
 
@@ -35,7 +35,8 @@ def test_every_requirement_is_pinned_to_one_version_with_its_hashes(name: str) -
 
 def test_what_is_pinned_is_what_the_project_asks_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [Requirement(text) for text in (*project["dependencies"], *project["optional-dependencies"]["dev"])]
+    extras = project["optional-dependencies"].values()
+    wanted = [Requirement(text) for group in (project["dependencies"], *extras) for text in group]
     found = [match for line in locked_lines("requirements.txt") if (match := _PIN.fullmatch(line.strip()))]
     pinned = {canonicalize_name(match["name"]): match["version"] for match in found}
     missing = [str(each) for each in wanted if canonicalize_name(each.name) not in pinned]
