@@ -207,6 +207,11 @@ class TooManyAttempts(ScoreboardError):
     default_detail = "Too many failed attempts. Wait as long as Retry-After says."
 
 
+class TooManyRequests(ScoreboardError):
+    status, code, title = 429, "too_many_requests", "Too many requests"
+    default_detail = "Too many requests of this kind. Wait as long as Retry-After says."
+
+
 # 503: ours to mend, worth another try
 
 

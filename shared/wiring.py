@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Container as Words
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
@@ -122,6 +123,12 @@ class Container:
         return RedisLoginThrottle(self._redis, self._keys)
 
     @cached_property
+    def request_limits(self) -> ports.RequestLimits:
+        from shared.adapters.redis.request_limits import RedisRequestLimits
+
+        return RedisRequestLimits(self._redis, self._keys)
+
+    @cached_property
     def refusals(self) -> ports.Refusals:
         from shared.adapters.redis.refusals import RedisRefusals
 
@@ -236,6 +243,13 @@ class Container:
         from shared.adapters.offload import find_offload
 
         return Argon2PasswordHasher(find_offload(self.settings.offload_hook))
+
+    @property
+    def common_passwords(self) -> Words[str]:
+        """What nobody may choose."""
+        from shared.adapters.common_passwords import common_passwords
+
+        return common_passwords()
 
     @cached_property
     def access_tokens(self) -> ports.AccessTokens:

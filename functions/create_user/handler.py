@@ -12,5 +12,5 @@ from shared.wiring import container
 def lambda_handler(event: Mapping[str, Any], context: Any) -> dict[str, str]:
     """`{"username", "password", "role"}` becomes `{"userId", "username", "role", "apiKey"}`; errors escape."""
     deps = container()
-    command = CreateUser.parse(event, actor="operator")
+    command = CreateUser.parse(event, deps.common_passwords, actor="operator")
     return create_user(command, deps.users, deps.leaderboard, deps.password_hasher, deps.clock).as_json()

@@ -14,5 +14,5 @@ def lambda_handler(request: HttpRequest) -> Reply:
     """Answer 201 with the ticket, its request id and when it expires."""
     deps = container()
     caller = deps.authenticate(request.bearer_token)
-    signed = issue_action_ticket(request.path_parameters["user_id"], caller, deps.ticket_signer, deps.clock)
+    signed = issue_action_ticket(request.path_parameters["user_id"], caller, deps.request_limits, deps.ticket_signer, deps.clock)
     return Reply.created(signed.as_json())

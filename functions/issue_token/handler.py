@@ -22,6 +22,7 @@ def lambda_handler(request: HttpRequest) -> Reply:
         users=deps.users,
         hasher=deps.password_hasher,
         throttle=deps.login_throttle,
+        limits=deps.request_limits,
         access_tokens=deps.access_tokens,
         refresh_tokens=deps.refresh_tokens,
         clock=deps.clock,

@@ -14,4 +14,4 @@ def lambda_handler(request: HttpRequest) -> Reply:
     """Answer 201 with the ticket and how long it is good."""
     deps = container()
     caller = deps.authenticate(request.bearer_token)
-    return Reply.created(issue_ws_ticket(caller, deps.ws_tickets).as_json())
+    return Reply.created(issue_ws_ticket(caller, deps.request_limits, deps.ws_tickets).as_json())

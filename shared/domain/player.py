@@ -1,4 +1,4 @@
-"""Who plays: accounts, roles, callers, and which names and passwords are acceptable."""
+"""Who plays: accounts, roles, callers, and which names are acceptable."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from shared.errors import Forbidden, InvalidParameter, InvalidUsername, NotYourScore, WeakPassword
+from shared.errors import Forbidden, InvalidParameter, InvalidUsername, NotYourScore
 
 Role = Literal["player", "admin"]
 
 USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{2,49}")
-PASSWORD_MIN_LENGTH = 12
-PASSWORD_MAX_LENGTH = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +62,6 @@ def checked_username(value: object) -> str:
         raise InvalidUsername(
             "`username` must be 3 to 50 letters, digits, dots, dashes or underscores, beginning with a letter or a digit."
         )
-    return value
-
-
-def checked_password(value: object, username: str) -> str:
-    """12 to 128 characters and not the username; raises WeakPassword."""
-    if not isinstance(value, str) or not PASSWORD_MIN_LENGTH <= len(value) <= PASSWORD_MAX_LENGTH:
-        raise WeakPassword(f"`password` must have {PASSWORD_MIN_LENGTH} to {PASSWORD_MAX_LENGTH} characters.")
-    if value.casefold() == username.casefold():
-        raise WeakPassword("`password` must not be the username.")
-    if len(set(value)) < 4:
-        raise WeakPassword("`password` must have at least 4 different characters.")
     return value
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,12 +17,12 @@ from shared.errors import (
     ScoreboardError,
     TicketAlreadyUsed,
     TooManyAttempts,
+    TooManyRequests,
 )
 
 ANYBODY = "anonymous"
 SEVERAL = "several"
 MAX_ID_LENGTH, MAX_TEXT_LENGTH = 36, 64
-_IPV4_PREFIX, _IPV6_PREFIX = 24, 48
 # What tells of an attempt at something that is not one's own, or of too much of it. Slips (a body that cannot be read, a token
 # that has expired) are answered and forgotten.
 _MATTER = (
@@ -36,24 +35,13 @@ _MATTER = (
     RateLimited,
     TicketAlreadyUsed,
     TooManyAttempts,
+    TooManyRequests,
 )
 
 
 def matters(error: ScoreboardError) -> bool:
     """Whether a refusal with this error belongs into the audit log."""
     return isinstance(error, _MATTER)
-
-
-def address_prefix(source_ip: str) -> str:
-    """The network an address belongs to: /24 or, for IPv6, the /48 that one customer gets; "" for what is no address."""
-    try:
-        address = ipaddress.ip_address(source_ip)
-    except ValueError:
-        return ""
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    length = _IPV4_PREFIX if address.version == 4 else _IPV6_PREFIX
-    return str(ipaddress.ip_network((address, length), strict=False))
 
 
 @dataclass(frozen=True, slots=True)

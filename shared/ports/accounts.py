@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from shared.domain.player import Account, Caller, Profile
+from shared.domain.request_limit import RequestKind
 from shared.domain.ticket import ActionTicket
 
 
@@ -114,12 +115,26 @@ class TicketSigner(Protocol):
 
 
 class LoginThrottle(Protocol):
-    """Growing delay after failed log-ins, for one account from one address (Redis)."""
+    """Growing delays after failed log-ins: of one account from one network, of one account, from one network (Redis).
+
+    The latter two do not concern an account that was logged in from the network before.
+    """
 
     def attempt(self, username: str, source_ip: str) -> None:
         """Count an attempt as failed until `succeeded` says otherwise; raises TooManyAttempts while a delay lasts."""
         ...
 
     def succeeded(self, username: str, source_ip: str) -> None:
-        """Forget the failures."""
+        """Forget the account's failures from there, and know the network from now on."""
+        ...
+
+
+class RequestLimits(Protocol):
+    """How often requests of a kind may be made (Redis); the limits are those of domain/request_limit.py."""
+
+    def admit(self, kind: RequestKind, *, source_ip: str = "", user_id: str = "") -> None:
+        """Count a request of whom the kind's limits are about; raises TooManyRequests when one is reached.
+
+        These protect what we can do, not secrets: while Redis is away everything is admitted.
+        """
         ...

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from shared.domain.ids import RANDOM_BYTES, new_user_id
-from shared.domain.player import Account, Role, checked_password, checked_role, checked_username
+from shared.domain.password import checked_password
+from shared.domain.player import Account, Role, checked_role, checked_username
 from shared.errors import Unavailable
 from shared.logs import get_logger
 from shared.ports import Clock, Leaderboard, PasswordHasher, Users
@@ -29,10 +30,11 @@ class CreateUser:
     source_ip: str | None = None
 
     @classmethod
-    def parse(cls, body: Mapping[str, Any], *, actor: str) -> CreateUser:
+    def parse(cls, body: Mapping[str, Any], common_passwords: Container[str], *, actor: str) -> CreateUser:
         """Read `{"username", "password", "role"}`; raises InvalidUsername, WeakPassword or InvalidParameter."""
         username = checked_username(body.get("username"))
-        return cls(username, checked_password(body.get("password"), username), checked_role(body.get("role")), actor)
+        password = checked_password(body.get("password"), username, common_passwords)
+        return cls(username, password, checked_role(body.get("role")), actor)
 
 
 @dataclass(frozen=True, slots=True)

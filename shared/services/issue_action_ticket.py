@@ -9,7 +9,7 @@ from shared.domain.player import Caller
 from shared.domain.ranking import utc_text
 from shared.domain.ticket import ActionTicket
 from shared.errors import NotAPlayer
-from shared.ports import Clock, TicketSigner
+from shared.ports import Clock, RequestLimits, TicketSigner
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +25,11 @@ class SignedTicket:
         return {"requestId": self.ticket.request_id, "ticket": self.text, "expiresAt": expires_at}
 
 
-def issue_action_ticket(user_id: str, caller: Caller, tickets: TicketSigner, clock: Clock) -> SignedTicket:
-    """Nothing is stored, so tickets that are never spent cost nothing; raises NotYourScore or NotAPlayer."""
+def issue_action_ticket(user_id: str, caller: Caller, limits: RequestLimits, tickets: TicketSigner, clock: Clock) -> SignedTicket:
+    """Nothing is stored, so tickets that are never spent cost nothing; raises NotYourScore, NotAPlayer or TooManyRequests."""
     caller.must_own(user_id)
     if caller.role != "player":
         raise NotAPlayer
+    limits.admit("action_ticket", user_id=caller.user_id)
     ticket = ActionTicket.new(user_id, str(uuid.uuid4()), clock.now())
     return SignedTicket(ticket, tickets.sign(ticket))

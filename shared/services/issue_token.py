@@ -10,9 +10,10 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-from shared.domain.player import PASSWORD_MAX_LENGTH, USERNAME, Account
+from shared.domain.password import MAX_LENGTH, normalized
+from shared.domain.player import USERNAME, Account
 from shared.errors import InvalidCredentials, InvalidParameter
-from shared.ports import AccessTokens, Clock, LoginThrottle, PasswordHasher, RefreshTokens, Users
+from shared.ports import AccessTokens, Clock, LoginThrottle, PasswordHasher, RefreshTokens, RequestLimits, Users
 
 REFRESH_TOKEN_BYTES = 32
 REFRESH_TOKEN_LIFETIME = timedelta(days=30)
@@ -30,9 +31,10 @@ class PasswordGrant:
 
 @dataclass(frozen=True, slots=True)
 class RefreshGrant:
-    """A refresh token."""
+    """A refresh token from an address."""
 
     refresh_token: str = field(repr=False)
+    source_ip: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Identity:
     users: Users
     hasher: PasswordHasher
     throttle: LoginThrottle
+    limits: RequestLimits
     access_tokens: AccessTokens
     refresh_tokens: RefreshTokens
     clock: Clock
@@ -69,14 +72,14 @@ def parse_grant(body: Mapping[str, Any], source_ip: str) -> PasswordGrant | Refr
     """Read `{"username", "password"}` or `{"refreshToken"}`; raises InvalidParameter."""
     refresh_token, username, password = body.get("refreshToken"), body.get("username"), body.get("password")
     if isinstance(refresh_token, str) and username is None and password is None:
-        return RefreshGrant(refresh_token)
+        return RefreshGrant(refresh_token, source_ip)
     if isinstance(username, str) and isinstance(password, str) and refresh_token is None:
         return PasswordGrant(username, password, source_ip)
     raise InvalidParameter("Send either `username` and `password`, or `refreshToken`, as texts.")
 
 
 def issue_token(grant: PasswordGrant | RefreshGrant, identity: Identity) -> TokenPair:
-    """Raises InvalidCredentials, and TooManyAttempts while a delay after failures lasts."""
+    """Raises InvalidCredentials, TooManyAttempts while a delay after failures lasts, and TooManyRequests for refreshes."""
     if isinstance(grant, RefreshGrant):
         return _refresh(grant, identity)
     return _log_in(grant, identity)
@@ -88,8 +91,9 @@ def _log_in(grant: PasswordGrant, identity: Identity) -> TokenPair:
     identity.throttle.attempt(name, grant.source_ip)
     account = identity.users.by_username(name)
     hashed_password = account.hashed_password if account else None
-    fits = identity.hasher.verify(hashed_password, grant.password[:PASSWORD_MAX_LENGTH])
-    if account is None or not fits or len(grant.password) > PASSWORD_MAX_LENGTH or account.disabled:
+    password = normalized(grant.password)
+    fits = identity.hasher.verify(hashed_password, password[:MAX_LENGTH])
+    if account is None or not fits or len(password) > MAX_LENGTH or account.disabled:
         raise InvalidCredentials
     identity.throttle.succeeded(name, grant.source_ip)
     refresh_token = secrets.token_urlsafe(REFRESH_TOKEN_BYTES)
@@ -99,6 +103,7 @@ def _log_in(grant: PasswordGrant, identity: Identity) -> TokenPair:
 
 
 def _refresh(grant: RefreshGrant, identity: Identity) -> TokenPair:
+    identity.limits.admit("token_refresh", source_ip=grant.source_ip)
     refresh_token, now = secrets.token_urlsafe(REFRESH_TOKEN_BYTES), identity.clock.now()
     user_id = identity.refresh_tokens.rotate(_hash(grant.refresh_token), _hash(refresh_token), now, now + REFRESH_TOKEN_LIFETIME)
     account = identity.users.by_id(user_id)

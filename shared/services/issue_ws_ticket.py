@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from shared.domain.player import Caller
-from shared.ports import WsTickets
+from shared.ports import RequestLimits, WsTickets
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class WsTicket:
         return {"ticket": self.ticket, "expiresIn": self.expires_in_seconds}
 
 
-def issue_ws_ticket(caller: Caller, tickets: WsTickets) -> WsTicket:
-    """The connection it opens ends when the caller's access token does."""
+def issue_ws_ticket(caller: Caller, limits: RequestLimits, tickets: WsTickets) -> WsTicket:
+    """The connection it opens ends when the caller's access token does; raises TooManyRequests."""
+    limits.admit("ws_ticket", user_id=caller.user_id)
     return WsTicket(*tickets.issue(caller))

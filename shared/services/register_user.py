@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
-from shared.domain.player import checked_password, checked_username
-from shared.ports import Clock, Leaderboard, PasswordHasher, Users
+from shared.domain.password import checked_password
+from shared.domain.player import checked_username
+from shared.ports import Clock, Leaderboard, PasswordHasher, RequestLimits, Users
 from shared.services.create_user import CreateUser, NewUser, create_user
 
 
-def parse_registration(body: Mapping[str, Any], source_ip: str) -> CreateUser:
+def parse_registration(body: Mapping[str, Any], source_ip: str, common_passwords: Container[str]) -> CreateUser:
     """Read `{"username", "password"}`; raises InvalidUsername or WeakPassword. A `role` in the body is not listened to."""
     username = checked_username(body.get("username"))
-    return CreateUser(username, checked_password(body.get("password"), username), "player", source_ip=source_ip)
+    password = checked_password(body.get("password"), username, common_passwords)
+    return CreateUser(username, password, "player", source_ip=source_ip)
 
 
-def register_user(command: CreateUser, users: Users, leaderboard: Leaderboard, hasher: PasswordHasher, clock: Clock) -> NewUser:
-    """Raises UsernameTaken."""
+def register_user(
+    command: CreateUser, limits: RequestLimits, users: Users, leaderboard: Leaderboard, hasher: PasswordHasher, clock: Clock
+) -> NewUser:
+    """Raises UsernameTaken, and TooManyRequests before anything is computed."""
+    limits.admit("registration", source_ip=command.source_ip or "")
     return create_user(command, users, leaderboard, hasher, clock)

@@ -15,6 +15,7 @@ from shared.services.rebuild_leaderboard import pages
 from shared.wiring import Container
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import HandlerReply, call
+from tests.handlers.limits import limit_requests
 from tests.handlers.players import Player, consuming, new_board, new_player
 from tests.support.waiting import eventually
 
@@ -47,6 +48,18 @@ def test_a_player_gets_a_ticket_for_a_minute(deployed: Container, player: Player
 def test_a_ticket_needs_neither_redis_nor_the_database_nor_the_broker(player: Player, redeploy: Redeploy) -> None:
     redeploy(REDIS_URL="redis://127.0.0.1:1/0", DATABASE_URL="postgresql://u:p@127.0.0.1:1/s", AMQP_URL="amqp://127.0.0.1:1/%2F")
     assert ask(player.user_id, player.authorization).status == 201
+
+
+def test_tickets_are_limited_for_each_player(deployed: Container, player: Player) -> None:
+    limit_requests(deployed, "action_ticket", 2)
+    replies = [ask(player.user_id, player.authorization) for _ in range(3)]
+    assert [reply.status for reply in replies] == [201, 201, 429]
+    assert replies[-1].problem == (429, "too_many_requests")
+    assert int(replies[-1].headers["Retry-After"]) > 35_000
+    assert player.score(1).status == 200, "updates have a limit of their own"
+    other = new_player(deployed)
+    assert ask(player.user_id, other.authorization).status == 403
+    assert ask(other.user_id, other.authorization).status == 201
 
 
 def test_only_the_player_gets_it(deployed: Container, player: Player) -> None:

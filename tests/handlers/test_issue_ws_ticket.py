@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
+
 import pytest
 
 from shared.wiring import Container
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import HandlerReply, call
+from tests.handlers.limits import limit_requests
 
 
 def ticket(authorization: str | None) -> HandlerReply:
@@ -36,3 +39,13 @@ def test_nobody_else_does(deployed: Container, authorization: str | None, code: 
 def test_a_redis_that_is_away_is_told_so(deployed: Container, redeploy: Redeploy) -> None:
     redeploy(REDIS_URL="redis://127.0.0.1:1/0")
     assert ticket(token_of(deployed)).problem == (503, "leaderboard_unavailable")
+
+
+def test_tickets_are_limited_for_each_caller(deployed: Container) -> None:
+    limit_requests(deployed, "ws_ticket", 3)
+    authorization = token_of(deployed, f"u-{secrets.token_hex(6)}")
+    replies = [ticket(authorization) for _ in range(4)]
+    assert [reply.status for reply in replies] == [201, 201, 201, 429]
+    assert replies[-1].problem == (429, "too_many_requests")
+    assert int(replies[-1].headers["Retry-After"]) > 35_000
+    assert ticket(token_of(deployed, f"u-{secrets.token_hex(6)}")).status == 201

@@ -11,12 +11,14 @@ import pytest
 from shared.wiring import Container
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import SOURCE_IP, HandlerReply, call
+from tests.handlers.limits import limit_requests
+from tests.handlers.players import new_board
 
 PASSWORD = "correct horse battery staple"
 
 
-def register(**body: object) -> HandlerReply:
-    return call("register_user", "POST /api/users", body=body)
+def register(source_ip: str = SOURCE_IP, **body: object) -> HandlerReply:
+    return call("register_user", "POST /api/users", body=body, source_ip=source_ip)
 
 
 def unique_name() -> str:
@@ -81,6 +83,29 @@ def test_a_taken_name_is_refused_however_capitalised(deployed: Container, change
 )
 def test_a_bad_registration_is_refused(deployed: Container, body: dict[str, Any], code: str) -> None:
     assert register(**body).problem == (422, code)
+
+
+@pytest.mark.parametrize("password", ["P@ssword2026!", "qwertyuiopasdf", "scoreboard-2026", "\ud83d"])
+def test_a_password_that_is_tried_first_is_refused(deployed: Container, password: str) -> None:
+    assert register(username=unique_name(), password=password).status in (400, 422)
+
+
+def test_registrations_are_limited_for_each_network_and_in_all(deployed: Container, redeploy: Redeploy) -> None:
+    limited = new_board(redeploy)
+    limit_requests(limited, "registration", 2)
+
+    def register_from(source_ip: str) -> HandlerReply:
+        return register(source_ip, username=unique_name(), password=PASSWORD)
+
+    replies = [register_from(f"2001:db8:7:7::{number}") for number in range(1, 4)]
+    assert [reply.status for reply in replies] == [201, 201, 429]
+    assert replies[-1].problem == (429, "too_many_requests")
+    assert int(replies[-1].headers["Retry-After"]) > 35_000
+    assert register_from("2001:db8:7:8::1").problem == (429, "too_many_requests"), "two were all there may be"
+    noted = limited.refusals.take()
+    assert noted is not None
+    assert {(group.action, group.reason) for group in noted.groups} == {("registration_refused", "too_many_requests")}
+    assert sum(group.count for group in noted.groups) == 2
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from shared.adapters.crypto.hmac_tickets import MAX_TEXT_LENGTH, HmacTicketSigner
 from shared.domain.player import Caller
+from shared.domain.request_limit import RequestKind
 from shared.domain.ticket import LIFETIME_SECONDS, ActionTicket
 from shared.errors import ConfigurationError, InvalidActionTicket, NotAPlayer, NotYourScore
 from shared.services.issue_action_ticket import issue_action_ticket
@@ -30,8 +31,15 @@ class Standing:
         return NOW
 
 
+class Unlimited:
+    """Limits that are never reached."""
+
+    def admit(self, kind: RequestKind, *, source_ip: str = "", user_id: str = "") -> None:
+        assert (kind, source_ip, user_id) == ("action_ticket", "", "u-1")
+
+
 def issue(user_id: str = "u-1", role: Any = "player") -> dict[str, str]:
-    return issue_action_ticket(user_id, Caller("u-1", role, NOW), SIGNER, cast("Any", Standing())).as_json()
+    return issue_action_ticket(user_id, Caller("u-1", role, NOW), Unlimited(), SIGNER, cast("Any", Standing())).as_json()
 
 
 def test_a_ticket_lives_a_minute_in_whole_milliseconds() -> None:

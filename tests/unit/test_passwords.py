@@ -7,8 +7,10 @@ import time
 
 import pytest
 
+from shared.adapters.common_passwords import common_passwords
 from shared.adapters.crypto.argon2 import Argon2PasswordHasher
-from shared.domain.player import checked_password, checked_role, checked_username
+from shared.domain.password import checked_password
+from shared.domain.player import checked_role, checked_username
 from shared.errors import InvalidParameter, InvalidUsername, WeakPassword
 
 HASHER = Argon2PasswordHasher()
@@ -29,6 +31,7 @@ def test_only_the_password_fits() -> None:
 
 def test_the_same_characters_typed_differently_are_the_same_password() -> None:
     assert HASHER.verify(HASHER.hash("caf\u00e9 caf\u00e9 caf\u00e9"), "cafe\u0301 cafe\u0301 cafe\u0301")
+    assert HASHER.verify(HASHER.hash("office \uff21\uff22\uff23"), "o\ufb03ce ABC")
 
 
 @pytest.mark.parametrize("hashed", [None, "", "not a hash"])
@@ -60,10 +63,94 @@ def test_bad_names_are_refused(name: object) -> None:
         checked_username(name)
 
 
-@pytest.mark.parametrize("password", ["short", "x" * 129, "aaaaaaaaaaaaaa", "abcabcabcabc", "Ada.Lovelace1", None, 7, {}])
+def choose(password: object, username: str = "ada.lovelace1") -> str:
+    return checked_password(password, username, common_passwords())
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "short",
+        "elevenchars",
+        "x" * 129,
+        "many words " * 12,
+        None,
+        7,
+        {},
+        # A pattern.
+        "aaaaaaaaaaaaaa",
+        "abcabcabcabc",
+        "abcdefghijkl",
+        "987654321098"[::-1],
+        "ZYXWVUTSRQPO",
+        "passwordpassword",
+        # Of the list, however it is written.
+        "qwertyuiop[]",
+        "leavemealone",
+        "LeaveMeAlone",
+        "1qaz2wsx3edc4rfv",
+        "administrator",
+        # A word of the list with something around it.
+        "password1234",
+        "Password2026!",
+        "P@ssw0rd2026!",
+        "$unshine2024!!",
+        "2024sunshine2024",
+        "**sunshine**",
+        "iloveyou1234567",
+        # What anybody can know.
+        "Ada.Lovelace1",
+        "ada.lovelace1!",
+        "2026-Ada.Lovelace1",
+        "Scoreboard26",
+        "scoreboardscoreboard",
+        "\uff33\uff43\uff4f\uff52\uff45\uff42\uff4f\uff41\uff52\uff4426",
+    ],
+)
 def test_weak_passwords_are_refused(password: object) -> None:
     with pytest.raises(WeakPassword):
-        checked_password(password, "ada.lovelace1")
+        choose(password)
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "correct horse battery",
+        "purple monkey dishwasher",
+        "            a b",
+        "пароль от сердца",
+        "\U0001f600\U0001f601\U0001f602\U0001f603 four faces",
+        "x7#Kq-4mPz!2",
+        "839201748362",
+        "scoreboard of the rings",
+        "as ada.lovelace1 would say",
+        "love 8492 7730 16x4",
+        "w" + "ords and " * 14 + "!",
+    ],
+)
+def test_whatever_is_long_and_of_ones_own_is_a_good_password(password: str) -> None:
+    assert choose(password) == password
+
+
+def test_a_short_name_in_a_password_is_no_hint() -> None:
+    assert choose("adamantine-wall", username="ada")
+    with pytest.raises(WeakPassword):
+        choose("ada ada ada ada 12", username="ada")
+
+
+def test_lengths_are_those_of_the_characters_however_they_were_typed() -> None:
+    decomposed = "e\u0301" * 6 + "abc"
+    with pytest.raises(WeakPassword):
+        choose(decomposed)
+    assert choose("zwölf w" + "o\u0308" * 3 + "rter" * 29) == "zwölf wööö" + "rter" * 29
+    assert choose("\ufb03" * 4 + "z") == "ffi" * 4 + "z"
+
+
+def test_the_list_has_what_the_policy_lets_through_otherwise() -> None:
+    """ASVS asks for the 3,000 most frequent passwords that are long enough."""
+    assert sum(len(word) >= 12 for word in common_passwords()) == 10_000
+    assert len(common_passwords()) == 30_000
+    assert all(word == word.casefold().strip() for word in common_passwords())
 
 
 @pytest.mark.parametrize("role", [None, "root", "Player", 1])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import unicodedata
 
 import argon2
 
 from shared.adapters.offload import BoundedOffload, in_place
+from shared.domain.password import normalized
 from shared.ports import Offload
 
 # OWASP's choice; the encoded hash has 97 characters and fits users.hashed_password.
@@ -26,7 +26,7 @@ _NOBODY = f"$argon2id$v=19$m={MEMORY_KIB},t={ITERATIONS},p={LANES}${_encoded_zer
 
 
 class Argon2PasswordHasher:
-    """The port PasswordHasher; the same characters typed on another keyboard are the same password (NFC).
+    """The port PasswordHasher; the same characters typed on another keyboard are the same password (NFKC).
 
     argon2 lets go of the interpreter's lock while it computes, so a thread that `offload` runs it in stops nobody else.
     """
@@ -44,12 +44,12 @@ class Argon2PasswordHasher:
 
     def hash(self, password: str) -> str:
         """The encoded hash, with a random salt; raises TooBusy."""
-        normal = unicodedata.normalize("NFC", password)
+        normal = normalized(password)
         return self._offload.run(lambda: str(self._hasher.hash(normal)))
 
     def verify(self, hashed: str | None, password: str) -> bool:
         """Whether it fits; with None (no such account) it takes the same time and is False. Raises TooBusy."""
-        normal = unicodedata.normalize("NFC", password)
+        normal = normalized(password)
         return self._offload.run(lambda: self._fits(hashed or _NOBODY, normal)) and hashed is not None
 
     def _fits(self, hashed: str, password: str) -> bool:

@@ -126,9 +126,25 @@ class Keys:
         """String: the caller a WebSocket ticket was made for. TTL 30 s."""
         return f"{self.prefix}ws-ticket:{ticket_hash}"
 
-    def login_failures(self, username: str, source_ip: str) -> str:
-        """Hash: count of failed log-ins of one account from one address and when the next is allowed. TTL delay + 15 min."""
-        return f"{self.prefix}login-failures:{username.lower()}:{source_ip}"
+    def login_failures(self, username: str, network: str) -> str:
+        """Hash: count of failed log-ins of one account from one network and when the next is allowed. TTL delay + 15 min."""
+        return f"{self.prefix}login-failures:{username.lower()}:{network}"
+
+    def login_failures_of_account(self, username: str) -> str:
+        """Hash: the same from all networks that the account was never logged in from. TTL delay + 1 h."""
+        return f"{self.prefix}login-failures-of-account:{username.lower()}"
+
+    def login_failures_of_network(self, network: str) -> str:
+        """Hash: the same into all accounts that were never logged in from there. TTL delay + 1 h."""
+        return f"{self.prefix}login-failures-of-network:{network}"
+
+    def login_networks(self, username: str) -> str:
+        """Sorted set: networks an account was logged in from, until when (ms) each is remembered. TTL 90 days."""
+        return f"{self.prefix}login-networks:{username.lower()}"
+
+    def request_limit(self, kind: str, scope: str, whom: str) -> str:
+        """String: the instant (ms) at which nothing of this limit will be used any more. TTL until then."""
+        return f"{self.prefix}requests:{kind}:{scope}:{whom}"
 
 
 def user_id_of(member: str) -> str:

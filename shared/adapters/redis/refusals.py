@@ -11,7 +11,8 @@ import redis
 from shared.adapters.redis.connection import translated
 from shared.adapters.redis.keys import Keys
 from shared.adapters.redis.scripts import run_script
-from shared.domain.refusal import SEVERAL, Refusal, RefusalBatch, RefusalGroup, address_prefix
+from shared.domain.network import noted_network
+from shared.domain.refusal import SEVERAL, Refusal, RefusalBatch, RefusalGroup
 from shared.logs import get_logger
 
 # Of kinds, each of which becomes a row: a flood makes at most so many a minute, and one network no more than its share.
@@ -39,7 +40,7 @@ class RedisRefusals:
     @translated()
     def note(self, refusal: Refusal) -> None:
         """One script."""
-        one, prefix = refusal.bounded(), address_prefix(refusal.source_ip)
+        one, prefix = refusal.bounded(), noted_network(refusal.source_ip)
         run_script(
             self._redis,
             "note_refusal",

@@ -1,0 +1,173 @@
+"""Failed log-ins: whoever guesses waits longer and longer, wherever from, and nobody is locked out by somebody else."""
+
+from __future__ import annotations
+
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import redis
+
+from shared.adapters.redis.keys import Keys
+from shared.adapters.redis.login_throttle import KNOWN_NETWORKS, OF_ACCOUNT, OF_NETWORK, RedisLoginThrottle
+from shared.errors import TooManyAttempts
+
+HOME, ELSEWHERE = "198.51.100.7", "203.0.113.9"
+
+
+@pytest.fixture
+def keys() -> Keys:
+    return Keys(f"{{{secrets.token_hex(4)}}}")
+
+
+@pytest.fixture
+def throttle(redis_client: redis.Redis, keys: Keys) -> RedisLoginThrottle:
+    return RedisLoginThrottle(redis_client, keys)
+
+
+def wait_of(throttle: RedisLoginThrottle, username: str, source_ip: str = HOME) -> float:
+    """Attempt it; how long one is told to wait, 0 when the attempt may be made."""
+    try:
+        throttle.attempt(username, source_ip)
+    except TooManyAttempts as refused:
+        return refused.retry_after_seconds or 0.0
+    return 0.0
+
+
+def addresses(count: int) -> list[str]:
+    return [f"203.0.{113 + number // 200}.{1 + number % 200}" for number in range(count)]
+
+
+def log_in(throttle: RedisLoginThrottle, username: str, source_ip: str = HOME) -> None:
+    throttle.attempt(username, source_ip)
+    throttle.succeeded(username, source_ip)
+
+
+def waits_until_the_longest(client: redis.Redis, key: str, attempt: Any, times: int) -> list[int]:
+    """What one is told after each further failure, when each wait is waited for."""
+    waits = []
+    for _ in range(times):
+        waits.append(round(attempt()))
+        client.hset(key, "next_at_ms", 0)  # the wait is over
+        assert attempt() == 0
+    return waits
+
+
+def test_five_failures_are_free_and_then_it_takes_longer_and_longer(
+    redis_client: redis.Redis, keys: Keys, throttle: RedisLoginThrottle
+) -> None:
+    log_in(throttle, "ada")
+    assert [wait_of(throttle, "ada") for _ in range(5)] == [0.0] * 5
+    key = keys.login_failures("ada", HOME)
+    waits = waits_until_the_longest(redis_client, key, lambda: wait_of(throttle, "ada"), 12)
+    assert waits == [2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900]
+    assert 900 < redis_client.ttl(key) <= 1800
+
+
+def test_waiting_does_not_make_the_wait_longer(throttle: RedisLoginThrottle) -> None:
+    for _ in range(5):
+        throttle.attempt("ada", HOME)
+    waits = [wait_of(throttle, "ada") for _ in range(20)]
+    assert waits == sorted(waits, reverse=True)
+    assert max(waits) <= 2
+
+
+def test_nobody_else_is_slowed_down(throttle: RedisLoginThrottle) -> None:
+    while not wait_of(throttle, "ada"):
+        pass
+    assert wait_of(throttle, "ADA"), "capital letters make no other account"
+    assert not wait_of(throttle, "ada", ELSEWHERE)
+    assert not wait_of(throttle, "bob")
+
+
+def test_success_forgets_the_failures(throttle: RedisLoginThrottle) -> None:
+    for _ in range(40):
+        log_in(throttle, "ada")
+
+
+def test_many_guesses_at_once_get_no_further_than_one_by_one(throttle: RedisLoginThrottle) -> None:
+    with ThreadPoolExecutor(16) as threads:
+        waits = list(threads.map(lambda _: wait_of(throttle, "ada"), range(64)))
+    assert waits.count(0.0) == 5
+
+
+def test_many_machines_on_one_account_wait_longer_and_longer(
+    redis_client: redis.Redis, keys: Keys, throttle: RedisLoginThrottle
+) -> None:
+    guessers = iter(addresses(100))
+    assert [wait_of(throttle, "ada", next(guessers)) for _ in range(OF_ACCOUNT.free_attempts)] == [0.0] * OF_ACCOUNT.free_attempts
+    key = keys.login_failures_of_account("ada")
+    waits = waits_until_the_longest(redis_client, key, lambda: wait_of(throttle, "ADA", next(guessers)), 7)
+    assert waits == [2, 4, 8, 16, 32, 60, 60]
+    assert not wait_of(throttle, "bob", next(guessers))
+
+
+def test_a_hammered_account_is_open_to_its_owner_from_where_they_were_before(throttle: RedisLoginThrottle) -> None:
+    log_in(throttle, "ada")
+    guessers = iter(addresses(200))
+    while not wait_of(throttle, "ada", next(guessers)):
+        pass
+    for _ in range(4):
+        assert not wait_of(throttle, "Ada", HOME), "and may mistype it"
+    log_in(throttle, "ada", HOME)
+    assert wait_of(throttle, "ada", next(guessers)), "the owner's success gives the others no further guess"
+
+
+def test_one_machine_on_many_accounts_waits_longer_and_longer(
+    redis_client: redis.Redis, keys: Keys, throttle: RedisLoginThrottle
+) -> None:
+    names = (f"name-{number}" for number in range(1000))
+    assert [wait_of(throttle, next(names)) for _ in range(OF_NETWORK.free_attempts)] == [0.0] * OF_NETWORK.free_attempts
+    key = keys.login_failures_of_network(HOME)
+    waits = waits_until_the_longest(redis_client, key, lambda: wait_of(throttle, next(names)), 7)
+    assert waits == [2, 4, 8, 16, 32, 60, 60]
+    assert not wait_of(throttle, next(names), ELSEWHERE)
+
+
+def test_who_shares_the_guessers_address_still_gets_in(throttle: RedisLoginThrottle) -> None:
+    log_in(throttle, "ada")
+    names = (f"name-{number}" for number in range(1000))
+    while not wait_of(throttle, next(names)):
+        pass
+    log_in(throttle, "ada")
+
+
+def test_an_account_of_ones_own_buys_no_guesses_at_those_of_others(throttle: RedisLoginThrottle) -> None:
+    log_in(throttle, "mallory")
+    names = (f"name-{number}" for number in range(1000))
+    while not wait_of(throttle, next(names)):
+        pass
+    for _ in range(3):
+        log_in(throttle, "mallory")
+        assert wait_of(throttle, next(names))
+
+
+def test_a_hall_full_of_players_who_know_their_passwords_is_not_slowed(throttle: RedisLoginThrottle) -> None:
+    for number in range(300):
+        log_in(throttle, f"player-{number}")
+    assert not wait_of(throttle, "player-0")
+
+
+def test_a_customer_of_ipv6_is_one_however_many_addresses_they_take(throttle: RedisLoginThrottle) -> None:
+    waits = [wait_of(throttle, "ada", f"2001:db8:1:2::{number:x}") for number in range(1, 8)]
+    assert [bool(wait) for wait in waits] == [False] * 5 + [True] * 2
+    assert not wait_of(throttle, "ada", "2001:db8:1:3::1")
+
+
+def test_loopback_is_only_counted_for_each_account(throttle: RedisLoginThrottle) -> None:
+    for number in range(OF_NETWORK.free_attempts + 10):
+        assert not wait_of(throttle, f"name-{number}", "127.0.0.1")
+    waits = [wait_of(throttle, "ada", "127.0.0.1") for _ in range(6)]
+    assert [bool(wait) for wait in waits] == [False] * 5 + [True]
+
+
+def test_what_is_remembered_ends_and_is_bounded(redis_client: redis.Redis, keys: Keys, throttle: RedisLoginThrottle) -> None:
+    for address in addresses(KNOWN_NETWORKS + 5):
+        log_in(throttle, "ada", address)
+    throttle.attempt("ada", HOME)
+    assert redis_client.zcard(keys.login_networks("ada")) == KNOWN_NETWORKS
+    assert redis_client.zscore(keys.login_networks("ada"), addresses(KNOWN_NETWORKS + 5)[-1])
+    found = list(redis_client.scan_iter(keys.prefix.replace("{", "[{]") + "*"))
+    assert len(found) == 4
+    assert all(redis_client.ttl(key) > 0 for key in found)

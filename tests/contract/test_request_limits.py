@@ -1,0 +1,118 @@
+"""How often something may be asked for: a burst, then an even flow, for all processes together."""
+
+from __future__ import annotations
+
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import redis
+
+from shared.adapters.redis.connection import connect
+from shared.adapters.redis.keys import Keys
+from shared.adapters.redis.request_limits import RedisRequestLimits
+from shared.domain.request_limit import LIMITS, RequestKind, RequestLimit
+from shared.errors import TooManyRequests
+
+HALL, OTHER_HALL = "198.51.100.7", "203.0.113.9"
+
+
+@pytest.fixture
+def keys() -> Keys:
+    return Keys(f"{{{secrets.token_hex(4)}}}")
+
+
+@pytest.fixture
+def limits(redis_client: redis.Redis, keys: Keys) -> RedisRequestLimits:
+    small: dict[RequestKind, list[RequestLimit]] = {
+        "registration": [RequestLimit("network", 5, 3600), RequestLimit("everybody", 12, 3600)],
+        "ws_ticket": [RequestLimit("user", 3, 60)],
+    }
+    return RedisRequestLimits(redis_client, keys, {**LIMITS, **small})
+
+
+def wait_of(limits: RedisRequestLimits, kind: RequestKind = "registration", source_ip: str = HALL, user_id: str = "") -> float:
+    """How long one is told to wait, 0 when the request may be made."""
+    try:
+        limits.admit(kind, source_ip=source_ip, user_id=user_id)
+    except TooManyRequests as refused:
+        return refused.retry_after_seconds or 0.0
+    return 0.0
+
+
+def pass_seconds(client: redis.Redis, keys: Keys, seconds: float) -> None:
+    """As if so much time had passed."""
+    for key in client.scan_iter(keys.prefix.replace("{", "[{]") + "*"):
+        client.set(key, float(client.get(key) or 0) - seconds * 1000, keepttl=True)
+
+
+def test_a_burst_is_admitted_and_then_one_after_another(
+    redis_client: redis.Redis, keys: Keys, limits: RedisRequestLimits
+) -> None:
+    assert [wait_of(limits, "ws_ticket", user_id="u-1") for _ in range(3)] == [0.0] * 3
+    told = wait_of(limits, "ws_ticket", user_id="u-1")
+    assert 15 < told <= 20, "a third of the window"
+    assert wait_of(limits, "ws_ticket", user_id="u-1") <= told, "asking in vain does not make the wait longer"
+    pass_seconds(redis_client, keys, told)
+    assert wait_of(limits, "ws_ticket", user_id="u-1") == 0
+    assert wait_of(limits, "ws_ticket", user_id="u-1") > 0
+    pass_seconds(redis_client, keys, 60)
+    assert [wait_of(limits, "ws_ticket", user_id="u-1") for _ in range(3)] == [0.0] * 3
+    assert wait_of(limits, "ws_ticket", user_id="u-1") > 0
+
+
+def test_one_users_requests_are_not_anothers(limits: RedisRequestLimits) -> None:
+    while not wait_of(limits, "ws_ticket", user_id="u-1"):
+        pass
+    assert wait_of(limits, "ws_ticket", user_id="u-2") == 0
+    assert wait_of(limits, "action_ticket", user_id="u-1") == 0, "nor of another kind"
+
+
+def test_a_network_and_everybody_are_counted_together(limits: RedisRequestLimits) -> None:
+    assert [bool(wait_of(limits)) for _ in range(6)] == [False] * 5 + [True]
+    assert [bool(wait_of(limits, source_ip=OTHER_HALL)) for _ in range(6)] == [False] * 5 + [True]
+    # Those who were refused took nothing of what all share: two of twelve are left.
+    waits = [wait_of(limits, source_ip=f"192.0.2.{number}") for number in range(4)]
+    assert [bool(wait) for wait in waits] == [False, False, True, True]
+
+
+def test_a_customer_of_ipv6_is_one_network(limits: RedisRequestLimits) -> None:
+    waits = [wait_of(limits, source_ip=f"2001:db8:1:2::{number:x}") for number in range(1, 8)]
+    assert [bool(wait) for wait in waits] == [False] * 5 + [True] * 2
+
+
+def test_this_machine_has_no_limit_of_its_own_but_that_of_everybody(limits: RedisRequestLimits) -> None:
+    waits = [wait_of(limits, source_ip="127.0.0.1") for _ in range(13)]
+    assert [bool(wait) for wait in waits] == [False] * 12 + [True]
+
+
+def test_of_many_at_once_exactly_as_many_are_admitted(redis_url: str, keys: Keys) -> None:
+    limits: dict[RequestKind, list[RequestLimit]] = {"log_out": [RequestLimit("user", 40, 3600)]}
+    clients = [connect(redis_url) for _ in range(4)]
+    processes = [RedisRequestLimits(client, keys, {**LIMITS, **limits}) for client in clients]
+    with ThreadPoolExecutor(16) as threads:
+        waits = list(threads.map(lambda number: wait_of(processes[number % 4], "log_out", user_id="u-1"), range(200)))
+    assert waits.count(0.0) == 40
+    for client in clients:
+        client.close()
+
+
+def test_a_clock_that_was_set_back_makes_nobody_wait_longer_than_the_window(
+    redis_client: redis.Redis, keys: Keys, limits: RedisRequestLimits
+) -> None:
+    wait_of(limits, "ws_ticket", user_id="u-1")
+    pass_seconds(redis_client, keys, -24 * 3600)
+    assert 0 < wait_of(limits, "ws_ticket", user_id="u-1") <= 60
+
+
+def test_nothing_is_left_when_the_window_has_passed(redis_client: redis.Redis, keys: Keys, limits: RedisRequestLimits) -> None:
+    wait_of(limits)
+    for key in redis_client.scan_iter(keys.prefix.replace("{", "[{]") + "*"):
+        assert 0 < redis_client.pttl(key) <= 3600 * 1000
+
+
+@pytest.mark.parametrize("kind", LIMITS)
+def test_while_redis_is_away_everything_is_admitted(kind: RequestKind) -> None:
+    limits = RedisRequestLimits(connect("redis://127.0.0.1:1/0"), Keys())
+    for _ in range(20):
+        assert wait_of(limits, kind, user_id="u-1") == 0

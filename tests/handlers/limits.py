@@ -1,0 +1,13 @@
+"""Limits small enough to be reached at once, and windows long enough that none of it comes back meanwhile."""
+
+from __future__ import annotations
+
+from shared.adapters.redis.request_limits import RedisRequestLimits
+from shared.domain.request_limit import LIMITS, RequestKind, RequestLimit
+from shared.wiring import Container
+
+
+def limit_requests(deployed: Container, kind: RequestKind, requests: int) -> None:
+    """Requests of a kind by each of whom its limits count, and no more for hours."""
+    small = tuple(RequestLimit(limit.scope, requests, requests * 36_000) for limit in LIMITS[kind])
+    deployed.request_limits = RedisRequestLimits(deployed._redis, deployed._keys, {**LIMITS, kind: small})
