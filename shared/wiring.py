@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from shared import ports
 from shared.adapters.clock import SystemClock
+from shared.adapters.tls import what_travels_unprotected
 from shared.config import Settings
 from shared.domain.player import Caller
-from shared.logs import configure_logs
+from shared.logs import configure_logs, get_logger
 
 if TYPE_CHECKING:
     import redis
@@ -43,7 +44,7 @@ class Container:
     def _redis(self) -> redis.Redis:
         from shared.adapters.redis.connection import connect
 
-        return connect(self.settings.redis_url)
+        return connect(self.settings.redis_url, ca_file=self.settings.redis_ca_file)
 
     @cached_property
     def _keys(self) -> Keys:
@@ -55,7 +56,7 @@ class Container:
     def _pool(self) -> Pool:
         from shared.adapters.postgresql.pool import Pool
 
-        return Pool(self.settings.database_url)
+        return Pool(self.settings.database_url, ca_file=self.settings.database_ca_file)
 
     @cached_property
     def _publisher(self) -> RabbitPublisher:
@@ -285,4 +286,12 @@ def container() -> Container:
         environment = {**read_secret(secret_id), **environment}
     settings = Settings.from_environment(environment)
     configure_logs(settings.log_level)
+    _warn_of_lines_without_protection(settings)
     return Container(settings)
+
+
+def _warn_of_lines_without_protection(settings: Settings) -> None:
+    for name in ("redis_url", "amqp_url", "database_url"):
+        warning = what_travels_unprotected(name.upper(), getattr(settings, name))
+        if warning:
+            get_logger(__name__).warning(warning)

@@ -27,6 +27,7 @@ class HttpOptions:
     access_key: AccessKey
     metrics_token: str
     redis_url: str
+    redis_ca_file: str
     broadcast_channel: str
 
     @classmethod
@@ -61,6 +62,7 @@ class HttpOptions:
             access_key=AccessKey(environment.get("AWS_ACCESS_KEY_ID", ""), environment.get("AWS_SECRET_ACCESS_KEY", "")),
             metrics_token=environment.get("METRICS_TOKEN", ""),
             redis_url=environment.get("REDIS_URL", ""),
+            redis_ca_file=environment.get("REDIS_CA_FILE", ""),
             broadcast_channel=environment.get("BROADCAST_CHANNEL", ""),
         )
 

@@ -89,7 +89,9 @@ class Site:
             return
         self._gateway.start()
         if options.redis_url and options.broadcast_channel:
-            subscriber = Subscriber(options.redis_url, options.broadcast_channel, self._gateway.broadcast.publish)
+            subscriber = Subscriber(
+                options.redis_url, options.broadcast_channel, self._gateway.broadcast.publish, ca_file=options.redis_ca_file
+            )
             gevent.spawn(subscriber.run)
 
     def stop(self) -> None:

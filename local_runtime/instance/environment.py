@@ -7,11 +7,12 @@ from pathlib import Path
 
 from local_runtime.instance.keyring import Keyring
 from local_runtime.settings import SERVER_URLS, InstanceSettings
+from local_runtime.tls import CA_FILES
 
 BROADCAST_CHANNEL = "leaderboard:frames"
 _PROVIDED = (
     *SERVER_URLS,
-    "AMQP_CA_FILE",
+    *CA_FILES.values(),
     "JWT_SIGNING_KEY",
     "PAYLOAD_KEYS",
     "BROADCAST_CHANNEL",
@@ -38,7 +39,7 @@ def function_environment(
     keyring: Keyring,
     *,
     server_urls: Mapping[str, str],
-    amqp_ca_file: str,
+    ca_files: Mapping[str, str],
     management_url: str,
 ) -> dict[str, str]:
     """Everything a function needs to run against this instance.
@@ -48,7 +49,7 @@ def function_environment(
     values = {name: environment.get(name) or value for name, value in template_values.items()}
     provided = {
         **server_urls,
-        "AMQP_CA_FILE": amqp_ca_file,
+        **ca_files,
         "JWT_SIGNING_KEY": environment.get("JWT_SIGNING_KEY") or keyring.jwt_signing_key,
         "PAYLOAD_KEYS": environment.get("PAYLOAD_KEYS") or keyring.payload_keys,
         "BROADCAST_CHANNEL": environment.get("BROADCAST_CHANNEL") or f"{values.get('KEY_PREFIX', '')}{BROADCAST_CHANNEL}",

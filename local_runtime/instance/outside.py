@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import logging
-import ssl
 from collections.abc import Callable, Mapping
-from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from local_runtime.instance.errors import InstanceError
+from local_runtime.tls import amqp_context, database_context, redis_options, what_travels_unprotected
+
+logger = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 5.0
 
 
-def check_outside_servers(urls: Mapping[str, str], amqp_ca_file: str) -> None:
-    """`urls` holds REDIS_URL, AMQP_URL and DATABASE_URL as far as given; InstanceError lists all that do not answer."""
-    checks: dict[str, Callable[[str], None]] = {
+def check_outside_servers(urls: Mapping[str, str], ca_files: Mapping[str, str]) -> None:
+    """Both by REDIS_URL, AMQP_URL and DATABASE_URL, as far as given; InstanceError lists all servers that do not answer."""
+    checks: dict[str, Callable[[str, str], None]] = {
         "REDIS_URL": _check_redis,
-        "AMQP_URL": lambda url: _check_amqp(url, amqp_ca_file),
+        "AMQP_URL": _check_amqp,
         "DATABASE_URL": _check_database,
     }
-    problems = [f"{name}={redacted(url)}: {reason}" for name, url in urls.items() if (reason := _reason(checks[name], url))]
+    reasons = {name: _reason(checks[name], url, ca_files.get(name, "")) for name, url in urls.items()}
+    problems = [f"{name}={redacted(urls[name])}: {reason}" for name, reason in reasons.items() if reason]
     if problems:
         raise InstanceError(
             "cannot use the servers named in the environment:\n  "
             + "\n  ".join(problems)
             + "\nstart them or correct the variable; without it the instance starts a private server of that kind"
         )
+    for name, url in urls.items():
+        if warning := what_travels_unprotected(name, url):
+            logger.warning(warning)
 
 
 def redacted(url: str) -> str:
@@ -41,9 +46,9 @@ def redacted(url: str) -> str:
     return f"{parts.scheme}://{account}{host}{port}{parts.path}"
 
 
-def _reason(check: Callable[[str], None], url: str) -> str:
+def _reason(check: Callable[[str, str], None], url: str, ca_file: str) -> str:
     try:
-        check(url)
+        check(url, ca_file)
     except Exception as error:  # whatever a client library raises, the operator gets one line
         text = str(error) or repr(error)
         for password in _passwords(url):
@@ -60,10 +65,11 @@ def _passwords(url: str) -> set[str]:
     return {password, unquote(password)} - {""}
 
 
-def _check_redis(url: str) -> None:
+def _check_redis(url: str, ca_file: str) -> None:
     import redis
 
-    with redis.Redis.from_url(url, socket_timeout=CONNECT_SECONDS, socket_connect_timeout=CONNECT_SECONDS) as client:
+    patience = {"socket_timeout": CONNECT_SECONDS, "socket_connect_timeout": CONNECT_SECONDS}
+    with redis.Redis.from_url(url, **patience, **redis_options(url, ca_file)) as client:
         client.ping()
 
 
@@ -75,30 +81,22 @@ def _check_amqp(url: str, ca_file: str) -> None:
     parameters.connection_attempts = 1
     parameters.socket_timeout = parameters.stack_timeout = parameters.blocked_connection_timeout = CONNECT_SECONDS
     if urlsplit(url).scheme == "amqps":
-        context = ssl.create_default_context(cafile=ca_file or None)
-        parameters.ssl_options = pika.SSLOptions(context, urlsplit(url).hostname)
+        parameters.ssl_options = pika.SSLOptions(amqp_context(ca_file), urlsplit(url).hostname)
     pika.BlockingConnection(parameters).close()
 
 
-def _check_database(url: str) -> None:
+def _check_database(url: str, ca_file: str) -> None:
     import pg8000.native
 
     parts = urlsplit(url)
-    mode = parse_qs(parts.query).get("sslmode", ["prefer"])[0]
+    port, directory = parts.port or 5432, parse_qs(parts.query).get("host", [""])[0]
     pg8000.native.Connection(
         unquote(parts.username or ""),
         host=parts.hostname or "localhost",
-        port=parts.port or 5432,
+        port=port,
+        unix_sock=f"{directory}/.s.PGSQL.{port}" if directory else None,
         database=unquote(parts.path.lstrip("/")) or None,
         password=unquote(parts.password or "") or None,
         timeout=CONNECT_SECONDS,
-        ssl_context=_database_tls(mode),
+        ssl_context=database_context(url, ca_file) or False,
     ).close()
-
-
-def _database_tls(mode: str) -> Any:
-    if mode in ("verify-full", "verify-ca"):
-        context = ssl.create_default_context()
-        context.check_hostname = mode == "verify-full"
-        return context
-    return True if mode == "require" else None

@@ -95,7 +95,7 @@ class _Instance:
         self._directory = directory
         self._keyring = keyring
         self._listeners = listeners
-        self._servers = ServerAddresses({}, "")
+        self._servers = ServerAddresses({}, {})
         self._function_env: dict[str, str] = {}
 
     def start(self, supervisor: Supervisor) -> None:
@@ -121,7 +121,7 @@ class _Instance:
             "redis_url": self._servers.urls["REDIS_URL"],
             "amqp_url": self._servers.urls["AMQP_URL"],
             "database_url": self._servers.urls["DATABASE_URL"],
-            "ca_file": self._servers.amqp_ca_file,
+            "ca_file": self._servers.ca_files["AMQP_CA_FILE"],
             "function_env": self._function_env,
             "processes": dict(processes),
         }
@@ -136,7 +136,7 @@ class _Instance:
             self._settings,
             self._keyring,
             server_urls=self._servers.urls,
-            amqp_ca_file=self._servers.amqp_ca_file,
+            ca_files=self._servers.ca_files,
             management_url=self._listeners.management_url(api.stage if api is not None else ""),
         )
 

@@ -11,14 +11,15 @@ from local_runtime.instance.environment import given_server_urls
 from local_runtime.instance.keyring import Keyring
 from local_runtime.instance.outside import check_outside_servers
 from local_runtime.process import ProcessSpec
+from local_runtime.tls import CA_FILES
 
 
 @dataclass(frozen=True, slots=True)
 class ServerAddresses:
-    """Where the servers answer."""
+    """Where the servers answer, and the CA files by the name of their variable."""
 
     urls: Mapping[str, str]
-    amqp_ca_file: str
+    ca_files: Mapping[str, str]
 
 
 class PrivateServer(Protocol):
@@ -50,13 +51,12 @@ def launch_servers(
     from local_runtime.services.redis import PrivateRedis
 
     urls = given_server_urls(environment)
-    ca_file = environment.get("AMQP_CA_FILE", "")
-    ca_file = str(Path(ca_file).expanduser().resolve()) if ca_file else ""
-    check_outside_servers(urls, ca_file)
+    ca_files = {url: _absolute(environment.get(variable, "")) for url, variable in CA_FILES.items()}
+    check_outside_servers(urls, ca_files)
     private: dict[str, PrivateServer] = {}
     if "AMQP_URL" not in urls:
         private["AMQP_URL"] = rabbitmq = PrivateRabbitMQ(data_dir, keyring.amqp_password)
-        ca_file = str(rabbitmq.ca_file)
+        ca_files["AMQP_URL"] = str(rabbitmq.ca_file)
     if "REDIS_URL" not in urls:
         private["REDIS_URL"] = PrivateRedis(data_dir, keyring.redis_password)
     if "DATABASE_URL" not in urls:
@@ -66,4 +66,9 @@ def launch_servers(
         for spec in server.specs():
             launch(spec)
         urls[name] = server.url
-    return ServerAddresses(urls, ca_file)
+    return ServerAddresses(urls, {CA_FILES[name]: path for name, path in ca_files.items()})
+
+
+def _absolute(path: str) -> str:
+    """Where the processes of the product find it, too, whose working directory is another."""
+    return str(Path(path).expanduser().resolve()) if path else ""

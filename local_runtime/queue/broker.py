@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping
 
 import pika
+
+from local_runtime.tls import amqp_context
 
 HEARTBEAT_SECONDS = 30
 CONNECT_SECONDS = 10.0
@@ -20,7 +21,6 @@ def connection_parameters(environment: Mapping[str, str], virtual_host: str) -> 
     parameters.blocked_connection_timeout = None
     parameters.socket_timeout = parameters.stack_timeout = CONNECT_SECONDS
     if parameters.ssl_options is not None:
-        context = ssl.create_default_context(cafile=environment.get("AMQP_CA_FILE") or None)
-        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context = amqp_context(environment.get("AMQP_CA_FILE", ""))
         parameters.ssl_options = pika.SSLOptions(context, parameters.host)
     return parameters

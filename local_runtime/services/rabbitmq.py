@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-import ssl
 from pathlib import Path
 
 from local_runtime.process import ProcessSpec
@@ -14,6 +13,7 @@ from local_runtime.services.certificates import ensure_certificates, write_priva
 from local_runtime.services.errors import ServerError
 from local_runtime.services.ports import LOOPBACK, remembered_port
 from local_runtime.services.rabbitmq_home import slim_program
+from local_runtime.tls import amqp_context
 
 USER = "scoreboard"
 NODE_NAME = "scoreboard@localhost"  # the database directory is named after it, so it must never change
@@ -145,14 +145,12 @@ log.file = false
     def _answers(self) -> bool:
         """A TLS 1.3 handshake that verifies, and the broker's first AMQP frame."""
         try:
-            context = ssl.create_default_context(cafile=str(self.ca_file))
-            context.minimum_version = ssl.TLSVersion.TLSv1_3
             with (
                 socket.create_connection((LOOPBACK, self.port), PROBE_SECONDS) as plain,
-                context.wrap_socket(plain, server_hostname=LOOPBACK) as secure,
+                amqp_context(str(self.ca_file)).wrap_socket(plain, server_hostname=LOOPBACK) as secure,
             ):
                 secure.sendall(AMQP_HEADER)
                 first = secure.recv(16)
-        except (OSError, ssl.SSLError):
+        except OSError:
             return False
         return bool(first) and first[0] == METHOD_FRAME

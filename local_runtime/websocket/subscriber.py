@@ -11,6 +11,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from local_runtime.tls import redis_options
+
 logger = logging.getLogger(__name__)
 
 _SILENCE_SECONDS = 15.0
@@ -21,8 +23,9 @@ _LONGEST_DELAY_SECONDS = 5.0
 class Subscriber:
     """Passes every message of the channel to `publish`, and with each new subscription the state kept in `<channel>:last`."""
 
-    def __init__(self, redis_url: str, channel: str, publish: Callable[[bytes], None]) -> None:
+    def __init__(self, redis_url: str, channel: str, publish: Callable[[bytes], None], *, ca_file: str = "") -> None:
         self._redis_url = redis_url
+        self._tls = redis_options(redis_url, ca_file)
         self._channel = channel
         self._publish = publish
         self._delay_seconds = _FIRST_DELAY_SECONDS
@@ -43,7 +46,12 @@ class Subscriber:
 
     def _listen(self) -> None:
         client = redis.Redis.from_url(
-            self._redis_url, socket_connect_timeout=5.0, socket_timeout=10.0, retry=Retry(NoBackoff(), 0), protocol=2
+            self._redis_url,
+            socket_connect_timeout=5.0,
+            socket_timeout=10.0,
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,
+            **self._tls,
         )
         with client, client.pubsub() as subscription:  # type: ignore[no-untyped-call]
             subscription.subscribe(self._channel)

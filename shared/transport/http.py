@@ -167,6 +167,11 @@ def _challenge(error: Unauthenticated) -> str:
     return f'Bearer realm="scoreboard", error="invalid_token", error_description="{error.title}"'
 
 
+def _told(cause: BaseException | None) -> str:
+    """With its text, which the representation of a client's error may lack."""
+    return f"{type(cause).__name__}: {cause}" if cause is not None else ""
+
+
 def http_handler(function: Callable[[HttpRequest], Reply]) -> Handler:
     """Make a Lambda handler: every error of the tree becomes its problem document, anything else a logged, generic 500."""
 
@@ -177,7 +182,7 @@ def http_handler(function: Callable[[HttpRequest], Reply]) -> Handler:
             reply = function(HttpRequest.from_event(event))
         except ScoreboardError as error:
             if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                _log.warning("unavailable", extra={"request_id": request_id, "code": error.code, "cause": repr(error.__cause__)})
+                _log.warning("unavailable", extra={"request_id": request_id, "code": error.code, "cause": _told(error.__cause__)})
             reply = Reply.problem(error, request_id)
         except Exception:
             _log.exception("unhandled error", extra={"request_id": request_id, "route": event.get("routeKey")})

@@ -30,7 +30,11 @@ def keyring(tmp_path: Path) -> Keyring:
 
 
 def made(keyring: Keyring, environment: dict[str, str], template: dict[str, str] | None = None) -> dict[str, str]:
-    given: dict[str, Any] = {"server_urls": URLS, "amqp_ca_file": "/ca.pem", "management_url": "http://127.0.0.1:1/live"}
+    given: dict[str, Any] = {
+        "server_urls": URLS,
+        "ca_files": {"AMQP_CA_FILE": "/ca.pem"},
+        "management_url": "http://127.0.0.1:1/live",
+    }
     return function_environment(environment, template or {}, InstanceSettings(), keyring, **given)
 
 
@@ -80,7 +84,7 @@ def test_servers_that_do_not_answer_are_reported_together_without_their_password
         "DATABASE_URL": f"postgresql://board:s3cret@127.0.0.1:{port}/board",
     }
     with pytest.raises(InstanceError) as refused:
-        check_outside_servers(urls, "")
+        check_outside_servers(urls, {})
     message = str(refused.value)
     assert all(f"{name}=" in message for name in urls)
     assert "s3cret" not in message
@@ -91,7 +95,7 @@ def test_servers_that_do_not_answer_are_reported_together_without_their_password
 @pytest.mark.parametrize("url", ["localhost", "redis://:s3cret@[half/0", "amqp://u:s3cret@127.0.0.1:port/"])
 def test_a_url_that_is_none_is_reported_too(name: str, url: str) -> None:
     with pytest.raises(InstanceError, match=f"{name}=") as refused:
-        check_outside_servers({name: url}, "")
+        check_outside_servers({name: url}, {})
     assert "s3cret" not in str(refused.value)
 
 
@@ -102,7 +106,8 @@ def test_a_password_is_redacted_and_the_rest_is_kept() -> None:
 
 
 def test_servers_that_answer_are_accepted(redis_url: str, amqp_url: str, amqp_ca_file: str, database_url: str) -> None:
-    check_outside_servers({"REDIS_URL": redis_url, "AMQP_URL": amqp_url, "DATABASE_URL": database_url}, amqp_ca_file)
+    urls = {"REDIS_URL": redis_url, "AMQP_URL": amqp_url, "DATABASE_URL": database_url}
+    check_outside_servers(urls, {"AMQP_URL": amqp_ca_file})
 
 
 def test_a_function_invoked_at_start_gets_the_input_of_its_schedule() -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import ssl
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from shared.adapters.tls import client_context, is_loopback
 from shared.errors import ConfigurationError
 
 DEFAULT_PORT = 5432
@@ -29,11 +29,12 @@ class DatabaseUrl:
     application_name: str = "scoreboard"
 
     @classmethod
-    def parse(cls, url: str) -> DatabaseUrl:
+    def parse(cls, url: str, ca_file: str = "") -> DatabaseUrl:
         """Read `postgresql://user:password@host:5432/database?sslmode=verify-full`; raises ConfigurationError.
 
         `sslmode` is one of disable, require (encrypted, not verified), verify-ca, verify-full. Left out it is verify-full,
-        except on this machine, where it is disable. `?host=/directory` means the Unix-domain socket in that directory.
+        except on this machine, where it is disable. `sslrootcert` names the CA's file; left out it is `ca_file`, and if that is
+        empty, too, the system's CAs. `?host=/directory` means the Unix-domain socket in that directory.
         """
         try:
             parts = urlsplit(url)
@@ -44,7 +45,7 @@ class DatabaseUrl:
         socket_directory = options.get("host", "")
         host = parts.hostname or ""
         database = unquote(parts.path.lstrip("/"))
-        ssl_mode = options.get("sslmode") or ("disable" if socket_directory or _is_loopback(host) else "verify-full")
+        ssl_mode = options.get("sslmode") or ("disable" if socket_directory or is_loopback(host) else "verify-full")
         problems = [f"knows no option {name!r}" for name in sorted(set(options) - _OPTIONS)]
         if parts.scheme not in ("postgresql", "postgres"):
             problems.append("must begin with postgresql://")
@@ -65,7 +66,7 @@ class DatabaseUrl:
             user=unquote(parts.username or ""),
             password=unquote(parts.password or ""),
             ssl_mode=ssl_mode,
-            ssl_root_cert=options.get("sslrootcert", ""),
+            ssl_root_cert=options.get("sslrootcert", ca_file),
             socket_path=f"{socket_directory}/.s.PGSQL.{port}" if socket_directory else "",
             application_name=options.get("application_name", "scoreboard"),
         )
@@ -74,21 +75,8 @@ class DatabaseUrl:
         """What TLS must prove; None for a plain connection. Raises ConfigurationError when the CA file cannot be read."""
         if self.ssl_mode == "disable":
             return None
-        try:
-            context = ssl.create_default_context(cafile=self.ssl_root_cert or None)
-        except OSError as error:
-            raise ConfigurationError(f"sslrootcert of DATABASE_URL cannot be read: {error}") from error
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context = client_context(self.ssl_root_cert, "DATABASE_CA_FILE (or sslrootcert of DATABASE_URL)")
         context.check_hostname = self.ssl_mode == "verify-full"
         if self.ssl_mode == "require":
             context.verify_mode = ssl.CERT_NONE
         return context
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -11,6 +11,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.exceptions import AMQPError
 
+from shared.adapters.tls import client_context
 from shared.errors import ConfigurationError, RabbitUnavailable
 
 HEARTBEAT_SECONDS = 30
@@ -27,11 +28,7 @@ def connection_parameters(amqp_url: str, ca_file: str) -> pika.URLParameters:
     parameters.socket_timeout = parameters.stack_timeout = CONNECT_SECONDS
     parameters.blocked_connection_timeout = None
     if parameters.ssl_options is not None:
-        try:
-            context = ssl.create_default_context(cafile=ca_file or None)
-        except OSError as error:
-            raise ConfigurationError(f"AMQP_CA_FILE {ca_file!r} cannot be read: {error.strerror}") from None
-        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context = client_context(ca_file, "AMQP_CA_FILE", minimum=ssl.TLSVersion.TLSv1_3)
         parameters.ssl_options = pika.SSLOptions(context, parameters.host)
     return parameters
 

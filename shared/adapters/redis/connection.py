@@ -13,6 +13,7 @@ from redis.exceptions import ClusterDownError, OutOfMemoryError, ReadOnlyError, 
 from redis.retry import Retry
 
 from shared.adapters.redis.line import SharedLine
+from shared.adapters.tls import client_context
 from shared.errors import ConfigurationError, RedisUnavailable
 
 CONNECT_SECONDS = 2.0
@@ -28,16 +29,23 @@ _TEMPORARY = ("LOADING", "MISCONF", "OOM", "READONLY", "MASTERDOWN", "NOREPLICAS
 _TEMPORARY_ERRORS = (ClusterDownError, OutOfMemoryError, ReadOnlyError, TryAgainError)
 
 
-def connect(url: str, size: int = POOL_SIZE) -> redis.Redis:
+def connect(url: str, size: int = POOL_SIZE, *, ca_file: str = "") -> redis.Redis:
     """A client of `redis://` or `rediss://`, connecting at the first command; answers are bytes.
 
     Single commands share one connection (with TLS only where gevent runs everything in one thread); transactions and
     subscriptions have one of their own, out of a pool of `size`. A command whose answer was lost is never sent again: an
     increment must not count twice. A connection that went stale while idle is noticed before it is used, so a restarted server
     costs no failed command by itself.
+
+    With `rediss://` the server must show a certificate for its name of a CA of the system's, or of `ca_file`. What the URL says
+    (`ssl_ca_certs`, `ssl_cert_reqs=none`) beats that.
     """
     if not url.startswith(("redis://", "rediss://", "unix://")):
         raise ConfigurationError("REDIS_URL must begin with redis:// or rediss://")
+    uses_tls = url.startswith("rediss://")
+    if uses_tls and ca_file:
+        client_context(ca_file, "REDIS_CA_FILE")  # a file that cannot be read is told of now, not as a server that is away
+    tls = {"ssl_ca_certs": ca_file or None, "ssl_min_version": ssl.TLSVersion.TLSv1_2} if uses_tls else {}
     try:
         pool = redis.BlockingConnectionPool.from_url(
             url,
@@ -49,11 +57,12 @@ def connect(url: str, size: int = POOL_SIZE) -> redis.Redis:
             retry=Retry(NoBackoff(), 0),
             protocol=2,
             decode_responses=False,
+            **tls,
         )
     except ValueError as error:
         raise ConfigurationError(f"REDIS_URL cannot be used: {type(error).__name__}") from None
     # One thread may not write to a TLS connection while another one reads from it; greenlets of one thread may.
-    is_shared = not url.startswith("rediss://") or ssl.SSLSocket.__module__ != "ssl"
+    is_shared = not uses_tls or ssl.SSLSocket.__module__ != "ssl"
     return SharingRedis(pool) if is_shared else redis.Redis(connection_pool=pool)
 
 

@@ -1,0 +1,138 @@
+"""The line to Redis over TLS: verified by name and by CA unless the URL says otherwise, on every client of it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+import trustme
+
+from local_runtime.instance.errors import InstanceError
+from local_runtime.instance.outside import check_outside_servers
+from local_runtime.process import ProcessSpec
+from local_runtime.services import programs
+from local_runtime.services.run import started
+from local_runtime.websocket.subscriber import Subscriber
+from shared.adapters.redis.connection import connect, translated
+from shared.errors import ConfigurationError, RedisUnavailable
+from tests.support.tls_server import TlsServer
+
+PASSWORD = "s3cret"
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("redis-tls")
+
+
+@pytest.fixture(scope="module")
+def ca_file(authority: trustme.CA, directory: Path) -> str:
+    authority.cert_pem.write_to_path(str(directory / "ca.pem"))
+    return str(directory / "ca.pem")
+
+
+@pytest.fixture(scope="module")
+def url(authority: trustme.CA, ca_file: str, directory: Path) -> Iterator[str]:
+    """A Redis that speaks nothing but TLS; its certificate is for 127.0.0.1."""
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.private_key_and_cert_chain_pem.write_to_path(str(directory / "server.pem"))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (directory / "redis.conf").write_text(
+        f"port 0\ntls-port {port}\nbind 127.0.0.1\nrequirepass {PASSWORD}\nsave ''\ntls-auth-clients no\n"
+        f"tls-cert-file server.pem\ntls-key-file server.pem\ntls-ca-cert-file {ca_file}\n"
+    )
+    made = f"rediss://:{PASSWORD}@127.0.0.1:{port}/0"
+
+    def answers() -> bool:
+        try:
+            with redis.Redis.from_url(made, ssl_ca_certs=ca_file) as client:
+                return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+    argv = (str(programs.REDIS.require()), str(directory / "redis.conf"))
+    with started(ProcessSpec(name="redis", argv=argv, env={}, cwd=directory, log_file=directory / "log", probe=answers)):
+        yield made
+
+
+def ping(url: str, ca_file: str = "") -> bool:
+    with connect(url, ca_file=ca_file) as client, translated():
+        return bool(client.ping())
+
+
+def cause(refused: pytest.ExceptionInfo[RedisUnavailable]) -> str:
+    return str(refused.value.__cause__)
+
+
+def test_the_file_of_the_setting_or_of_the_url_makes_the_server_known(url: str, ca_file: str) -> None:
+    assert ping(url, ca_file)
+    assert ping(f"{url}?ssl_ca_certs={ca_file}")
+
+
+def test_a_server_of_an_unknown_ca_is_refused(url: str, tmp_path: Path) -> None:
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "other.pem"))
+    for ca_file in ("", str(tmp_path / "other.pem")):
+        with pytest.raises(RedisUnavailable) as refused:
+            ping(url, ca_file)
+        assert "CERTIFICATE_VERIFY_FAILED" in cause(refused)
+
+
+def test_a_server_of_another_name_is_told_nothing(authority: trustme.CA, ca_file: str) -> None:
+    with TlsServer(authority.issue_cert("elsewhere.example")) as server:
+        with pytest.raises(RedisUnavailable) as refused:
+            ping(f"rediss://:{PASSWORD}@127.0.0.1:{server.port}/0", ca_file)
+        assert "not valid for '127.0.0.1'" in cause(refused)
+    assert server.heard == []
+
+
+def test_verification_ends_only_where_the_url_ends_it(url: str) -> None:
+    assert ping(f"{url}?ssl_cert_reqs=none")
+
+
+def test_plain_text_to_a_server_of_tls_is_no_connection(url: str) -> None:
+    with pytest.raises(RedisUnavailable):
+        ping(url.replace("rediss://", "redis://"))
+
+
+@pytest.mark.parametrize("content", [None, "no certificate at all"])
+def test_a_ca_file_that_cannot_be_read_is_named(url: str, tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(ConfigurationError, match=r"REDIS_CA_FILE.*ca\.pem") as refused:
+        connect(url, ca_file=str(path))
+    assert PASSWORD not in str(refused.value)
+
+
+def test_the_check_at_start_asks_for_the_same(url: str, ca_file: str) -> None:
+    check_outside_servers({"REDIS_URL": url}, {"REDIS_URL": ca_file})
+    with pytest.raises(InstanceError, match="CERTIFICATE_VERIFY_FAILED") as refused:
+        check_outside_servers({"REDIS_URL": url}, {})
+    assert PASSWORD not in str(refused.value)
+
+
+def test_the_gateway_listens_over_tls_too(url: str, ca_file: str) -> None:
+    class Enough(BaseException):
+        """Ends the listening, which nothing else does."""
+
+    def publish(frame: bytes) -> None:
+        heard.append(frame)
+        raise Enough
+
+    heard: list[bytes] = []
+    with connect(url, ca_file=ca_file) as client:
+        client.set("frames:last", "the state kept in Redis")
+    with pytest.raises(Enough):
+        Subscriber(url, "frames", publish, ca_file=ca_file).run()
+    assert heard == [b"the state kept in Redis"]
+    with pytest.raises(redis.ConnectionError, match="CERTIFICATE_VERIFY_FAILED"):
+        Subscriber(url, "frames", publish)._listen()
