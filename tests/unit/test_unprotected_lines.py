@@ -52,12 +52,14 @@ def test_functions_warn_when_they_are_wired(monkeypatch: pytest.MonkeyPatch, cap
     }
     for name, value in {**urls, "JWT_SIGNING_KEY": "unused", "PAYLOAD_KEYS": "unused"}.items():
         monkeypatch.setenv(name, value)
-    logging.getLogger("shared").addHandler(caplog.handler)
+    logger = logging.getLogger("shared")
+    monkeypatch.setattr(logger, "propagate", False)
+    logger.addHandler(caplog.handler)
     container.cache_clear()
     try:
         container()
         container()
     finally:
         container.cache_clear()
-        logging.getLogger("shared").removeHandler(caplog.handler)
+        logger.removeHandler(caplog.handler)
     assert [record.message.partition(":")[0] for record in caplog.records] == ["REDIS_URL"]
