@@ -54,6 +54,9 @@ class Settings:
     require_action_ticket: bool = _setting("true: an update without an action ticket is refused", False)
     broadcast_channel: str = _setting("Redis channel of a gateway that holds the sockets itself; empty on API Gateway", "")
     websocket_management_url: str = _setting("@connections endpoint of the WebSocket API", "")
+    viewer_requests_per_second: int = _setting(
+        "requests a second for posting to viewers on API Gateway; the account's quota (10,000) is shared with the HTTP API", 5000
+    )
     offload_hook: str = _setting(
         "module:function of what hosts the functions, to compute password hashes beside its event loop; empty: in place", ""
     )

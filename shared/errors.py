@@ -237,6 +237,16 @@ class RabbitUnavailable(Unavailable):
     code = "broker_unavailable"
 
 
+class ViewersUnavailable(Unavailable):
+    code = "viewers_unavailable"
+    default_detail = "The service that holds the viewers' connections takes nothing from us at the moment. Try again shortly."
+
+
+class TooManyViewers(Unavailable):
+    code, title = "too_many_viewers", "Too many viewers"
+    default_detail = "As many viewers are connected as there is room for. Try again later."
+
+
 class TooBusy(Unavailable):
     code, title = "too_busy", "Too busy"
     default_detail = "Too many passwords are being checked at the moment. Try again shortly."

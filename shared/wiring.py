@@ -32,7 +32,7 @@ class Container:
     def close(self) -> None:
         """End the connections of the clients that were made."""
         made = vars(self)
-        for name in ("_publisher", "_redis", "_pool"):
+        for name in ("viewers", "_publisher", "_redis", "_pool"):
             if name in made:
                 made[name].close()
 
@@ -165,9 +165,12 @@ class Container:
             from shared.adapters.redis.viewers import RedisViewers
 
             return RedisViewers(self._redis, self._keys, self.settings.broadcast_channel)
-        from shared.adapters.api_gateway import ApiGatewayViewers
+        from shared.adapters.api_gateway.viewers import api_gateway_viewers
 
-        return ApiGatewayViewers(self._redis, self._keys, self.settings.websocket_management_url)
+        settings = self.settings
+        return api_gateway_viewers(
+            self._redis, self._keys, settings.websocket_management_url, settings.viewer_requests_per_second
+        )
 
     @cached_property
     def users(self) -> ports.Users:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from shared.domain.player import Caller
-from shared.services.broadcast_scores import broadcast_scores
 from shared.services.connect_viewer import connect_viewer
 from shared.services.note_refusal import audited
 from shared.transport.websocket import WebSocketRequest, websocket_handler
@@ -15,11 +14,7 @@ from shared.wiring import Container, container
 def lambda_handler(request: WebSocketRequest) -> dict[str, str]:
     """Tell a gateway that can close connections when this one's session ends."""
     deps = container()
-
-    def broadcast() -> int:
-        return broadcast_scores(deps.leaderboard, deps.profiles, deps.users, deps.viewers, deps.clock)
-
-    ends_at = connect_viewer(_caller(request, deps), request.connection_id, deps.viewers, broadcast, deps.clock)
+    ends_at = connect_viewer(_caller(request, deps), request.connection_id, deps.viewers, deps.publisher, deps.clock)
     return {"X-Session-Expires-At": str(ends_at)}
 
 

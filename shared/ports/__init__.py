@@ -17,10 +17,11 @@ from shared.ports.accounts import (
     WsTickets,
 )
 from shared.ports.audit import AuditLog, AuditSeals, Refusals, SealAnchor, SealSigner
-from shared.ports.board import BoardCache, BoardCheck, Leaderboard, Outbox, RateWindows, Viewers
+from shared.ports.board import BoardCache, BoardCheck, Leaderboard, Outbox, RateWindows
 from shared.ports.ledger import Ledger, Migrations, Reconciliations
 from shared.ports.messages import DeadLetters, EventCodec, EventPublisher, Sealer, Topology
 from shared.ports.platform import Clock, Dependency, Offload
+from shared.ports.viewers import Viewers
 
 __all__ = [
     "AccessTokens",

@@ -1,12 +1,12 @@
-"""The live board, its cache and those who watch it."""
+"""The live board, its cache and what leaves it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from shared.domain.ranking import Position, Standing
+from shared.domain.ranking import Position
 from shared.domain.reconciliation import Sweep
 from shared.domain.score import AcceptedUpdate, HistoryEntry, Missing, ScoreAccepted, ScoreUpdate
 
@@ -161,23 +161,4 @@ class Outbox(Protocol):
 
     def waiting_up_to(self, outbox_id: str) -> int:
         """How many entries up to and including `outbox_id` still wait."""
-        ...
-
-
-class Viewers(Protocol):
-    """Everybody who watches."""
-
-    def welcome(self, connection_id: str) -> bool:
-        """Note a new viewer; False when no frame is kept for newcomers yet, so that one must be broadcast."""
-        ...
-
-    def farewell(self, connection_id: str) -> None:
-        """Forget a viewer."""
-        ...
-
-    def broadcast(self, read_board: Callable[[], tuple[Sequence[Standing], datetime]]) -> int:
-        """Send the board, as `read_board` gives it with its instant, to everybody as the next version; answer the version.
-
-        The board is read after the version is taken, so that a newer version never shows an older board.
-        """
         ...

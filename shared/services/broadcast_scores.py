@@ -7,20 +7,29 @@ from datetime import datetime
 
 from shared.domain.ranking import Standing
 from shared.errors import LeaderboardRebuilding
-from shared.ports import Clock, Leaderboard, Profiles, Users, Viewers
+from shared.ports import Clock, EventPublisher, Leaderboard, Profiles, Users, Viewers
+from shared.services.ask_for_broadcast import ask_for_broadcast
 from shared.services.know_players import name_positions
 
 TOP = 10
 
 
-def broadcast_scores(leaderboard: Leaderboard, profiles: Profiles, users: Users, viewers: Viewers, clock: Clock) -> int:
-    """Answer the version that went out, 0 while there is no whole board to show: it is broadcast when it is rebuilt."""
+def broadcast_scores(
+    leaderboard: Leaderboard, profiles: Profiles, users: Users, viewers: Viewers, publisher: EventPublisher, clock: Clock
+) -> int:
+    """Answer the version that went out, 0 while there is no whole board to show: it is broadcast when it is rebuilt.
+
+    When there was no time for all viewers another broadcast goes on.
+    """
 
     def read_board() -> tuple[Sequence[Standing], datetime]:
         as_of = clock.now()
         return name_positions(leaderboard.top(TOP), profiles, users), as_of
 
     try:
-        return viewers.broadcast(read_board)
+        delivery = viewers.broadcast(read_board)
     except LeaderboardRebuilding:
         return 0
+    if not delivery.is_complete:
+        ask_for_broadcast(publisher, clock)
+    return delivery.version

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from shared.domain.player import Caller
 from shared.errors import TokenExpired
-from shared.ports import Clock, Viewers
+from shared.ports import Clock, EventPublisher, Viewers
+from shared.services.ask_for_broadcast import ask_for_broadcast
 
 
-def connect_viewer(caller: Caller, connection_id: str, viewers: Viewers, broadcast: Callable[[], object], clock: Clock) -> int:
-    """Note the viewer; answer the epoch second at which the session ends. Raises TokenExpired.
+def connect_viewer(caller: Caller, connection_id: str, viewers: Viewers, publisher: EventPublisher, clock: Clock) -> int:
+    """Note the viewer; answer the epoch second at which the session ends. Raises TokenExpired, TooManyViewers.
 
-    A newcomer is shown the newest frame. When there is none yet, `broadcast` makes one.
+    A newcomer is shown the newest frame. Where it is not there to be shown a broadcast brings it.
     """
     if caller.expires_at <= clock.now():
         raise TokenExpired
-    if not viewers.welcome(connection_id):
-        broadcast()
+    if not viewers.welcome(connection_id, caller.expires_at):
+        ask_for_broadcast(publisher, clock)
     return int(caller.expires_at.timestamp())

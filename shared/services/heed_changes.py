@@ -1,4 +1,4 @@
-"""Which messages of score_updated_queue really tell of a change."""
+"""Which messages of score_updated_queue really ask for a broadcast."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from shared.ports import EventCodec
 _log = get_logger(__name__)
 
 
-def heed_changes(bodies: Sequence[bytes], codec: EventCodec) -> int:
-    """The number of updates they tell of; what does not decrypt is logged and counts nothing: there is nothing to keep of it."""
-    updates = 0
+def heed_changes(bodies: Sequence[bytes], codec: EventCodec) -> bool:
+    """Whether any does; what does not decrypt is logged and tells nothing: there is nothing to keep of it."""
+    heard = False
     for body in bodies:
         try:
-            updates += codec.open_recorded(body).updates
+            codec.open_recorded(body)
+            heard = True
         except BadMessage as error:
             _log.error("message of score_updated_queue ignored", extra={"reason": error.detail})
-    return updates
+    return heard

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any, cast
 
 import pika
@@ -13,12 +15,13 @@ import redis
 from local_runtime.events.queue import QueueDelivery, queue_event
 from shared.adapters.rabbitmq.codec import RabbitEventCodec
 from shared.domain.score import ScoresRecorded
-from shared.errors import RedisUnavailable
+from shared.errors import RedisUnavailable, ViewersUnavailable
 from shared.services.rebuild_leaderboard import pages
 from shared.wiring import Container
 from tests.handlers.conftest import Redeploy
-from tests.handlers.events import invoke
-from tests.handlers.players import give, new_player
+from tests.handlers.events import invoke, websocket_event
+from tests.handlers.players import delivered, give, new_player
+from tests.support import aws
 
 
 @pytest.fixture
@@ -115,4 +118,57 @@ def test_versions_rise_even_after_redis_lost_everything(deployed: Container, fra
 def test_a_redis_that_is_away_sends_the_batch_back(deployed: Container, redeploy: Redeploy) -> None:
     redeploy(REDIS_URL="redis://127.0.0.1:1/0")
     with pytest.raises(RedisUnavailable):
+        tell(deployed, 1)
+
+
+@pytest.fixture
+def cloud(redeploy: Redeploy, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[aws.Connections, Container]]:
+    """The functions as they are deployed, on a board of their own; a stand-in holds the connections."""
+    for name, value in aws.CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    api = aws.Connections()
+    with aws.serving(api) as url:
+        prefix = f"{{{secrets.token_hex(6)}}}:"
+        made = redeploy(BROADCAST_CHANNEL="", KEY_PREFIX=prefix, WEBSOCKET_MANAGEMENT_URL=f"{url}/{aws.STAGE}")
+        made.leaderboard.rebuild(pages(made.reconciliations))
+        yield api, made
+        made.close()
+
+
+def test_on_api_gateway_a_viewer_gets_the_board_with_the_first_broadcast(cloud: tuple[aws.Connections, Container]) -> None:
+    api, deployed = cloud
+    event = websocket_event("$connect", connection_id=api.connect("XfGLwd8wDjMCIPg="))
+    token, _ = deployed.access_tokens.issue("u-1", "player", deployed.clock.now())
+    event["headers"]["Authorization"] = f"Bearer {token}"
+    with delivered(deployed, "score_updated_queue") as messages:
+        assert invoke("ws_connect", event)["statusCode"] == 200
+        bodies = messages()
+    leader = lead(deployed)
+    batch = [QueueDelivery(tag, False, pika.BasicProperties(), body) for tag, body in enumerate(bodies, 1)]
+    invoke("broadcast_scores", queue_event("arn", "score_updated_queue", "/", batch))
+    [frame] = api.frames("XfGLwd8wDjMCIPg=")
+    assert frame["data"][0]["userId"] == leader
+    assert invoke("sweep_viewers", {}) == {"ended": 0}
+
+
+def test_a_sweep_has_those_served_whom_a_crash_left_waiting(cloud: tuple[aws.Connections, Container]) -> None:
+    api, deployed = cloud
+    deployed.viewers.welcome(api.connect("left-waiting="), deployed.clock.now() + timedelta(minutes=1))
+    with delivered(deployed, "score_updated_queue") as messages:
+        assert invoke("sweep_viewers", {}) == {"ended": 0}
+        assert len(messages()) == 1
+    tell(deployed, 1)
+    assert len(api.frames("left-waiting=")) == 1
+    with delivered(deployed, "score_updated_queue") as messages:
+        assert invoke("sweep_viewers", {}) == {"ended": 0}
+        assert messages() == []
+
+
+def test_a_gateway_that_does_not_let_us_sends_the_batch_back(
+    cloud: tuple[aws.Connections, Container], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api, deployed = cloud
+    deployed.viewers.welcome(api.connect("viewer="), deployed.clock.now() + timedelta(minutes=1))
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
+    with pytest.raises(ViewersUnavailable):
         tell(deployed, 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from datetime import timedelta
 from typing import Any
@@ -10,11 +9,13 @@ from typing import Any
 import pytest
 import redis
 
+from shared.adapters.redis.connections import SHARDS
 from shared.adapters.redis.keys import Keys
 from shared.domain.player import Caller
 from shared.wiring import Container
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import invoke, websocket_event
+from tests.handlers.players import delivered
 
 
 def connect(headers: dict[str, str] | None = None, query: dict[str, str] | None = None) -> Any:
@@ -60,14 +61,17 @@ def test_nobody_else_is_admitted(deployed: Container, headers: dict[str, str] | 
     assert connect(headers, query) == {"statusCode": 401}
 
 
-def test_the_first_viewer_ever_finds_a_frame(deployed: Container, redeploy: Redeploy, redis_url: str) -> None:
-    channel = f"frames-{secrets.token_hex(4)}"
-    redeploy(BROADCAST_CHANNEL=channel)
+def test_the_first_viewer_ever_has_a_frame_made(deployed: Container, redeploy: Redeploy) -> None:
+    redeploy(BROADCAST_CHANNEL=f"frames-{secrets.token_hex(4)}")
+    with delivered(deployed, "score_updated_queue") as messages:
+        assert connect({"Authorization": f"Bearer {token_of(deployed)}"})["statusCode"] == 200
+        [body] = messages()
+    assert deployed.event_codec.open_recorded(body).updates == 0
+
+
+def test_a_viewer_is_admitted_while_the_broker_is_away(deployed: Container, redeploy: Redeploy) -> None:
+    redeploy(BROADCAST_CHANNEL=f"frames-{secrets.token_hex(4)}", AMQP_URL="amqp://127.0.0.1:1/%2F")
     assert connect({"Authorization": f"Bearer {token_of(deployed)}"})["statusCode"] == 200
-    with redis.Redis.from_url(redis_url) as client:
-        frame = json.loads(client.get(f"{channel}:last") or b"null")
-    assert frame["type"] == "leaderboard"
-    assert set(frame) == {"type", "version", "data", "cache_time"}
 
 
 def test_a_viewer_is_not_admitted_when_nothing_could_be_shown(deployed: Container, redeploy: Redeploy) -> None:
@@ -75,16 +79,25 @@ def test_a_viewer_is_not_admitted_when_nothing_could_be_shown(deployed: Containe
     assert connect({"Authorization": f"Bearer {token_of(deployed)}"}) == {"statusCode": 503}
 
 
-def test_on_api_gateway_viewers_are_noted_and_forgotten(deployed: Container, redeploy: Redeploy, redis_url: str) -> None:
+def test_on_api_gateway_viewers_are_noted_until_their_session_ends_and_forgotten(
+    deployed: Container, redeploy: Redeploy, redis_url: str
+) -> None:
     prefix = f"{{{secrets.token_hex(4)}}}:"
-    url = "https://w1x2y3z4a5.execute-api.eu-west-1.amazonaws.com/live"
-    redeploy(BROADCAST_CHANNEL="", KEY_PREFIX=prefix, WEBSOCKET_MANAGEMENT_URL=url)
+    redeploy(BROADCAST_CHANNEL="", KEY_PREFIX=prefix, WEBSOCKET_MANAGEMENT_URL="")
+    token = token_of(deployed)
     connection_id = websocket_event("$connect")["requestContext"]["connectionId"]
-    with redis.Redis.from_url(redis_url) as client:
-        assert connect({"Authorization": f"Bearer {token_of(deployed)}"})["statusCode"] == 200
-        assert client.smembers(Keys(prefix).viewers) == {connection_id.encode()}
+    ends_at_ms = deployed.authenticate(token).expires_at.timestamp() * 1000
+
+    def noted(client: Any) -> dict[bytes, float]:
+        shards = [client.zrange(Keys(prefix).viewers(shard), 0, -1, withscores=True) for shard in range(SHARDS)]
+        return dict(entry for shard in shards for entry in shard)
+
+    with redis.Redis.from_url(redis_url) as client, delivered(deployed, "score_updated_queue") as messages:
+        assert connect({"Authorization": f"Bearer {token}"})["statusCode"] == 200
+        assert noted(client) == {connection_id.encode(): ends_at_ms}
+        assert len(messages()) == 1, "somebody must post the board to the newcomer"
         assert invoke("ws_disconnect", websocket_event("$disconnect")) == {"statusCode": 200, "headers": {}}
-        assert client.smembers(Keys(prefix).viewers) == set()
+        assert noted(client) == {}
 
 
 def test_leaving_twice_does_no_harm(deployed: Container) -> None:

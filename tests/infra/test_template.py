@@ -12,6 +12,8 @@ from local_runtime.template import read_template
 from local_runtime.template.loader import load_template
 from local_runtime.template.problems import Report
 from local_runtime.template.tree import Node
+from shared.adapters.api_gateway.viewers import BROADCAST_SECONDS, CHUNK_SECONDS, SWEEP_SECONDS
+from shared.adapters.signed_http import TIMEOUT_SECONDS
 
 PROVIDED = ("REDIS_URL", "AMQP_URL", "DATABASE_URL", "SCOREBOARD_SECRET_ID", "WEBSOCKET_MANAGEMENT_URL")
 CONTRACT = {
@@ -102,6 +104,26 @@ def test_no_policy_allows_everything() -> None:
     assert 'Resource: "*"' not in text
 
 
+def test_only_those_who_post_to_viewers_may_use_their_connections(functions: dict[str, Node]) -> None:
+    allowed = {}
+    for name, node in functions.items():
+        for policy in node.members["Policies"].items if "Policies" in node.members else []:
+            for statement in policy.members["Statement"].items if "Statement" in policy.members else []:
+                if statement.members["Action"].value == "execute-api:ManageConnections":
+                    [(_, resource)] = statement.members["Resource"].members.items()
+                    allowed[name] = resource.value.partition("${WebSocketApi}")[2]
+    assert allowed == {
+        "BroadcastScores": "/${WebSocketStage}/POST/@connections/*",
+        "SweepViewers": "/${WebSocketStage}/DELETE/@connections/*",
+    }
+
+
+def test_a_broadcast_ends_before_its_function_does(manifest: Manifest) -> None:
+    for name, seconds in (("broadcast_scores", BROADCAST_SECONDS), ("sweep_viewers", SWEEP_SECONDS)):
+        [function] = [each for each in manifest.functions if each.name == name]
+        assert seconds + CHUNK_SECONDS + TIMEOUT_SECONDS < function.timeout_seconds
+
+
 def test_the_routes_are_the_contracts(manifest: Manifest) -> None:
     assert {route.key: route.function.name for route in manifest.http_routes} == CONTRACT
 
@@ -133,6 +155,7 @@ def test_queues_and_schedules_have_their_functions(manifest: Manifest) -> None:
         ("rebuild_leaderboard", "rate(1 minute)"),
         ("forget_windows", "rate(1 minute)"),
         ("record_refusals", "rate(1 minute)"),
+        ("sweep_viewers", "rate(1 minute)"),
         ("seal_audit", "rate(1 minute)"),
     }
 

@@ -88,10 +88,36 @@ class Keys:
         """String: the newest seal of the audit log, as JSON. No TTL."""
         return f"{self.prefix}audit:head"
 
+    def viewers(self, shard: int) -> str:
+        """Sorted set: connection ids of the WebSocket API, when (ms) their sessions end. No TTL."""
+        return f"{self.prefix}viewers:{shard}"
+
+    def viewers_since(self, shard: int) -> str:
+        """Hash: when (ms) each of them connected. No TTL."""
+        return f"{self.prefix}viewers:{shard}:since"
+
+    def viewers_owed(self, shard: int) -> str:
+        """Sorted set: those of them who get a frame out of turn, from when (ms) on. No TTL."""
+        return f"{self.prefix}viewers:{shard}:owed"
+
+    def viewers_round(self, shard: int) -> str:
+        """Hash: how far the newest frame has come among them, and who is posting to them. No TTL."""
+        return f"{self.prefix}viewers:{shard}:round"
+
     @property
-    def viewers(self) -> str:
-        """Set: connection ids of the WebSocket API. No TTL."""
-        return f"{self.prefix}viewers"
+    def frame(self) -> str:
+        """Hash: the newest frame for those to whom it is posted or published, and the ticks of making frames. No TTL."""
+        return f"{self.prefix}viewers:frame"
+
+    @property
+    def viewers_quota(self) -> str:
+        """Hash: bucket of requests to the gateway. No TTL."""
+        return f"{self.prefix}viewers:quota"
+
+    @property
+    def viewers_asked(self) -> str:
+        """String: a broadcast for newcomers was asked for. TTL 5 s."""
+        return f"{self.prefix}viewers:asked"
 
     def cached_top(self, limit: int) -> str:
         """String: the prepared JSON document of the first `limit` places. TTL 5 s."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 import redis
 
+from shared.adapters.frame import frame_behind_version
 from shared.adapters.redis.connection import translated
 from shared.adapters.redis.keys import Keys
 from shared.adapters.redis.scripts import run_script
-from shared.domain.ranking import Standing, utc_text
+from shared.domain.broadcast import Delivery, ViewerSweep
+from shared.domain.ranking import Standing
 
 MAX_TRIES = 20
 
@@ -26,16 +27,22 @@ class RedisViewers:
         self._channel = channel
 
     @translated()
-    def welcome(self, connection_id: str) -> bool:
+    def welcome(self, connection_id: str, ends_at: datetime) -> bool:
         """Whether there is a frame that the gateway can give a newcomer."""
-        del connection_id
         return bool(self._redis.exists(self._last))
 
     def farewell(self, connection_id: str) -> None:
         """Nothing to forget."""
 
+    def sweep(self) -> ViewerSweep:
+        """The gateway closes what has ended by itself."""
+        return ViewerSweep()
+
+    def close(self) -> None:
+        """Nothing to end but what others share."""
+
     @translated()
-    def broadcast(self, read_board: Callable[[], tuple[Sequence[Standing], datetime]]) -> int:
+    def broadcast(self, read_board: Callable[[], tuple[Sequence[Standing], datetime]]) -> Delivery:
         """Publish the board, read anew when another broadcast overtook it, so that a newer version never shows an older board."""
         for _ in range(MAX_TRIES):
             ticket = int(self._redis.get(self._keys.leaderboard_version) or 0)
@@ -47,15 +54,9 @@ class RedisViewers:
                 (self._channel, frame_behind_version(board, as_of), ticket),
             )
             if int(version):
-                return int(version)
-        return ticket  # overtaken each time: newer boards than ours went out
+                return Delivery(int(version))
+        return Delivery(ticket)  # overtaken each time: newer boards than ours went out
 
     @property
     def _last(self) -> str:
         return f"{self._channel}:last"
-
-
-def frame_behind_version(board: Sequence[Standing], as_of: datetime) -> str:
-    """What follows `{"type":"leaderboard","version":N` in a frame."""
-    data = json.dumps([line.as_json() for line in board], separators=(",", ":"), ensure_ascii=False)
-    return f',"data":{data},"cache_time":"{utc_text(as_of)}"}}'

@@ -1,0 +1,17 @@
+"""Every minute: drop viewers whose session has ended, and have those served whom a crash left waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.services.sweep_viewers import sweep_viewers
+from shared.transport.schedule import schedule_handler
+from shared.wiring import container
+
+
+@schedule_handler
+def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Answer `{"ended": n}`: so many were dropped."""
+    deps = container()
+    return {"ended": sweep_viewers(deps.viewers, deps.publisher, deps.clock)}

@@ -1,0 +1,1 @@
+"""Viewers whose sockets an API Gateway WebSocket API holds."""

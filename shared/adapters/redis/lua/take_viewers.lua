@@ -1,0 +1,103 @@
+-- The next viewers of a shard to be posted to, and the newest frame. Who takes holds the shard until they settle.
+--
+-- The connections of a shard stand in a ring. A round goes once around it, from where the last one ended, for the newest
+-- version; when a newer one comes the round begins anew at the place it has reached, so that nobody is always last. Those who
+-- are owed a frame (newcomers, failed posts) come first.
+--
+-- KEYS  1 viewers:<shard>        sorted set: connection ids, when their sessions end (ms)
+--       2 viewers:<shard>:owed   sorted set: connections that get a frame out of turn, from when on (ms)
+--       3 viewers:<shard>:round  hash: version, left (places to go), cursor and cursor_at (the last one's id and score),
+--                                holder, held_until (ms)
+--       4 viewers:frame          hash: version, data, cache_time
+--       5 viewers:quota          hash: tokens, at (ms): the bucket of requests to the gateway
+-- ARGV  1 now (ms), '' for this server's clock  2 holder  3 lease (ms)  4 at most so many  5 requests a second  6 burst
+-- Answers {'send', version, data, cache_time, connection ids...}; {'wait', ms} while somebody else holds the shard, the bucket
+--         is empty or an owed one's time has not come; {'idle'}.
+
+local now = tonumber(ARGV[1])
+if not now then
+  local time = redis.call('TIME')
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
+end
+local moment = string.format('%.0f', now)
+local frame = redis.call('HMGET', KEYS[4], 'version', 'data', 'cache_time')
+if not frame[1] then
+  return { 'idle' }
+end
+local round = redis.call('HMGET', KEYS[3], 'version', 'left', 'cursor', 'cursor_at', 'holder', 'held_until')
+local lease = tonumber(ARGV[3])
+if round[5] and round[5] ~= ARGV[2] and tonumber(round[6]) > now then
+  return { 'wait', math.ceil(math.min(tonumber(round[6]) - now, lease)) }
+end
+
+-- A holder that did not settle has died: whom it reached is unknown, so the round begins anew.
+local left = tonumber(round[2] or 0)
+if round[5] or round[1] ~= frame[1] then
+  left = redis.call('ZCOUNT', KEYS[1], '(' .. moment, '+inf')
+  redis.call('HSET', KEYS[3], 'version', frame[1], 'left', left)
+  redis.call('HDEL', KEYS[3], 'holder', 'held_until')
+end
+
+local owed = redis.call('ZRANGE', KEYS[2], '-inf', moment, 'BYSCORE', 'LIMIT', 0, ARGV[4])
+if #owed == 0 and left == 0 then
+  local first = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
+  return first[2] and { 'wait', math.ceil(tonumber(first[2]) - now) } or { 'idle' }
+end
+
+local rate, burst = tonumber(ARGV[5]), tonumber(ARGV[6])
+local bucket = redis.call('HMGET', KEYS[5], 'tokens', 'at')
+local passed = math.max(now - tonumber(bucket[2] or 0), 0)
+local tokens = math.min(tonumber(bucket[1] or burst) + passed * rate / 1000, burst)
+if tokens < 1 then
+  return { 'wait', math.ceil((1 - tokens) * 1000 / rate) }
+end
+local most = math.min(tonumber(ARGV[4]), math.floor(tokens))
+
+local answer, taken = { 'send', frame[1], frame[2], frame[3] }, {}
+local function take(id)
+  if not taken[id] then
+    taken[id] = true
+    answer[#answer + 1] = id
+  end
+end
+
+for _, id in ipairs(owed) do
+  if #answer - 4 == most then
+    break
+  end
+  if tonumber(redis.call('ZSCORE', KEYS[1], id) or 0) > now then
+    redis.call('ZADD', KEYS[2], string.format('%.0f', now + lease), id) -- comes back unless it is settled
+    take(id)
+  else
+    redis.call('ZREM', KEYS[2], id)
+  end
+end
+
+local places = math.min(most - (#answer - 4), left)
+if places > 0 then
+  local first = redis.call('ZCOUNT', KEYS[1], '-inf', moment) -- in front of it are those whose session has ended
+  local rank = round[3] and redis.call('ZRANK', KEYS[1], round[3])
+  rank = rank and rank + 1 or redis.call('ZCOUNT', KEYS[1], '-inf', '(' .. (round[4] or '-inf'))
+  rank = math.max(rank, first)
+  local passing = redis.call('ZRANGE', KEYS[1], rank, rank + places - 1, 'WITHSCORES')
+  local missing = places - #passing / 2
+  if missing > 0 then
+    for _, value in ipairs(redis.call('ZRANGE', KEYS[1], first, first + missing - 1, 'WITHSCORES')) do
+      passing[#passing + 1] = value
+    end
+  end
+  for place = 1, #passing, 2 do
+    take(passing[place])
+  end
+  if #passing > 0 then
+    redis.call('HSET', KEYS[3], 'cursor', passing[#passing - 1], 'cursor_at', passing[#passing])
+  end
+  redis.call('HSET', KEYS[3], 'left', #passing > 0 and left - places or 0)
+end
+
+if #answer == 4 then
+  return { 'wait', 0 } -- only some who have left were owed a frame
+end
+redis.call('HSET', KEYS[5], 'tokens', tostring(tokens - (#answer - 4)), 'at', moment)
+redis.call('HSET', KEYS[3], 'holder', ARGV[2], 'held_until', string.format('%.0f', now + lease))
+return answer
