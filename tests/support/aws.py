@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from local_runtime.websocket.signature import AccessKey, SignedRequest, is_signed
 
-ACCESS_KEY = AccessKey("AKIAEXAMPLEEXAMPLE00", secrets.token_hex(20))
+ACCESS_KEY = AccessKey("stand-in", secrets.token_hex(20))
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": ACCESS_KEY.key_id,
     "AWS_SECRET_ACCESS_KEY": ACCESS_KEY.secret,
