@@ -24,7 +24,7 @@ DOCUMENT = ROOT / "functions" / "get_openapi" / "openapi.json"
 WITH_A_TOKEN = ("MissingToken", "InvalidToken", "TokenExpired", "Unavailable")
 WITH_A_BODY = ("MalformedJson", "UnsupportedMediaType")
 # What the server may answer to any request, before or in place of its function.
-SERVER_STATUSES = (400, 408, 413, 414, 417, 431, 500, 501, 503, 504)
+SERVER_STATUSES = (400, 408, 413, 414, 417, 429, 431, 500, 501, 503, 504)
 # How a problem's headers go with its status.
 PROBLEM_HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 BODY_LIMIT = (
@@ -85,7 +85,7 @@ def _operation(fragment: dict[str, Any]) -> dict[str, Any]:
         operation["requestBody"] = {"description": BODY_LIMIT, **operation["requestBody"]}
     successes = {status: _with_headers(response, "X-Request-Id") for status, response in fragment["responses"].items()}
     refusals = {str(status): _refusal(status, by_status.get(status)) for status in sorted({*by_status, *SERVER_STATUSES})}
-    if "429" in refusals:
+    if 429 in by_status:
         limits = [
             name for response in fragment["responses"].values() for name in response.get("headers", {}) if "RateLimit" in name
         ]

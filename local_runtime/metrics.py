@@ -82,6 +82,9 @@ class RuntimeMetrics:
         self.connections = Gauge(
             "scoreboard_websocket_connections", "Open WebSockets", multiprocess_mode="livesum", registry=registry
         )
+        self.turned_away = Counter(
+            "scoreboard_connections_turned_away", "Connections that got no place, or had to give way", registry=registry
+        )
         self.broadcasts = Counter("scoreboard_broadcasts", "Frames sent to all viewers, after conflation", registry=registry)
         self.frames_received = Counter("scoreboard_broadcast_frames_received", "Frames heard from Redis", registry=registry)
         self.frames_sent = Counter("scoreboard_websocket_frames_sent", "Frames handed to viewers' sockets", registry=registry)

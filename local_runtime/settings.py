@@ -29,6 +29,20 @@ class InstanceSettings:
     insecure: bool = field(default=False, metadata={"help": "allow plain text on an address other than loopback"})
     stock_http: bool = field(default=False, metadata={"help": "serve HTTP with gunicorn's own parser instead of the faster one"})
     max_body_bytes: int = field(default=65536, metadata={"help": "largest request body in bytes; larger ones are answered 413"})
+    max_connections: int = field(
+        default=2000,
+        metadata={"help": "HTTP connections of a worker; beyond that the oldest idle one of the address with the most gives way"},
+    )
+    max_connections_per_address: int = field(
+        default=0, metadata={"help": "HTTP connections of a worker from one address, others are answered 429; 0 for any number"}
+    )
+    max_viewers: int = field(
+        default=20_000,
+        metadata={"help": "WebSockets of a worker; beyond that one of the address with the most gives way, or the answer is 503"},
+    )
+    max_viewers_per_address: int = field(
+        default=0, metadata={"help": "WebSockets of a worker from one address, others are answered 429; 0 for any number"}
+    )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None, **overrides: object) -> InstanceSettings:

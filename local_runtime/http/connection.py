@@ -18,6 +18,7 @@ from typing import Any
 
 import gevent
 
+from local_runtime.http.admission import Dismissed
 from local_runtime.http.parser import Refused, Request, RequestParser
 from local_runtime.http.problems import problem_body, problem_headers, status_line
 from local_runtime.http.requests import BODY, CONNECTION, HEADERS
@@ -83,6 +84,9 @@ class HttpConnection:
             # Half a request is answered; who is idle or does not read is let go.
             if self._parser.is_in_request and not self.is_busy:
                 self._refuse(408)
+        except Dismissed:
+            if self._parser.is_in_request:
+                self._refuse(503, lingers=False)
         except OSError as error:
             logger.debug("a client is gone: %s", error)
         finally:
@@ -163,8 +167,8 @@ class HttpConnection:
             environ["CONTENT_LENGTH"] = str(len(body))
         return environ
 
-    def _refuse(self, status: int) -> None:
-        """In the format of all other errors; then the client gets a moment to read it."""
+    def _refuse(self, status: int, *, lingers: bool = True) -> None:
+        """In the format of all other errors; then the client gets a moment to read it, unless its place is wanted."""
         request_id = str(uuid.uuid4())
         answer = _Answer()
         answer.start(status_line(status), [*problem_headers(status), ("X-Request-Id", request_id)])
@@ -174,7 +178,7 @@ class HttpConnection:
             self._client.settimeout(LINGER_SECONDS)
             self._client.sendall(answer.head(len(body), keeps=False, old=False) + body)
             socket.socket.shutdown(self._client, socket.SHUT_WR)
-            left = LINGER_BYTES
+            left = LINGER_BYTES if lingers else 0
             while left > 0 and (received := self._client.recv(RECEIVE_BYTES)):
                 left -= len(received)
 

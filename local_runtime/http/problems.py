@@ -17,6 +17,7 @@ _KNOWN = {
     414: ("target_too_long", "Target too long", "Path and query are longer than this server accepts."),
     417: ("expectation_failed", "Expectation failed", "The only expectation that can be met is `100-continue`."),
     426: ("upgrade_required", "Upgrade required", "This path speaks WebSocket only."),
+    429: ("too_many_connections", "Too many connections", "There are too many connections from this address."),
     431: ("headers_too_large", "Headers too large", "There are more headers, or longer ones, than this server accepts."),
     500: ("internal_error", "Internal error", "Something went wrong on our side; it has been logged. Try again later."),
     501: ("not_implemented", "Not implemented", "The only transfer coding that is understood is `chunked`."),
@@ -57,6 +58,6 @@ def problem_headers(status: int) -> list[tuple[str, str]]:
     headers = [("Content-Type", CONTENT_TYPE), ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")]
     if status == HTTPStatus.UNAUTHORIZED:
         headers.append(("WWW-Authenticate", 'Bearer realm="scoreboard"'))
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
         headers.append(("Retry-After", "1"))
     return headers

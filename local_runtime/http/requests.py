@@ -44,11 +44,11 @@ class TrustedProxies:
 
     def source_ip(self, environ: dict[str, Any]) -> str:
         """The peer's address, or the nearest one in X-Forwarded-For that is no proxy of ours."""
-        peer = _plain_address(environ.get("REMOTE_ADDR", ""))
+        peer = plain_address(environ.get("REMOTE_ADDR", ""))
         if not self._networks or not self.trusts(peer):
             return peer
         for hop in reversed(environ.get("HTTP_X_FORWARDED_FOR", "").split(",")):
-            address = _plain_address(hop.strip())
+            address = plain_address(hop.strip())
             if not _is_address(address):
                 break
             peer = address
@@ -59,7 +59,7 @@ class TrustedProxies:
     def scheme(self, environ: dict[str, Any]) -> str:
         """`https` or `http`, as the client sees it."""
         forwarded = str(environ.get("HTTP_X_FORWARDED_PROTO", ""))
-        if forwarded in ("http", "https") and self._networks and self.trusts(_plain_address(environ.get("REMOTE_ADDR", ""))):
+        if forwarded in ("http", "https") and self._networks and self.trusts(plain_address(environ.get("REMOTE_ADDR", ""))):
             return forwarded
         return str(environ.get("wsgi.url_scheme", "http"))
 
@@ -162,7 +162,7 @@ def _is_address(value: str) -> bool:
     return True
 
 
-def _plain_address(value: str) -> str:
+def plain_address(value: str) -> str:
     """Without the IPv6 clothes of an IPv4 address."""
     if not value.startswith("::ffff:"):
         return value

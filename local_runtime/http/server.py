@@ -124,7 +124,7 @@ def _gunicorn_options(plan: SitePlan, listeners: list[int]) -> dict[str, object]
         "bind": [f"fd://{descriptor}" for descriptor in listeners],
         "workers": plan.settings.workers,
         "worker_class": StockWorker if plan.settings.stock_http else GatewayWorker,
-        "worker_connections": 2000,
+        "worker_connections": plan.settings.max_connections,
         "timeout": _longest_timeout(plan.manifest) + 5,
         "graceful_timeout": GRACEFUL_SECONDS,
         "keepalive": KEEP_ALIVE_SECONDS,

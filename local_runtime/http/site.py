@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gevent
+from gevent import Greenlet
 
 from local_runtime.deadline import GeventDeadline
+from local_runtime.http.admission import Admission
 from local_runtime.http.app import create_app
 from local_runtime.http.connection import Patience
 from local_runtime.http.options import HttpOptions
@@ -60,7 +62,7 @@ class Site:
                 handled,
                 proxies=options.proxies,
                 origins=options.origins,
-                limits=Limits(connections=_affordable_connections()),
+                limits=_viewer_limits(plan.settings),
             )
             self._management = ManagementApi(api.stage, gateway.find, options.access_key, os.getpid(), plan.socket_of)
         self._app = create_app(
@@ -99,6 +101,21 @@ class Site:
         if self._gateway is not None:
             self._gateway.stop()
 
+    def admission(self, may_go: Callable[[Greenlet], bool]) -> Admission[Greenlet]:
+        """The bounds for the connections of one worker; a proxy's connections are many people's."""
+        settings = self._plan.settings
+        return Admission(
+            settings.max_connections,
+            settings.max_connections_per_address,
+            may_go,
+            displaces_own=True,
+            exempt=self._plan.options.proxies.trusts,
+        )
+
+    def note_turned_away(self) -> None:
+        """A connection got no place, or lost it."""
+        self._metrics.turned_away.inc()
+
     @property
     def patience(self) -> Patience:
         """How long clients may take."""
@@ -123,9 +140,10 @@ class Site:
         return self._plan.socket_of(os.getpid())
 
 
-def _affordable_connections() -> int:
-    """What the descriptors allow, with room for requests, logs and clients."""
+def _viewer_limits(settings: InstanceSettings) -> Limits:
+    """As wished, and no more than the descriptors allow, with room for requests, logs and clients."""
     descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    if descriptors == resource.RLIM_INFINITY:
-        return Limits().connections
-    return max(100, min(Limits().connections, descriptors - 3000))
+    viewers = settings.max_viewers
+    if descriptors != resource.RLIM_INFINITY:
+        viewers = min(viewers, max(100, descriptors - settings.max_connections - 1000))
+    return Limits(connections=viewers, connections_per_address=settings.max_viewers_per_address)

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 import gevent
+from gevent import Greenlet
 from gevent.pool import Pool
 from gevent.server import StreamServer
 from gunicorn.http import errors
@@ -21,6 +22,7 @@ from gunicorn.workers.base import Worker
 from gunicorn.workers.base_async import ALREADY_HANDLED, AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
 
+from local_runtime.http.admission import Admission, Dismissed, Displaced, NoPlace
 from local_runtime.http.connection import HttpConnection, connection_environ
 from local_runtime.http.problems import problem_body, problem_headers, status_line
 from local_runtime.http.requests import CONNECTION
@@ -37,6 +39,7 @@ _SETTLE_SECONDS = 0.2
 _SWEEP_SECONDS = 0.5
 _ARBITER_SECONDS = 1.25  # what the arbiter needs of the time itself, before it kills
 _INTERNAL_CONNECTIONS = 200
+_ON_THE_WAY_OUT = 200  # connections told that there is no place for them, and not gone yet
 _STATUS_OF = {
     errors.LimitRequestLine: 414,
     errors.LimitRequestHeaders: 431,
@@ -72,7 +75,8 @@ class StockWorker(GeventWorker):  # type: ignore[misc]
 
     def run(self) -> None:
         """Serve until told to stop, then finish what is in flight."""
-        self._in_flight = 0
+        self._answering: set[Greenlet] = set()
+        self._admission: Admission[Greenlet] = self.wsgi.admission(self._may_go)
         self._tls = ssl_context(self.cfg) if self.cfg.is_ssl else None
         servers = self._listen()
         self.wsgi.start()
@@ -98,7 +102,8 @@ class StockWorker(GeventWorker):  # type: ignore[misc]
         internal.bind(str(path))
         internal.listen(_INTERNAL_CONNECTIONS)
         internal_pool = Pool(_INTERNAL_CONNECTIONS)
-        servers = [StreamServer(public, partial(self._handle_public, public), spawn=Pool(self.worker_connections))]
+        public_pool = Pool(self.worker_connections + _ON_THE_WAY_OUT)
+        servers = [StreamServer(public, partial(self._handle_public, public), spawn=public_pool)]
         servers += [StreamServer(s, partial(self._handle, s), spawn=internal_pool) for s in (*management, internal)]
         if self.cfg.workers > 1:
             for server in servers:
@@ -117,13 +122,40 @@ class StockWorker(GeventWorker):  # type: ignore[misc]
         logger.warning("stopping with %d requests in flight", self._unanswered())
 
     def _unanswered(self) -> int:
-        return self._in_flight
+        return len(self._answering)
+
+    def _may_go(self, guest: Greenlet) -> bool:
+        """Whether this connection waits for its client, and not its client for us."""
+        return guest not in self._answering
 
     def _handle_public(self, listener: Any, client: Any, address: Any) -> None:
-        if self._tls is not None:
-            client = self._start_tls(self._tls, client)
-        if client is not None:
-            self._handle(listener, client, address)
+        guest = gevent.getcurrent()
+        try:
+            displaced = self._admission.admit(address[0] if isinstance(address, tuple) else "", guest)
+        except NoPlace as refused:
+            self.wsgi.note_turned_away()
+            if self._tls is None:  # whoever would have to be greeted with a handshake first finds the door shut
+                self._say_problem(client, refused.status)
+            return
+        if displaced is not None:
+            self.wsgi.note_turned_away()
+            gevent.get_hub().loop.run_callback(self._dismiss, displaced)
+        try:
+            if self._tls is not None:
+                client = self._start_tls(self._tls, client)
+            if client is not None:
+                self._handle(listener, client, address)
+        except Dismissed:
+            logger.debug("%s gave way to a newcomer", address)
+        finally:
+            self._admission.leave(guest)
+
+    def _dismiss(self, displaced: Displaced[Greenlet]) -> None:
+        """In the hub, from where a greenlet may be thrown at; its request may just have become whole."""
+        if not self._may_go(displaced.guest):
+            self._admission.restore(displaced)
+        elif not displaced.guest.dead:
+            displaced.guest.throw(Dismissed)
 
     def _handle(self, listener: Any, client: Any, address: Any) -> None:
         # Not GeventWorker.handle, which would take the timeout off again.
@@ -131,13 +163,18 @@ class StockWorker(GeventWorker):  # type: ignore[misc]
         AsyncWorker.handle(self, listener, client, address)
 
     def _start_tls(self, context: ssl.SSLContext, client: Any) -> Any:
+        client = context.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
         try:
             with gevent.Timeout(HANDSHAKE_SECONDS, TimeoutError):
-                return context.wrap_socket(client, server_side=True)
+                client.do_handshake()
         except OSError as error:
             logger.debug("TLS handshake failed: %s", error)
             client.close()
             return None
+        except Dismissed:
+            client.close()
+            raise
+        return client
 
     def is_already_handled(self, response: Any) -> bool:
         """Leave the connection alone once a WebSocket has it."""
@@ -147,31 +184,57 @@ class StockWorker(GeventWorker):  # type: ignore[misc]
 
     def handle_request(self, listener_name: Any, request: Any, sock: Any, address: Any) -> Any:
         """Count what is in flight; a client that does not read its answer is let go."""
-        self._in_flight += 1
+        greenlet = gevent.getcurrent()
+        self._answering.add(greenlet)
+        request.body = _Body(request.body, self._answering)
         try:
             return super().handle_request(listener_name, request, sock, address)
         except TimeoutError:
             raise StopIteration from None
         finally:
-            self._in_flight -= 1
+            self._answering.discard(greenlet)
 
     def handle_error(self, request: Any, client: Any, address: Any, error: BaseException) -> None:
         """Answer what never became a request of the application, in the format of all other errors."""
-        if isinstance(error, ssl.SSLError | gevent.GreenletExit):
+        if isinstance(error, ssl.SSLError | gevent.GreenletExit | Dismissed):
             return
         status = next((status for kind, status in _STATUS_OF.items() if isinstance(error, kind)), None)
         if status is None:
             status = 400 if isinstance(error, errors.ParseException) else 500
+        self._say_problem(client, status, error)
+
+    def _say_problem(self, client: Any, status: int, cause: BaseException | None = None) -> None:
+        """Answer a connection that is closed after that."""
         request_id = str(uuid.uuid4())
         if status == 500:
-            logger.error("%s request failed", request_id, exc_info=error)
+            logger.error("%s request failed", request_id, exc_info=cause)
         body = problem_body(status, request_id)
         fixed = [("X-Request-Id", request_id), ("Content-Length", str(len(body))), ("Connection", "close")]
         lines = [f"HTTP/1.1 {status_line(status)}", *(f"{name}: {value}" for name, value in [*problem_headers(status), *fixed])]
         try:
             client.sendall("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
-        except OSError:
-            logger.debug("nobody left to tell about %s", type(error).__name__)
+        except OSError as error:
+            logger.debug("nobody left to tell about %d: %s", status, error)
+
+
+class _Body:
+    """A body of gunicorn's; who reads it waits for the client and answers nobody."""
+
+    def __init__(self, body: Any, answering: set[Greenlet]) -> None:
+        self._body = body
+        self._answering = answering
+        self.reader = body.reader
+
+    def read(self, size: int | None = None) -> bytes:
+        """What the body gives."""
+        greenlet = gevent.getcurrent()
+        is_answering = greenlet in self._answering
+        self._answering.discard(greenlet)
+        try:
+            return bytes(self._body.read(size))
+        finally:
+            if is_answering:
+                self._answering.add(greenlet)
 
 
 class GatewayWorker(StockWorker):
@@ -179,7 +242,7 @@ class GatewayWorker(StockWorker):
 
     def run(self) -> None:
         """Serve, with one look a second at all connections instead of a timer for each."""
-        self._connections: set[HttpConnection] = set()
+        self._connections: dict[Greenlet, HttpConnection] = {}
         timer = gevent.get_hub().loop.timer(_SWEEP_SECONDS, _SWEEP_SECONDS, ref=False)
         timer.start(self._sweep)
         try:
@@ -194,14 +257,19 @@ class GatewayWorker(StockWorker):
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         max_body = self.wsgi.max_body_bytes(public=listener is self.sockets[0])
         connection = HttpConnection(client, environ, self._serve, HANDLED, max_body=max_body, patience=self.wsgi.patience)
-        self._connections.add(connection)
+        greenlet = gevent.getcurrent()
+        self._connections[greenlet] = connection
         try:
             connection.serve(self._stays)
         finally:
-            self._connections.discard(connection)
+            del self._connections[greenlet]
 
     def _unanswered(self) -> int:
-        return sum(connection.is_busy for connection in self._connections)
+        return sum(connection.is_busy for connection in self._connections.values())
+
+    def _may_go(self, guest: Greenlet) -> bool:
+        connection = self._connections.get(guest)
+        return connection is None or not connection.is_busy
 
     def _serve(self, environ: dict[str, Any], start_response: Any) -> Any:
         try:
@@ -217,5 +285,5 @@ class GatewayWorker(StockWorker):
 
     def _sweep(self) -> None:
         now = time.monotonic()
-        for connection in [connection for connection in self._connections if connection.ends_at < now]:
+        for connection in [connection for connection in self._connections.values() if connection.ends_at < now]:
             connection.expire()

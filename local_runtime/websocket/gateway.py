@@ -14,6 +14,7 @@ import gevent
 
 from local_runtime.events.http import HttpAnswer
 from local_runtime.events.websocket import Peer
+from local_runtime.http.admission import Admission, NoPlace
 from local_runtime.http.problems import CONTENT_TYPE, problem_body, problem_headers, status_line
 from local_runtime.http.requests import REQUEST_ID, TrustedProxies, headers_of
 from local_runtime.invoker import Invoker
@@ -34,7 +35,7 @@ from local_runtime.websocket.ids import new_connection_id
 from local_runtime.websocket.limits import Limits
 from local_runtime.websocket.routes import WebSocketRoutes
 
-GOING_AWAY = 1001
+GOING_AWAY, POLICY = 1001, 1008
 SESSION_EXPIRES_AT = "x-session-expires-at"
 _REFUSAL_HEADERS = frozenset({"www-authenticate", "retry-after", "content-type"})
 
@@ -68,7 +69,13 @@ class WebSocketGateway:
         self._limits = limits or Limits()
         self._routes = WebSocketRoutes(api, invoker, self._limits.concurrent_invocations)
         self._connections: dict[str, Connection] = {}
-        self._opening = self._ending = 0
+        self._admission: Admission[str] = Admission(
+            self._limits.connections,
+            self._limits.connections_per_address,
+            self._connections.__contains__,
+            displaces_own=False,
+        )
+        self._ending = 0
         self._stopping = False
         self._frames = self._bytes = 0
         self.stage = api.stage
@@ -109,7 +116,14 @@ class WebSocketGateway:
             body = problem_body(refused.status, request_id)
             return _refuse(start_response, request_id, refused.status, body, refused.headers)
         peer = self._peer(environ, headers)
-        self._opening += 1
+        try:
+            displaced = self._admission.admit(peer.source_ip, peer.connection_id)
+        except NoPlace as refused:
+            self._metrics.turned_away.inc()
+            return _refuse(start_response, request_id, refused.status, problem_body(refused.status, request_id), {})
+        if displaced is not None:
+            self._metrics.turned_away.inc()
+            self._connections[displaced.guest].close(POLICY, "too many connections from this address")
         try:
             answer = self._routes.connect(peer, self._shown(environ, headers), environ.get("QUERY_STRING", ""), request_id)
             if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
@@ -121,7 +135,8 @@ class WebSocketGateway:
             accepting["X-Request-Id"] = request_id
             self._open(environ, peer, switching_protocols(accepting), _expiry(given))
         finally:
-            self._opening -= 1
+            if peer.connection_id not in self._connections:
+                self._admission.leave(peer.connection_id)
         return self._handled  # type: ignore[no-any-return]
 
     def on_messages(self, connection: Connection) -> None:
@@ -131,6 +146,7 @@ class WebSocketGateway:
     def on_closed(self, connection: Connection, code: int, reason: str) -> None:
         """See Owner."""
         self._connections.pop(connection.peer.connection_id, None)
+        self._admission.leave(connection.peer.connection_id)
         self._farewell(connection.peer, code, reason)
 
     def on_sent(self, size: int) -> None:
@@ -142,7 +158,7 @@ class WebSocketGateway:
         accepting = accept_headers(environ, headers)
         if not self._origins.allows(headers.get("origin"), headers.get("host", "")):
             raise HandshakeRefused(403)
-        if self._stopping or len(self._connections) + self._opening >= self._limits.connections:
+        if self._stopping:
             raise HandshakeRefused(503)
         return accepting
 

@@ -23,4 +23,5 @@ class Limits:
     tick_seconds: float = 0.5
     queued_bytes: int = 1024 * 1024
     connections: int = 20_000
+    connections_per_address: int = 0
     concurrent_invocations: int = 100
