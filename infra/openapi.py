@@ -21,7 +21,8 @@ TEMPLATE = ROOT / "infra" / "template.yaml"
 BASE = ROOT / "infra" / "openapi_base.yaml"
 DOCUMENT = ROOT / "functions" / "get_openapi" / "openapi.json"
 
-WITH_A_TOKEN = ("MissingToken", "InvalidToken", "TokenExpired", "Unavailable")
+BEHIND_A_TOKEN = ("Unavailable", "RedisUnavailable", "PostgresUnavailable")
+WITH_A_TOKEN = ("MissingToken", "InvalidToken", "TokenExpired", "SessionEnded", "UnknownPlayer", *BEHIND_A_TOKEN)
 WITH_A_BODY = ("MalformedJson", "UnsupportedMediaType")
 # What the server may answer to any request, before or in place of its function.
 SERVER_STATUSES = (400, 408, 413, 414, 417, 429, 431, 500, 501, 503, 504)

@@ -29,7 +29,11 @@ class Settings:
     redis_ca_file: str = _setting("PEM file of a CA that Redis's certificate may be of, beside the system's", "")
     amqp_ca_file: str = _setting("PEM file of the CA that signed the broker's certificate; empty for the system's", "")
     database_ca_file: str = _setting("PEM file of the CA that signed PostgreSQL's certificate; empty for the system's", "")
-    jwt_signing_key: str = _setting("Ed25519 private key (PEM, PKCS 8) that signs access tokens; " + SECRET_HELP, secret=True)
+    jwt_signing_key: str = _setting(
+        "Ed25519 private keys (PEM, PKCS 8), one behind the other; the first one signs access tokens, all of them verify; "
+        + SECRET_HELP,
+        secret=True,
+    )
     payload_keys: str = _setting(
         "AES-256 keys as key_id:base64[,older_id:base64]; the first one encrypts, and signs tickets and the audit log; "
         + SECRET_HELP,

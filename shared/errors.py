@@ -69,6 +69,11 @@ class TokenExpired(Unauthenticated):
     default_detail = "The access token has expired. Get a new one from POST /api/tokens with your refresh token."
 
 
+class SessionEnded(Unauthenticated):
+    code, title = "session_ended", "Session ended"
+    default_detail = "The session of this access token has ended: somebody logged out, or had to. Log in again."
+
+
 class InvalidApiKey(Unauthenticated):
     code, title = "invalid_api_key", "Invalid API key"
     default_detail = "X-API-Key is not this player's key. Send the right one or leave the header out."

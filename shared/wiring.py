@@ -13,6 +13,7 @@ from shared.adapters.tls import what_travels_unprotected
 from shared.config import Settings
 from shared.domain.player import Caller
 from shared.logs import configure_logs, get_logger
+from shared.services.check_access import Accounts, check_access
 
 if TYPE_CHECKING:
     import redis
@@ -36,9 +37,18 @@ class Container:
             if name in made:
                 made[name].close()
 
-    def authenticate(self, bearer_token: str) -> Caller:
-        """Who sends this access token; raises InvalidToken or TokenExpired."""
+    def identify(self, bearer_token: str) -> Caller:
+        """Whose access token this is, with nobody asked whether they may still come in; raises InvalidToken or TokenExpired."""
         return self.access_tokens.verify(bearer_token)
+
+    def authenticate(self, bearer_token: str) -> Caller:
+        """Who sends this access token, in the role they have now; raises what identify and check_access raise."""
+        return check_access(self.identify(bearer_token), self.accounts)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """Where accounts and sessions are known."""
+        return Accounts(self.access, self.profiles, self.users, self.sessions)
 
     @cached_property
     def _redis(self) -> redis.Redis:
@@ -112,6 +122,12 @@ class Container:
         return RedisProfiles(self._redis, self._keys)
 
     @cached_property
+    def access(self) -> ports.Access:
+        from shared.adapters.redis.access import RedisAccess
+
+        return RedisAccess(self._redis, self._keys)
+
+    @cached_property
     def ws_tickets(self) -> ports.WsTickets:
         from shared.adapters.redis.ws_tickets import RedisWsTickets
 
@@ -183,6 +199,12 @@ class Container:
         from shared.adapters.postgresql.refresh_tokens import PostgresRefreshTokens
 
         return PostgresRefreshTokens(self._pool)
+
+    @cached_property
+    def sessions(self) -> ports.Sessions:
+        from shared.adapters.postgresql.sessions import PostgresSessions
+
+        return PostgresSessions(self._pool)
 
     @cached_property
     def ledger(self) -> ports.Ledger:

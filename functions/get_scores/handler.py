@@ -13,7 +13,6 @@ from shared.wiring import container
 def lambda_handler(request: HttpRequest) -> Reply:
     """Answer `{"data": [...], "cache_time": "..."}`, exactly as specified."""
     deps = container()
-    if not deps.settings.public_leaderboard:
-        deps.authenticate(request.bearer_token)
+    caller = None if deps.settings.public_leaderboard else deps.identify(request.bearer_token)
     limit = request.integer("limit", TOP, 1, MAX_TOP)
-    return Reply.document(get_scores(limit, deps.leaderboard, deps.board_cache, deps.profiles, deps.users, deps.clock))
+    return Reply.document(get_scores(limit, caller, deps.leaderboard, deps.board_cache, deps.accounts, deps.clock))

@@ -13,7 +13,7 @@ from shared.wiring import container
 def lambda_handler(request: HttpRequest) -> Reply:
     """Answer 200 with the receipt and the rate limit's headers."""
     deps = container()
-    caller = deps.authenticate(request.bearer_token)
+    caller = deps.identify(request.bearer_token)
     user_id = request.path_parameters["user_id"]
     command = parse_update(
         user_id,
@@ -25,5 +25,5 @@ def lambda_handler(request: HttpRequest) -> Reply:
     )
     ticket, required = request.headers.get("x-action-ticket"), deps.settings.require_action_ticket
     command = spend_ticket(command, ticket, deps.ticket_signer, required=required)
-    receipt = update_score(command, deps.leaderboard, deps.profiles, deps.users, deps.ledger, deps.publisher)
+    receipt = update_score(command, deps.leaderboard, deps.accounts, deps.ledger, deps.publisher)
     return Reply.ok(receipt.as_json(), headers=receipt.headers())

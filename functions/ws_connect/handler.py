@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shared.domain.player import Caller
+from shared.services.check_access import check_access
 from shared.services.connect_viewer import connect_viewer
 from shared.services.note_refusal import audited
 from shared.transport.websocket import WebSocketRequest, websocket_handler
@@ -20,5 +21,5 @@ def lambda_handler(request: WebSocketRequest) -> dict[str, str]:
 
 def _caller(request: WebSocketRequest, deps: Container) -> Caller:
     if "authorization" not in request.headers and "ticket" in request.query:
-        return deps.ws_tickets.spend(request.query["ticket"])
+        return check_access(deps.ws_tickets.spend(request.query["ticket"]), deps.accounts)
     return deps.authenticate(request.bearer_token)

@@ -15,6 +15,15 @@ _PURPOSE = "scoreboard audit seal 1"
 
 
 @dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something that is audited: a user id or `operator`, from which address, with which request."""
+
+    name: str
+    source_ip: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AuditEntry:
     """One row of audit_log; `at` is UTC."""
 

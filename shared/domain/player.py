@@ -39,11 +39,12 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is asking, as a verified access token says."""
+    """Who is asking, as a verified access token says; `session_id` is empty for one that belongs to no session of ours."""
 
     user_id: str
     role: Role
     expires_at: datetime
+    session_id: str = ""
 
     def must_be_admin(self) -> None:
         """Raise Forbidden for everybody else."""

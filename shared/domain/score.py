@@ -38,6 +38,7 @@ class ScoreUpdate:
     idempotency_key: str | None = None
     key_request_id: str | None = None
     ticket_expires_at: datetime | None = None
+    session_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,9 @@ class AcceptedUpdate:
 
 
 class Missing(Enum):
-    """What the script must be given before it can decide."""
+    """What a script must be given before it can decide."""
 
+    SESSIONS = auto()
     PROFILE = auto()
     MEMBER = auto()
     HISTORY = auto()

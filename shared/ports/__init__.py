@@ -6,12 +6,14 @@ Every method may raise the `Unavailable` error of its store; whatever else it ra
 from __future__ import annotations
 
 from shared.ports.accounts import (
+    Access,
     AccessTokens,
     LoginThrottle,
     PasswordHasher,
     Profiles,
     RefreshTokens,
     RequestLimits,
+    Sessions,
     TicketSigner,
     Users,
     WsTickets,
@@ -24,6 +26,7 @@ from shared.ports.platform import Clock, Dependency, Offload
 from shared.ports.viewers import Viewers
 
 __all__ = [
+    "Access",
     "AccessTokens",
     "AuditLog",
     "AuditSeals",
@@ -50,6 +53,7 @@ __all__ = [
     "SealAnchor",
     "SealSigner",
     "Sealer",
+    "Sessions",
     "TicketSigner",
     "Topology",
     "Users",

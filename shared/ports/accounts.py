@@ -6,8 +6,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from shared.domain.audit import Actor
 from shared.domain.player import Account, Caller, Profile
 from shared.domain.request_limit import RequestKind
+from shared.domain.score import Missing
+from shared.domain.session import Admission, EndedSession, Renewal
 from shared.domain.ticket import ActionTicket
 
 
@@ -39,26 +42,70 @@ class Profiles(Protocol):
         ...
 
     def put_many(self, profiles: Iterable[Profile]) -> None:
-        """Cache profiles."""
+        """Cache profiles that were read; one that is cached stays, for it may be newer than what was read."""
+        ...
+
+    def replace(self, profile: Profile) -> None:
+        """Cache a profile that has just changed, in place of what is cached."""
         ...
 
     def drop(self, user_id: str) -> None:
-        """Forget a profile at once: the role changed or the account was disabled."""
+        """Forget a profile."""
+        ...
+
+
+class Access(Protocol):
+    """Whether a caller may still come in: ended sessions and cached profiles, asked in one round trip (Redis)."""
+
+    def admit(self, caller: Caller, *, board: int | None = None, no_account: bool = False) -> Admission | Missing:
+        """The caller's admission, with the prepared board of so many places where `board` says so.
+
+        What is missing must be given (put the profile, or say that there is `no_account`; restore the ended sessions), then it is
+        tried again. Raises SessionEnded, and UnknownPlayer for a disabled account.
+        """
+        ...
+
+    def end(self, ended: Iterable[EndedSession]) -> None:
+        """From now on nobody comes in with an access token of these sessions."""
+        ...
+
+    def restore(self, ended: Iterable[EndedSession]) -> None:
+        """These are all sessions that ended of late, as far as anybody knows who asks the database."""
+        ...
+
+    def forget(self) -> int:
+        """Drop the sessions whose access tokens have all expired; answer how many."""
         ...
 
 
 class RefreshTokens(Protocol):
-    """Refresh tokens, stored as hashes; a family is everything that came from one log-in."""
+    """Refresh tokens, stored as hashes; all that come from one log-in belong to one session (PostgreSQL)."""
 
-    def add(self, token_hash: str, family_id: str, user_id: str, expires_at: datetime) -> None:
-        """Store a new token."""
+    def add(self, token_hash: str, session_id: str, account: Account, expires_at: datetime) -> None:
+        """Store the first token of a new session; raises InvalidCredentials when the account is not as it was read any more."""
         ...
 
-    def rotate(self, token_hash: str, new_token_hash: str, now: datetime, expires_at: datetime) -> str:
-        """Spend one token and store its successor in one transaction; answer the user id.
+    def rotate(self, token_hash: str, new_token_hash: str, now: datetime, expires_at: datetime) -> Renewal:
+        """Spend one token and store its successor in one transaction. A spent one ends its session.
 
-        Raises InvalidCredentials for an unknown, expired or already spent token; a spent one ends its whole family.
+        Raises InvalidCredentials for an unknown or expired token.
         """
+        ...
+
+
+class Sessions(Protocol):
+    """Sessions and their ends (PostgreSQL)."""
+
+    def end(self, caller: Caller, actor: Actor, *, everywhere: bool) -> list[EndedSession]:
+        """End the caller's session, or all of the account's; answer those whose access tokens may still be alive."""
+        ...
+
+    def ended(self) -> list[EndedSession]:
+        """All sessions that ended of late: their access tokens may still be alive."""
+        ...
+
+    def forget(self) -> int:
+        """Drop the ends of sessions whose access tokens have all expired; answer how many."""
         ...
 
 
@@ -77,7 +124,7 @@ class PasswordHasher(Protocol):
 class AccessTokens(Protocol):
     """Signed access tokens."""
 
-    def issue(self, user_id: str, role: str, now: datetime) -> tuple[str, int]:
+    def issue(self, user_id: str, role: str, now: datetime, session_id: str = "") -> tuple[str, int]:
         """A signed JWT and the seconds it lives."""
         ...
 

@@ -15,11 +15,12 @@ class Leaderboard(Protocol):
     """The live board (Redis)."""
 
     def apply(self, update: ScoreUpdate, *, not_in_ledger: bool = False) -> AcceptedUpdate | Missing:
-        """Do the whole update in one atomic script: role, API key, rate window, replay, increment, outbox.
+        """Do the whole update in one atomic script: session, role, API key, rate window, replay, increment, outbox.
 
-        What is missing must be given (put the profile, enter the player, remember what the ledger has of the request id, or say
-        that it is `not_in_ledger`), then it is tried again. Raises NotAPlayer, UnknownPlayer, InvalidApiKey,
-        RateLimited (with rate headers), IdempotencyKeyReused, TicketAlreadyUsed, InvalidActionTicket, LeaderboardRebuilding.
+        What is missing must be given (restore the ended sessions, put the profile, enter the player, remember what the ledger has
+        of the request id, or say that it is `not_in_ledger`), then it is tried again. Raises SessionEnded, NotAPlayer,
+        UnknownPlayer, InvalidApiKey, RateLimited (with rate headers), IdempotencyKeyReused, TicketAlreadyUsed,
+        InvalidActionTicket, LeaderboardRebuilding.
         """
         ...
 

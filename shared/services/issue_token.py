@@ -13,7 +13,7 @@ from uuid import uuid4
 from shared.domain.password import MAX_LENGTH, normalized
 from shared.domain.player import USERNAME, Account
 from shared.errors import InvalidCredentials, InvalidParameter
-from shared.ports import AccessTokens, Clock, LoginThrottle, PasswordHasher, RefreshTokens, RequestLimits, Users
+from shared.ports import Access, AccessTokens, Clock, LoginThrottle, PasswordHasher, RefreshTokens, RequestLimits, Users
 
 REFRESH_TOKEN_BYTES = 32
 REFRESH_TOKEN_LIFETIME = timedelta(days=30)
@@ -65,6 +65,7 @@ class Identity:
     limits: RequestLimits
     access_tokens: AccessTokens
     refresh_tokens: RefreshTokens
+    access: Access
     clock: Clock
 
 
@@ -96,24 +97,28 @@ def _log_in(grant: PasswordGrant, identity: Identity) -> TokenPair:
     if account is None or not fits or len(password) > MAX_LENGTH or account.disabled:
         raise InvalidCredentials
     identity.throttle.succeeded(name, grant.source_ip)
-    refresh_token = secrets.token_urlsafe(REFRESH_TOKEN_BYTES)
+    refresh_token, session_id = secrets.token_urlsafe(REFRESH_TOKEN_BYTES), str(uuid4())
     expires_at = identity.clock.now() + REFRESH_TOKEN_LIFETIME
-    identity.refresh_tokens.add(_hash(refresh_token), str(uuid4()), account.user_id, expires_at)
-    return _pair(account, refresh_token, identity)
+    identity.refresh_tokens.add(_hash(refresh_token), session_id, account, expires_at)
+    return _pair(account, session_id, refresh_token, identity)
 
 
 def _refresh(grant: RefreshGrant, identity: Identity) -> TokenPair:
     identity.limits.admit("token_refresh", source_ip=grant.source_ip)
     refresh_token, now = secrets.token_urlsafe(REFRESH_TOKEN_BYTES), identity.clock.now()
-    user_id = identity.refresh_tokens.rotate(_hash(grant.refresh_token), _hash(refresh_token), now, now + REFRESH_TOKEN_LIFETIME)
-    account = identity.users.by_id(user_id)
+    renewal = identity.refresh_tokens.rotate(_hash(grant.refresh_token), _hash(refresh_token), now, now + REFRESH_TOKEN_LIFETIME)
+    if renewal.ended is not None:
+        identity.access.end([renewal.ended])
+        raise InvalidCredentials
+    account = identity.users.by_id(renewal.user_id)
     if account is None or account.disabled:
         raise InvalidCredentials
-    return _pair(account, refresh_token, identity)
+    return _pair(account, renewal.session_id, refresh_token, identity)
 
 
-def _pair(account: Account, refresh_token: str, identity: Identity) -> TokenPair:
-    access_token, lifetime_seconds = identity.access_tokens.issue(account.user_id, account.role, identity.clock.now())
+def _pair(account: Account, session_id: str, refresh_token: str, identity: Identity) -> TokenPair:
+    now = identity.clock.now()
+    access_token, lifetime_seconds = identity.access_tokens.issue(account.user_id, account.role, now, session_id)
     return TokenPair(access_token, lifetime_seconds, refresh_token)
 
 

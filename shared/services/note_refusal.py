@@ -52,8 +52,8 @@ class Door(Protocol):
         """Where refusals are counted."""
         ...
 
-    def authenticate(self, bearer_token: str) -> Caller:
-        """Who sends this token; raises an error of the tree."""
+    def identify(self, bearer_token: str) -> Caller:
+        """Whose token this is; raises an error of the tree."""
         ...
 
 
@@ -105,11 +105,11 @@ def note_refusal(refusal: Refusal, refusals: Refusals) -> None:
 
 
 def _actor(request: AuditedRequest, error: ScoreboardError, door: Door) -> str:
-    """A token that was good a moment ago is remembered by whoever checks it."""
+    """Whoever the token names, may they come in or not; one that was good a moment ago is remembered by whoever checks it."""
     if isinstance(error, InvalidToken):
         return ANYBODY
     try:
-        return door.authenticate(request.bearer_token).user_id
+        return door.identify(request.bearer_token).user_id
     except ScoreboardError:
         return ANYBODY
 

@@ -20,10 +20,11 @@ from shared.errors import (
     TicketRequired,
     UnknownPlayer,
 )
-from shared.ports import EventPublisher, Leaderboard, Ledger, Profiles, TicketSigner, Users
+from shared.ports import EventPublisher, Leaderboard, Ledger, TicketSigner
+from shared.services.check_access import Accounts
 from shared.services.rebuild_leaderboard import ask_for_rebuild
 
-MAX_TRIES = 4
+MAX_TRIES = 5
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -64,6 +65,7 @@ def parse_update(
         source_ip=source_ip,
         api_key_hash=None if api_key is None else hashlib.sha256(api_key.encode()).hexdigest(),
         idempotency_key=idempotency_key,
+        session_id=caller.session_id,
     )
 
 
@@ -84,14 +86,16 @@ def spend_ticket(command: ScoreUpdate, text: str | None, tickets: TicketSigner, 
 
 
 def update_score(
-    command: ScoreUpdate, leaderboard: Leaderboard, profiles: Profiles, users: Users, ledger: Ledger, publisher: EventPublisher
+    command: ScoreUpdate, leaderboard: Leaderboard, accounts: Accounts, ledger: Ledger, publisher: EventPublisher
 ) -> Receipt:
-    """Raises what Leaderboard.apply raises, and UnknownPlayer.
+    """Whether the caller's session goes on and the account may score is for the board's script to say: no round trip of its own.
+
+    Raises what Leaderboard.apply raises, and UnknownPlayer.
 
     A broker that is away costs a bounded wait: the event is in the outbox, and relay_outbox will publish it.
     """
     try:
-        accepted = _apply(command, leaderboard, profiles, users, ledger)
+        accepted = _apply(command, leaderboard, accounts, ledger)
     except LeaderboardRebuilding:
         ask_for_rebuild(leaderboard, publisher)
         raise
@@ -109,14 +113,17 @@ def update_score(
     return Receipt(accepted)
 
 
-def _apply(command: ScoreUpdate, leaderboard: Leaderboard, profiles: Profiles, users: Users, ledger: Ledger) -> AcceptedUpdate:
+def _apply(command: ScoreUpdate, leaderboard: Leaderboard, accounts: Accounts, ledger: Ledger) -> AcceptedUpdate:
     not_in_ledger = False
     for _ in range(MAX_TRIES):
         answer = leaderboard.apply(command, not_in_ledger=not_in_ledger)
         if isinstance(answer, AcceptedUpdate):
             return answer
-        if answer is Missing.PROFILE:
-            _give_profile(command.user_id, profiles, users)
+        if answer is Missing.SESSIONS:
+            accounts.restore_sessions()
+        elif answer is Missing.PROFILE:
+            if accounts.cache(command.user_id) is None:
+                raise UnknownPlayer
         elif answer is Missing.MEMBER:
             _give_place(command.user_id, leaderboard, ledger)
         elif (first := _recorded(command, ledger)) is None:
@@ -132,13 +139,6 @@ def _recorded(command: ScoreUpdate, ledger: Ledger) -> HistoryEntry | None:
     """What came of the same ticket or key before: the first time the key may have been sent without a ticket."""
     known = filter(None, (command.request_id, command.key_request_id))
     return next(filter(None, map(ledger.recorded, known)), None)
-
-
-def _give_profile(user_id: str, profiles: Profiles, users: Users) -> None:
-    found = users.profiles([user_id])
-    if user_id not in found:
-        raise UnknownPlayer
-    profiles.put_many(found.values())
 
 
 def _give_place(user_id: str, leaderboard: Leaderboard, ledger: Ledger) -> None:

@@ -80,7 +80,7 @@ def crowd(product: Product) -> list[bytes]:
                 pipeline.persist(f"user:{user_id}:profile")
             pipeline.execute()
     host, now = product.base_url.partition("//")[2], stores.clock.now()
-    tokens = [stores.access_tokens.issue(user_id, "player", now)[0] for user_id in ids]
+    tokens = [stores.access_tokens.issue(user_id, "player", now, str(uuid.uuid4()))[0] for user_id in ids]
     stores.close()
     return [_update(host, user_id, token) for user_id, token in zip(ids, tokens, strict=True)]
 

@@ -67,7 +67,7 @@ class Board:
         return {user_id_of(member.decode()): int(score) for member, score in rows}
 
     def profile(self, user_id: str, *, role: Role = "player", disabled: bool = False) -> None:
-        self.profiles.put_many([Profile(user_id, "Ada", role, API_KEY, disabled)])
+        self.profiles.replace(Profile(user_id, "Ada", role, API_KEY, disabled))
 
     def try_update(
         self,
@@ -77,9 +77,10 @@ class Board:
         api_key: str | None = None,
         key: str | None = None,
         ticket: ActionTicket | None = None,
+        session_id: str = "",
     ) -> AcceptedUpdate | Missing:
         """With an idempotency key, the key is the request id that it gives, too."""
-        update = ScoreUpdate(key or str(uuid4()), user_id, increment, SOURCE_IP, api_key, key)
+        update = ScoreUpdate(key or str(uuid4()), user_id, increment, SOURCE_IP, api_key, key, session_id=session_id)
         if ticket is not None:
             update = replace(update, request_id=ticket.request_id, key_request_id=key, ticket_expires_at=ticket.expires_at)
         return self.leaderboard.apply(update)

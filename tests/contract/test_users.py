@@ -12,8 +12,10 @@ import pytest
 
 from shared.adapters.postgresql.pool import Pool
 from shared.adapters.postgresql.refresh_tokens import PostgresRefreshTokens
+from shared.adapters.postgresql.sessions import PostgresSessions
 from shared.adapters.postgresql.users import PostgresUsers
 from shared.domain.player import Account, Profile
+from shared.domain.session import Renewal
 from shared.errors import InvalidCredentials, UsernameTaken
 
 NOW = datetime.now(UTC)
@@ -33,6 +35,11 @@ def users(database: Pool) -> PostgresUsers:
 @pytest.fixture
 def tokens(database: Pool) -> PostgresRefreshTokens:
     return PostgresRefreshTokens(database)
+
+
+@pytest.fixture
+def sessions(database: Pool) -> PostgresSessions:
+    return PostgresSessions(database)
 
 
 @pytest.fixture
@@ -113,39 +120,41 @@ def test_a_refused_account_leaves_no_audit_row(database: Pool, users: PostgresUs
 
 def test_a_refresh_token_is_good_once(tokens: PostgresRefreshTokens, account: Account) -> None:
     first, second = token(), token()
-    tokens.add(first, "family-once", account.user_id, LATER)
-    assert tokens.rotate(first, second, NOW, LATER) == account.user_id
-    assert tokens.rotate(second, token(), NOW, LATER) == account.user_id
+    tokens.add(first, "family-once", account, LATER)
+    assert tokens.rotate(first, second, NOW, LATER) == Renewal(account.user_id, "family-once")
+    assert tokens.rotate(second, token(), NOW, LATER) == Renewal(account.user_id, "family-once")
 
 
 def test_a_spent_refresh_token_ends_its_family_and_no_other(
-    database: Pool, tokens: PostgresRefreshTokens, account: Account
+    database: Pool, tokens: PostgresRefreshTokens, sessions: PostgresSessions, account: Account
 ) -> None:
     first, second, other = token(), token(), token()
-    tokens.add(first, "family-theft", account.user_id, LATER)
-    tokens.add(other, "family-elsewhere", account.user_id, LATER)
+    tokens.add(first, "family-theft", account, LATER)
+    tokens.add(other, "family-elsewhere", account, LATER)
     tokens.rotate(first, second, NOW, LATER)
+    ended = tokens.rotate(first, token(), NOW, LATER).ended
+    assert ended is not None
+    assert ended in sessions.ended()
     for refused in (first, second):
         with pytest.raises(InvalidCredentials):
             tokens.rotate(refused, token(), NOW, LATER)
-    assert tokens.rotate(other, token(), NOW, LATER) == account.user_id
+    assert tokens.rotate(other, token(), NOW, LATER) == Renewal(account.user_id, "family-elsewhere")
     with database.connection() as session:
         rows = session.run(
             "SELECT detail FROM audit_log WHERE user_id = :id AND action = 'refresh_token_reused'", id=account.user_id
         )
-    assert rows == [[{"ended_tokens": 2}]]
+    assert rows == [[{"session": "family-theft"}]]
 
 
 def test_of_many_who_spend_one_token_at_once_nobody_goes_on(tokens: PostgresRefreshTokens, account: Account) -> None:
     first, successors = token(), [token() for _ in range(6)]
-    tokens.add(first, f"family-{first[:8]}", account.user_id, LATER)
+    tokens.add(first, f"family-{first[:8]}", account, LATER)
 
     def spend(successor: str) -> bool:
         try:
-            tokens.rotate(first, successor, NOW, LATER)
+            return tokens.rotate(first, successor, NOW, LATER).ended is None
         except InvalidCredentials:
             return False
-        return True
 
     with ThreadPoolExecutor(6) as threads:
         assert sum(threads.map(spend, successors)) == 1
@@ -158,14 +167,14 @@ def test_unknown_and_expired_refresh_tokens_are_refused(tokens: PostgresRefreshT
     with pytest.raises(InvalidCredentials):
         tokens.rotate(token(), token(), NOW, LATER)
     old = token()
-    tokens.add(old, "family-old", account.user_id, LATER)
+    tokens.add(old, "family-old", account, LATER)
     with pytest.raises(InvalidCredentials):
         tokens.rotate(old, token(), LATER, LATER)
 
 
 def test_expired_refresh_tokens_are_cleared_away(database: Pool, tokens: PostgresRefreshTokens, account: Account) -> None:
     old = token()
-    tokens.add(old, "family-cleared", account.user_id, NOW - timedelta(days=1))
-    tokens.add(token(), "family-new", account.user_id, LATER)
+    tokens.add(old, "family-cleared", account, NOW - timedelta(days=1))
+    tokens.add(token(), "family-new", account, LATER)
     with database.connection() as session:
         assert session.run("SELECT 1 FROM refresh_tokens WHERE token_hash = :hash", hash=old) == []

@@ -19,6 +19,7 @@ from shared.domain.player import Account, Role
 from shared.services.rebuild_leaderboard import pages
 from shared.wiring import Container
 from tests.handlers.events import ROOT, HandlerReply, call, invoke
+from tests.support.product import query
 
 HISTORY = "score_history_queue"
 
@@ -73,9 +74,11 @@ def new_player(deployed: Container, role: Role = "player", *, disabled: bool = F
     """Store an account; a player stands on the board with 0."""
     api_key = secrets.token_hex(16)
     account = add_account(deployed, str(uuid4()), role, api_key)
+    if disabled:
+        query(deployed.settings.database_url, "UPDATE users SET disabled = true WHERE user_id = :id", id=account.user_id)
     if role == "player":
         deployed.leaderboard.enter(account.user_id)
-    token, _ = deployed.access_tokens.issue(account.user_id, role, deployed.clock.now())
+    token, _ = deployed.access_tokens.issue(account.user_id, role, deployed.clock.now(), str(uuid4()))
     return Player(account.user_id, account.username, api_key, token)
 
 

@@ -59,6 +59,9 @@ def test_a_spent_refresh_token_ends_all_that_came_from_it(account: dict[str, str
     assert tokens(refreshToken=first["refreshToken"]).problem == REFUSED
     assert tokens(refreshToken=second["refreshToken"]).problem == REFUSED
     assert tokens(refreshToken=elsewhere["refreshToken"]).status == 200
+    for pair, is_over in ((first, True), (second, True), (elsewhere, False)):
+        reply = call("get_scores", "GET /api/scores", headers={"Authorization": f"Bearer {pair['accessToken']}"})
+        assert (reply.status == 401) is is_over, "at once, not when the access token expires"
 
 
 def test_refresh_tokens_are_kept_hashed_for_thirty_days(account: dict[str, str], database_url: str) -> None:

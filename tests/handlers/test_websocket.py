@@ -12,10 +12,11 @@ import redis
 from shared.adapters.redis.connections import SHARDS
 from shared.adapters.redis.keys import Keys
 from shared.domain.player import Caller
+from shared.domain.session import EndedSession
 from shared.wiring import Container
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import invoke, websocket_event
-from tests.handlers.players import delivered
+from tests.handlers.players import delivered, new_player
 
 
 def connect(headers: dict[str, str] | None = None, query: dict[str, str] | None = None) -> Any:
@@ -44,6 +45,19 @@ def test_a_ticket_admits_once_until_the_token_expires(deployed: Container) -> No
 def test_a_ticket_outlives_no_token(deployed: Container) -> None:
     ticket, _ = deployed.ws_tickets.issue(Caller("u-1", "player", deployed.clock.now() - timedelta(seconds=1)))
     assert connect(query={"ticket": ticket}) == {"statusCode": 401}
+
+
+def test_a_ticket_outlives_no_session(deployed: Container) -> None:
+    player = new_player(deployed)
+    caller = deployed.identify(player.access_token)
+    ticket, _ = deployed.ws_tickets.issue(caller)
+    deployed.access.end([EndedSession(caller.session_id, deployed.clock.now())])
+    assert connect(query={"ticket": ticket}) == {"statusCode": 401}
+    assert connect(player.authorization) == {"statusCode": 401}
+
+
+def test_a_disabled_account_does_not_watch(deployed: Container) -> None:
+    assert connect(new_player(deployed, disabled=True).authorization) == {"statusCode": 403}
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,7 @@ def test_queues_and_schedules_have_their_functions(manifest: Manifest) -> None:
         ("reconcile_scores", "cron(0 4 * * ? *)"),
         ("rebuild_leaderboard", "rate(1 minute)"),
         ("forget_windows", "rate(1 minute)"),
+        ("forget_sessions", "rate(1 minute)"),
         ("record_refusals", "rate(1 minute)"),
         ("sweep_viewers", "rate(1 minute)"),
         ("seal_audit", "rate(1 minute)"),

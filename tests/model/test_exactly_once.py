@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, Phase, assume, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
+from shared.adapters.redis.access import RedisAccess
 from shared.adapters.redis.board_check import RedisBoardCheck
 from shared.adapters.redis.connection import connect
 from shared.adapters.redis.keys import Keys
@@ -28,6 +29,7 @@ from shared.domain.player import Caller
 from shared.domain.score import ReceivedMessage, ScoreAccepted
 from shared.errors import LeaderboardRebuilding, LedgerBehind
 from shared.services.catch_up import Pipeline
+from shared.services.check_access import Accounts
 from shared.services.rebuild_leaderboard import pages, rebuild_leaderboard
 from shared.services.reconcile_scores import Reconciliation, reconcile_scores
 from shared.services.relay_outbox import relay_outbox
@@ -69,7 +71,13 @@ class ExactlyOnce(RuleBasedStateMachine):
         """Three players on a board of their own."""
         self.keys = Keys(f"{{{secrets.token_hex(6)}}}:")
         self.board = RedisLeaderboard(self.client, self.keys, rate_limit_requests=10**6, rate_window_seconds=60)
-        self.profiles, self.outbox = RedisProfiles(self.client, self.keys), RedisOutbox(self.client, self.keys)
+        self.outbox = RedisOutbox(self.client, self.keys)
+        self.accounts = Accounts(
+            RedisAccess(self.client, self.keys),
+            RedisProfiles(self.client, self.keys),
+            self.deployed.users,
+            self.deployed.sessions,
+        )
         self.broker = Broker(self.deployed.sealer, self.deployed.ledger, self.outbox, self.take_note, self.forget_everything)
         self.user_ids = [add_account(self.deployed, str(uuid4())).user_id for _ in range(PLAYERS)]
         self.points = dict.fromkeys(self.user_ids, 0)
@@ -123,12 +131,12 @@ class ExactlyOnce(RuleBasedStateMachine):
         """One request; with a key the increment is the key's, so that a retry is a retry."""
         user_id = self.user_ids[player]
         increment = increment if key is None else "abc".index(key) + 1
-        caller = Caller(user_id, "player", self.pipeline.clock.now())
+        caller = Caller(user_id, "player", self.pipeline.clock.now(), "of-the-model")
         command = parse_update(user_id, {"increment": increment}, caller, "198.51.100.7", api_key=None, idempotency_key=key)
         first = self.accepted.get(command.request_id)
         self.broker.fate = fate
         try:
-            receipt = update_score(command, self.board, self.profiles, self.deployed.users, self.deployed.ledger, self.broker)
+            receipt = update_score(command, self.board, self.accounts, self.deployed.ledger, self.broker)
         except Killed:
             self.unanswered += [(player, key)] if key else []
             return
@@ -228,10 +236,10 @@ class ExactlyOnce(RuleBasedStateMachine):
 
     def nothing_is_built_on(self, user_id: str) -> None:
         """One who has points in the ledger and no place on the board is refused, not begun with anew."""
-        caller = Caller(user_id, "player", self.pipeline.clock.now())
+        caller = Caller(user_id, "player", self.pipeline.clock.now(), "of-the-model")
         command = parse_update(user_id, {"increment": 1}, caller, "198.51.100.7", api_key=None, idempotency_key=None)
         with pytest.raises(LeaderboardRebuilding):
-            update_score(command, self.board, self.profiles, self.deployed.users, self.deployed.ledger, self.broker)
+            update_score(command, self.board, self.accounts, self.deployed.ledger, self.broker)
 
     def tamper(self, user_id: str, how: str) -> set[str]:
         """Do it; answer who must be told of."""

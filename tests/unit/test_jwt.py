@@ -20,13 +20,13 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from shared.adapters.crypto.jwt import JwtAccessTokens
 from shared.adapters.crypto.outside_keys import OutsideKeys
-from shared.adapters.crypto.signing_key import SigningKey
+from shared.adapters.crypto.signing_key import SigningKey, read_signing_keys
 from shared.errors import ConfigurationError, InvalidToken, TokenExpired, Unavailable
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 PRIVATE = Ed25519PrivateKey.generate()
 PEM = PRIVATE.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
-KEY_ID = SigningKey.from_setting(PEM).key_id
+KEY_ID = SigningKey.from_pem(PEM).key_id
 
 
 class Time:
@@ -175,7 +175,7 @@ def test_a_key_of_another_kind_is_refused() -> None:
 
 
 def test_the_private_key_never_prints() -> None:
-    key = SigningKey.from_setting(PEM.replace("\n", "\\n"))
+    (key,) = read_signing_keys(PEM.replace("\n", "\\n"))
     assert "private" not in repr(key).lower().replace("ed25519publickey", "")
     assert key.key_id == KEY_ID
 

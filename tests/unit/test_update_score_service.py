@@ -14,6 +14,7 @@ import pytest
 from shared.domain.player import Caller, Profile
 from shared.domain.rate_window import RateWindow
 from shared.domain.score import AcceptedUpdate, HistoryEntry, Missing, ScoreAccepted, ScoreUpdate
+from shared.domain.session import EndedSession
 from shared.domain.ticket import ActionTicket
 from shared.errors import (
     InvalidActionTicket,
@@ -26,10 +27,12 @@ from shared.errors import (
     TicketRequired,
     UnknownPlayer,
 )
+from shared.services.check_access import Accounts
 from shared.services.update_score import MAX_TRIES, Receipt, parse_update, spend_ticket, update_score
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-CALLER = Caller("u-1", "player", NOW)
+CALLER = Caller("u-1", "player", NOW, "s-1")
+ENDED = EndedSession("s-0", NOW)
 COMMAND = ScoreUpdate("r-1", "u-1", 3, "198.51.100.7")
 WITH_KEY = replace(COMMAND, idempotency_key="k")
 ACCEPTED = AcceptedUpdate("r-1", "u-1", 3, 12, 4, NOW, RateWindow(100, 60, 99, 60), "1-0")
@@ -77,6 +80,12 @@ class Stores:
     def profiles(self, user_ids: Sequence[str]) -> dict[str, Profile]:
         return {} if self.profile is None else dict.fromkeys(user_ids, self.profile)
 
+    def ended(self) -> list[EndedSession]:
+        return [ENDED]
+
+    def restore(self, ended: list[EndedSession]) -> None:
+        self.done.append(("sessions restored", ended))
+
     def put_many(self, profiles: Any) -> None:
         self.done.append(("cached", list(profiles)))
 
@@ -93,7 +102,8 @@ class Stores:
 
     def update(self) -> Receipt:
         ports = cast("Any", self)
-        return update_score(self.command, ports, ports, ports, ports, ports)
+        accounts = Accounts(access=ports, profiles=ports, users=ports, sessions=ports)
+        return update_score(self.command, ports, accounts, ports, ports)
 
 
 EVENT = ScoreAccepted("r-1", "u-1", 3, 12, NOW, "198.51.100.7")
@@ -108,7 +118,7 @@ def parse(increment: object = 3, *, user_id: str = "u-1", api_key: str | None = 
 def test_an_update_is_made_of_what_was_sent() -> None:
     update = parse()
     assert (update.user_id, update.increment, update.source_ip) == ("u-1", 3, "198.51.100.7")
-    assert (update.api_key_hash, update.idempotency_key) == (None, None)
+    assert (update.api_key_hash, update.idempotency_key, update.session_id) == (None, None, "s-1")
     assert UUID(update.request_id).version == 4
     assert parse().request_id != update.request_id
 
@@ -205,6 +215,12 @@ def test_a_profile_that_is_not_cached_is_cached_and_the_script_asked_again() -> 
     stores = Stores([Missing.PROFILE, ACCEPTED])
     stores.update()
     assert stores.done == [CACHED, PUBLISHED]
+
+
+def test_ended_sessions_that_redis_does_not_know_are_restored_and_the_script_asked_again() -> None:
+    stores = Stores([Missing.SESSIONS, ACCEPTED])
+    stores.update()
+    assert stores.done == [("sessions restored", [ENDED]), PUBLISHED]
 
 
 def test_one_who_never_scored_gets_a_place() -> None:

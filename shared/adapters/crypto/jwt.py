@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import secrets
 import time
@@ -14,23 +15,28 @@ from typing import Any
 import jwt
 
 from shared.adapters.crypto.outside_keys import OutsideKeys
-from shared.adapters.crypto.signing_key import ALGORITHM, SigningKey
+from shared.adapters.crypto.signing_key import ALGORITHM, read_signing_keys
 from shared.domain.player import Caller
+from shared.domain.session import ACCESS_TOKEN_LIFETIME
 from shared.errors import ConfigurationError, InvalidToken, TokenExpired
 
 ISSUER = "scoreboard"
 AUDIENCE = "scoreboard-api"
 TOKEN_TYPE = "at+jwt"  # noqa: S105 - the media type of RFC 9068, no secret
-LIFETIME_SECONDS = 900
+LIFETIME_SECONDS = int(ACCESS_TOKEN_LIFETIME.total_seconds())
 LEEWAY_SECONDS = 5
 MAX_TOKEN_LENGTH = 8192
 REMEMBERED_TOKENS = 20_000
 _SUBJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._|@-]{0,35}")
+_SESSION = re.compile(r"[A-Za-z0-9-]{1,36}")
 _ROLES = ("player", "admin")
 
 
 class JwtAccessTokens:
-    """The port AccessTokens. A verified token is remembered until it expires: a signature costs more than all the rest."""
+    """The port AccessTokens. The first of our keys signs, all of them verify, so that keys can be changed.
+
+    A verified token is remembered until it expires: a signature costs more than all the rest.
+    """
 
     def __init__(
         self,
@@ -42,7 +48,8 @@ class JwtAccessTokens:
         clock: Callable[[], float] = time.time,
         remember: int = REMEMBERED_TOKENS,
     ) -> None:
-        self._key = SigningKey.from_setting(signing_key)
+        keys = read_signing_keys(signing_key)
+        self._key, self._keys = keys[0], {key.key_id: key for key in keys}
         self._clock = clock
         self._remember = remember
         self._verified: OrderedDict[bytes, Caller] = OrderedDict()
@@ -54,8 +61,8 @@ class JwtAccessTokens:
         if outside_issuer == ISSUER:
             raise ConfigurationError(f"JWT_ISSUER must not be {ISSUER!r}: that is our own name")
 
-    def issue(self, user_id: str, role: str, now: datetime) -> tuple[str, int]:
-        """A signed token and the seconds it lives."""
+    def issue(self, user_id: str, role: str, now: datetime, session_id: str = "") -> tuple[str, int]:
+        """A signed token and the seconds it lives; without a session nobody can end it before that."""
         issued_at = int(now.timestamp())
         claims = {
             "iss": ISSUER,
@@ -65,6 +72,7 @@ class JwtAccessTokens:
             "iat": issued_at,
             "exp": issued_at + LIFETIME_SECONDS,
             "jti": secrets.token_urlsafe(16),
+            **({"sid": session_id} if session_id else {}),
         }
         headers = {"kid": self._key.key_id, "typ": TOKEN_TYPE}
         return jwt.encode(claims, self._key.private, ALGORITHM, headers), LIFETIME_SECONDS
@@ -82,8 +90,8 @@ class JwtAccessTokens:
         return caller
 
     def jwks(self) -> dict[str, Any]:
-        """The public key, as a JWK set."""
-        return {"keys": [self._key.as_jwk()]}
+        """Our public keys, as a JWK set."""
+        return {"keys": [key.as_jwk() for key in self._keys.values()]}
 
     def _keep(self, digest: bytes, caller: Caller) -> None:
         self._verified[digest] = caller
@@ -94,12 +102,16 @@ class JwtAccessTokens:
         if len(token) > MAX_TOKEN_LENGTH:
             raise InvalidToken
         try:
+            _refuse_duplicate_names(token)
             header = jwt.get_unverified_header(token)
-            if header.get("kid") == self._key.key_id:
-                if str(header.get("typ")).lower() != TOKEN_TYPE:
-                    raise InvalidToken
-                return self._caller(_claims(token, self._key.public, ALGORITHM, ISSUER, AUDIENCE, ("jti", "role")))
-            return self._caller(self._outside_claims(token, header))
+            key_id = header.get("kid")
+            key = self._keys.get(key_id) if isinstance(key_id, str) else None
+            if key is None:
+                return self._caller(self._outside_claims(token, header))
+            if str(header.get("typ")).lower() != TOKEN_TYPE:
+                raise InvalidToken
+            claims = _claims(token, key.public, ALGORITHM, ISSUER, AUDIENCE, ("jti", "role"))
+            return self._caller(claims, session_id=claims.get("sid", ""))
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, OSError, RecursionError) as error:
             raise InvalidToken from error
 
@@ -111,15 +123,30 @@ class JwtAccessTokens:
         claims = _claims(token, key, key.algorithm_name, self._outside_issuer, self._outside_audience, ())
         return {"role": "player", **claims}
 
-    def _caller(self, claims: dict[str, Any]) -> Caller:
-        """Check what the claims say, the signature being good already."""
+    def _caller(self, claims: dict[str, Any], session_id: object = "") -> Caller:
+        """Check what the claims say, the signature being good already. An outside provider's `sid` names no session of ours."""
         latest = self._clock() + LEEWAY_SECONDS
         instants = [claims[name] for name in ("exp", "iat", "nbf") if name in claims]
         if any(type(instant) not in (int, float) for instant in instants) or any(instant > latest for instant in instants[1:]):
             raise InvalidToken
         if not _SUBJECT.fullmatch(claims["sub"]) or claims["role"] not in _ROLES:
             raise InvalidToken
-        return Caller(claims["sub"], claims["role"], datetime.fromtimestamp(claims["exp"], UTC))
+        if not isinstance(session_id, str) or (session_id and not _SESSION.fullmatch(session_id)):
+            raise InvalidToken
+        return Caller(claims["sub"], claims["role"], datetime.fromtimestamp(claims["exp"], UTC), session_id)
+
+
+def _refuse_duplicate_names(token: str) -> None:
+    """A name that stands twice means one thing to one reader and another to the next; raises ValueError."""
+    for part in token.split(".")[:2]:
+        json.loads(jwt.utils.base64url_decode(part), object_pairs_hook=_distinct)
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a name stands twice")
+    return members
 
 
 def _claims(token: str, key: Any, algorithm: str, issuer: str, audience: str, required: tuple[str, ...]) -> dict[str, Any]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
+from shared.adapters.postgresql.audit_row import add_audit_row
 from shared.adapters.postgresql.errors import StatementRejected
 from shared.adapters.postgresql.pool import Pool
 from shared.adapters.postgresql.session import Session
 from shared.adapters.postgresql.statements import statement
+from shared.domain.audit import Actor
 from shared.domain.score import UNKNOWN_USER, HistoryEntry, RecordedBatch, ScoreAccepted
 from shared.errors import PostgresUnavailable
 
@@ -84,16 +85,7 @@ class PostgresLedger:
     ) -> None:
         """One row of audit_log."""
         with self._pool.connection() as session:
-            session.run(
-                "INSERT INTO audit_log (action, actor, user_id, request_id, source_ip, detail)"
-                " VALUES (:action, :actor, :user_id, :request_id, :source_ip, CAST(:detail AS jsonb))",
-                action=action,
-                actor=actor,
-                user_id=user_id,
-                request_id=request_id,
-                source_ip=source_ip,
-                detail=json.dumps(detail),
-            )
+            add_audit_row(session, action, Actor(actor, source_ip, request_id), user_id, detail)
 
     def passed_markers(self, marker_ids: Sequence[str]) -> bool:
         """Whether they are there."""

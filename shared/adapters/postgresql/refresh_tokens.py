@@ -1,55 +1,69 @@
-"""Refresh tokens in the table refresh_tokens: spent at every use, their families ended by a theft."""
+"""Refresh tokens in the table refresh_tokens: spent at every use, their sessions ended by a theft."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
+from shared.adapters.postgresql.audit_row import add_audit_row
 from shared.adapters.postgresql.pool import Pool
+from shared.adapters.postgresql.sessions import end_sessions
 from shared.adapters.postgresql.statements import statement
+from shared.domain.audit import Actor
+from shared.domain.player import Account
+from shared.domain.session import Renewal
 from shared.errors import InvalidCredentials
+
+SCOREBOARD = Actor("scoreboard")
 
 
 class PostgresRefreshTokens:
-    """The port RefreshTokens on PostgreSQL."""
+    """The port RefreshTokens on PostgreSQL. A session is the family_id of its tokens."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    def add(self, token_hash: str, family_id: str, user_id: str, expires_at: datetime) -> None:
-        """Store a new token; the user's expired ones go."""
+    def add(self, token_hash: str, session_id: str, account: Account, expires_at: datetime) -> None:
+        """Store the first token of a new session; the user's expired ones go.
+
+        Raises InvalidCredentials when the password was changed or the account disabled since it was read.
+        """
         with self._pool.connection() as session:
+            rows = session.run(
+                statement("begin_session"),
+                token_hash=token_hash,
+                session_id=session_id,
+                user_id=account.user_id,
+                hashed_password=account.hashed_password,
+                expires_at=expires_at,
+            )
+        if not rows:
+            raise InvalidCredentials
+
+    def rotate(self, token_hash: str, new_token_hash: str, now: datetime, expires_at: datetime) -> Renewal:
+        """Spend one token and store its successor in one transaction.
+
+        A token that was spent before came back: one of its two holders is a thief, so nobody of the session goes on.
+        Raises InvalidCredentials for an unknown or expired token.
+        """
+        with self._pool.transaction() as session:
+            # The row of its owner first, as everybody does who ends sessions; then the token as it is when that is held.
+            session.run(statement("lock_owner_of_token"), token_hash=token_hash)
+            rows = session.run(statement("find_refresh_token"), token_hash=token_hash)
+            if not rows:
+                raise InvalidCredentials
+            user_id, session_id, expired_at, is_spent = rows[0]
+            if expired_at <= now:
+                raise InvalidCredentials
+            if is_spent:
+                (ended,) = end_sessions(session, user_id, only=session_id)
+                add_audit_row(session, "refresh_token_reused", SCOREBOARD, user_id, {"session": session_id})
+                return Renewal(user_id, session_id, ended)
+            session.run(statement("spend_refresh_token"), token_hash=token_hash, spent_at=now)
             session.run(
                 statement("add_refresh_token"),
-                token_hash=token_hash,
-                family_id=family_id,
+                token_hash=new_token_hash,
+                family_id=session_id,
                 user_id=user_id,
                 expires_at=expires_at,
             )
-
-    def rotate(self, token_hash: str, new_token_hash: str, now: datetime, expires_at: datetime) -> str:
-        """Spend one token and store its successor in one transaction; answer the user id.
-
-        Raises InvalidCredentials for an unknown, expired or already spent token; a spent one ends its whole family.
-        """
-        with self._pool.transaction() as session:
-            rows = session.run(statement("lock_refresh_token"), token_hash=token_hash)
-            if not rows:
-                raise InvalidCredentials
-            user_id, family_id, expired_at, is_spent = rows[0]
-            if expired_at <= now:
-                raise InvalidCredentials
-            session.run(statement("lock_refresh_token_family"), family_id=family_id)
-            if is_spent:
-                session.run(statement("end_refresh_token_family"), family_id=family_id, user_id=user_id)
-            else:
-                session.run(statement("spend_refresh_token"), token_hash=token_hash, spent_at=now)
-                session.run(
-                    statement("add_refresh_token"),
-                    token_hash=new_token_hash,
-                    family_id=family_id,
-                    user_id=user_id,
-                    expires_at=expires_at,
-                )
-        if is_spent:  # raised only now: the end of the family had to be committed
-            raise InvalidCredentials
-        return str(user_id)
+        return Renewal(user_id, session_id)

@@ -140,6 +140,11 @@ class Keys:
         """Sorted set: ids of players who have one of these two, from when on (ms) all in them is past. No TTL."""
         return f"{self.prefix}rate-windows"
 
+    @property
+    def ended_sessions(self) -> str:
+        """Sorted set: ids of sessions that ended, until when (ms) each must be known; and a mark that all are here. No TTL."""
+        return f"{self.prefix}ended-sessions"
+
     def profile(self, user_id: str) -> str:
         """Hash: username, role, api_key (hash), disabled. Short TTL."""
         return f"{self.prefix}user:{user_id}:profile"

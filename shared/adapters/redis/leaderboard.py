@@ -24,6 +24,7 @@ from shared.errors import (
     NotAPlayer,
     RateLimited,
     ScoreboardError,
+    SessionEnded,
     TicketAlreadyUsed,
     UnknownPlayer,
 )
@@ -35,8 +36,9 @@ SPENT_BEFORE_MS = 2 * LIFETIME_SECONDS * 1000
 REBUILD_ASKED_SECONDS = 5
 REBUILD_SECONDS = 600
 Now = Callable[[], datetime]
-_QUESTIONS = {b"profile": Missing.PROFILE, b"absent": Missing.MEMBER, b"history": Missing.HISTORY}
+_QUESTIONS = {b"sessions": Missing.SESSIONS, b"profile": Missing.PROFILE, b"absent": Missing.MEMBER, b"history": Missing.HISTORY}
 _REFUSALS: dict[bytes, type[ScoreboardError]] = {
+    b"ended": SessionEnded,
     b"role": NotAPlayer,
     b"unknown": UnknownPlayer,
     b"api_key": InvalidApiKey,
@@ -81,6 +83,7 @@ class RedisLeaderboard:
                 keys.outbox,
                 keys.spent_tickets(user_id),
                 keys.rate_windows,
+                keys.ended_sessions,
             ),
             (
                 keys.member(user_id),
@@ -97,6 +100,7 @@ class RedisLeaderboard:
                 "" if update.ticket_expires_at is None else _milliseconds(update.ticket_expires_at),
                 SPENT_MARGIN_MS,
                 SPENT_BEFORE_MS,
+                update.session_id,
             ),
         )
         if outcome == b"ok":

@@ -9,6 +9,7 @@ import redis
 
 from shared.adapters.redis.connection import translated
 from shared.adapters.redis.keys import Keys
+from shared.adapters.redis.scripts import run_script
 from shared.domain.player import Profile, Role
 
 LIFETIME_SECONDS = 60
@@ -33,19 +34,30 @@ class RedisProfiles:
 
     @translated()
     def put_many(self, profiles: Iterable[Profile]) -> None:
-        """Cache them, in one round trip."""
-        with self._redis.pipeline(transaction=False) as pipeline:
-            for profile in profiles:
-                key = self._keys.profile(profile.user_id)
-                fields = (profile.username, profile.role, profile.api_key_hash, str(int(profile.disabled)))
-                pipeline.hset(key, mapping=dict(zip(_FIELDS, fields, strict=True)))
-                pipeline.expire(key, LIFETIME_SECONDS)
+        """Those that are not cached, in one round trip."""
+        if found := list(profiles):
+            keys = [self._keys.profile(profile.user_id) for profile in found]
+            fields = [field for profile in found for field in _fields(profile)]
+            run_script(self._redis, "put_profiles", keys, (LIFETIME_SECONDS, *fields))
+
+    @translated()
+    def replace(self, profile: Profile) -> None:
+        """HSET, with a whole lifetime before it."""
+        key = self._keys.profile(profile.user_id)
+        with self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.hset(key, mapping=dict(zip(_FIELDS, _fields(profile), strict=True)))
+            pipeline.expire(key, LIFETIME_SECONDS)
             pipeline.execute()
 
     @translated()
     def drop(self, user_id: str) -> None:
         """Forget one."""
         self._redis.delete(self._keys.profile(user_id))
+
+
+def _fields(profile: Profile) -> tuple[str, ...]:
+    """In the order of _FIELDS."""
+    return (profile.username, profile.role, profile.api_key_hash, str(int(profile.disabled)))
 
 
 def _profile(user_id: str, row: Sequence[bytes]) -> Profile:

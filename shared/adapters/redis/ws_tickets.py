@@ -28,7 +28,12 @@ class RedisWsTickets:
     def issue(self, caller: Caller) -> tuple[str, int]:
         """A ticket and the seconds it lives."""
         ticket = secrets.token_urlsafe(32)
-        document = {"userId": caller.user_id, "role": caller.role, "expiresAt": caller.expires_at.timestamp()}
+        document = {
+            "userId": caller.user_id,
+            "role": caller.role,
+            "expiresAt": caller.expires_at.timestamp(),
+            "sessionId": caller.session_id,
+        }
         with translated():
             self._redis.set(self._key(ticket), json.dumps(document), ex=LIFETIME_SECONDS)
         return ticket, LIFETIME_SECONDS
@@ -42,7 +47,8 @@ class RedisWsTickets:
         if document is None:
             raise InvalidTicket
         fields = json.loads(document)
-        return Caller(fields["userId"], fields["role"], datetime.fromtimestamp(fields["expiresAt"], UTC))
+        expires_at = datetime.fromtimestamp(fields["expiresAt"], UTC)
+        return Caller(fields["userId"], fields["role"], expires_at, fields["sessionId"])
 
     def _key(self, ticket: str) -> str:
         return self._keys.ws_ticket(hashlib.sha256(ticket.encode()).hexdigest())

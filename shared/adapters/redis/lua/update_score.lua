@@ -8,19 +8,30 @@
 --       6 outbox              stream: accepted updates the broker has not confirmed
 --       7 user:<id>:tickets   sorted set: request ids of spent tickets, until when (ms) each must be known
 --       8 rate-windows        sorted set: players with 4 or 7, from when on (ms) all in them is past
+--       9 ended-sessions      sorted set: ids of sessions that ended; and '*', which says that all of them are here
 -- ARGV  1 member  2 user id  3 request id  4 increment  5 source ip  6 limit  7 window (ms)
 --       8 hash of the API key sent, or ''  9 seconds to keep the result, or 0 for an id nobody can send again
 --      10 now (ms), or '' for Redis's own clock  11 '1' when the ledger was asked for the request id and has it not
 --      12 when the ticket with this request id expires (ms), or '' without one  13 for how long (ms) its being spent must be known
 --         beyond that  14 for how long (ms) after a rebuild it may have been spent before
+--      15 session id, or '' for a token that belongs to no session of ours
 -- Answers {'ok', score, rank from 0, now, remaining, ms until the oldest leaves the window, outbox id or '', replayed, request id}
---      or a question: {'profile'} not cached, {'absent'} no member, {'history'} ask the ledger for the request id
---      or a refusal: {'rebuilding'}, {'role'}, {'unknown'} disabled, {'api_key'}, {'reused'}, {'spent'}, {'expired'},
+--      or a question: {'sessions'} ended ones are not known here, {'profile'} not cached, {'absent'} no member, {'history'} ask the ledger for the request id
+--      or a refusal: {'rebuilding'}, {'ended'} the session, {'role'}, {'unknown'} disabled, {'api_key'}, {'reused'}, {'spent'}, {'expired'},
 --      {'limited', ms until the next is allowed}
 
 local results_since = tonumber(redis.call('GET', KEYS[2]))
 if not results_since then
   return { 'rebuilding' }
+end
+if ARGV[15] ~= '' then
+  local ended = redis.call('ZMSCORE', KEYS[9], ARGV[15], '*')
+  if ended[1] then
+    return { 'ended' }
+  end
+  if not ended[2] then
+    return { 'sessions' }
+  end
 end
 local profile = redis.call('HMGET', KEYS[3], 'role', 'api_key', 'disabled')
 if not profile[1] then
@@ -32,6 +43,7 @@ end
 if profile[1] ~= 'player' then
   return { 'role' }
 end
+-- Hashes are compared, not keys: how long that takes tells of a hash, and from a hash nobody finds 32 random bytes.
 if ARGV[8] ~= '' and ARGV[8] ~= profile[2] then
   return { 'api_key' }
 end

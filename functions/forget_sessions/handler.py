@@ -1,0 +1,16 @@
+"""Every minute: forget sessions that ended long ago, and see that Redis knows of those that ended of late."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.services.forget_sessions import forget_sessions
+from shared.transport.schedule import schedule_handler
+from shared.wiring import container
+
+
+@schedule_handler
+def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Answer `{"forgotten": n}`."""
+    return {"forgotten": forget_sessions(container().accounts)}

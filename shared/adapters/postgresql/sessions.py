@@ -1,0 +1,45 @@
+"""Sessions and their ends: the families of the table refresh_tokens, and the table ended_sessions."""
+
+from __future__ import annotations
+
+from shared.adapters.postgresql.audit_row import add_audit_row
+from shared.adapters.postgresql.pool import Pool
+from shared.adapters.postgresql.session import Session
+from shared.adapters.postgresql.statements import statement
+from shared.domain.audit import Actor
+from shared.domain.player import Caller
+from shared.domain.session import REMEMBERED, EndedSession
+
+ALIVE = f"{int(REMEMBERED.total_seconds())} seconds"
+
+
+class PostgresSessions:
+    """The port Sessions."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def end(self, caller: Caller, actor: Actor, *, everywhere: bool) -> list[EndedSession]:
+        """One transaction, with its audit row."""
+        with self._pool.transaction() as session:
+            session.run(statement("lock_user"), user_id=caller.user_id)
+            ended = end_sessions(session, caller.user_id, only="" if everywhere else caller.session_id)
+            add_audit_row(session, "logged_out", actor, caller.user_id, {"everywhere": everywhere})
+        return ended
+
+    def ended(self) -> list[EndedSession]:
+        """By the index of ended_at."""
+        with self._pool.connection() as session:
+            rows = session.run(statement("find_ended_sessions"), known=ALIVE)
+        return [EndedSession(session_id, ended_at) for session_id, ended_at in rows]
+
+    def forget(self) -> int:
+        """DELETE."""
+        with self._pool.connection() as session:
+            return len(session.run(statement("forget_ended_sessions"), known=ALIVE))
+
+
+def end_sessions(session: Session, user_id: str, *, only: str = "", kept: str = "") -> list[EndedSession]:
+    """In a transaction that holds the user's row; `only` one, or all but the one that is `kept`."""
+    rows = session.run(statement("end_sessions"), user_id=user_id, only=only, kept=kept, alive=ALIVE)
+    return [EndedSession(session_id, ended_at) for session_id, ended_at in rows]

@@ -1,0 +1,60 @@
+"""Whether the caller of a verified access token may still come in, and in which role: what the token says may be outdated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from shared.domain.player import Caller, Profile
+from shared.domain.score import Missing
+from shared.domain.session import Admission
+from shared.errors import RedisUnavailable
+from shared.ports import Access, Profiles, Sessions, Users
+
+MAX_TRIES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """Where accounts and sessions are known: at hand (Redis), and for sure (PostgreSQL)."""
+
+    access: Access
+    profiles: Profiles
+    users: Users
+    sessions: Sessions
+
+    def cache(self, user_id: str) -> Profile | None:
+        """Cache the profile of somebody in whom it is missing; None when there is no such account."""
+        profile = self.users.profiles([user_id]).get(user_id)
+        if profile is not None:
+            self.profiles.put_many([profile])
+        return profile
+
+    def restore_sessions(self) -> None:
+        """Tell Redis, which lost them or never knew, which sessions ended of late."""
+        self.access.restore(self.sessions.ended())
+
+
+def check_access(caller: Caller, accounts: Accounts) -> Caller:
+    """The caller in the role that the account has now; raises SessionEnded, and UnknownPlayer for a disabled account.
+
+    Somebody without an account here, whom an outside provider vouches for, is a player who may look.
+    """
+    return replace(caller, role=_admitted(caller, accounts, None).role)
+
+
+def check_access_to_board(caller: Caller, places: int, accounts: Accounts) -> bytes | None:
+    """The same in one round trip with the prepared board of so many places, which is the answer, if it is there."""
+    return _admitted(caller, accounts, places).board
+
+
+def _admitted(caller: Caller, accounts: Accounts, board: int | None) -> Admission:
+    no_account = False
+    for _ in range(MAX_TRIES):
+        answer = accounts.access.admit(caller, board=board, no_account=no_account)
+        if isinstance(answer, Admission):
+            return answer
+        if answer is Missing.SESSIONS:
+            accounts.restore_sessions()
+        else:
+            no_account = accounts.cache(caller.user_id) is None
+    raise RedisUnavailable

@@ -1,0 +1,141 @@
+"""Who may come in: ended sessions and cached profiles in Redis, and the database they come from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+from uuid import uuid4
+
+import pytest
+import redis
+
+from shared.adapters.redis.access import RedisAccess
+from shared.domain.player import Caller, Profile
+from shared.domain.score import Missing
+from shared.domain.session import Admission, EndedSession
+from shared.errors import SessionEnded, UnknownPlayer
+from tests.contract.board import API_KEY, Board
+
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def board(redis_client: redis.Redis) -> Board:
+    return Board(redis_client)
+
+
+@pytest.fixture
+def access(board: Board) -> RedisAccess:
+    return RedisAccess(board.client, board.keys)
+
+
+@pytest.fixture
+def caller(board: Board, access: RedisAccess) -> Caller:
+    """One who may come in."""
+    access.restore([])
+    return Caller(board.player(), "player", NOW + timedelta(minutes=15), str(uuid4()))
+
+
+def test_the_role_is_the_accounts_not_the_tokens(board: Board, access: RedisAccess, caller: Caller) -> None:
+    assert access.admit(replace(caller, role="admin")) == Admission("player")
+    board.profile(caller.user_id, role="admin")
+    assert access.admit(caller) == Admission("admin")
+
+
+def test_the_prepared_board_comes_along(board: Board, access: RedisAccess, caller: Caller) -> None:
+    assert access.admit(caller, board=10) == Admission("player", None)
+    board.client.set(board.keys.cached_top(10), b"document")
+    assert access.admit(caller, board=10) == Admission("player", b"document")
+    assert access.admit(caller, board=100) == Admission("player", None)
+
+
+def test_a_session_that_ended_is_over_and_no_other(access: RedisAccess, caller: Caller) -> None:
+    access.end([EndedSession(caller.session_id, NOW)])
+    with pytest.raises(SessionEnded):
+        access.admit(caller)
+    assert access.admit(replace(caller, session_id=str(uuid4()))) == Admission("player")
+
+
+def test_a_disabled_account_stays_outside(board: Board, access: RedisAccess, caller: Caller) -> None:
+    board.profile(caller.user_id, disabled=True)
+    with pytest.raises(UnknownPlayer):
+        access.admit(caller)
+
+
+def test_an_empty_redis_admits_nobody_before_it_knows_which_sessions_ended(
+    board: Board, access: RedisAccess, caller: Caller
+) -> None:
+    board.client.delete(board.keys.ended_sessions)
+    assert access.admit(caller) is Missing.SESSIONS
+    assert board.try_update(caller.user_id, session_id=caller.session_id) is Missing.SESSIONS
+    access.end([EndedSession(str(uuid4()), NOW)])
+    assert access.admit(caller) is Missing.SESSIONS, "one that was added is not all of them"
+    ended = [EndedSession(str(uuid4()), NOW) for _ in range(2500)]
+    access.restore(ended)
+    assert access.admit(caller) == Admission("player")
+    for one in (ended[0], ended[-1]):
+        with pytest.raises(SessionEnded):
+            access.admit(replace(caller, session_id=one.session_id))
+
+
+def test_a_token_of_no_session_of_ours_is_not_asked_for_one(board: Board, access: RedisAccess, caller: Caller) -> None:
+    board.client.delete(board.keys.ended_sessions)
+    assert access.admit(replace(caller, session_id="")) == Admission("player")
+
+
+def test_one_without_an_account_is_a_player_whatever_the_token_says(access: RedisAccess, caller: Caller) -> None:
+    stranger = replace(caller, user_id=str(uuid4()), role="admin")
+    assert access.admit(stranger) is Missing.PROFILE
+    assert access.admit(stranger, no_account=True) == Admission("player")
+
+
+def test_the_script_of_an_update_asks_the_same(board: Board, access: RedisAccess, caller: Caller) -> None:
+    assert board.update(caller.user_id, 3, session_id=caller.session_id).score == 3
+    access.end([EndedSession(caller.session_id, NOW)])
+    before = board.contents()
+    with pytest.raises(SessionEnded):
+        board.try_update(caller.user_id, 3, session_id=caller.session_id)
+    assert board.contents() == before
+    assert board.update(caller.user_id, 1, session_id=str(uuid4())).score == 4
+
+
+def test_ended_sessions_never_expire_by_themselves_and_are_forgotten_when_their_tokens_are_dead(
+    board: Board, access: RedisAccess, caller: Caller
+) -> None:
+    now = datetime.now(UTC)
+    old = EndedSession(str(uuid4()), now - timedelta(minutes=17))
+    young = EndedSession(str(uuid4()), now - timedelta(minutes=12))
+    access.end([old, young])
+    assert board.client.ttl(board.keys.ended_sessions) == -1
+    assert access.forget() == 1
+    assert access.forget() == 0
+    with pytest.raises(SessionEnded):
+        access.admit(replace(caller, session_id=young.session_id))
+    assert access.admit(replace(caller, session_id=old.session_id)) == Admission("player")
+
+
+def test_a_profile_that_was_read_does_not_replace_one_that_has_changed_since(board: Board) -> None:
+    user_id = board.player()
+    read = Profile(user_id, "Ada", "player", API_KEY)
+    board.profiles.replace(replace(read, role="admin", disabled=True))
+    board.profiles.put_many([read, replace(read, user_id="another")])
+    found = board.profiles.get_many([user_id, "another"])
+    assert found == {user_id: replace(read, role="admin", disabled=True), "another": replace(read, user_id="another")}
+    for known in found:
+        assert 0 < board.client.ttl(board.keys.profile(known)) <= 60
+
+
+def test_asking_is_one_round_trip(redis_client: redis.Redis, board: Board, access: RedisAccess, caller: Caller) -> None:
+    access.admit(caller, board=10)
+
+    class Counting:
+        calls = 0
+
+        def execute_command(self, *arguments: Any) -> Any:
+            self.calls += 1
+            return redis_client.execute_command(*arguments)  # type: ignore[no-untyped-call]
+
+    counting = Counting()
+    RedisAccess(cast("Any", counting), board.keys).admit(caller, board=10)
+    assert counting.calls == 1
