@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Container as Words
+from collections.abc import Mapping
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
@@ -303,13 +304,7 @@ class Container:
 @cache
 def container() -> Container:
     """The container of this process, made at the first call from the environment (and the secret it names)."""
-    environment = dict(os.environ)
-    secret_id = environment.get("SCOREBOARD_SECRET_ID", "")
-    if secret_id:
-        from shared.adapters.secrets_manager import read_secret
-
-        environment = {**read_secret(secret_id), **environment}
-    settings = Settings.from_environment(environment)
+    settings = Settings.from_environment(with_secret(os.environ))
     configure_logs(settings.log_level)
     _warn_of_lines_without_protection(settings)
     return Container(settings)
@@ -320,3 +315,13 @@ def _warn_of_lines_without_protection(settings: Settings) -> None:
         warning = what_travels_unprotected(name.upper(), getattr(settings, name))
         if warning:
             get_logger(__name__).warning(warning)
+
+
+def with_secret(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables, and below them those of the secret that SCOREBOARD_SECRET_ID names; an empty variable hides no secret."""
+    secret_id = environment.get("SCOREBOARD_SECRET_ID", "")
+    if not secret_id:
+        return dict(environment)
+    from shared.adapters.secrets_manager import read_secret
+
+    return {**read_secret(secret_id), **{name: value for name, value in environment.items() if value}}

@@ -9,7 +9,10 @@ from typing import Any
 from local_runtime.template.parameters import Parameters
 from local_runtime.template.tree import Node
 
-FUNCTIONS = ("Ref", "Fn::Sub", "Fn::Join", "Fn::If", "Fn::GetAtt", "Fn::Equals", "Fn::Not", "Fn::And", "Fn::Or")
+FUNCTIONS = (
+    *("Ref", "Fn::Sub", "Fn::Join", "Fn::Select", "Fn::Split", "Fn::If", "Fn::GetAtt"),
+    *("Fn::Equals", "Fn::Not", "Fn::And", "Fn::Or"),
+)
 PSEUDO_PARAMETERS = frozenset(
     f"AWS::{name}"
     for name in ("AccountId", "NotificationARNs", "NoValue", "Partition", "Region", "StackId", "StackName", "URLSuffix")
@@ -33,6 +36,8 @@ class Resolver:
             "Ref": lambda node: self._ref(str(node.value)),
             "Fn::Sub": self._sub,
             "Fn::Join": self._join,
+            "Fn::Select": self._select,
+            "Fn::Split": self._split,
             "Fn::GetAtt": _get_att,
         }
 
@@ -121,6 +126,19 @@ class Resolver:
         if not isinstance(values, list):
             raise Unresolved("Fn::Join joins no list")
         return str(separator.value).join(text_of(value) for value in values)
+
+    def _select(self, argument: Node) -> Any:
+        if len(argument.items) != 2:
+            raise Unresolved("Fn::Select is not of the right form")
+        index, values = (self.resolve(item) for item in argument.items)
+        if not isinstance(values, list) or not text_of(index).isdecimal() or int(text_of(index)) >= len(values):
+            raise Unresolved(f"there is no element {text_of(index)} to select")
+        return values[int(text_of(index))]
+
+    def _split(self, argument: Node) -> list[str]:
+        if len(argument.items) != 2 or not argument.items[0].text:
+            raise Unresolved("Fn::Split is not of the right form")
+        return text_of(self.resolve(argument.items[1])).split(argument.items[0].text)
 
 
 def _get_att(argument: Node) -> str:

@@ -8,6 +8,8 @@ from local_runtime.template.intrinsics import FUNCTIONS, PSEUDO_PARAMETERS, SUB_
 from local_runtime.template.problems import Report
 from local_runtime.template.tree import Node
 
+# `!Ref Function.Alias` is the alias that AutoPublishAlias makes.
+ALIAS = ".Alias"
 _CONDITION_FUNCTIONS = ("Fn::Equals", "Fn::Not", "Fn::And", "Fn::Or")
 
 
@@ -26,6 +28,8 @@ class ReferenceCheck:
             "Fn::GetAtt": self._get_att,
             "Fn::Sub": self._sub,
             "Fn::Join": self._join,
+            "Fn::Select": lambda argument: self._pair(argument, "Fn::Select", "an index and a list"),
+            "Fn::Split": lambda argument: self._pair(argument, "Fn::Split", "a separator and a text"),
             "Fn::If": self._if,
         }
 
@@ -108,6 +112,10 @@ class ReferenceCheck:
         if not is_list or not isinstance(parts[0].value, str):
             self._report.add(argument, "Fn::Join takes a list of a separator and a list")
 
+    def _pair(self, argument: Node, name: str, form: str) -> None:
+        if len(argument.items) != 2 or not argument.items[0].text:
+            self._report.add(argument, f"{name} takes {form}")
+
     def _if(self, argument: Node) -> None:
         if len(argument.items) != 3:
             self._report.add(argument, "Fn::If takes a condition's name and two values")
@@ -116,8 +124,9 @@ class ReferenceCheck:
 
 
 def _generated(resources: Mapping[str, Node]) -> list[str]:
-    """The resources that SAM makes beside a function."""
-    return [f"{name}Role" for name, node in resources.items() if node.member("Type").text == "AWS::Serverless::Function"]
+    """The resources that SAM makes beside a function; the alias by the name SAM gives it."""
+    functions = [name for name, node in resources.items() if node.member("Type").text == "AWS::Serverless::Function"]
+    return [f"{name}{suffix}" for name in functions for suffix in ("Role", ALIAS)]
 
 
 def _listed(names: Collection[str]) -> str:

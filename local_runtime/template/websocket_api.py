@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from local_runtime.manifest import Function, WebSocketApi, WebSocketRoute
 from local_runtime.template.fields import Fields, Reading
+from local_runtime.template.references import ALIAS
 from local_runtime.template.resources import Resource
 from local_runtime.template.tree import Node
 
@@ -68,7 +69,7 @@ def _route(key: str, node: Node, functions: Mapping[str, Function], reading: Rea
     function = functions.get(_function_of(target))
     if function is None:
         if not reading.report.mentions(target):
-            reading.report.add(target, "is no function of this template", "!GetAtt of a function's Arn")
+            reading.report.add(target, "is no function of this template", "!Ref of a function's Alias, !GetAtt of its Arn")
         return None
     if function.timeout_seconds > MAX_TIMEOUT_SECONDS:
         limit = f"a WebSocket API waits {MAX_TIMEOUT_SECONDS} s"
@@ -79,6 +80,8 @@ def _route(key: str, node: Node, functions: Mapping[str, Function], reading: Rea
 
 def _function_of(target: Node) -> str:
     name, argument = target.intrinsic() or ("", target)
+    if name == "Ref" and argument.text.endswith(ALIAS):
+        return argument.text.removesuffix(ALIAS)
     parts = [str(item.value) for item in argument.items]
     if name != "Fn::GetAtt":
         return ""

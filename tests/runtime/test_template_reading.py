@@ -84,6 +84,9 @@ def test_a_function_has_lambdas_defaults(project: Path) -> None:
         ("!Sub ['${Greeting} ${Name}', {Greeting: hello}]", {}, "hello world"),
         ("!Join ['-', [a, !Ref Name]]", {}, "a-world"),
         ("!Join [',', !Ref Subnets]", {"Subnets": "a, b"}, "a,b"),
+        ("!Select [1, [a, !Ref Name]]", {}, "world"),
+        ("!Select [2, !Split [':', 'a:b:c:d']]", {}, "c"),
+        ("!Join ['/', !Split ['.', 'a.b']]", {}, "a/b"),
         ("!If [IsOn, yes-it-is, no-it-is-not]", {}, "no-it-is-not"),
         ("!If [IsOn, yes-it-is, no-it-is-not]", {"Flag": "true"}, "yes-it-is"),
         ("!If [Both, a, b]", {"Flag": "true"}, "b"),
@@ -179,6 +182,15 @@ def test_a_websocket_api_is_read(project: Path) -> None:
     assert [(route.route_key, route.function.name) for route in found.routes] == [("$connect", "say_hello")]
 
 
+def test_a_websocket_route_may_lead_to_a_functions_alias(project: Path) -> None:
+    function = FUNCTION + "      AutoPublishAlias: live\n"
+    api = "  Sockets: {Type: 'AWS::Serverless::WebSocketApi', Properties: {RouteSelectionExpression: $request.body.action, "
+    api += "Routes: {$connect: {FunctionArn: !Ref SayHello.Alias}}}}\n"
+    found = read(project, HEAD + function + api).websocket_api
+    assert found is not None
+    assert [(route.route_key, route.function.name) for route in found.routes] == [("$connect", "say_hello")]
+
+
 def test_the_manifest_is_frozen(project: Path) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         read(project, HEAD + FUNCTION).functions = ()  # type: ignore[misc]
@@ -196,6 +208,7 @@ def _places(node: yaml.Node) -> list[tuple[yaml.MappingNode | yaml.SequenceNode,
 
 ANYTHING = ["", "x", "5", "null", "[]", "{}", "[a, b]", "{a: b}", "{a: 1, a: 2}", "!Ref X"]
 ANYTHING += ["!Sub [a, b]", "!GetAtt {a: b}", "!If [a]", "!Join x", "!Ref [a]", "!Equals [{}, []]"]
+ANYTHING += ["!Select [a]", "!Split x", "!Select [9, [a]]", "!Ref X.Alias"]
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -11,6 +11,7 @@ from moto import mock_aws
 
 from shared.adapters.secrets_manager import read_secret
 from shared.errors import ConfigurationError
+from shared.wiring import with_secret
 
 
 @pytest.fixture(autouse=True)
@@ -42,3 +43,11 @@ def test_any_other_secret_is_refused_without_being_shown(text: str) -> None:
 def test_a_secret_that_does_not_exist_is_told_so() -> None:
     with pytest.raises(ConfigurationError, match="ResourceNotFoundException"):
         read_secret("missing")
+
+
+def test_a_variable_wins_over_the_secret_unless_it_is_empty() -> None:
+    put(json.dumps({"REDIS_URL": "of the secret", "AMQP_URL": "of the secret"}))
+    environment = {"SCOREBOARD_SECRET_ID": "scoreboard", "REDIS_URL": "", "AMQP_URL": "of the environment"}
+    found = with_secret(environment)
+    assert (found["REDIS_URL"], found["AMQP_URL"]) == ("of the secret", "of the environment")
+    assert with_secret({"REDIS_URL": ""}) == {"REDIS_URL": ""}
