@@ -30,6 +30,7 @@ check: setup           ## ruff, mypy --strict, import-linter, bandit, secret sca
 	@$(PYTHON) -m infra.openapi --check
 	@$(PYTHON) -m infra.documents --check
 	@$(PYTHON) -m infra.requirements --check
+	@$(PYTHON) -m infra.check_template
 
 bench: setup           ## the benchmarks
 	@$(PYTHON) -m tests.benchmarks $(ARGS)

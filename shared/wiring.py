@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Container as Words
-from collections.abc import Mapping
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from shared import ports
 from shared.adapters.clock import SystemClock
+from shared.adapters.secrets_manager import with_secret
 from shared.adapters.tls import what_travels_unprotected
 from shared.config import Settings
 from shared.domain.player import Caller
@@ -315,13 +315,3 @@ def _warn_of_lines_without_protection(settings: Settings) -> None:
         warning = what_travels_unprotected(name.upper(), getattr(settings, name))
         if warning:
             get_logger(__name__).warning(warning)
-
-
-def with_secret(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables, and below them those of the secret that SCOREBOARD_SECRET_ID names; an empty variable hides no secret."""
-    secret_id = environment.get("SCOREBOARD_SECRET_ID", "")
-    if not secret_id:
-        return dict(environment)
-    from shared.adapters.secrets_manager import read_secret
-
-    return {**read_secret(secret_id), **{name: value for name, value in environment.items() if value}}

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from shared.errors import ConfigurationError
+
+
+def with_secret(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables, and below them those of the secret that SCOREBOARD_SECRET_ID names; an empty variable hides no secret."""
+    secret_id = environment.get("SCOREBOARD_SECRET_ID", "")
+    if not secret_id:
+        return dict(environment)
+    return {**read_secret(secret_id), **{name: value for name, value in environment.items() if value}}
 
 
 def read_secret(secret_id: str) -> dict[str, str]:

@@ -9,9 +9,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from shared.adapters.secrets_manager import read_secret
+from shared.adapters.secrets_manager import read_secret, with_secret
 from shared.errors import ConfigurationError
-from shared.wiring import with_secret
 
 
 @pytest.fixture(autouse=True)

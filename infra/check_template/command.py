@@ -1,0 +1,61 @@
+"""What is wrong with a template: what the local runtime or SAM refuses, what breaks a rule, what cfn-lint finds."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cfnlint.api import lint
+from cfnlint.config import ManualArgs
+
+from infra.check_template import names, rules
+from infra.check_template.stack import Stack
+from infra.check_template.translation import REGION, NotTranslatable, translate
+from infra.sam import Sam, read_sam
+from local_runtime.settings import DEFAULT_TEMPLATE
+from local_runtime.template import TemplateProblems, read_template
+from shared.config import Settings
+
+RULES = (*rules.RULES, *names.RULES)
+
+
+def problems_of(path: Path) -> list[str]:
+    """All problems, in the order in which they can be found: a template that is refused is not looked at further."""
+    try:
+        read_template(path, {}, [name.upper() for name in Settings.__dataclass_fields__])
+        sam = read_sam(path)
+        translated = translate(sam)
+    except TemplateProblems as error:
+        return [str(problem) for problem in error.problems]
+    except NotTranslatable as error:
+        return error.problems
+    return [*broken_rules(translated, sam), *lint_findings(translated)]
+
+
+def broken_rules(translated: dict[str, Any], sam: Sam) -> list[str]:
+    """What the rules of this directory find."""
+    stack = Stack(translated)
+    return [problem for rule in RULES for problem in rule(stack, sam)]
+
+
+def lint_findings(translated: dict[str, Any]) -> list[str]:
+    """What cfn-lint finds: on the translated template, for on SAM's it sees a quarter of it."""
+    text = json.dumps(translated, indent=1)
+    found = lint(text, config=ManualArgs(regions=[REGION]))
+    return [f"{'/'.join(map(str, each.path or ()))}: {each.rule.id} {each.message}" for each in found]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print the problems; 1 when there are any."""
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.check_template", description="Finds what is wrong with the template, without an account."
+    )
+    parser.add_argument("template", nargs="?", type=Path, default=DEFAULT_TEMPLATE, help="the AWS SAM template")
+    found = problems_of(parser.parse_args(argv).template)
+    for problem in found:
+        print(problem, file=sys.stderr)  # noqa: T201 - a command's output
+    return 1 if found else 0
