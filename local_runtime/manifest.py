@@ -40,6 +40,17 @@ class HttpRoute:
 
 
 @dataclass(frozen=True, slots=True)
+class Cors:
+    """Whose web pages may use the HTTP API and the WebSocket besides our own; nobody's unless the template says so."""
+
+    origins: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    exposed_headers: tuple[str, ...] = ()
+    max_age_seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class QueueBinding:
     """An Amazon MQ (RabbitMQ) event source: one consumer, one batch at a time."""
 
@@ -93,6 +104,7 @@ class Manifest:
     queue_bindings: tuple[QueueBinding, ...]
     schedules: tuple[Schedule, ...]
     websocket_api: WebSocketApi | None
+    cors: Cors = Cors()
 
     @property
     def environment(self) -> dict[str, str]:

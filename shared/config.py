@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal
@@ -10,6 +11,7 @@ from shared.errors import ConfigurationError
 
 RETRIES = 3
 MAX_DELAY_SECONDS = 86_400
+_ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?")
 SECRET_HELP = "may come from the secret SCOREBOARD_SECRET_ID names"  # noqa: S105 - help text
 
 
@@ -56,6 +58,9 @@ class Settings:
     )
     public_leaderboard: bool = _setting("true: GET /api/scores needs no token", False)
     require_action_ticket: bool = _setting("true: an update without an action ticket is refused", False)
+    cors_allowed_origins: tuple[str, ...] = _setting(
+        "origins, comma-separated, whose web pages may use the API and the WebSocket, e.g. https://game.example", ()
+    )
     broadcast_channel: str = _setting("Redis channel of a gateway that holds the sockets itself; empty on API Gateway", "")
     websocket_management_url: str = _setting("@connections endpoint of the WebSocket API", "")
     viewer_requests_per_second: int = _setting(
@@ -115,10 +120,18 @@ def _delays(raw: str) -> tuple[float, ...]:
     return delays
 
 
+def _origins(raw: str) -> tuple[str, ...]:
+    origins = tuple(item.strip() for item in raw.split(",") if item.strip())
+    if not all(_ORIGIN.fullmatch(origin) for origin in origins):
+        raise ValueError("must be exact origins in small letters (scheme, host and port, no path, no *)")
+    return origins
+
+
 _CONVERTERS: dict[str, Callable[[str], Any]] = {
     "str": str,
     "int": _integer,
     "bool": _boolean,
     "Literal[1, 2, 4]": _queues,
     "tuple[float, ...]": _delays,
+    "tuple[str, ...]": _origins,
 }

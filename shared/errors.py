@@ -120,6 +120,11 @@ class InvalidActionTicket(Forbidden):
     )
 
 
+class OriginNotAllowed(Forbidden):
+    code, title = "origin_not_allowed", "Origin not allowed"
+    default_detail = "Pages of this origin may not connect."
+
+
 # 404
 
 

@@ -6,6 +6,7 @@ from shared.domain.player import Caller
 from shared.services.check_access import check_access
 from shared.services.connect_viewer import connect_viewer
 from shared.services.note_refusal import audited
+from shared.transport.origin import check_origin
 from shared.transport.websocket import WebSocketRequest, websocket_handler
 from shared.wiring import Container, container
 
@@ -15,6 +16,7 @@ from shared.wiring import Container, container
 def lambda_handler(request: WebSocketRequest) -> dict[str, str]:
     """Tell a gateway that can close connections when this one's session ends."""
     deps = container()
+    check_origin(request.headers, deps.settings.cors_allowed_origins)
     ends_at = connect_viewer(_caller(request, deps), request.connection_id, deps.viewers, deps.publisher, deps.clock)
     return {"X-Session-Expires-At": str(ends_at)}
 

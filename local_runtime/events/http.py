@@ -22,6 +22,7 @@ _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _CONNECTION_HEADERS = frozenset(
     {"connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "proxy-authenticate"}
 )
+_REMEMBERED_LENGTH = 256
 
 
 class HttpRequestParts(msgspec.Struct, frozen=True):
@@ -152,11 +153,22 @@ def _answer_headers(result: Mapping[str, Any]) -> list[tuple[str, str]]:
         raise MalformedAnswer("headers must be an object, cookies a list")
     headers = []
     for name, value in given.items():
-        if not _HEADER_NAME.fullmatch(name):
-            raise MalformedAnswer(f"header name {name!r}")
-        if name.lower() not in _CONNECTION_HEADERS:
-            headers.append((name, _header_value(name, value)))
+        is_short_text = type(value) is str and len(value) <= _REMEMBERED_LENGTH
+        header = _remembered_header(name, value) if is_short_text else _header(name, value)
+        if header is not None:
+            headers.append(header)
     return headers
+
+
+def _header(name: str, value: object) -> tuple[str, str] | None:
+    """A header in order; None for those of a connection, which are not a function's business."""
+    if not _HEADER_NAME.fullmatch(name):
+        raise MalformedAnswer(f"header name {name!r}")
+    return None if name.lower() in _CONNECTION_HEADERS else (name, _header_value(name, value))
+
+
+# Most headers of most answers are the same ones.
+_remembered_header = lru_cache(1024)(_header)
 
 
 def _header_value(name: str, value: object) -> str:

@@ -10,9 +10,12 @@ from ipaddress import ip_address
 from typing import Any
 
 from flask import Flask, Response, request
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 
-from local_runtime.http.gateway import STANDARD_HEADERS, HttpGateway
+from local_runtime.http.cors import CorsHeaders
+from local_runtime.http.gateway import HttpGateway
+from local_runtime.http.headers import completed
 from local_runtime.http.page import add_page
 from local_runtime.http.problems import problem_body, problem_headers
 from local_runtime.http.requests import REQUEST_ID, TrustedProxies, choose_request_id, raw_path
@@ -26,6 +29,7 @@ from local_runtime.settings import InstanceSettings
 logger = logging.getLogger(__name__)
 
 WSGI = Callable[[dict[str, Any], Any], Iterable[bytes]]
+_OWN_ENDPOINTS = ("page", "asset", "metrics")  # nothing of these is the API's, and nothing for other origins
 WEBSOCKET_PATHS = ("/", "/ws")
 
 
@@ -84,7 +88,8 @@ def create_app(
     """Make the WSGI application; `websocket` takes the upgrades on `/` and `/ws`."""
     proxies = proxies or TrustedProxies()
     app = GatewayApp()
-    gateway = HttpGateway(invoker, settings.max_body_bytes, proxies)
+    cors = CorsHeaders(manifest.cors)
+    gateway = HttpGateway(invoker, settings.max_body_bytes, proxies, cors)
     for route in manifest.http_routes:
         rule = rule_of(route.path)
         view = partial(_serve, gateway, route, rule.names)
@@ -98,7 +103,7 @@ def create_app(
         app.add_url_rule("/ws", "websocket", _upgrade_required)
     app.register_error_handler(HTTPException, _http_problem)
     app.register_error_handler(Exception, _unexpected)
-    app.after_request(_finish)
+    app.after_request(partial(_finish, proxies, cors))
     app.wsgi_app = Entrance(app.wsgi_app, gateway, RouteTable(manifest.http_routes), websocket)  # type: ignore[method-assign]
     return app
 
@@ -131,11 +136,11 @@ def _upgrade_required() -> Response:
     return _problem(426, [("Upgrade", "websocket")])
 
 
-def _finish(response: Response) -> Response:
-    headers = response.headers
-    headers["X-Request-Id"] = request.environ[REQUEST_ID]
-    for name, value in STANDARD_HEADERS.items():
-        headers.setdefault(name, value)
+def _finish(proxies: TrustedProxies, cors: CorsHeaders, response: Response) -> Response:
+    if request.endpoint not in _OWN_ENDPOINTS:
+        response.headers.extend(cors.answer(request.environ))
+    response.headers["X-Request-Id"] = request.environ[REQUEST_ID]
+    response.headers = Headers(completed(response.headers.items(), proxies.scheme(request.environ)))
     return response
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import gevent
 
 from local_runtime.http.admission import Dismissed
+from local_runtime.http.headers import completed
 from local_runtime.http.parser import Refused, Request, RequestParser
 from local_runtime.http.problems import problem_body, problem_headers, status_line
 from local_runtime.http.requests import BODY, CONNECTION, HEADERS
@@ -171,7 +172,8 @@ class HttpConnection:
         """In the format of all other errors; then the client gets a moment to read it, unless its place is wanted."""
         request_id = str(uuid.uuid4())
         answer = _Answer()
-        answer.start(status_line(status), [*problem_headers(status), ("X-Request-Id", request_id)])
+        headers = completed(problem_headers(status), self._environ["wsgi.url_scheme"])
+        answer.start(status_line(status), [*headers, ("X-Request-Id", request_id)])
         body = problem_body(status, request_id)
         self.ends_at = math.inf
         with suppress(OSError):

@@ -12,6 +12,8 @@ from typing import Any
 
 from local_runtime.events.http import HttpAnswer, HttpRequestParts, MalformedAnswer, http_answer, http_event
 from local_runtime.events.identity import ApiIdentity
+from local_runtime.http.cors import CorsHeaders
+from local_runtime.http.headers import completed
 from local_runtime.http.problems import problem_body, problem_headers, status_line
 from local_runtime.http.requests import REQUEST_ID, TrustedProxies, UnreadableBody, read_body, request_parts
 from local_runtime.invoker import FunctionError, FunctionTimedOut, Invoker, PayloadTooLarge
@@ -20,23 +22,16 @@ from local_runtime.manifest import HttpRoute
 logger = logging.getLogger(__name__)
 
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
-# What every answer carries unless it says otherwise itself.
-STANDARD_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-}
-_STANDARD = tuple((name.lower(), (name, value)) for name, value in STANDARD_HEADERS.items())
 
 
 class HttpGateway:
     """Answers the routes of the HTTP API through their functions."""
 
-    def __init__(self, invoker: Invoker, max_body_bytes: int, proxies: TrustedProxies) -> None:
+    def __init__(self, invoker: Invoker, max_body_bytes: int, proxies: TrustedProxies, cors: CorsHeaders) -> None:
         self._invoker = invoker
         self._max_body_bytes = max_body_bytes
         self._proxies = proxies
+        self._cors = cors
         self._identity = ApiIdentity()
 
     def answer(
@@ -45,9 +40,10 @@ class HttpGateway:
         """Answer as a WSGI application does; `parameters` come percent-encoded."""
         answer = self.invoke(environ, route, parameters)
         request_id = environ[REQUEST_ID]
-        headers = [(name, value) for name, value in answer.headers if name != "X-Request-Id"]
-        given = {name.lower() for name, _ in headers}
-        headers += [header for name, header in _STANDARD if name not in given]
+        headers = completed(
+            [(name, value) for name, value in answer.headers if name != "X-Request-Id"], self._proxies.scheme(environ)
+        )
+        headers += self._cors.answer(environ)
         headers += [("X-Request-Id", request_id), ("Content-Length", str(len(answer.body)))]
         start_response(status_line(answer.status), headers)
         return (answer.body,)

@@ -9,7 +9,6 @@ from pathlib import Path
 from local_runtime.http.connection import Patience
 from local_runtime.http.requests import TrustedProxies
 from local_runtime.settings import InstanceSettings, SettingsError
-from local_runtime.websocket.handshake import AllowedOrigins
 from local_runtime.websocket.signature import AccessKey
 
 
@@ -23,7 +22,6 @@ class HttpOptions:
     tls_key: Path | None
     patience: Patience
     proxies: TrustedProxies
-    origins: AllowedOrigins
     access_key: AccessKey
     metrics_token: str
     redis_url: str
@@ -58,7 +56,6 @@ class HttpOptions:
             tls_key=key,
             patience=patience,
             proxies=proxies,
-            origins=AllowedOrigins(environment.get("SCOREBOARD_ALLOWED_ORIGINS", "")),
             access_key=AccessKey(environment.get("AWS_ACCESS_KEY_ID", ""), environment.get("AWS_SECRET_ACCESS_KEY", "")),
             metrics_token=environment.get("METRICS_TOKEN", ""),
             redis_url=environment.get("REDIS_URL", ""),

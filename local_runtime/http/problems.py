@@ -6,6 +6,8 @@ import json
 import re
 from http import HTTPStatus
 
+from local_runtime.http.headers import STANDARD_HEADERS
+
 _KNOWN = {
     400: ("malformed_request", "Malformed request", "The request cannot be read."),
     401: ("unauthenticated", "Authentication required", "Send an access token, or a ticket from POST /api/ws-tickets."),
@@ -55,7 +57,7 @@ def problem_body(status: int, request_id: str, *, code: str | None = None, detai
 
 def problem_headers(status: int) -> list[tuple[str, str]]:
     """The headers such a document goes with."""
-    headers = [("Content-Type", CONTENT_TYPE), ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")]
+    headers = [("Content-Type", CONTENT_TYPE), *STANDARD_HEADERS.items()]
     if status == HTTPStatus.UNAUTHORIZED:
         headers.append(("WWW-Authenticate", 'Bearer realm="scoreboard"'))
     if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):

@@ -24,6 +24,7 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from local_runtime.http.admission import Admission, Dismissed, Displaced, NoPlace
 from local_runtime.http.connection import HttpConnection, connection_environ
+from local_runtime.http.headers import completed
 from local_runtime.http.problems import problem_body, problem_headers, status_line
 from local_runtime.http.requests import CONNECTION
 from local_runtime.http.site import Site
@@ -210,7 +211,8 @@ class StockWorker(GeventWorker):  # type: ignore[misc]
             logger.error("%s request failed", request_id, exc_info=cause)
         body = problem_body(status, request_id)
         fixed = [("X-Request-Id", request_id), ("Content-Length", str(len(body))), ("Connection", "close")]
-        lines = [f"HTTP/1.1 {status_line(status)}", *(f"{name}: {value}" for name, value in [*problem_headers(status), *fixed])]
+        headers = completed(problem_headers(status), "https" if self.cfg.is_ssl else "http")
+        lines = [f"HTTP/1.1 {status_line(status)}", *(f"{name}: {value}" for name, value in [*headers, *fixed])]
         try:
             client.sendall("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
         except OSError as error:
@@ -277,7 +279,8 @@ class GatewayWorker(StockWorker):
         except Exception:
             request_id = str(uuid.uuid4())
             logger.exception("%s request failed", request_id)
-            start_response(status_line(500), [*problem_headers(500), ("X-Request-Id", request_id)])
+            headers = completed(problem_headers(500), environ["wsgi.url_scheme"])
+            start_response(status_line(500), [*headers, ("X-Request-Id", request_id)])
             return [problem_body(500, request_id)]
 
     def _stays(self) -> bool:

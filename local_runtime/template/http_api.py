@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from local_runtime.manifest import Function, HttpRoute
+from local_runtime.manifest import Cors, Function, HttpRoute
+from local_runtime.template.cors import read_cors
 from local_runtime.template.fields import Fields, Reading
 from local_runtime.template.resources import HTTP_API, Resource
 from local_runtime.template.tree import Node
@@ -30,13 +31,15 @@ _WITHOUT_EFFECT = frozenset(
 )
 
 
-def read_http_api(resource: Resource, reading: Reading) -> None:
-    """The API itself: authorizers, CORS and own definitions are not hosted, and therefore refused."""
+def read_http_api(resource: Resource, reading: Reading) -> Cors:
+    """The API itself: authorizers and own definitions are not hosted, and therefore refused."""
     fields = Fields(resource.properties, reading, "HTTP API")
     # A named stage would stand at the front of every path.
     fields.only("StageName", ("$default",), "$default")
+    cors = read_cors(fields, reading)
     fields.without_effect(_WITHOUT_EFFECT)
     fields.finish()
+    return cors
 
 
 def check_apis(apis: Sequence[Resource], reading: Reading, what: str) -> None:

@@ -52,10 +52,11 @@ def read_parameters(section: Node | None, given: Mapping[str, str], report: Repo
             missing.add(name)
             continue
         kind = str(_plain(node, "Type"))
-        for message in _broken_rules(node, kind, text, report):
-            report.add(node, message)
-        is_list = _LISTS.fullmatch(kind)
-        values[name] = [part.strip() for part in text.split(",") if part.strip()] if is_list else text
+        parts = [part.strip() for part in text.split(",") if part.strip()] if _LISTS.fullmatch(kind) else None
+        for each in [text] if parts is None else parts:  # what a list holds is held to the rules one by one
+            for message in _broken_rules(node, kind, each, report):
+                report.add(node, message)
+        values[name] = text if parts is None else parts
     return Parameters(values, frozenset(missing))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from local_runtime.manifest import Manifest
+from local_runtime.manifest import Cors, Manifest
 from local_runtime.template.environment import check_agreement
 from local_runtime.template.events import Triggers
 from local_runtime.template.fields import Reading
@@ -65,8 +65,7 @@ def _read(template: Node, reading: Reading, references: ReferenceCheck) -> Manif
     for resource in read_resources(reading, references):
         by_kind.setdefault(resource.kind, []).append(resource)
     http_apis, websocket_apis = by_kind.get(HTTP_API, []), by_kind.get(WEBSOCKET_API, [])
-    for api in http_apis:
-        read_http_api(api, reading)
+    cors = [read_http_api(api, reading) for api in http_apis]
     check_apis(http_apis, reading, "HTTP API")
     check_apis(websocket_apis, reading, "WebSocket API")
     layers = [read_layer(resource, reading) for resource in by_kind.get(LAYER, [])]
@@ -86,4 +85,5 @@ def _read(template: Node, reading: Reading, references: ReferenceCheck) -> Manif
         queue_bindings=tuple(binding for binding, _ in triggers.queues),
         schedules=tuple(schedule for schedule, _ in triggers.schedules),
         websocket_api=sockets[0] if sockets else None,
+        cors=cors[0] if cors else Cors(),
     )

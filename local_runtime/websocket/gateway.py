@@ -15,6 +15,7 @@ import gevent
 from local_runtime.events.http import HttpAnswer
 from local_runtime.events.websocket import Peer
 from local_runtime.http.admission import Admission, NoPlace
+from local_runtime.http.headers import completed
 from local_runtime.http.problems import CONTENT_TYPE, problem_body, problem_headers, status_line
 from local_runtime.http.requests import REQUEST_ID, TrustedProxies, headers_of
 from local_runtime.invoker import Invoker
@@ -114,20 +115,20 @@ class WebSocketGateway:
             accepting = self._admit(environ, headers)
         except HandshakeRefused as refused:
             body = problem_body(refused.status, request_id)
-            return _refuse(start_response, request_id, refused.status, body, refused.headers)
+            return self._refuse(environ, start_response, refused.status, body, refused.headers)
         peer = self._peer(environ, headers)
         try:
             displaced = self._admission.admit(peer.source_ip, peer.connection_id)
         except NoPlace as refused:
             self._metrics.turned_away.inc()
-            return _refuse(start_response, request_id, refused.status, problem_body(refused.status, request_id), {})
+            return self._refuse(environ, start_response, refused.status, problem_body(refused.status, request_id), {})
         if displaced is not None:
             self._metrics.turned_away.inc()
             self._connections[displaced.guest].close(POLICY, "too many connections from this address")
         try:
             answer = self._routes.connect(peer, self._shown(environ, headers), environ.get("QUERY_STRING", ""), request_id)
             if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
-                return _refuse(start_response, request_id, answer.status, *_refusal_of(answer, request_id))
+                return self._refuse(environ, start_response, answer.status, *_refusal_of(answer, request_id))
             given = dict(answer.headers)
             subprotocol = given.get("sec-websocket-protocol")
             if subprotocol is not None and subprotocol in offered_subprotocols(headers):
@@ -161,6 +162,14 @@ class WebSocketGateway:
         if self._stopping:
             raise HandshakeRefused(503)
         return accepting
+
+    def _refuse(
+        self, environ: dict[str, Any], start_response: Any, status: int, body: bytes, headers: Mapping[str, str]
+    ) -> Iterable[bytes]:
+        merged = {name.lower(): (name, value) for name, value in [*problem_headers(status), *headers.items()]}
+        fixed = [("X-Request-Id", environ[REQUEST_ID]), ("Content-Length", str(len(body)))]
+        start_response(status_line(status), [*completed(merged.values(), self._proxies.scheme(environ)), *fixed])
+        return [body]
 
     def _peer(self, environ: dict[str, Any], headers: Mapping[str, str]) -> Peer:
         return Peer(
@@ -225,13 +234,6 @@ class WebSocketGateway:
             self._metrics.connections.set(len(self._connections))
             self._metrics.frames_sent.inc(frames)
             self._metrics.bytes_sent.inc(size)
-
-
-def _refuse(start_response: Any, request_id: str, status: int, body: bytes, headers: Mapping[str, str]) -> Iterable[bytes]:
-    merged = {name.lower(): (name, value) for name, value in [*problem_headers(status), *headers.items()]}
-    fixed = [("X-Request-Id", request_id), ("Content-Length", str(len(body)))]
-    start_response(status_line(status), [*merged.values(), *fixed])
-    return [body]
 
 
 def _refusal_of(answer: HttpAnswer, request_id: str) -> tuple[bytes, dict[str, str]]:

@@ -27,6 +27,17 @@ from shared.logs import get_logger
 from shared.transport.bearer import bearer_token
 
 MAX_BODY_BYTES = 64 * 1024
+# What every answer carries unless it says otherwise itself: whoever hosts the functions need not know of it.
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+# Only over TLS: a browser would keep to it, where there may be none.
+SECURE_HEADERS = {**SECURITY_HEADERS, "Strict-Transport-Security": "max-age=31536000; includeSubDomains"}
 _CHARSET = re.compile(r';\s*charset\s*=\s*"?([^\s";]*)', re.IGNORECASE)
 _json = msgspec.json.Encoder()
 _log = get_logger(__name__)
@@ -142,12 +153,13 @@ class Reply(msgspec.Struct, frozen=True):
         }
         return cls(error.status, document, headers, "application/problem+json")
 
-    def to_response(self, request_id: str) -> dict[str, Any]:
-        """The response object of payload format 2.0."""
+    def to_response(self, request_id: str, *, is_secure: bool = False) -> dict[str, Any]:
+        """The response object of payload format 2.0; `is_secure` when the client came over TLS."""
+        standard = SECURE_HEADERS if is_secure else SECURITY_HEADERS
         body = self.body if isinstance(self.body, bytes) else _json.encode(self.body)
         return {
             "statusCode": self.status,
-            "headers": {"Content-Type": self.content_type, "X-Request-Id": request_id, **self.headers},
+            "headers": {**standard, "Content-Type": self.content_type, "X-Request-Id": request_id, **self.headers},
             "body": body.decode(),
             "isBase64Encoded": False,
         }
@@ -196,6 +208,7 @@ def http_handler(function: Callable[[HttpRequest], Reply]) -> Handler:
                 "duration_ms": round((perf_counter() - started) * 1000, 2),
             },
         )
-        return reply.to_response(request_id)
+        is_secure = (event.get("headers") or {}).get("x-forwarded-proto") == "https"
+        return reply.to_response(request_id, is_secure=is_secure)
 
     return lambda_handler

@@ -92,7 +92,8 @@ def websocket_event(
     event["requestContext"]["connectionId"] = connection_id
     if route_key == "$connect":
         event["requestContext"].pop("authorizer", None)
-        event["headers"].update(headers or {})
+        # No browser, unless the test says which page it shows.
+        event["headers"] = {name: value for name, value in event["headers"].items() if name != "Origin"} | (headers or {})
         for name in ("queryStringParameters", "multiValueQueryStringParameters"):
             event.pop(name, None)
         if query:

@@ -34,6 +34,28 @@ def test_a_token_admits_until_it_expires(deployed: Container, name: str) -> None
     assert connect({name: f"Bearer {token}"}) == {"statusCode": 200, "headers": {"X-Session-Expires-At": str(ends_at)}}
 
 
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("https://w1x2y3z4a5.execute-api.eu-west-1.amazonaws.com", 200),
+        ("https://game.example", 200),
+        ("https://GAME.example", 200),
+        ("https://evil.example", 403),
+        ("https://game.example.evil.example", 403),
+        ("http://game.example", 403),
+        ("https://game.example:8443", 403),
+        ("null", 403),
+    ],
+)
+def test_a_page_of_another_origin_is_refused_before_its_token_is_read(
+    deployed: Container, redeploy: Redeploy, origin: str, status: int
+) -> None:
+    redeploy(CORS_ALLOWED_ORIGINS="https://game.example")
+    authorization = f"Bearer {token_of(deployed)}"
+    assert connect({"Authorization": authorization, "Origin": origin})["statusCode"] == status
+    assert connect({"Origin": origin})["statusCode"] == (401 if status == 200 else 403)
+
+
 def test_a_ticket_admits_once_until_the_token_expires(deployed: Container) -> None:
     caller = deployed.authenticate(token_of(deployed))
     ticket, _ = deployed.ws_tickets.issue(caller)

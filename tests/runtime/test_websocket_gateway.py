@@ -27,7 +27,7 @@ from tests.support.waiting import eventually
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[HttpProcess]:
-    with HttpProcess({"SCOREBOARD_ALLOWED_ORIGINS": "https://friend.example"}, workers=2) as process:
+    with HttpProcess(workers=2) as process:
         yield process
 
 

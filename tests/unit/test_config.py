@@ -36,6 +36,17 @@ def test_settings_are_read_with_their_types() -> None:
     assert (settings.rate_limit_requests, settings.public_leaderboard, settings.key_prefix) == (7, True, "{spring}:")
 
 
+def test_origins_are_read_one_by_one() -> None:
+    settings = Settings.from_environment({**REQUIRED, "CORS_ALLOWED_ORIGINS": "https://a.example, http://[::1]:3000"})
+    assert settings.cors_allowed_origins == ("https://a.example", "http://[::1]:3000")
+
+
+@pytest.mark.parametrize("origins", ["*", "https://A.example", "https://a.example/", "a.example", "https://a.example,null"])
+def test_what_is_no_exact_origin_is_refused(origins: str) -> None:
+    with pytest.raises(ConfigurationError, match="CORS_ALLOWED_ORIGINS must be exact origins"):
+        Settings.from_environment({**REQUIRED, "CORS_ALLOWED_ORIGINS": origins})
+
+
 def test_all_problems_are_reported_at_once() -> None:
     wrong = {"RATE_LIMIT_REQUESTS": "-1", "RATE_WINDOW_SECONDS": "1.5", "PUBLIC_LEADERBOARD": "perhaps"}
     with pytest.raises(ConfigurationError) as refused:

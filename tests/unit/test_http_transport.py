@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import errors
-from shared.transport.http import HttpRequest, Reply, http_handler
+from shared.transport.http import SECURITY_HEADERS, HttpRequest, Reply, http_handler
 from shared.transport.websocket import WebSocketRequest, websocket_handler
 from tests.handlers.events import http_event, payload, websocket_event
 
@@ -153,10 +153,23 @@ def test_a_success_carries_data_and_the_request_id() -> None:
     response = Reply.created({"name": "Ada"}).to_response("r-1")
     assert response == {
         "statusCode": 201,
-        "headers": {"Content-Type": "application/json", "X-Request-Id": "r-1"},
+        "headers": {**SECURITY_HEADERS, "Content-Type": "application/json", "X-Request-Id": "r-1"},
         "body": '{"data":{"name":"Ada"}}',
         "isBase64Encoded": False,
     }
+
+
+@pytest.mark.parametrize(("scheme", "is_told"), [("https", True), ("http", False), (None, False)])
+def test_a_client_over_tls_is_told_to_stay_there(scheme: str | None, is_told: bool) -> None:
+    event = http_event("GET /x", headers={"X-Forwarded-Proto": scheme} if scheme else None)
+    headers = http_handler(lambda _: Reply.ok({}))(event, None)["headers"]
+    assert ("Strict-Transport-Security" in headers) == is_told
+    assert headers["Cache-Control"] == "no-store"
+
+
+def test_an_answer_may_say_otherwise() -> None:
+    reply = Reply.ok({}, headers={"Cache-Control": "public, max-age=300"})
+    assert reply.to_response("r-1", is_secure=True)["headers"]["Cache-Control"] == "public, max-age=300"
 
 
 def test_a_websocket_event_of_each_route_is_read() -> None:

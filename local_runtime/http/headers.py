@@ -1,0 +1,25 @@
+"""The headers that every answer carries unless it says otherwise itself; functions send the same wherever they are hosted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+STANDARD_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+STRICT_TRANSPORT = ("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+
+_PLAIN = tuple((name.lower(), (name, value)) for name, value in STANDARD_HEADERS.items())
+_SECURE = (*_PLAIN, (STRICT_TRANSPORT[0].lower(), STRICT_TRANSPORT))
+
+
+def completed(headers: Iterable[tuple[str, str]], scheme: str) -> list[tuple[str, str]]:
+    """The headers of an answer with those it does not have itself; `scheme` is `https` or `http`, as the client sees it."""
+    headers = list(headers)
+    given = {name.lower() for name, _ in headers}
+    return headers + [header for name, header in (_SECURE if scheme == "https" else _PLAIN) if name not in given]

@@ -1,0 +1,95 @@
+"""What pages of other origins may do: nothing, unless the template names them, and then what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from local_runtime.hosting import load_manifest
+from local_runtime.instance.environment import with_provided_names
+from local_runtime.manifest import Manifest
+from local_runtime.settings import InstanceSettings
+from tests.runtime.http_process import HttpProcess
+from tests.support.api import Answer
+
+FRIEND, STRANGER = "https://friend.example", "https://evil.example"
+
+
+@pytest.fixture(scope="module", params=["own", "gunicorn"])
+def server(request: pytest.FixtureRequest) -> Iterator[HttpProcess]:
+    with HttpProcess({"SCOREBOARD_STOCK_HTTP": str(request.param == "gunicorn")}) as process:
+        yield process
+
+
+def cors_headers(answer: Answer) -> dict[str, str]:
+    found = {name.lower(): value for name, value in answer.headers.items()}
+    return {name: value for name, value in found.items() if name.startswith("access-control-") or name == "vary"}
+
+
+@pytest.mark.parametrize("path", ["/echo", "/fail", "/nothing"])
+def test_a_page_of_a_friend_may_read_answers_and_errors(server: HttpProcess, path: str) -> None:
+    assert cors_headers(server.api.get(path, Origin=FRIEND)) == {
+        "vary": "Origin",
+        "access-control-allow-origin": FRIEND,
+        "access-control-expose-headers": "ratelimit, retry-after",
+    }
+
+
+@pytest.mark.parametrize(
+    "origin", [STRANGER, "null", "http://friend.example", "https://friend.example:8443", "https://friend.example.evil.example"]
+)
+def test_others_may_not_and_caches_keep_them_apart(server: HttpProcess, origin: str) -> None:
+    assert cors_headers(server.api.get("/echo", Origin=origin)) == {"vary": "Origin"}
+    assert cors_headers(server.api.get("/echo")) == {"vary": "Origin"}
+
+
+def preflight(server: HttpProcess, origin: str, path: str = "/echo") -> Answer:
+    return server.api.request("OPTIONS", path, headers={"Origin": origin, "Access-Control-Request-Method": "POST"})
+
+
+def test_a_friend_is_told_beforehand_what_it_may_send(server: HttpProcess) -> None:
+    answer = preflight(server, FRIEND)
+    assert (answer.status, answer.body) == (204, b"")
+    assert cors_headers(answer) == {
+        "vary": "Origin",
+        "access-control-allow-origin": FRIEND,
+        "access-control-allow-methods": "GET, POST",
+        "access-control-allow-headers": "authorization, content-type",
+        "access-control-max-age": "600",
+    }
+
+
+def test_a_stranger_is_told_nothing_beforehand(server: HttpProcess) -> None:
+    answer = preflight(server, STRANGER)
+    assert (answer.status, cors_headers(answer)) == (204, {"vary": "Origin"})
+    assert preflight(server, FRIEND, "/nothing").status == 404
+
+
+@pytest.mark.parametrize("path", ["/", "/assets/app.js", "/metrics"])
+def test_page_and_metrics_are_for_nobody_else(server: HttpProcess, path: str) -> None:
+    answer = server.api.get(path, Origin=FRIEND)
+    assert (answer.status, cors_headers(answer)) == (200, {})
+
+
+def hosted(origins: str) -> Manifest:
+    return load_manifest(InstanceSettings(), with_provided_names({"CORS_ALLOWED_ORIGINS": origins}))
+
+
+def test_the_product_is_closed_and_the_setting_opens_it() -> None:
+    assert hosted("").cors.origins == ()
+    assert hosted("https://a.example, http://localhost:3000").cors.origins == ("https://a.example", "http://localhost:3000")
+
+
+@pytest.mark.parametrize("origins", ["*", "https://*.example", "https://a.example/", "https://a.example,null", "a.example"])
+def test_only_exact_origins_can_be_named(origins: str) -> None:
+    with pytest.raises(ValueError, match="CorsAllowedOrigins"):
+        hosted(origins)
+
+
+def test_what_the_api_speaks_is_allowed() -> None:
+    manifest = hosted("https://a.example")
+    cors = manifest.cors
+    assert {route.method for route in manifest.http_routes} <= set(cors.methods)
+    assert {"authorization", "content-type", "idempotency-key", "x-api-key", "x-action-ticket"} <= set(cors.headers)
+    assert {"ratelimit", "ratelimit-policy", "retry-after", "idempotency-replayed"} <= set(cors.exposed_headers)
