@@ -23,7 +23,7 @@ TOKEN_EXPIRED = 4401
 ABNORMAL = int(CloseCode.ABNORMAL_CLOSURE)
 REASONS = {1000: "", 1001: "Going away", 1005: NO_STATUS_REASON, 1006: "Connection closed abnormally"}
 _READ = 1
-_READ_BYTES = 65536
+_READ_BYTES = 16384  # as many of the smallest frames as the event loop may be busy with at one go
 _PING = Frame(Opcode.PING, b"").serialize(mask=False)
 
 
@@ -51,6 +51,9 @@ class Connection:
     """Reads through `inbox`, writes through its outbox; `expires_at` is on the monotonic clock."""
 
     __slots__ = (
+        "_allowance",
+        "_allowance_at",
+        "_begun_at",
         "_busy",
         "_channel",
         "_closed",
@@ -81,6 +84,8 @@ class Connection:
         self._limits = limits
         self._protocol = WebSocketProtocol(SERVER, max_size=(MAX_MESSAGE_BYTES, MAX_FRAME_BYTES), logger=protocol_logger)
         self._message = bytearray()
+        self._allowance, self._allowance_at = float(limits.frames_burst), now
+        self._begun_at: float | None = None
         self._outbox = Outbox(channel, owner.on_sent, self.abort)
         self._busy = self._closed = False
         self._closing_at: float | None = None
@@ -92,8 +97,8 @@ class Connection:
     def start(self, received: bytes = b"") -> None:
         """Begin to read; `received` is what came behind the handshake already."""
         self._reader.start(self._on_readable)
-        if received:
-            self._guard(self._feed, received)
+        for start in range(0, len(received), _READ_BYTES):
+            self._guard(self._feed, received[start : start + _READ_BYTES])
 
     @property
     def is_open(self) -> bool:
@@ -136,6 +141,8 @@ class Connection:
     def resume(self) -> None:
         """Read on after the messages of the inbox were handled."""
         self._busy = False
+        if self._begun_at is not None:
+            self._begun_at = time.monotonic()
         if not self._closed:
             self._reader.start(self._on_readable)
             self._guard(self._read)
@@ -150,6 +157,8 @@ class Connection:
             self.close(TOKEN_EXPIRED, "token expired")
         elif now >= self._ends_at or now - max(self.last_active_at, last_broadcast_at) > limits.idle_seconds:
             self.close(CloseCode.GOING_AWAY, "Going away")
+        elif self._begun_at is not None and now - self._begun_at > limits.message_seconds and not self._busy:
+            self.close(CloseCode.POLICY_VIOLATION, "a message was begun and not finished")
         elif blocked_since is not None and now - blocked_since > limits.stall_seconds:
             self.abort()
         elif now >= self._ping_at and not self._busy:
@@ -177,6 +186,7 @@ class Connection:
             self.abort()
 
     def _read(self) -> None:
+        """What there is, once: whoever sends without end gets no more than one turn of the event loop after the other."""
         while not self._closed and not self._busy:
             data = self._channel.receive(_READ_BYTES)
             if data is None:
@@ -189,15 +199,31 @@ class Connection:
                 return
 
     def _feed(self, data: bytes) -> None:
+        if self._closed:
+            return
         self._protocol.receive_data(data)
-        for event in self._protocol.events_received():
-            if isinstance(event, Frame):
-                self._on_frame(event)
+        frames = [event for event in self._protocol.events_received() if isinstance(event, Frame)]
+        self._watch_pace(len(frames))
+        for frame in frames:
+            self._on_frame(frame)
         self._send_protocol_output()
         if self.inbox and not self._busy and not self._closed:
             self._busy = True
             self._reader.stop()
             self._owner.on_messages(self)
+
+    def _watch_pace(self, frames: int) -> None:
+        """Frames have their price, and half a message takes memory that nobody may keep for long."""
+        now, limits = time.monotonic(), self._limits
+        earned = (now - self._allowance_at) * limits.frames_per_second
+        self._allowance, self._allowance_at = min(self._allowance + earned, limits.frames_burst) - frames, now
+        if self._allowance < 0:
+            self._refuse(CloseCode.POLICY_VIOLATION, "too many frames")
+        in_message = self._protocol.current_size is not None
+        if not in_message and (frames or not self._protocol.reader.buffer):
+            self._begun_at = None
+        if self._begun_at is None and (in_message or self._protocol.reader.buffer):
+            self._begun_at = now
 
     def _on_frame(self, frame: Frame) -> None:
         if frame.opcode is Opcode.PONG:
@@ -226,11 +252,12 @@ class Connection:
 
     def _send_protocol_output(self) -> None:
         """Pongs, close frames and the end of the stream, as the protocol wants them sent."""
-        for data in self._protocol.data_to_send():
-            if data:
-                self._send(data)
-            elif not self._closed:
-                self._outbox.half_close()
+        parts = self._protocol.data_to_send()
+        data = b"".join(parts)
+        if data:
+            self._send(data)
+        if b"" in parts and not self._closed:
+            self._outbox.half_close()
         if not self._closed and self._protocol.close_expected():
             self._outbox.drop_broadcast()
             if self._closing_at is None:

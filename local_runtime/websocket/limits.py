@@ -10,7 +10,11 @@ MAX_FRAME_BYTES = 32 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Seconds, bytes and counts; `stall_seconds` without a byte taken makes a slow reader a dead one."""
+    """Seconds, bytes and counts.
+
+    `stall_seconds` without a byte taken make a slow reader a dead one; a message begun must be whole within `message_seconds`;
+    whoever sends more than `frames_per_second`, after a burst, is closed.
+    """
 
     lifetime_seconds: float = 7200.0
     idle_seconds: float = 600.0
@@ -21,6 +25,9 @@ class Limits:
     stop_seconds: float = 2.0
     broadcast_seconds: float = 0.1
     tick_seconds: float = 0.5
+    message_seconds: float = 15.0
+    frames_per_second: float = 50.0
+    frames_burst: int = 1000
     queued_bytes: int = 1024 * 1024
     connections: int = 20_000
     connections_per_address: int = 0

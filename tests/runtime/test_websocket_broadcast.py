@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import secrets
 import socket
 import ssl
 import time
@@ -15,45 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 import trustme
 from websockets.sync.client import ClientConnection, connect
 
+from tests.runtime.boards import Board, frame_text
 from tests.runtime.http_process import HttpProcess
 from tests.support.waiting import eventually
-
-
-class Board:
-    """The publisher's side, as the broadcasting function does it."""
-
-    def __init__(self, redis_url: str) -> None:
-        self.redis_url = redis_url
-        self.channel = f"test:{secrets.token_hex(6)}"
-        self.redis = redis.Redis.from_url(redis_url)
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {"REDIS_URL": self.redis_url, "BROADCAST_CHANNEL": self.channel}
-
-    def publish(self, version: int, filling: str = "") -> None:
-        text = frame_text(version, filling)
-        with self.redis.pipeline(transaction=True) as transaction:
-            transaction.set(f"{self.channel}:last", text)
-            transaction.publish(self.channel, text)
-            transaction.execute()
-
-    def listeners(self) -> int:
-        ((_, count),) = self.redis.pubsub_numsub(self.channel)
-        return int(count)
-
-    def close(self) -> None:
-        self.redis.delete(f"{self.channel}:last")
-        self.redis.close()
-
-
-def frame_text(version: int, filling: str = "") -> str:
-    document = {"type": "leaderboard", "version": version, "data": filling, "cache_time": "2026-01-01T00:00:00Z"}
-    return json.dumps(document, separators=(",", ":"))
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import gevent
@@ -225,6 +226,60 @@ def test_frames_that_say_nothing_take_no_memory(bench: Bench) -> None:
     gevent.sleep(0.05)
     assert len(bench.connection._message) == 0
     assert bench.connection.is_open
+
+
+def test_a_message_must_be_finished_in_time(make: Callable[..., Bench]) -> None:
+    half_a_message = Frame(Opcode.TEXT, b"half", fin=False).serialize(mask=True)
+    half_a_frame = Frame(Opcode.TEXT, b"half").serialize(mask=True)[:-1]
+    for begun in (half_a_message, half_a_frame):
+        bench = make(message_seconds=0.05)
+        bench.viewer.send(begun)
+        until(partial(getattr, bench.connection, "_begun_at"))
+        bench.check()
+        assert bench.connection.is_open
+        time.sleep(0.06)
+        bench.check()
+        assert bench.viewer.close().code == 1008
+
+
+def test_a_message_that_arrives_in_pieces_is_no_reason_to_hurry(make: Callable[..., Bench]) -> None:
+    bench = make(message_seconds=0.05)
+    for part in (Frame(Opcode.TEXT, b"a", fin=False), Frame(Opcode.PING, b""), Frame(Opcode.CONT, b"b")):
+        bench.viewer.send(part.serialize(mask=True))
+    assert bench.messages(1) == ["ab"]
+    time.sleep(0.06)
+    bench.check()
+    assert bench.connection.is_open
+
+
+def test_more_frames_than_allowed_close_the_connection(make: Callable[..., Bench]) -> None:
+    bench = make(frames_burst=10, frames_per_second=0.0)
+    for _ in range(10):
+        bench.viewer.send_frame(Opcode.PING, b"")
+    until(lambda: len(bench.viewer.read()) == 10)
+    assert bench.connection.is_open
+    bench.viewer.send_frame(Opcode.PONG, b"")
+    assert bench.viewer.close() == Close(1008, "too many frames")
+
+
+def test_frames_are_allowed_again_after_a_while(make: Callable[..., Bench]) -> None:
+    bench = make(frames_burst=1, frames_per_second=1000.0)
+    for _ in range(5):
+        time.sleep(0.01)
+        bench.viewer.frames.clear()
+        bench.viewer.send_frame(Opcode.PING, b"")
+        until(bench.viewer.read)
+    assert bench.connection.is_open
+
+
+def test_a_flood_gets_one_turn_after_the_other(bench: Bench) -> None:
+    bench.viewer.sock.setblocking(True)
+    bench.viewer.send(Frame(Opcode.PONG, b"x" * 120).serialize(mask=True) * 400)
+    bench.connection._read()
+    first = bench.connection._allowance
+    bench.connection._read()
+    assert 0 < bench.connection._allowance < first, "the second turn had something left to read"
+    bench.viewer.sock.setblocking(False)
 
 
 @pytest.mark.parametrize(
