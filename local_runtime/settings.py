@@ -10,6 +10,7 @@ from pathlib import Path
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_TEMPLATE = PROJECT_ROOT / "infra" / "template.yaml"
 SERVER_URLS = ("REDIS_URL", "AMQP_URL", "DATABASE_URL")
+OWNERS_DATABASE_URL = "MIGRATIONS_DATABASE_URL"  # the same database as the owner of its tables
 
 
 class SettingsError(ValueError):

@@ -28,6 +28,12 @@ class Settings:
     database_url: str = _setting(
         "PostgreSQL, e.g. postgresql://user:password@host:5432/scoreboard?sslmode=verify-full", secret=True
     )
+    migrations_database_url: str = _setting(
+        "the same database as the owner of its tables, for prepare_stores alone: the role of DATABASE_URL then gets only the"
+        " rights that functions need; empty: it owns the tables",
+        "",
+        secret=True,
+    )
     redis_ca_file: str = _setting("PEM file of a CA that Redis's certificate may be of, beside the system's", "")
     amqp_ca_file: str = _setting("PEM file of the CA that signed the broker's certificate; empty for the system's", "")
     database_ca_file: str = _setting("PEM file of the CA that signed PostgreSQL's certificate; empty for the system's", "")

@@ -34,7 +34,7 @@ class Container:
     def close(self) -> None:
         """End the connections of the clients that were made."""
         made = vars(self)
-        for name in ("viewers", "_publisher", "_redis", "_pool"):
+        for name in ("viewers", "_publisher", "_redis", "_pool", "_owners_pool"):
             if name in made:
                 made[name].close()
 
@@ -68,6 +68,13 @@ class Container:
         from shared.adapters.postgresql.pool import Pool
 
         return Pool(self.settings.database_url, ca_file=self.settings.database_ca_file)
+
+    @cached_property
+    def _owners_pool(self) -> Pool:
+        from shared.adapters.postgresql.pool import Pool
+
+        url, ca_file = self.settings.migrations_database_url, self.settings.database_ca_file
+        return Pool(url, size=1, ca_file=ca_file, name="MIGRATIONS_DATABASE_URL")
 
     @cached_property
     def _publisher(self) -> RabbitPublisher:
@@ -222,8 +229,11 @@ class Container:
     @cached_property
     def migrations(self) -> ports.Migrations:
         from shared.adapters.postgresql.migrations import PostgresMigrations
+        from shared.adapters.postgresql.url import DatabaseUrl
 
-        return PostgresMigrations(self._pool)
+        if not self.settings.migrations_database_url:
+            return PostgresMigrations(self._pool)
+        return PostgresMigrations(self._owners_pool, functions_role=DatabaseUrl.parse(self.settings.database_url).user)
 
     @cached_property
     def topology(self) -> ports.Topology:

@@ -71,7 +71,7 @@ def amqp_ca_file(private_rabbitmq: PrivateRabbitMQ) -> str:
 
 @pytest.fixture(scope="session")
 def database_url(private_postgresql: PrivatePostgreSQL) -> str:
-    """URL of this worker's PostgreSQL."""
+    """URL of this worker's PostgreSQL, for the owner of the tables."""
     return private_postgresql.url
 
 
@@ -85,13 +85,16 @@ def new_signing_key() -> str:
 
 
 @pytest.fixture(scope="session")
-def function_environment(redis_url: str, amqp_url: str, amqp_ca_file: str, database_url: str) -> dict[str, str]:
-    """Every variable a function needs; the schema and the queues are there, the board is open."""
+def function_environment(
+    redis_url: str, amqp_url: str, amqp_ca_file: str, private_postgresql: PrivatePostgreSQL
+) -> dict[str, str]:
+    """Every variable a function needs, as the product gives them; the schema and the queues are there, the board is open."""
     environment = {
         "REDIS_URL": redis_url,
         "AMQP_URL": amqp_url,
         "AMQP_CA_FILE": amqp_ca_file,
-        "DATABASE_URL": database_url,
+        "DATABASE_URL": private_postgresql.functions_url,
+        "MIGRATIONS_DATABASE_URL": private_postgresql.url,
         "JWT_SIGNING_KEY": new_signing_key(),
         "PAYLOAD_KEYS": "test:" + base64.b64encode(secrets.token_bytes(32)).decode(),
         "BROADCAST_CHANNEL": "leaderboard:frames",

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from local_runtime.instance.errors import InstanceError
 from local_runtime.instance.keyring import Keyring
-from local_runtime.settings import SERVER_URLS, InstanceSettings
+from local_runtime.settings import OWNERS_DATABASE_URL, SERVER_URLS, InstanceSettings
 from local_runtime.tls import CA_FILES
 
 BROADCAST_CHANNEL = "leaderboard:frames"
 _PROVIDED = (
     *SERVER_URLS,
+    OWNERS_DATABASE_URL,
     *CA_FILES.values(),
     "JWT_SIGNING_KEY",
     "PAYLOAD_KEYS",
@@ -23,8 +25,12 @@ _NOT_PASSED_ON = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 
 
 def given_server_urls(environment: Mapping[str, str]) -> dict[str, str]:
-    """The servers that somebody else runs."""
-    return {name: environment[name] for name in SERVER_URLS if environment.get(name)}
+    """The servers that somebody else runs; InstanceError when the database is only named for the owner of its tables."""
+    if environment.get(OWNERS_DATABASE_URL) and not environment.get("DATABASE_URL"):
+        raise InstanceError(
+            f"{OWNERS_DATABASE_URL} alone is no use: set DATABASE_URL, too, with the role that the functions have"
+        )
+    return {name: environment[name] for name in (*SERVER_URLS, OWNERS_DATABASE_URL) if environment.get(name)}
 
 
 def with_provided_names(environment: Mapping[str, str]) -> dict[str, str]:
@@ -64,6 +70,13 @@ def function_environment(
 
 
 def process_environment(environment: Mapping[str, str], function_env: Mapping[str, str], metrics: Path) -> dict[str, str]:
-    """The whole environment of a process of the product."""
+    """The whole environment of a process of the product, but for what only those at the start need: see owners_environment."""
     kept = {name: value for name, value in environment.items() if name not in _NOT_PASSED_ON}
-    return kept | dict(function_env) | {"PROMETHEUS_MULTIPROC_DIR": str(metrics), "PYTHONUNBUFFERED": "1"}
+    return (
+        kept | dict(function_env) | {OWNERS_DATABASE_URL: "", "PROMETHEUS_MULTIPROC_DIR": str(metrics), "PYTHONUNBUFFERED": "1"}
+    )
+
+
+def owners_environment(process_env: Mapping[str, str], function_env: Mapping[str, str]) -> dict[str, str]:
+    """The environment of what is invoked before anything is served: it may alter tables, which those who serve may not."""
+    return {**process_env, OWNERS_DATABASE_URL: function_env.get(OWNERS_DATABASE_URL, "")}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from local_runtime.instance.errors import InstanceError
+from local_runtime.settings import OWNERS_DATABASE_URL
 from local_runtime.tls import amqp_context, database_context, redis_options, what_travels_unprotected
 
 logger = logging.getLogger(__name__)
@@ -15,11 +16,12 @@ CONNECT_SECONDS = 5.0
 
 
 def check_outside_servers(urls: Mapping[str, str], ca_files: Mapping[str, str]) -> None:
-    """Both by REDIS_URL, AMQP_URL and DATABASE_URL, as far as given; InstanceError lists all servers that do not answer."""
+    """Both by the variable that names the server, as far as given; InstanceError lists all servers that do not answer."""
     checks: dict[str, Callable[[str, str], None]] = {
         "REDIS_URL": _check_redis,
         "AMQP_URL": _check_amqp,
         "DATABASE_URL": _check_database,
+        OWNERS_DATABASE_URL: _check_database,
     }
     reasons = {name: _reason(checks[name], url, ca_files.get(name, "")) for name, url in urls.items()}
     problems = [f"{name}={redacted(urls[name])}: {reason}" for name, reason in reasons.items() if reason]

@@ -9,7 +9,12 @@ from typing import Any
 
 from local_runtime.hosting import load_manifest
 from local_runtime.instance.directory import InstanceDirectory
-from local_runtime.instance.environment import function_environment, process_environment, with_provided_names
+from local_runtime.instance.environment import (
+    function_environment,
+    owners_environment,
+    process_environment,
+    with_provided_names,
+)
 from local_runtime.instance.errors import InstanceError
 from local_runtime.instance.keyring import Keyring
 from local_runtime.instance.listeners import Listeners, bound_listeners, refuse_exposure
@@ -106,7 +111,7 @@ class _Instance:
         clear_directory(metrics)
         environment = process_environment(self._environment | self._tls_files(), self._function_env, metrics)
         supervisor.wait_ready()
-        at_start = at_start_spec(self._manifest, self._directory, environment)
+        at_start = at_start_spec(self._manifest, self._directory, owners_environment(environment, self._function_env))
         if at_start is not None:
             supervisor.run_once(at_start)
         supervisor.launch(*product_specs(self._settings, self._manifest, self._directory, self._listeners, environment))
@@ -120,7 +125,7 @@ class _Instance:
             "ws_url": self._listeners.base_url("wss" if self._settings.tls else "ws") + "/ws",
             "redis_url": self._servers.urls["REDIS_URL"],
             "amqp_url": self._servers.urls["AMQP_URL"],
-            "database_url": self._servers.urls["DATABASE_URL"],
+            "database_url": self._servers.owners_database_url,
             "ca_file": self._servers.ca_files["AMQP_CA_FILE"],
             "function_env": self._function_env,
             "processes": dict(processes),

@@ -11,15 +11,21 @@ from local_runtime.instance.environment import given_server_urls
 from local_runtime.instance.keyring import Keyring
 from local_runtime.instance.outside import check_outside_servers
 from local_runtime.process import ProcessSpec
+from local_runtime.settings import OWNERS_DATABASE_URL
 from local_runtime.tls import CA_FILES
 
 
 @dataclass(frozen=True, slots=True)
 class ServerAddresses:
-    """Where the servers answer, and the CA files by the name of their variable."""
+    """Where the servers answer: the URLs that functions need, and the CA files, by the names of their variables."""
 
     urls: Mapping[str, str]
     ca_files: Mapping[str, str]
+
+    @property
+    def owners_database_url(self) -> str:
+        """PostgreSQL, for whoever may do anything with the tables."""
+        return self.urls.get(OWNERS_DATABASE_URL) or self.urls["DATABASE_URL"]
 
 
 class PrivateServer(Protocol):
@@ -52,20 +58,23 @@ def launch_servers(
 
     urls = given_server_urls(environment)
     ca_files = {url: _absolute(environment.get(variable, "")) for url, variable in CA_FILES.items()}
-    check_outside_servers(urls, ca_files)
+    check_outside_servers(urls, {**ca_files, OWNERS_DATABASE_URL: ca_files["DATABASE_URL"]})
     private: dict[str, PrivateServer] = {}
     if "AMQP_URL" not in urls:
         private["AMQP_URL"] = rabbitmq = PrivateRabbitMQ(data_dir, keyring.amqp_password)
         ca_files["AMQP_URL"] = str(rabbitmq.ca_file)
     if "REDIS_URL" not in urls:
         private["REDIS_URL"] = PrivateRedis(data_dir, keyring.redis_password)
+    postgresql = PrivatePostgreSQL(data_dir, keyring.database_password)
     if "DATABASE_URL" not in urls:
-        private["DATABASE_URL"] = PrivatePostgreSQL(data_dir, keyring.database_password)
+        private[OWNERS_DATABASE_URL] = postgresql
     for name, server in private.items():
         server.prepare()
         for spec in server.specs():
             launch(spec)
         urls[name] = server.url
+    if OWNERS_DATABASE_URL in private:
+        urls["DATABASE_URL"] = postgresql.functions_url
     return ServerAddresses(urls, {CA_FILES[name]: path for name, path in ca_files.items()})
 
 

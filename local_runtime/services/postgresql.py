@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import logging
 import os
 import pwd
@@ -19,10 +20,12 @@ from local_runtime.services.errors import ServerError
 from local_runtime.services.ports import LOOPBACK, remembered_port
 
 SUPERUSER = "postgres"
-USER = "scoreboard"
+USER = "scoreboard"  # owns the database and the tables
+FUNCTIONS_USER = "scoreboard_functions"
 DATABASE = "scoreboard"
 ACCOUNT = "postgres"
 OUTSIDE_DIRECTORY = Path("/var/lib/scoreboard")
+ROLES_FILE = "scoreboard.roles"  # in the cluster: that both roles are there
 PREPARE_SECONDS = 60.0
 logger = logging.getLogger(__name__)
 
@@ -47,8 +50,18 @@ class PrivatePostgreSQL:
 
     @property
     def url(self) -> str:
-        """Where it answers; valid after prepare()."""
+        """Where it answers the owner of the tables; valid after prepare()."""
         return f"postgresql://{USER}:{self._password}@{LOOPBACK}:{self.port}/{DATABASE}"
+
+    @property
+    def functions_url(self) -> str:
+        """Where it answers the functions, who own nothing and may do what they were granted; valid after prepare()."""
+        return f"postgresql://{FUNCTIONS_USER}:{self._functions_password}@{LOOPBACK}:{self.port}/{DATABASE}"
+
+    @property
+    def _functions_password(self) -> str:
+        """Made of the owner's, in the one direction that there is: who has this one has not the other."""
+        return hmac.digest(self._password.encode(), FUNCTIONS_USER.encode(), "sha256").hex()
 
     @property
     def _cluster(self) -> Path:
@@ -83,6 +96,8 @@ jit = off
 log_min_messages = warning
 """
         )
+        if not (self._cluster / ROLES_FILE).exists():  # the cluster was made when there was but one role
+            self._add_functions_role(self._cluster)
 
     def specs(self) -> tuple[ProcessSpec, ...]:
         """The one process (the postmaster)."""
@@ -164,11 +179,27 @@ log_min_messages = warning
             configuration.write("include 'scoreboard.conf'\n")
         (unfinished / "scoreboard.conf").touch()
         self._own(unfinished / "scoreboard.conf")
-        statements = (
-            f"CREATE ROLE {USER} LOGIN PASSWORD '{self._password}';\nCREATE DATABASE {DATABASE} OWNER {USER} ENCODING 'UTF8';\n"
+        self._execute(
+            unfinished,
+            f"CREATE ROLE {USER} LOGIN PASSWORD '{self._password}'",
+            f"CREATE DATABASE {DATABASE} OWNER {USER} ENCODING 'UTF8'",
         )
-        self._run(str(programs.POSTGRES.require()), "--single", "-D", str(unfinished), "postgres", stdin=statements)
+        self._add_functions_role(unfinished)
         unfinished.rename(cluster)
+
+    def _add_functions_role(self, cluster: Path) -> None:
+        self._execute(
+            cluster,
+            f"DO $$ BEGIN CREATE ROLE {FUNCTIONS_USER}; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
+            f"ALTER ROLE {FUNCTIONS_USER} LOGIN PASSWORD '{self._functions_password}'",
+        )
+        (cluster / ROLES_FILE).touch(mode=0o600)
+
+    def _execute(self, cluster: Path, *statements: str) -> None:
+        """Run statements as the superuser while no server runs; none of them is told when it fails, for there are passwords."""
+        options = ("-D", str(cluster), "-c", "log_min_error_statement=panic", "postgres")
+        stdin = "".join(f"{statement};\n" for statement in statements)
+        self._run(str(programs.POSTGRES.require()), "--single", *options, stdin=stdin)
 
     def _run(self, *argv: str, stdin: str = "") -> None:
         done = subprocess.run(
@@ -184,7 +215,7 @@ log_min_messages = warning
             extra_groups=[] if self._account else None,
             check=False,
         )
-        if done.returncode != 0 or "FATAL" in done.stderr:
+        if done.returncode != 0 or "FATAL:" in done.stderr or "ERROR:" in done.stderr:
             raise PostgreSQLError(f"{Path(argv[0]).name} failed:\n{done.stdout}{done.stderr}".strip())
 
     def _environment(self) -> dict[str, str]:

@@ -1,13 +1,15 @@
-"""Brings the schema up to date: numbered SQL files, only forward, each in a transaction of its own."""
+"""Brings the schema up to date: numbered SQL files, only forward, each in a transaction of its own; then the rights in it."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from shared.adapters.postgresql.pool import Pool
 from shared.adapters.postgresql.session import Session
-from shared.adapters.postgresql.statements import SQL
+from shared.adapters.postgresql.statements import SQL, statement
 from shared.errors import ConfigurationError
 from shared.logs import get_logger
 
@@ -17,25 +19,31 @@ _log = get_logger(__name__)
 
 
 class PostgresMigrations:
-    """The files of sql/migrations in the order of their numbers; schema_migrations remembers what ran, with its checksum."""
+    """The files of sql/migrations in the order of their numbers; schema_migrations remembers what ran, with its checksum.
 
-    def __init__(self, pool: Pool, directory: Path = SQL / "migrations") -> None:
+    The tables belong to whom `pool` connects as. `functions_role`, if it is another role, gets what sql/privileges.sql says.
+    """
+
+    def __init__(self, pool: Pool, directory: Path = SQL / "migrations", *, functions_role: str = "") -> None:
         self._pool = pool
         self._directory = directory
+        self._functions_role = functions_role
 
     def apply(self) -> list[str]:
         """Run what has not run yet; answer the names. Several may do this at once: one works, the others wait and find it done.
 
-        Raises ConfigurationError when a file was edited after it ran: write a new one instead.
+        Raises ConfigurationError when a file was edited after it ran (write a new one instead), and when the functions' role has
+        rights that nobody can take from it.
         """
-        return [path.stem for path in sorted(self._directory.glob("[0-9]*.sql")) if self._apply(path)]
+        applied = [path.stem for path in sorted(self._directory.glob("[0-9]*.sql")) if self._apply(path)]
+        if self._functions_role:
+            self._grant()
+        return applied
 
     def _apply(self, path: Path) -> bool:
         text = path.read_text(encoding="utf-8")
         checksum = hashlib.sha256(text.encode()).hexdigest()
-        with self._pool.transaction(ANSWER_SECONDS) as session:
-            session.script("SET LOCAL statement_timeout = 0")
-            session.script(f"SELECT pg_advisory_xact_lock({_LOCK_ID})")
+        with self._alone() as session:
             applied = _applied_checksum(session, path.stem)
             if applied == checksum:
                 return False
@@ -47,6 +55,25 @@ class PostgresMigrations:
             )
         _log.info("migration applied", extra={"migration": path.stem})
         return True
+
+    def _grant(self) -> None:
+        with self._alone() as session:
+            session.run("SELECT set_config('scoreboard.functions_role', :role, true)", role=self._functions_role)
+            session.script(statement("privileges"))
+            [[may_change]] = session.run(statement("may_change_audit_log"), role=self._functions_role)
+            if may_change:
+                raise ConfigurationError(
+                    f"{self._functions_role} of DATABASE_URL may change the audit log whatever it is granted: it must be"
+                    " neither a superuser nor a member of the role of MIGRATIONS_DATABASE_URL"
+                )
+
+    @contextmanager
+    def _alone(self) -> Iterator[Session]:
+        """A transaction while which no other process migrates."""
+        with self._pool.transaction(ANSWER_SECONDS) as session:
+            session.script("SET LOCAL statement_timeout = 0")
+            session.script(f"SELECT pg_advisory_xact_lock({_LOCK_ID})")
+            yield session
 
 
 def _applied_checksum(session: Session, name: str) -> str | None:

@@ -21,8 +21,8 @@ ANSWER_SECONDS = 30.0
 class Pool:
     """At most `size` connections. Only the standard library's locks are used, so that gevent's patches cover it."""
 
-    def __init__(self, database_url: str, size: int = 8, *, ca_file: str = "") -> None:
-        self._url = DatabaseUrl.parse(database_url, ca_file)
+    def __init__(self, database_url: str, size: int = 8, *, ca_file: str = "", name: str = "DATABASE_URL") -> None:
+        self._url = DatabaseUrl.parse(database_url, ca_file, name=name)
         self._free = threading.BoundedSemaphore(size)
         self._idle: deque[Session] = deque()
 

@@ -29,8 +29,8 @@ class DatabaseUrl:
     application_name: str = "scoreboard"
 
     @classmethod
-    def parse(cls, url: str, ca_file: str = "") -> DatabaseUrl:
-        """Read `postgresql://user:password@host:5432/database?sslmode=verify-full`; raises ConfigurationError.
+    def parse(cls, url: str, ca_file: str = "", *, name: str = "DATABASE_URL") -> DatabaseUrl:
+        """Read `postgresql://user:password@host:5432/database?sslmode=verify-full`; raises ConfigurationError about `name`.
 
         `sslmode` is one of disable, require (encrypted, not verified), verify-ca, verify-full. Left out it is verify-full,
         except on this machine, where it is disable. `sslrootcert` names the CA's file; left out it is `ca_file`, and if that is
@@ -40,13 +40,13 @@ class DatabaseUrl:
             parts = urlsplit(url)
             port = parts.port or DEFAULT_PORT
         except ValueError:
-            raise ConfigurationError("DATABASE_URL is not a URL") from None
+            raise ConfigurationError(f"{name} is not a URL") from None
         options = dict(parse_qsl(parts.query))
         socket_directory = options.get("host", "")
         host = parts.hostname or ""
         database = unquote(parts.path.lstrip("/"))
         ssl_mode = options.get("sslmode") or ("disable" if socket_directory or is_loopback(host) else "verify-full")
-        problems = [f"knows no option {name!r}" for name in sorted(set(options) - _OPTIONS)]
+        problems = [f"knows no option {option!r}" for option in sorted(set(options) - _OPTIONS)]
         if parts.scheme not in ("postgresql", "postgres"):
             problems.append("must begin with postgresql://")
         if not host and not socket_directory:
@@ -58,7 +58,7 @@ class DatabaseUrl:
         if ssl_mode not in SSL_MODES:
             problems.append(f"has sslmode={ssl_mode}, which is none of {', '.join(SSL_MODES)}")
         if problems:
-            raise ConfigurationError("DATABASE_URL " + "; ".join(problems))
+            raise ConfigurationError(f"{name} " + "; ".join(problems))
         return cls(
             host=host,
             port=port,

@@ -1,0 +1,24 @@
+-- What the functions may do with the tables, for a role that does not own them: granted anew after every run of the migrations.
+-- scoreboard.functions_role (a setting of the transaction) names the role.
+--
+-- Every table may be read and written, but what is kept for good may only be read and added to, and of audit_log neither id nor time
+-- can be chosen. Nothing may be emptied, altered or owned, no trigger switched off, no sequence turned back.
+
+DO $$
+DECLARE
+    functions_role CONSTANT TEXT := current_setting('scoreboard.functions_role');
+    in_use CONSTANT TEXT := current_schema();
+BEGIN
+    EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC', in_use);
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', in_use, functions_role);
+    EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA %I FROM %I', in_use, functions_role);
+    EXECUTE format('REVOKE ALL ON ALL SEQUENCES IN SCHEMA %I FROM %I', in_use, functions_role);
+    EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I TO %I', in_use, functions_role);
+    EXECUTE format('GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA %I TO %I', in_use, functions_role);
+    EXECUTE format('REVOKE UPDATE, DELETE ON score_history, audit_seals FROM %I', functions_role);
+    EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON audit_log, schema_migrations FROM %I', functions_role);
+    EXECUTE format(
+        'GRANT INSERT (action, actor, user_id, request_id, source_ip, detail) ON audit_log TO %I', functions_role
+    );
+END
+$$;
