@@ -118,7 +118,7 @@ def call(function: str, route_key: str, **request: Any) -> HandlerReply:
     method, path = route_key.split(" ", 1)
     described = _openapi()["paths"][path][method.lower()]["responses"]
     assert str(reply.status) in described, f"{route_key} answered {reply.status}, which is not described: {reply.body}"
-    response = described[str(reply.status)]
+    response = _resolved(described[str(reply.status)])
     content_type = reply.headers["Content-Type"]
     assert content_type in response["content"], f"{route_key} answered {content_type}, which is not described"
     if reply.status >= 400:
@@ -139,6 +139,12 @@ def _handler(function: str) -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.lambda_handler
+
+
+def _resolved(response: dict[str, Any]) -> dict[str, Any]:
+    """A response that is described once for all operations is referred to."""
+    reference = response.get("$ref")
+    return _openapi()["components"]["responses"][reference.rpartition("/")[2]] if reference else response
 
 
 @cache

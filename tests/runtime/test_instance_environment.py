@@ -12,6 +12,7 @@ from local_runtime.at_start import start_event
 from local_runtime.instance.environment import (
     function_environment,
     given_server_urls,
+    owners_environment,
     process_environment,
     with_provided_names,
 )
@@ -62,6 +63,19 @@ def test_the_operators_cloud_account_is_never_used(keyring: Keyring, tmp_path: P
     values = process_environment(operator, made(keyring, operator), tmp_path)
     assert "real" not in values.values()
     assert values["AWS_ACCESS_KEY_ID"] == keyring.access_key_id
+
+
+def test_only_what_is_invoked_at_start_may_alter_tables(keyring: Keyring, tmp_path: Path) -> None:
+    owner = {"MIGRATIONS_DATABASE_URL": "postgresql://owner"}
+    function_env = made(keyring, owner) | owner
+    serving = process_environment(owner, function_env, tmp_path)
+    assert "postgresql://owner" not in serving.values()
+    assert owners_environment(serving, function_env) == serving | owner
+
+
+def test_the_database_is_not_named_for_its_owner_alone() -> None:
+    with pytest.raises(InstanceError, match="DATABASE_URL"):
+        given_server_urls({"MIGRATIONS_DATABASE_URL": "postgresql://owner"})
 
 
 def test_a_variable_that_is_empty_names_no_server() -> None:

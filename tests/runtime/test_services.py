@@ -20,7 +20,14 @@ from local_runtime.process import ProcessSpec
 from local_runtime.services import run
 from local_runtime.services.certificates import ensure_certificates
 from local_runtime.services.ports import free_port, remembered_port
-from local_runtime.services.postgresql import PrivatePostgreSQL
+from local_runtime.services.postgresql import (
+    FUNCTIONS_USER,
+    ROLES_FILE,
+    SUPERUSER,
+    USER,
+    PostgreSQLError,
+    PrivatePostgreSQL,
+)
 from local_runtime.services.programs import MissingProgram, Program
 from local_runtime.services.rabbitmq import PrivateRabbitMQ
 from local_runtime.services.redis import PrivateRedis
@@ -153,6 +160,42 @@ def test_the_products_database_user_is_no_superuser(private_postgresql: PrivateP
     connection = connect(private_postgresql.url)
     assert connection.run("SELECT rolsuper FROM pg_roles WHERE rolname = current_user") == [[False]]
     connection.close()
+
+
+def test_a_cluster_of_before_there_were_two_roles_gets_the_second_one(data_dir: Path) -> None:
+    server = PrivatePostgreSQL(data_dir, "secret")
+    with run.running(server):
+        connection = connect(server.url)
+        connection.run("CREATE TABLE kept (point INT)")
+        connection.run("INSERT INTO kept VALUES (5)")
+        connection.close()
+        superuser = connect(server.url.replace(f"//{USER}:", f"//{SUPERUSER}:"))
+        superuser.run(f"DROP ROLE {FUNCTIONS_USER}")
+        superuser.close()
+    (data_dir / "postgresql" / "cluster" / ROLES_FILE).unlink()
+    for _ in range(2):
+        with run.running(server):
+            for url in (server.url, server.functions_url):
+                connection = connect(url)
+                assert connection.run("SELECT has_table_privilege('kept', 'UPDATE')") == [[url == server.url]]
+                connection.close()
+
+
+def test_the_functions_password_does_not_open_the_owners_door(private_postgresql: PrivatePostgreSQL) -> None:
+    with pytest.raises(pg8000.native.DatabaseError):
+        connect(private_postgresql.functions_url.replace(f"//{FUNCTIONS_USER}:", f"//{USER}:"))
+    with pytest.raises(pg8000.native.DatabaseError):
+        connect(private_postgresql.url.replace(f"//{USER}:", f"//{FUNCTIONS_USER}:"))
+
+
+def test_a_statement_that_fails_while_a_cluster_is_made_tells_no_password(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local_runtime.services.postgresql.DATABASE", "not a name")
+    with pytest.raises(PostgreSQLError) as refused:
+        PrivatePostgreSQL(data_dir, "the-secret").prepare()
+    assert "ERROR" in str(refused.value)
+    assert "secret" not in str(refused.value)
 
 
 def test_a_cluster_whose_making_was_interrupted_is_made_again(data_dir: Path) -> None:

@@ -1,0 +1,125 @@
+"""What the functions' role may do with the tables: all that functions do, and nothing to what is kept for good."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from local_runtime.services.postgresql import FUNCTIONS_USER, USER, PrivatePostgreSQL
+from shared.adapters.postgresql.errors import StatementRejected
+from shared.adapters.postgresql.migrations import PostgresMigrations
+from shared.adapters.postgresql.pool import Pool
+from shared.errors import ConfigurationError
+from tests.support.product import query
+
+FORBIDDEN = [
+    *(
+        statement.format(table=table)
+        for table in ("audit_log", "audit_seals", "score_history")
+        for statement in (
+            "DELETE FROM {table}",
+            "TRUNCATE {table}",
+            "DROP TABLE {table}",
+            "ALTER TABLE {table} DISABLE TRIGGER ALL",
+            "ALTER TABLE {table} ADD COLUMN more TEXT",
+            "ALTER TABLE {table} RENAME TO another",
+            "ALTER TABLE {table} OWNER TO scoreboard_functions",
+            "GRANT DELETE ON {table} TO scoreboard_functions; DELETE FROM {table}",
+            "CREATE TRIGGER mine BEFORE INSERT ON {table} EXECUTE FUNCTION audit_log_refuse_change()",
+            "CREATE RULE mine AS ON INSERT TO {table} DO INSTEAD NOTHING",
+            "LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE",
+        )
+    ),
+    "UPDATE audit_log SET actor = 'nobody'",
+    "UPDATE audit_seals SET hash = ''",
+    "UPDATE score_history SET increment = 5",
+    "DROP TRIGGER audit_log_append_only ON audit_log",
+    "INSERT INTO audit_log (id, action, actor) VALUES (-1, 'invented', 'nobody')",
+    "INSERT INTO audit_log (at, action, actor) VALUES (now() - INTERVAL '1 year', 'invented', 'nobody')",
+    "SELECT setval('audit_log_id_seq', 1)",
+    "ALTER SEQUENCE audit_log_id_seq RESTART",
+    "CREATE OR REPLACE FUNCTION audit_log_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NULL; END$$",
+    "DROP FUNCTION audit_log_refuse_change() CASCADE",
+    "SET session_replication_role = replica",
+    "SET ROLE scoreboard",
+    "SET SESSION AUTHORIZATION scoreboard",
+    "ALTER ROLE scoreboard PASSWORD 'mine'",
+    "CREATE ROLE accomplice",
+    "CREATE TABLE public.mine (n INT)",
+    "CREATE SCHEMA mine",
+    "INSERT INTO schema_migrations (name, checksum) VALUES ('9999_mine', '')",
+    "DELETE FROM schema_migrations",
+    "TRUNCATE users CASCADE",
+    "COPY audit_log TO PROGRAM 'true'",
+    "COPY audit_log FROM '/etc/passwd'",
+]
+
+
+@pytest.fixture(scope="module")
+def functions(private_postgresql: PrivatePostgreSQL) -> Iterator[Pool]:
+    """A pool as the functions have it, on a database whose stores were prepared."""
+    owner = Pool(private_postgresql.url)
+    PostgresMigrations(owner, functions_role=FUNCTIONS_USER).apply()
+    with owner.connection() as session:
+        session.run("INSERT INTO audit_log (action, actor) VALUES ('privileges', 'test')")
+    owner.close()
+    pool = Pool(private_postgresql.functions_url)
+    yield pool
+    pool.close()
+
+
+@pytest.mark.parametrize("sql", FORBIDDEN)
+def test_what_is_kept_for_good_is_kept_from_the_functions(functions: Pool, database_url: str, sql: str) -> None:
+    kept = query(database_url, "SELECT id, action, actor FROM audit_log ORDER BY id")
+    with pytest.raises(StatementRejected) as refused, functions.transaction() as session:
+        session.script(sql)
+    assert refused.value.sqlstate == "42501", refused.value
+    assert "append-only" not in str(refused.value), "the trigger is the second lock; this is about the first"
+    assert query(database_url, "SELECT id, action, actor FROM audit_log ORDER BY id")[: len(kept)] == kept
+
+
+def test_the_functions_may_read_and_add_to_the_audit_log(functions: Pool) -> None:
+    action = secrets.token_hex(8)
+    with functions.connection() as session:
+        session.run("INSERT INTO audit_log (action, actor) VALUES (:action, 'test')", action=action)
+        [[number, is_now]] = session.run(
+            "SELECT id, at > now() - INTERVAL '1 hour' FROM audit_log WHERE action = :action", action=action
+        )
+    assert number > 0
+    assert is_now
+
+
+def test_every_table_and_sequence_can_be_used(functions: Pool) -> None:
+    """A migration that brings a table need not say who may use it."""
+    with functions.connection() as session:
+        unreadable = session.run(
+            "SELECT relname FROM pg_class WHERE relnamespace = CAST('public' AS regnamespace) AND relkind IN ('r', 'p', 'S')"
+            " AND relname !~ '^(once_only|half_done)' AND NOT has_table_privilege(oid, 'SELECT')"
+        )
+    assert unreadable == []
+
+
+def test_granting_again_takes_back_what_somebody_gave(functions: Pool, private_postgresql: PrivatePostgreSQL) -> None:
+    query(private_postgresql.url, f"GRANT UPDATE, DELETE ON audit_log TO {FUNCTIONS_USER}")
+    owner = Pool(private_postgresql.url)
+    PostgresMigrations(owner, functions_role=FUNCTIONS_USER).apply()
+    owner.close()
+    with pytest.raises(StatementRejected, match="permission denied"), functions.connection() as session:
+        session.run("UPDATE audit_log SET actor = 'nobody'")
+
+
+@pytest.mark.parametrize("made_as", ["SUPERUSER", f"IN ROLE {USER}"])
+def test_a_role_that_can_do_everything_anyway_is_refused(
+    private_postgresql: PrivatePostgreSQL, superuser_url: str, made_as: str
+) -> None:
+    role = f"mighty_{secrets.token_hex(4)}"
+    query(superuser_url, f"CREATE ROLE {role} {made_as}")
+    owner = Pool(private_postgresql.url)
+    try:
+        with pytest.raises(ConfigurationError, match="MIGRATIONS_DATABASE_URL"):
+            PostgresMigrations(owner, functions_role=role).apply()
+    finally:
+        owner.close()
+        query(superuser_url, f"DROP ROLE {role}")
