@@ -1,58 +1,101 @@
-"""A message as AMQP 0-9-1 frames, written in one piece.
+"""Messages and confirms as AMQP 0-9-1 frames; the rest of the protocol is pika's.
 
-pika makes five objects a message and hands three pieces to the socket, each of which becomes a TLS record and a system call.
+pika makes five objects a message and three pieces of it, each of which would become a TLS record, and as much of a confirm.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
 from struct import Struct
+from typing import Any, NamedTuple
 
 from pika import frame, spec
 
-_METHOD_HEADER_BODY = Struct(">BHI")
-_HEADER = Struct(">HHQH")
+CHANNEL = 1  # the only one of a publishing connection
+_FRAME = Struct(">BHI")
+_HEADER = Struct(">BHIHHQH")
 _TIMESTAMP = Struct(">Q")
 _FRAME_END = b"\xce"
 _FRAME_HEADER, _FRAME_BODY = 2, 3
+_HEADER_BYTES = 14  # class, weight, size of the body, flags
 _BASIC = 60
 _CONTENT_TYPE, _DELIVERY_MODE, _MESSAGE_ID, _TIMESTAMP_FLAG, _TYPE = 1 << 15, 1 << 12, 1 << 7, 1 << 6, 1 << 5
 _PERSISTENT_JSON = b"\x10application/json\x02"
+_ACK = Struct(">BHIHH").pack(1, CHANNEL, 13, _BASIC, 80)
+_TAG = Struct(">QB")
+_ACK_BYTES = len(_ACK) + _TAG.size + len(_FRAME_END)
+_MULTIPLE = 1
 
 
-def published(channel: int, queue: str, body: bytes, *, message_id: str | None, timestamp: int, type_: str) -> bytes:
+class Confirm(NamedTuple):
+    """The broker has (or refuses) the message with this tag, or with `multiple` all up to it."""
+
+    tag: int
+    multiple: bool
+    is_ack: bool
+
+
+def published(queue: str, body: bytes, *, message_id: str | None, timestamp: int, type_: str) -> bytes:
     """The frames that publish a persistent JSON message to a queue, mandatory; the body fits one frame (128 KB)."""
     flags = _CONTENT_TYPE | _DELIVERY_MODE | _TIMESTAMP_FLAG | _TYPE
     named = b""
     if message_id is not None:
         flags |= _MESSAGE_ID
-        text = message_id.encode()
-        named = bytes((len(text),)) + text
-    kind = type_.encode()
-    header = b"".join(
+        named = _short(message_id)
+    kind = _short(type_)
+    length = _HEADER_BYTES + len(_PERSISTENT_JSON) + len(named) + _TIMESTAMP.size + len(kind)
+    return b"".join(
         (
-            _HEADER.pack(_BASIC, 0, len(body), flags),
+            _method(queue),
+            _HEADER.pack(_FRAME_HEADER, CHANNEL, length, _BASIC, 0, len(body), flags),
             _PERSISTENT_JSON,
             named,
             _TIMESTAMP.pack(timestamp),
-            bytes((len(kind),)),
             kind,
-        )
-    )
-    return b"".join(
-        (
-            _method(channel, queue),
-            _METHOD_HEADER_BODY.pack(_FRAME_HEADER, channel, len(header)),
-            header,
             _FRAME_END,
-            _METHOD_HEADER_BODY.pack(_FRAME_BODY, channel, len(body)),
+            _FRAME.pack(_FRAME_BODY, CHANNEL, len(body)),
             body,
             _FRAME_END,
         )
     )
 
 
-@lru_cache(64)
-def _method(channel: int, queue: str) -> bytes:
-    marshaled: bytes = frame.Method(channel, spec.Basic.Publish(exchange="", routing_key=queue, mandatory=True)).marshal()
+def heard(data: bytes) -> tuple[list[Any], bytes]:
+    """What the broker said, confirms and pika's frames in their order, and the beginning of what is not whole yet.
+
+    Raises pika's InvalidFrameError.
+    """
+    found: list[Any] = []
+    place = 0
+    while True:
+        if data.startswith(_ACK, place) and place + _ACK_BYTES <= len(data):
+            tag, bits = _TAG.unpack_from(data, place + len(_ACK))
+            found.append(Confirm(tag, bool(bits & _MULTIPLE), is_ack=True))
+            place += _ACK_BYTES
+            continue
+        rest = data[place:]
+        size, decoded = frame.decode_frame(rest) if rest else (0, None)
+        if decoded is None:
+            return found, rest
+        method = getattr(decoded, "method", None)
+        if isinstance(method, spec.Basic.Ack | spec.Basic.Nack):
+            found.append(Confirm(method.delivery_tag, method.multiple, isinstance(method, spec.Basic.Ack)))
+        else:
+            found.append(decoded)
+        place += size
+
+
+def method(channel: int, content: Any) -> bytes:
+    """A method of pika's as a frame."""
+    marshaled: bytes = frame.Method(channel, content).marshal()
     return marshaled
+
+
+@lru_cache(64)
+def _method(queue: str) -> bytes:
+    return method(CHANNEL, spec.Basic.Publish(exchange="", routing_key=queue, mandatory=True))
+
+
+def _short(text: str) -> bytes:
+    encoded = text.encode()
+    return bytes((len(encoded),)) + encoded

@@ -1,4 +1,4 @@
-"""Confirmed publishing: one connection a process, owned by one thread, shared by all who publish."""
+"""Confirmed publishing: one connection a process, shared by all who publish."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable, Sequence
 
 from shared.adapters.rabbitmq.codec import ACCEPTED, MARKER, RECORDED, RabbitEventCodec
+from shared.adapters.rabbitmq.delivery import Delivery
+from shared.adapters.rabbitmq.frames import published
 from shared.adapters.rabbitmq.history_queues import history_queues, queue_of
-from shared.adapters.rabbitmq.publishing_thread import Delivery, PublishingThread
+from shared.adapters.rabbitmq.publishing_thread import PublishingThread
 from shared.adapters.rabbitmq.topology import REBUILD, UPDATED
 from shared.domain.score import ScoreAccepted, ScoresRecorded
 from shared.errors import RabbitUnavailable
@@ -54,14 +56,14 @@ class RabbitPublisher:
         """
         self._publish(
             [
-                Delivery(
+                _delivery(
                     queue_of(event.user_id, self._queues),
                     self._codec.update(event),
                     ACCEPTED,
-                    event.request_id,
                     int(event.accepted_at.timestamp()),
-                    outbox_id,
-                    keep,
+                    event.request_id,
+                    outbox_id=outbox_id,
+                    keep=keep,
                 )
                 for outbox_id, event in events
             ]
@@ -72,17 +74,17 @@ class RabbitPublisher:
         thread = self._running_thread()
         if not thread.usable and thread.keeps(UPDATED):
             raise RabbitUnavailable
-        self._publish([Delivery(UPDATED, self._codec.recorded(event), RECORDED, None, int(time.time()), keep=True)])
+        self._publish([_delivery(UPDATED, self._codec.recorded(event), RECORDED, int(time.time()), keep=True)])
 
     def publish_rebuild(self) -> None:
         """An empty object: it says nothing but that somebody should look."""
-        self._publish([Delivery(REBUILD, b"{}", REBUILD_WANTED, None, int(time.time()))])
+        self._publish([_delivery(REBUILD, b"{}", REBUILD_WANTED, int(time.time()))])
 
     def publish_marker(self, marker_id: str) -> list[str]:
         """Send a marker behind everything published before, one through each queue of updates; answer their ids."""
         markers = {f"{marker_id}.{number}": queue for number, queue in enumerate(self._queues, 1)}
         now = int(time.time())
-        self._publish([Delivery(queue, self._codec.marker(each), MARKER, each, now) for each, queue in markers.items()])
+        self._publish([_delivery(queue, self._codec.marker(each), MARKER, now, each) for each, queue in markers.items()])
         return list(markers)
 
     def close(self) -> None:
@@ -98,14 +100,10 @@ class RabbitPublisher:
         thread = self._running_thread()
         if thread.waiting + len(deliveries) > MAX_WAITING:
             raise RabbitUnavailable
-        usable = thread.usable
-        kept = [delivery for delivery in deliveries if usable or delivery.keep]
-        group = thread.submit(kept)
-        if not usable:
+        if not thread.usable:
+            thread.keep([delivery for delivery in deliveries if delivery.keep])
             raise RabbitUnavailable
-        if not group.wait(self._wait_seconds):
-            if not group.failed:
-                thread.overdue()
+        if not thread.publish(deliveries):
             raise RabbitUnavailable
 
     def _running_thread(self) -> PublishingThread:
@@ -113,6 +111,20 @@ class RabbitPublisher:
         if self._thread is None or self._pid != os.getpid() or not self._thread.is_alive:
             with self._lock:
                 if self._thread is None or self._pid != os.getpid() or not self._thread.is_alive:
-                    self._thread = PublishingThread(self._amqp_url, self._ca_file, self._on_confirmed)
+                    self._thread = PublishingThread(self._amqp_url, self._ca_file, self._on_confirmed, self._wait_seconds)
                     self._pid = os.getpid()
         return self._thread
+
+
+def _delivery(
+    queue: str,
+    body: bytes,
+    type_: str,
+    timestamp: int,
+    message_id: str | None = None,
+    *,
+    outbox_id: str | None = None,
+    keep: bool = False,
+) -> Delivery:
+    frames = published(queue, body, message_id=message_id, timestamp=timestamp, type_=type_)
+    return Delivery(queue, frames, message_id, outbox_id=outbox_id, keep=keep)

@@ -8,8 +8,6 @@ standard library's locks and sockets are used.
 from __future__ import annotations
 
 import os
-import select
-import socket
 import threading
 import time
 from collections import deque
@@ -20,8 +18,9 @@ import hiredis
 import redis
 from redis.connection import DefaultParser
 
+from shared.adapters.peer_watch import PeerWatch
+
 READ_BYTES = 65536
-_ESTABLISHED = b"\x01"
 Connect = Callable[[], Any]  # a redis.Connection that is not connected yet
 
 
@@ -90,22 +89,14 @@ class _Link:
         self._is_writing = False
         self._leader: _Call | None = None  # the one who reads
         self._error: redis.ConnectionError | redis.TimeoutError | None = None
-        self._tells_its_state = hasattr(socket, "TCP_INFO") and self._socket.family in (socket.AF_INET, socket.AF_INET6)
-        self._readable = select.poll()
-        self._readable.register(self._socket, select.POLLIN)
+        self._peer = PeerWatch(self._socket)
 
     def is_usable(self) -> bool:
         """False once it was lost, in a forked child, and when Redis hung up while nobody asked."""
         if self._error is not None or self._pid != os.getpid():
             return False
         with self._lock:
-            return bool(self._asked) or not self._has_hung_up()
-
-    def _has_hung_up(self) -> bool:
-        """Nobody asked, so there is nothing to be read but an end. Linux tells that for a fraction of what a poll costs."""
-        if self._tells_its_state:
-            return bool(self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) != _ESTABLISHED)
-        return bool(self._readable.poll(0))
+            return bool(self._asked) or not self._peer.has_hung_up()
 
     def call(self, command: bytes) -> Any:
         """The answer, which may be an error of Redis's; raises redis.ConnectionError or TimeoutError when there is none."""

@@ -1,0 +1,49 @@
+"""Messages on their way to the broker, and those who wait for them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+
+class Delivery:
+    """One message in frames; `outbox_id` is settled when it is confirmed, `keep` outlives a lost connection."""
+
+    __slots__ = ("frames", "group", "is_confirmed", "keep", "message_id", "outbox_id", "queue")
+
+    def __init__(
+        self, queue: str, frames: bytes, message_id: str | None, *, outbox_id: str | None = None, keep: bool = False
+    ) -> None:
+        self.queue = queue
+        self.frames = frames
+        self.message_id = message_id
+        self.outbox_id = outbox_id
+        self.keep = keep
+        self.is_confirmed = False
+        self.group: Group | None = None
+
+
+class Group:
+    """All whose messages are written together: they are woken together, for one after another would cost as much again."""
+
+    __slots__ = ("_woken", "due", "left")
+
+    def __init__(self) -> None:
+        self.left = 0
+        self.due = 0.0
+        self._woken = threading.Event()
+
+    def one_ended(self) -> None:
+        """Another message was confirmed or refused; with the last one everybody is woken."""
+        self.left -= 1
+        if self.left == 0:
+            self._woken.set()
+
+    def wake(self) -> None:
+        """Nobody need wait any longer."""
+        self._woken.set()
+
+    def wait(self, deliveries: Sequence[Delivery], seconds: float | None) -> bool:
+        """Whether these messages were confirmed when the group was woken, or after `seconds`."""
+        self._woken.wait(seconds)
+        return all(delivery.is_confirmed for delivery in deliveries)
