@@ -35,18 +35,19 @@ class GeventDeadline:
     """
 
     def __init__(self) -> None:
+        from gevent import getcurrent
+
+        self._current = getcurrent
         self._running: dict[_Overrun, tuple[float, Any]] = {}
         self._timer: Any = None
         self._pid = 0
 
     def run(self, call: Callable[[], Answer], seconds: float, label: str) -> Answer:
         """See Deadline."""
-        from gevent import getcurrent
-
         if self._pid != os.getpid():
             self._watch()
         overrun = _Overrun()
-        self._running[overrun] = (time.monotonic() + seconds, getcurrent())
+        self._running[overrun] = (time.monotonic() + seconds, self._current())
         try:
             return call()
         except _Overrun as raised:

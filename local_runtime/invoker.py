@@ -22,7 +22,7 @@ from local_runtime.manifest import Function, Manifest
 logger = logging.getLogger(__name__)
 
 MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
-_CERTAINLY_SMALL = MAX_PAYLOAD_BYTES // 12  # whatever is escaped and however it is encoded
+SMALL_BYTES = MAX_PAYLOAD_BYTES // 12  # whatever is escaped and however it is encoded
 _UNKNOWN = MAX_PAYLOAD_BYTES + 1
 Handler = Callable[[Any, "LambdaContext"], Any]
 Observer = Callable[[str, str, str, float], None]
@@ -90,14 +90,15 @@ class Invoker:
             os.environ.setdefault(name, value)
 
     def invoke(
-        self, function: Function, event: object, request_id: str | None = None, *, trigger: str = "direct", is_fresh: bool = False
+        self, function: Function, event: object, request_id: str | None = None, *, trigger: str = "direct", is_plain: bool = False
     ) -> Any:
-        """Answer what the handler answers, through JSON; so is the event, unless it `is_fresh`: made for this call alone.
+        """Answer what the handler answers, through JSON; so goes the event, unless it `is_plain`: made for this call alone, of
+        what a way through JSON would not change, with no more than SMALL_BYTES that a client has sent.
 
         Raises FunctionError, FunctionTimedOut or PayloadTooLarge.
         """
         request_id = request_id or str(uuid.uuid4())
-        if not (is_fresh and _is_plain(event)):
+        if not is_plain:
             event = _copy_event(event)
         started = time.monotonic()
         outcome = "error"
@@ -176,7 +177,7 @@ def _copy_result(result: object) -> Any:
 def _is_plain(value: object) -> bool:
     """Whether it is small, and a way through JSON would certainly change nothing."""
     try:
-        return _plain_size(value) <= _CERTAINLY_SMALL
+        return _plain_size(value) <= SMALL_BYTES
     except RecursionError:
         return False
 

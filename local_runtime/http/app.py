@@ -13,12 +13,14 @@ from flask import Flask, Response, request
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 
+from local_runtime.events.http import HttpAnswer
 from local_runtime.http.cors import CorsHeaders
 from local_runtime.http.gateway import HttpGateway
 from local_runtime.http.headers import completed
 from local_runtime.http.page import add_page
-from local_runtime.http.problems import problem_body, problem_headers
-from local_runtime.http.requests import REQUEST_ID, TrustedProxies, choose_request_id, raw_path
+from local_runtime.http.parser import Request
+from local_runtime.http.problems import problem_body, problem_headers, status_line
+from local_runtime.http.requests import REQUEST_ID, Peer, TrustedProxies, choose_request_id, parts_of, path_of, raw_path
 from local_runtime.http.routing import RouteTable, methods_of, rule_of
 from local_runtime.invoker import Invoker
 from local_runtime.manifest import HttpRoute, Manifest
@@ -29,12 +31,15 @@ from local_runtime.settings import InstanceSettings
 logger = logging.getLogger(__name__)
 
 WSGI = Callable[[dict[str, Any], Any], Iterable[bytes]]
+Straight = Callable[[Request, Peer], HttpAnswer | None]
 _OWN_ENDPOINTS = ("page", "asset", "metrics")  # nothing of these is the API's, and nothing for other origins
 WEBSOCKET_PATHS = ("/", "/ws")
 
 
 class GatewayApp(Flask):
-    """Flask without files, redirects and helpfulness of its own."""
+    """Flask without files, redirects and helpfulness of its own; `straight` goes past it, see Entrance."""
+
+    straight: Straight
 
     def __init__(self) -> None:
         super().__init__(__name__, static_folder=None)
@@ -52,17 +57,29 @@ class GatewayApp(Flask):
 class Entrance:
     """What every request passes: its id, its path in normal form, and the turn-off to the WebSockets.
 
-    A request that names one route, and only one, goes straight to its function. Flask has the others: what is no function, greedy
-    paths, `ANY`, HEAD, OPTIONS, and all that is to be refused.
+    A request that names one route, and only one, goes straight to its function, without an environment if the server can do
+    without. Flask has the others: what is no function, greedy paths, `ANY`, HEAD, OPTIONS, and all that is to be refused.
     """
 
-    def __init__(self, inner: WSGI, gateway: HttpGateway, routes: RouteTable, websocket: WSGI | None) -> None:
+    def __init__(
+        self, inner: WSGI, gateway: HttpGateway, routes: RouteTable, proxies: TrustedProxies, websocket: WSGI | None
+    ) -> None:
         self._inner = inner
+        self._proxies = proxies
         self._gateway = gateway
         self._routes = routes
         self._websocket = websocket
 
+    def straight(self, request: Request, peer: Peer) -> HttpAnswer | None:
+        """The answer to a request that a server has parsed and that names one route; None for all others, for WSGI."""
+        if "upgrade" in request.headers:
+            return None
+        path = path_of(request.target)
+        found = self._routes.find(request.method, path)
+        return None if found is None else self._gateway.answer(parts_of(request, path, peer, self._proxies), *found)
+
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """The same of an environment, and everything that is not for a route."""
         environ[REQUEST_ID] = choose_request_id(environ)
         path = raw_path(environ)
         # Flask would take slashes off the front; encoded they stay, and match no route but a greedy one.
@@ -71,7 +88,9 @@ class Entrance:
             return self._websocket(environ, start_response)
         found = self._routes.find(environ["REQUEST_METHOD"], path)
         if found is not None:
-            return self._gateway.answer(environ, start_response, *found)
+            answer = self._gateway.answer_wsgi(environ, *found)
+            start_response(status_line(answer.status), list(answer.headers))
+            return (answer.body,)
         return self._inner(environ, start_response)
 
 
@@ -104,12 +123,13 @@ def create_app(
     app.register_error_handler(HTTPException, _http_problem)
     app.register_error_handler(Exception, _unexpected)
     app.after_request(partial(_finish, proxies, cors))
-    app.wsgi_app = Entrance(app.wsgi_app, gateway, RouteTable(manifest.http_routes), websocket)  # type: ignore[method-assign]
+    entrance = Entrance(app.wsgi_app, gateway, RouteTable(manifest.http_routes), proxies, websocket)
+    app.wsgi_app, app.straight = entrance, entrance.straight  # type: ignore[method-assign]
     return app
 
 
 def _serve(gateway: HttpGateway, route: HttpRoute, names: dict[str, str], **variables: str) -> Response:
-    answer = gateway.invoke(request.environ, route, {names[name]: value for name, value in variables.items()})
+    answer = gateway.answer_wsgi(request.environ, route, {names[name]: value for name, value in variables.items()})
     return Response(answer.body, answer.status, list(answer.headers))
 
 
@@ -138,7 +158,8 @@ def _upgrade_required() -> Response:
 
 def _finish(proxies: TrustedProxies, cors: CorsHeaders, response: Response) -> Response:
     if request.endpoint not in _OWN_ENDPOINTS:
-        response.headers.extend(cors.answer(request.environ))
+        asked = request.headers.get("Access-Control-Request-Method", "")
+        response.headers.extend(cors.answer(request.method, request.headers.get("Origin", ""), asked))
     response.headers["X-Request-Id"] = request.environ[REQUEST_ID]
     response.headers = Headers(completed(response.headers.items(), proxies.scheme(request.environ)))
     return response

@@ -7,22 +7,22 @@ import math
 import socket
 import sys
 import time
-import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
 from io import BytesIO
-from typing import Any
+from typing import Any, Protocol
 
 import gevent
 
+from local_runtime.events.http import HttpAnswer
 from local_runtime.http.admission import Dismissed
 from local_runtime.http.headers import completed
 from local_runtime.http.parser import Refused, Request, RequestParser
-from local_runtime.http.problems import problem_body, problem_headers, status_line
-from local_runtime.http.requests import BODY, CONNECTION, HEADERS
+from local_runtime.http.problems import may_have_body, problem_body, problem_headers, status_line
+from local_runtime.http.requests import BODY, CONNECTION, HEADERS, Peer, new_request_id, query_of
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,19 @@ RECEIVE_BYTES = 65536
 LINGER_SECONDS, LINGER_BYTES = 1.0, 256 * 1024
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
-WSGI = Callable[[dict[str, Any], Any], Iterable[bytes]]
+Headers = Sequence[tuple[str, str]]
+
+
+class Application(Protocol):
+    """What requests are answered by."""
+
+    def straight(self, request: Request, peer: Peer) -> HttpAnswer | None:
+        """The answer, or None: then it goes through WSGI."""
+        ...
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """WSGI."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +60,18 @@ class _Expired(BaseException):
 
 
 class HttpConnection:
-    """Serves one connection through a WSGI application; `handled` is what the application answers when it took the socket.
+    """Serves one connection through an application; `handled` is what it answers through WSGI when it took the socket.
 
     Nothing here starts a timer: whoever holds the connection looks at `ends_at` (monotonic seconds) from time to time and calls
     `expire` when it is past.
     """
 
     def __init__(
-        self, client: Any, environ: dict[str, Any], app: WSGI, handled: object, *, max_body: int, patience: Patience
+        self, client: Any, environ: dict[str, Any], app: Application, handled: object, *, max_body: int, patience: Patience
     ) -> None:
         self._client = client
         self._environ = environ
+        self._peer = Peer.of(environ)
         self._app = app
         self._handled = handled
         self._max_body = max_body
@@ -133,24 +146,32 @@ class HttpConnection:
         return parser.requests.popleft()
 
     def _answer(self, request: Request, stays: Callable[[], bool]) -> bool:
-        answer = _Answer()
-        environ = self._environ_of(request)
-        result = self._app(environ, answer.start)
-        if result is self._handled:
+        answer = self._answered(request)
+        if answer is None:
             return False
-        try:
-            body = b"".join(result)
-        finally:
-            close = getattr(result, "close", None)
-            if close is not None:
-                close()
+        status, headers, body = answer
         keeps = request.keeps_alive and stays()
-        data = answer.head(len(body), keeps=keeps, old=request.version == "1.0")
-        if request.method != "HEAD" and answer.has_body:
+        connection = "" if keeps and request.version == "1.1" else f"Connection: {'keep-alive' if keeps else 'close'}\r\n"
+        data = _head(status, headers, connection)
+        if request.method != "HEAD":
             data += body
         self.ends_at = time.monotonic() + self._patience.send
         self._client.sendall(data)
         return keeps
+
+    def _answered(self, request: Request) -> tuple[str, Headers, bytes] | None:
+        """Status, headers and body; None when the application took the socket."""
+        try:
+            answer = self._app.straight(request, self._peer)
+            if answer is not None:
+                return status_line(answer.status), answer.headers, answer.body
+            given = _Answer()
+            result = self._app(self._environ_of(request), given.start)
+            return None if result is self._handled else given.with_body(_joined(result))
+        except Exception:
+            request_id = new_request_id()
+            logger.exception("%s request failed", request_id)
+            return self._problem(500, request_id).with_body(problem_body(500, request_id))
 
     def _environ_of(self, request: Request) -> dict[str, Any]:
         environ = self._environ.copy()
@@ -160,7 +181,7 @@ class HttpConnection:
         target = request.target
         environ["REQUEST_METHOD"] = request.method
         environ["RAW_URI"] = target
-        environ["QUERY_STRING"] = target.partition("#")[0].partition("?")[2]
+        environ["QUERY_STRING"] = query_of(target)
         environ["SERVER_PROTOCOL"] = f"HTTP/{request.version}"
         environ["wsgi.input"] = BytesIO(body)
         environ[CONNECTION], environ[HEADERS], environ[BODY] = self, headers, body
@@ -168,17 +189,20 @@ class HttpConnection:
             environ["CONTENT_LENGTH"] = str(len(body))
         return environ
 
+    def _problem(self, status: int, request_id: str) -> _Answer:
+        answer = _Answer()
+        headers = completed(problem_headers(status), self._peer.scheme)
+        answer.start(status_line(status), [*headers, ("X-Request-Id", request_id)])
+        return answer
+
     def _refuse(self, status: int, *, lingers: bool = True) -> None:
         """In the format of all other errors; then the client gets a moment to read it, unless its place is wanted."""
-        request_id = str(uuid.uuid4())
-        answer = _Answer()
-        headers = completed(problem_headers(status), self._environ["wsgi.url_scheme"])
-        answer.start(status_line(status), [*headers, ("X-Request-Id", request_id)])
-        body = problem_body(status, request_id)
+        request_id = new_request_id()
+        line, headers, body = self._problem(status, request_id).with_body(problem_body(status, request_id))
         self.ends_at = math.inf
         with suppress(OSError):
             self._client.settimeout(LINGER_SECONDS)
-            self._client.sendall(answer.head(len(body), keeps=False, old=False) + body)
+            self._client.sendall(_head(line, headers, "Connection: close\r\n") + body)
             socket.socket.shutdown(self._client, socket.SHUT_WR)
             left = LINGER_BYTES if lingers else 0
             while left > 0 and (received := self._client.recv(RECEIVE_BYTES)):
@@ -188,38 +212,37 @@ class HttpConnection:
 class _Answer:
     """Collects what start_response is told."""
 
-    def __init__(self) -> None:
-        self._status = ""
-        self._headers: list[tuple[str, str]] = []
+    status = ""
+    headers: Headers = ()
 
-    def start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
+    def start(self, status: str, headers: Headers, exc_info: Any = None) -> None:
         """start_response; nothing is sent before all is there, so an error may always take the place of an answer."""
-        self._status, self._headers = status, headers
+        self.status, self.headers = status, headers
 
-    @property
-    def has_body(self) -> bool:
-        """Whether an answer with this status has one."""
-        return not self._status.startswith(("1", "204", "304"))
+    def with_body(self, body: bytes) -> tuple[str, Headers, bytes]:
+        """Status, headers and body; the length is told where there can be a body and it was not told before."""
+        headers = self.headers
+        if may_have_body(self.status) and not any(name == "Content-Length" for name, _ in headers):
+            headers = [*headers, ("Content-Length", str(len(body)))]
+        return self.status, headers, body
 
-    def head(self, length: int, *, keeps: bool, old: bool) -> bytes:
-        """Status line and headers."""
-        lines = [f"HTTP/1.1 {self._status}"]
-        has_length = False
-        for name, value in self._headers:
-            lines.append(f"{name}: {value}")
-            has_length = has_length or name == "Content-Length"
-        if not has_length and self.has_body:
-            lines.append(f"Content-Length: {length}")
-        lines.append(f"Date: {_date(int(time.time()))}")
-        if not keeps:
-            lines.append("Connection: close")
-        elif old:
-            lines.append("Connection: keep-alive")
-        lines.append("\r\n")
-        text = "\r\n".join(lines)
-        if text.count("\n") != len(lines):
-            raise ValueError("a header of an answer has a line break in it")
-        return text.encode("latin-1")
+
+def _joined(result: Iterable[bytes]) -> bytes:
+    """The body a WSGI application gave."""
+    try:
+        return b"".join(result)
+    finally:
+        close = getattr(result, "close", None)
+        if close is not None:
+            close()
+
+
+def _head(status: str, headers: Headers, connection: str) -> bytes:
+    """Status line and headers."""
+    text = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    if text.count("\n") != len(headers):
+        raise ValueError("a header of an answer has a line break in it")
+    return f"HTTP/1.1 {status}\r\n{text}{connection}Date: {_date(int(time.time()))}\r\n\r\n".encode("latin-1")
 
 
 def connection_environ(listener_name: Any, address: Any, *, scheme: str) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from local_runtime.manifest import Cors
 
@@ -20,15 +19,16 @@ class CorsHeaders:
             ("Access-Control-Max-Age", str(cors.max_age_seconds)),
         )
 
-    def answer(self, environ: dict[str, Any]) -> Iterable[tuple[str, str]]:
-        """For the answer to a request; also where the origin is no friend's, for whoever caches it may meet a friend next."""
+    def answer(self, method: str, origin: str, asked_method: str) -> Iterable[tuple[str, str]]:
+        """For the answer to a request; `asked_method` is that of a preflight's Access-Control-Request-Method, or empty.
+
+        Also where the origin is no friend's, for whoever caches it may meet a friend next."""
         if not self._origins:
             return ()
         vary = ("Vary", "Origin")
-        origin = environ.get("HTTP_ORIGIN", "")
         if origin.lower() not in self._origins:
             return (vary,)
         allowed = ("Access-Control-Allow-Origin", origin)
-        if environ["REQUEST_METHOD"] == "OPTIONS" and environ.get("HTTP_ACCESS_CONTROL_REQUEST_METHOD"):
+        if method == "OPTIONS" and asked_method:
             return (vary, allowed, *self._preflight)
         return (vary, allowed, ("Access-Control-Expose-Headers", self._exposed))

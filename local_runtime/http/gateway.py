@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from local_runtime.events.http import HttpAnswer, HttpRequestParts, MalformedAnswer, http_answer, http_event
 from local_runtime.events.identity import ApiIdentity
 from local_runtime.http.cors import CorsHeaders
 from local_runtime.http.headers import completed
-from local_runtime.http.problems import problem_body, problem_headers, status_line
+from local_runtime.http.problems import problem_body, problem_headers
 from local_runtime.http.requests import REQUEST_ID, TrustedProxies, UnreadableBody, read_body, request_parts
-from local_runtime.invoker import FunctionError, FunctionTimedOut, Invoker, PayloadTooLarge
+from local_runtime.invoker import SMALL_BYTES, FunctionError, FunctionTimedOut, Invoker, PayloadTooLarge
 from local_runtime.manifest import HttpRoute
 
 logger = logging.getLogger(__name__)
 
-StartResponse = Callable[[str, list[tuple[str, str]]], object]
+_WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
 
 class HttpGateway:
@@ -34,42 +35,41 @@ class HttpGateway:
         self._cors = cors
         self._identity = ApiIdentity()
 
-    def answer(
-        self, environ: dict[str, Any], start_response: StartResponse, route: HttpRoute, parameters: Mapping[str, str]
-    ) -> Iterable[bytes]:
-        """Answer as a WSGI application does; `parameters` come percent-encoded."""
-        answer = self.invoke(environ, route, parameters)
-        request_id = environ[REQUEST_ID]
-        headers = completed(
-            [(name, value) for name, value in answer.headers if name != "X-Request-Id"], self._proxies.scheme(environ)
-        )
-        headers += self._cors.answer(environ)
-        headers += [("X-Request-Id", request_id), ("Content-Length", str(len(answer.body)))]
-        start_response(status_line(answer.status), headers)
-        return (answer.body,)
+    def answer(self, parts: HttpRequestParts, route: HttpRoute, parameters: Mapping[str, str]) -> HttpAnswer:
+        """The whole answer to a request for a route; `parameters` come percent-encoded."""
+        origin = parts.headers.get("origin", "")
+        cors = self._cors.answer(parts.method, origin, parts.headers.get("access-control-request-method", ""))
+        scheme = parts.headers["x-forwarded-proto"]
+        return _complete(self._answer(parts, route, parameters), parts.request_id, scheme, cors)
 
-    def invoke(self, environ: dict[str, Any], route: HttpRoute, parameters: Mapping[str, str]) -> HttpAnswer:
-        """Invoke the route's function; what goes wrong on the way is a problem document."""
-        started = time.monotonic()
-        request_id = environ[REQUEST_ID]
+    def answer_wsgi(self, environ: dict[str, Any], route: HttpRoute, parameters: Mapping[str, str]) -> HttpAnswer:
+        """The same of an environment."""
         try:
             body = read_body(environ, self._max_body_bytes)
         except UnreadableBody as error:
-            return _problem(error.status, request_id)
-        parts = request_parts(environ, body, self._proxies)
+            request_id, scheme = environ[REQUEST_ID], self._proxies.scheme(environ)
+            cors = self._cors.answer(environ["REQUEST_METHOD"], environ.get("HTTP_ORIGIN", ""), "")
+            return _complete(_problem(error.status, request_id), request_id, scheme, cors)
+        return self.answer(request_parts(environ, body, self._proxies), route, parameters)
+
+    def _answer(self, parts: HttpRequestParts, route: HttpRoute, parameters: Mapping[str, str]) -> HttpAnswer:
+        """What goes wrong on the way is a problem document."""
+        if not logger.isEnabledFor(logging.DEBUG):
+            return self._invoke(route, parts, parameters)
+        started = time.monotonic()
         answer = self._invoke(route, parts, parameters)
-        if logger.isEnabledFor(logging.DEBUG):
-            took_ms = (time.monotonic() - started) * 1000
-            logger.debug(
-                "%s %s %s %d %.1f ms %s", request_id, parts.source_ip, route.key, answer.status, took_ms, route.function.name
-            )
+        took_ms = (time.monotonic() - started) * 1000
+        logger.debug(
+            "%s %s %s %d %.1f ms %s", parts.request_id, parts.source_ip, route.key, answer.status, took_ms, route.function.name
+        )
         return answer
 
     def _invoke(self, route: HttpRoute, parts: HttpRequestParts, parameters: Mapping[str, str]) -> HttpAnswer:
         request_id, name = parts.request_id, route.function.name
         event = http_event(parts, route.key, parameters, self._identity)
         try:
-            return http_answer(self._invoker.invoke(route.function, event, request_id, trigger="http", is_fresh=True))
+            is_small = len(parts.body) <= SMALL_BYTES
+            return http_answer(self._invoker.invoke(route.function, event, request_id, trigger="http", is_plain=is_small))
         except FunctionTimedOut as error:
             logger.error("%s %s: %s", request_id, route.key, error)  # noqa: TRY400 - the traceback would be the gateway's own
             return _problem(504, request_id)
@@ -79,6 +79,16 @@ class HttpGateway:
         except (FunctionError, MalformedAnswer) as error:
             logger.exception("%s %s: function %s failed", request_id, route.key, name, exc_info=error.__cause__ or error)
             return _problem(500, request_id)
+
+
+def _complete(answer: HttpAnswer, request_id: str, scheme: str, cors: Iterable[tuple[str, str]]) -> HttpAnswer:
+    headers = completed([header for header in answer.headers if header[0] != "X-Request-Id"], scheme)
+    headers += cors
+    headers.append(("X-Request-Id", request_id))
+    if answer.status in _WITHOUT_BODY:
+        return HttpAnswer(answer.status, tuple(headers), b"")
+    headers.append(("Content-Length", str(len(answer.body))))
+    return HttpAnswer(answer.status, tuple(headers), answer.body)
 
 
 def _problem(status: int, request_id: str) -> HttpAnswer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from functools import lru_cache
 
 import httptools
 
@@ -96,15 +97,17 @@ class RequestParser:
         self._fields += 1
         if self._fields > MAX_FIELDS or len(name) + len(value) > MAX_FIELD:
             raise Refused(431)
-        text = name.decode("latin-1").lower()
+        text, content, headers = _lower(name), value.decode("latin-1"), self._headers
         if "_" in text:  # becomes the same variable as its twin with a hyphen: nobody may smuggle one in
             return
-        content = value.decode("latin-1")
-        if text == "host" and text in self._headers:
-            raise Refused(400)
         if text == "transfer-encoding" and content.strip().lower() != "chunked":
             raise Refused(501)
-        self._headers[text] = f"{self._headers[text]},{content}" if text in self._headers else content
+        if text not in headers:
+            headers[text] = content
+        elif text == "host":
+            raise Refused(400)
+        else:
+            headers[text] = f"{headers[text]},{content}"
 
     def on_headers_complete(self) -> None:
         """Before the body is there: a request that is refused anyway need not send it."""
@@ -145,3 +148,8 @@ class RequestParser:
         self._head_size = self._wire_size = 0
         self.wants_continue = False
         self.on_message_begin()
+
+
+@lru_cache(1024)
+def _lower(name: bytes) -> str:
+    return name.decode("latin-1").lower()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from http import HTTPStatus
 
 from local_runtime.http.headers import STANDARD_HEADERS
@@ -31,12 +32,18 @@ _WORD = re.compile(r"[a-z0-9]+")
 CONTENT_TYPE = "application/problem+json"
 
 
+@lru_cache(600)
 def status_line(status: int) -> str:
     """`404 Not Found`, also for numbers that have no name."""
     try:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
         return f"{status} Unknown"
+
+
+def may_have_body(status: str) -> bool:
+    """Whether an answer with this status line has one."""
+    return not status.startswith(("1", "204", "304"))
 
 
 def problem_body(status: int, request_id: str, *, code: str | None = None, detail: str | None = None) -> bytes:

@@ -13,11 +13,13 @@ import gevent
 from gevent import Greenlet
 
 from local_runtime.deadline import GeventDeadline
+from local_runtime.events.http import HttpAnswer
 from local_runtime.http.admission import Admission
 from local_runtime.http.app import create_app
 from local_runtime.http.connection import Patience
 from local_runtime.http.options import HttpOptions
-from local_runtime.http.requests import REQUEST_ID, choose_request_id
+from local_runtime.http.parser import Request
+from local_runtime.http.requests import REQUEST_ID, Peer, choose_request_id
 from local_runtime.invoker import Invoker
 from local_runtime.manifest import Manifest
 from local_runtime.metrics import RuntimeMetrics
@@ -52,6 +54,7 @@ class Site:
         options, api = plan.options, plan.manifest.websocket_api
         invoker = Invoker(plan.manifest, GeventDeadline(), metrics.observe_invocation)
         self._plan = plan
+        self._management_port = str(plan.management_port)
         self._gateway: WebSocketGateway | None = None
         self._management: ManagementApi | None = None
         if api is not None:
@@ -79,11 +82,17 @@ class Site:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Requests on the management port or another worker's are the management API's, all others the application's."""
         # Only a local socket has a peer without an address.
-        internal = environ.get("REMOTE_ADDR") == "" or environ.get("SERVER_PORT") == str(self._plan.management_port)
+        internal = environ.get("REMOTE_ADDR") == "" or environ.get("SERVER_PORT") == self._management_port
         if internal and self._management is not None:
             environ[REQUEST_ID] = choose_request_id(environ)
             return self._management(environ, start_response)
         return self._app(environ, start_response)
+
+    def straight(self, request: Request, peer: Peer) -> HttpAnswer | None:
+        """The answer to a request for a route of the HTTP API, None to all others; see Entrance."""
+        if peer.address == "" or peer.server_port == self._management_port:
+            return None
+        return self._app.straight(request, peer)
 
     def start(self) -> None:
         """Start what runs beside the requests."""

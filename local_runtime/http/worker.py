@@ -258,7 +258,7 @@ class GatewayWorker(StockWorker):
         if client.family != socket.AF_UNIX:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         max_body = self.wsgi.max_body_bytes(public=listener is self.sockets[0])
-        connection = HttpConnection(client, environ, self._serve, HANDLED, max_body=max_body, patience=self.wsgi.patience)
+        connection = HttpConnection(client, environ, self.wsgi, HANDLED, max_body=max_body, patience=self.wsgi.patience)
         greenlet = gevent.getcurrent()
         self._connections[greenlet] = connection
         try:
@@ -272,16 +272,6 @@ class GatewayWorker(StockWorker):
     def _may_go(self, guest: Greenlet) -> bool:
         connection = self._connections.get(guest)
         return connection is None or not connection.is_busy
-
-    def _serve(self, environ: dict[str, Any], start_response: Any) -> Any:
-        try:
-            return self.wsgi(environ, start_response)
-        except Exception:
-            request_id = str(uuid.uuid4())
-            logger.exception("%s request failed", request_id)
-            headers = completed(problem_headers(500), environ["wsgi.url_scheme"])
-            start_response(status_line(500), [*headers, ("X-Request-Id", request_id)])
-            return [problem_body(500, request_id)]
 
     def _stays(self) -> bool:
         return bool(self.alive)
