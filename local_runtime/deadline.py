@@ -31,7 +31,8 @@ class Deadline(Protocol):
 class GeventDeadline:
     """Interrupts the calling greenlet at its next switch; a handler that never switches is left to the worker's own timeout.
 
-    One timer looks at all calls several times a second: one for each would cost more than most of the calls.
+    One timer looks at all calls several times a second: one for each would cost more than most of the calls. It belongs to the
+    process that makes the first call, which must not fork afterwards.
     """
 
     def __init__(self) -> None:
@@ -40,11 +41,10 @@ class GeventDeadline:
         self._current = getcurrent
         self._running: dict[_Overrun, tuple[float, Any]] = {}
         self._timer: Any = None
-        self._pid = 0
 
     def run(self, call: Callable[[], Answer], seconds: float, label: str) -> Answer:
         """See Deadline."""
-        if self._pid != os.getpid():
+        if self._timer is None:
             self._watch()
         overrun = _Overrun()
         self._running[overrun] = (time.monotonic() + seconds, self._current())
@@ -58,11 +58,8 @@ class GeventDeadline:
             self._running.pop(overrun, None)
 
     def _watch(self) -> None:
-        """In this process, whose loop its parent did not have."""
         from gevent import get_hub
 
-        self._pid = os.getpid()
-        self._running.clear()
         self._timer = get_hub().loop.timer(LOOK_SECONDS, LOOK_SECONDS, ref=False)
         self._timer.start(self._look)
 

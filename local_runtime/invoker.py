@@ -11,7 +11,6 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import msgspec
@@ -80,6 +79,7 @@ class Invoker:
         self._observe = observe
         self._handlers: dict[str, Handler] = {}
         self._loading = threading.Lock()
+        self._names: dict[str, tuple[str, str, str]] = {}
 
     def prepare(self) -> None:
         """Put the layers on the import path and the functions' variables into the environment, where not set already."""
@@ -104,10 +104,8 @@ class Invoker:
         outcome = "error"
         try:
             handler = self._handlers.get(function.name) or self.load(function)
-            context = _context(function, request_id, started)
-            result = self._deadline.run(
-                lambda: _call(handler, event, context), function.timeout_seconds, f"{function.name} ({request_id})"
-            )
+            context = self._context(function, request_id, started)
+            result = self._deadline.run(lambda: _call(handler, event, context), function.timeout_seconds, function.name)
             result = _copy_result(result)
             outcome = "ok"
         except DeadlineExceeded:
@@ -124,6 +122,15 @@ class Invoker:
             if function.name not in self._handlers:
                 self._handlers[function.name] = _load_handler(function)
             return self._handlers[function.name]
+
+    def _context(self, function: Function, request_id: str, started: float) -> LambdaContext:
+        names = self._names.get(function.name)
+        if names is None:
+            names = self._names[function.name] = _names_of(function.name)
+        arn, log_group, log_stream = names
+        return LambdaContext(
+            function.name, arn, function.memory_mb, request_id, log_group, log_stream, started + function.timeout_seconds
+        )
 
 
 def _load_handler(function: Function) -> Handler:
@@ -189,8 +196,8 @@ def _plain_size(value: object) -> int:
         return len(value)  # type: ignore[arg-type]
     if kind is int or kind is bool or value is None:
         return 1
-    size = 0
     if kind is dict:
+        size = 0
         for name, member in value.items():  # type: ignore[attr-defined]
             if type(name) is not str:
                 return _UNKNOWN
@@ -201,22 +208,8 @@ def _plain_size(value: object) -> int:
     return _UNKNOWN
 
 
-def _context(function: Function, request_id: str, started: float) -> LambdaContext:
-    arn, log_group, log_stream = _names(function.name, os.getpid())
-    return LambdaContext(
-        function_name=function.name,
-        invoked_function_arn=arn,
-        memory_limit_in_mb=function.memory_mb,
-        aws_request_id=request_id,
-        log_group_name=log_group,
-        log_stream_name=log_stream,
-        ends_at=started + function.timeout_seconds,
-    )
-
-
-@cache
-def _names(function_name: str, process_id: int) -> tuple[str, str, str]:
-    """The function's ARN, log group and log stream."""
+def _names_of(function_name: str) -> tuple[str, str, str]:
+    """The function's ARN, log group and log stream, the last of which is this process's."""
     region = os.environ.get("AWS_REGION", "local")
     arn = f"arn:aws:lambda:{region}:000000000000:function:{function_name}"
-    return arn, f"/aws/lambda/{function_name}", f"local/[$LATEST]{process_id}"
+    return arn, f"/aws/lambda/{function_name}", f"local/[$LATEST]{os.getpid()}"

@@ -36,23 +36,18 @@ class _Observed:
 
     def __init__(self, count: Any, duration: Any) -> None:
         self._count, self._duration = count, duration
-        self._buckets = [0] * (len(DURATION_BUCKETS) + 1)
-        self._seconds = 0.0
-
-    def add(self, seconds: float) -> None:
-        """One more."""
-        self._seconds += seconds
-        self._buckets[bisect_left(DURATION_BUCKETS, seconds)] += 1
+        self.durations: list[float] = []
 
     def flush(self) -> None:
         """The library observes one by one; its histogram's own numbers take any amount."""
-        number = sum(self._buckets)
-        if not number:
+        durations, self.durations = self.durations, []
+        if not durations:
             return
-        buckets, self._buckets = self._buckets, [0] * len(self._buckets)
-        seconds, self._seconds = self._seconds, 0.0
-        self._count.inc(number)
-        self._duration._sum.inc(seconds)  # noqa: SLF001
+        buckets = [0] * (len(DURATION_BUCKETS) + 1)
+        for seconds in durations:
+            buckets[bisect_left(DURATION_BUCKETS, seconds)] += 1
+        self._count.inc(len(durations))
+        self._duration._sum.inc(sum(durations))  # noqa: SLF001
         for bucket, found in zip(self._duration._buckets, buckets, strict=True):  # noqa: SLF001
             if found:
                 bucket.inc(found)
@@ -130,7 +125,7 @@ class RuntimeMetrics:
         if observed is None:
             count, duration = self.invocations.labels(*key), self.invocation_seconds.labels(function, trigger)
             observed = self._observed[key] = _Observed(count, duration)
-        observed.add(seconds)
+        observed.durations.append(seconds)
         if not self._is_flushed:
             observed.flush()
 

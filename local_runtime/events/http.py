@@ -22,7 +22,6 @@ _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _CONNECTION_HEADERS = frozenset(
     {"connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "proxy-authenticate"}
 )
-_REMEMBERED_LENGTH = 256
 
 
 class HttpRequestParts(msgspec.Struct, frozen=True):
@@ -31,7 +30,7 @@ class HttpRequestParts(msgspec.Struct, frozen=True):
     method: str
     path: str
     query_string: str
-    headers: Mapping[str, str]
+    headers: dict[str, str]
     body: bytes
     source_ip: str
     request_id: str
@@ -54,10 +53,13 @@ class MalformedAnswer(Exception):
 def http_event(
     parts: HttpRequestParts, route_key: str, path_parameters: Mapping[str, str], identity: ApiIdentity
 ) -> dict[str, Any]:
-    """The event of a request; what is empty is absent, as AWS has it. `path_parameters` come percent-encoded."""
+    """The event of a request, which owns its headers from now on; what is empty is absent, as AWS has it.
+
+    `path_parameters` come percent-encoded.
+    """
     path = parts.path if identity.stage == "$default" else f"/{identity.stage}{parts.path}"
-    headers = dict(parts.headers)
-    cookies = [item.strip() for item in headers.pop("cookie", "").split(";") if item.strip()]
+    headers = parts.headers
+    cookies = headers.pop("cookie", None)
     event: dict[str, Any] = {
         "version": "2.0",
         "routeKey": route_key,
@@ -67,8 +69,10 @@ def http_event(
         "requestContext": _request_context(parts, path, route_key, identity),
         "isBase64Encoded": False,
     }
-    if cookies:
-        event["cookies"] = cookies
+    if cookies is not None:
+        given = [item.strip() for item in cookies.split(";") if item.strip()]
+        if given:
+            event["cookies"] = given
     if parts.query_string:
         event["queryStringParameters"] = _joined_query(parts.query_string)
     if path_parameters:
@@ -87,9 +91,10 @@ def http_answer(result: object) -> HttpAnswer:
         body = result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
         return HttpAnswer(200, (("content-type", "application/json"),), body.encode(errors="replace"))
     headers = _answer_headers(result)
-    if not any(name.lower() == "content-type" for name, _ in headers):
+    if "Content-Type" not in result.get("headers", ()) and not any(name.lower() == "content-type" for name, _ in headers):
         headers.append(("content-type", "text/plain;charset=UTF-8"))
-    headers.extend(("set-cookie", _header_value("set-cookie", cookie)) for cookie in result.get("cookies") or ())
+    if result.get("cookies"):
+        headers.extend(("set-cookie", _header_value("set-cookie", cookie)) for cookie in result["cookies"])
     return HttpAnswer(_status(result["statusCode"]), tuple(headers), _answer_body(result))
 
 
@@ -128,16 +133,23 @@ def _joined_query(query_string: str) -> dict[str, str]:
 
 
 def _body(parts: HttpRequestParts) -> tuple[str, bool]:
-    content_type = parts.headers.get("content-type", "").partition(";")[0].strip()
-    encoded = parts.headers.get("content-encoding", "identity").strip().lower() != "identity"
-    if not encoded and (not content_type or _TEXT_TYPES.fullmatch(content_type)):
+    if _is_text(parts.headers.get("content-type", ""), parts.headers.get("content-encoding", "identity")):
         text = text_of(parts.body)
         if text is not None:
             return text, False
     return base64.b64encode(parts.body).decode(), True
 
 
+@lru_cache(256)
+def _is_text(content_type: str, content_encoding: str) -> bool:
+    media_type = content_type.partition(";")[0].strip()
+    is_plain = content_encoding.strip().lower() == "identity"
+    return is_plain and (not media_type or _TEXT_TYPES.fullmatch(media_type) is not None)
+
+
 def _status(value: object) -> int:
+    if type(value) is int and 200 <= value <= 599:
+        return value
     try:
         status = int(value) if isinstance(value, int | str) and not isinstance(value, bool) else 0
     except ValueError:
@@ -153,22 +165,19 @@ def _answer_headers(result: Mapping[str, Any]) -> list[tuple[str, str]]:
         raise MalformedAnswer("headers must be an object, cookies a list")
     headers = []
     for name, value in given.items():
-        is_short_text = type(value) is str and len(value) <= _REMEMBERED_LENGTH
-        header = _remembered_header(name, value) if is_short_text else _header(name, value)
-        if header is not None:
-            headers.append(header)
+        if _is_passed_on(name):
+            # What is printable ASCII needs no closer look.
+            is_clean = type(value) is str and value.isascii() and value.isprintable()
+            headers.append((name, value if is_clean else _header_value(name, value)))
     return headers
 
 
-def _header(name: str, value: object) -> tuple[str, str] | None:
-    """A header in order; None for those of a connection, which are not a function's business."""
+@lru_cache(256)
+def _is_passed_on(name: str) -> bool:
+    """Whether a header concerns the client, and not the connection; raises MalformedAnswer."""
     if not _HEADER_NAME.fullmatch(name):
         raise MalformedAnswer(f"header name {name!r}")
-    return None if name.lower() in _CONNECTION_HEADERS else (name, _header_value(name, value))
-
-
-# Most headers of most answers are the same ones.
-_remembered_header = lru_cache(1024)(_header)
+    return name.lower() not in _CONNECTION_HEADERS
 
 
 def _header_value(name: str, value: object) -> str:

@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 WSGI = Callable[[dict[str, Any], Any], Iterable[bytes]]
 Straight = Callable[[Request, Peer], HttpAnswer | None]
 _OWN_ENDPOINTS = ("page", "asset", "metrics")  # nothing of these is the API's, and nothing for other origins
+_COMPLETE = "scoreboard.complete"  # the answer has all its headers
 WEBSOCKET_PATHS = ("/", "/ws")
 
 
@@ -129,6 +130,7 @@ def create_app(
 
 
 def _serve(gateway: HttpGateway, route: HttpRoute, names: dict[str, str], **variables: str) -> Response:
+    request.environ[_COMPLETE] = True
     answer = gateway.answer_wsgi(request.environ, route, {names[name]: value for name, value in variables.items()})
     return Response(answer.body, answer.status, list(answer.headers))
 
@@ -157,6 +159,8 @@ def _upgrade_required() -> Response:
 
 
 def _finish(proxies: TrustedProxies, cors: CorsHeaders, response: Response) -> Response:
+    if _COMPLETE in request.environ:
+        return response
     if request.endpoint not in _OWN_ENDPOINTS:
         asked = request.headers.get("Access-Control-Request-Method", "")
         response.headers.extend(cors.answer(request.method, request.headers.get("Origin", ""), asked))

@@ -59,15 +59,18 @@ class RouteTable:
         if fixed is not None:
             return fixed, {}
         segments = path.split("/")
-        found = [pattern for pattern in self._patterns.get((method, len(segments)), ()) if pattern.fits(segments)]
-        if len(found) != 1:
-            return None
-        return found[0].route, {name: segments[place] for place, name in found[0].names}
+        found: _Pattern | None = None
+        for pattern in self._patterns.get((method, len(segments)), ()):
+            if pattern.fits(segments):
+                if found is not None:
+                    return None
+                found = pattern
+        return None if found is None else (found.route, {name: segments[place] for place, name in found.names})
 
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
-    """What must stand where, and which places are parameters."""
+    """What must stand where, and which places are parameters; those that tell routes apart best, at the end, come first."""
 
     route: HttpRoute
     fixed: tuple[tuple[int, str], ...]
@@ -75,8 +78,11 @@ class _Pattern:
 
     @classmethod
     def of(cls, route: HttpRoute, segments: Sequence[str]) -> _Pattern:
-        fixed = tuple((place, text) for place, text in enumerate(segments) if "{" not in text)
+        fixed = tuple((place, text) for place, text in enumerate(segments) if text and "{" not in text)[::-1]
         return cls(route, fixed, tuple((place, text[1:-1]) for place, text in enumerate(segments) if "{" in text))
 
     def fits(self, segments: Sequence[str]) -> bool:
-        return all(segments[place] == text for place, text in self.fixed) and all(segments[place] for place, _ in self.names)
+        for place, text in self.fixed:
+            if segments[place] != text:
+                return False
+        return "" not in segments[1:]

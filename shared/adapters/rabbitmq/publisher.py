@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
 
+from shared.adapters.forks import in_every_child
 from shared.adapters.rabbitmq.codec import ACCEPTED, MARKER, RECORDED, RabbitEventCodec
 from shared.adapters.rabbitmq.delivery import Delivery
 from shared.adapters.rabbitmq.frames import published
@@ -47,7 +47,7 @@ class RabbitPublisher:
         self._wait_seconds = wait_seconds
         self._lock = threading.Lock()
         self._thread: PublishingThread | None = None
-        self._pid = 0
+        in_every_child(self._forget)
 
     def publish_accepted(self, events: Sequence[tuple[str, ScoreAccepted]], *, keep: bool = True) -> None:
         """Publish and wait until confirmed and settled; raises RabbitUnavailable: the events are in the outbox still.
@@ -90,7 +90,7 @@ class RabbitPublisher:
     def close(self) -> None:
         """End the connection and its thread."""
         with self._lock:
-            if self._thread is not None and self._pid == os.getpid():
+            if self._thread is not None:
                 self._thread.stop()
             self._thread = None
 
@@ -106,14 +106,21 @@ class RabbitPublisher:
         if not thread.publish(deliveries):
             raise RabbitUnavailable
 
+    def _forget(self) -> None:
+        """In a forked child: the thread and its connection are its parent's, and whoever held the lock is not here."""
+        self._lock = threading.Lock()
+        self._thread = None
+
     def _running_thread(self) -> PublishingThread:
-        """The thread of this process: a forked child must not speak on its parent's connection."""
-        if self._thread is None or self._pid != os.getpid() or not self._thread.is_alive:
+        thread = self._thread
+        if thread is None:
             with self._lock:
-                if self._thread is None or self._pid != os.getpid() or not self._thread.is_alive:
-                    self._thread = PublishingThread(self._amqp_url, self._ca_file, self._on_confirmed, self._wait_seconds)
-                    self._pid = os.getpid()
-        return self._thread
+                thread = self._thread
+                if thread is None:
+                    thread = self._thread = PublishingThread(
+                        self._amqp_url, self._ca_file, self._on_confirmed, self._wait_seconds
+                    )
+        return thread
 
 
 def _delivery(

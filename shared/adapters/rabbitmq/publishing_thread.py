@@ -70,11 +70,6 @@ class PublishingThread:
         self._thread.start()
 
     @property
-    def is_alive(self) -> bool:
-        """Whether the thread still runs."""
-        return self._thread.is_alive()
-
-    @property
     def usable(self) -> bool:
         """False while the broker is known to be away or to take nothing: nobody needs to wait for that."""
         if self._is_blocked or self._failures:

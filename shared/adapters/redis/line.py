@@ -7,7 +7,6 @@ standard library's locks and sockets are used.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import deque
@@ -18,6 +17,7 @@ import hiredis
 import redis
 from redis.connection import DefaultParser
 
+from shared.adapters.forks import in_every_child
 from shared.adapters.peer_watch import PeerWatch
 
 READ_BYTES = 65536
@@ -31,6 +31,7 @@ class SharedLine:
         self._connect = connect
         self._opening = threading.Lock()
         self._link: _Link | None = None
+        in_every_child(self._forget)
 
     def call(self, words: tuple[Any, ...]) -> Any:
         """Send a command and answer what Redis answered; its errors are raised as redis-py's, a lost connection, too."""
@@ -45,6 +46,11 @@ class SharedLine:
             if self._link is not None:
                 self._link.end(redis.ConnectionError("closed"))
                 self._link = None
+
+    def _forget(self) -> None:
+        """In a forked child: the connection is its parent's, and whoever held the lock is not here."""
+        self._opening = threading.Lock()
+        self._link = None
 
     def _usable_link(self) -> _Link:
         link = self._link
@@ -78,7 +84,6 @@ class _Link:
     """A connection as long as it lasts."""
 
     def __init__(self, connection: Any) -> None:
-        self._pid = os.getpid()
         self._connection = connection
         # redis-py has made it (address, TLS, log-in); its own way to send and to parse is what costs.
         self._socket = connection._sock  # noqa: SLF001
@@ -92,8 +97,8 @@ class _Link:
         self._peer = PeerWatch(self._socket)
 
     def is_usable(self) -> bool:
-        """False once it was lost, in a forked child, and when Redis hung up while nobody asked."""
-        if self._error is not None or self._pid != os.getpid():
+        """False once it was lost, and when Redis hung up while nobody asked."""
+        if self._error is not None:
             return False
         with self._lock:
             return bool(self._asked) or not self._peer.has_hung_up()
@@ -120,8 +125,7 @@ class _Link:
             self._error = error
             asked, self._asked = self._asked, deque()
             self._commands.clear()
-        if self._pid == os.getpid():
-            self._connection.disconnect()
+        self._connection.disconnect()
         for call in asked:
             self._answer(call, type(error)(*error.args))
 
