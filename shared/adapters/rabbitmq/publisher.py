@@ -11,14 +11,13 @@ from shared.adapters.rabbitmq.codec import ACCEPTED, MARKER, RECORDED, RabbitEve
 from shared.adapters.rabbitmq.delivery import Delivery
 from shared.adapters.rabbitmq.frames import published
 from shared.adapters.rabbitmq.history_queues import history_queues, queue_of
-from shared.adapters.rabbitmq.publishing_thread import PublishingThread
+from shared.adapters.rabbitmq.publishing_thread import WAIT_SECONDS, PublishingThread
 from shared.adapters.rabbitmq.topology import REBUILD, UPDATED
 from shared.domain.score import ScoreAccepted, ScoresRecorded
 from shared.errors import RabbitUnavailable
 from shared.ports import Sealer
 
 REBUILD_WANTED = "leaderboard.rebuild-wanted"
-WAIT_SECONDS = 2.0
 MAX_WAITING = 10_000
 
 

@@ -21,7 +21,7 @@ from shared.errors import ScoreboardError
 from shared.logs import get_logger
 
 FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS = 0.1, 1.0
-OVERDUE_SECONDS = 2.0
+WAIT_SECONDS = OVERDUE_SECONDS = 2.0
 STOP_SECONDS = 2.0
 _log = get_logger(__name__)
 
