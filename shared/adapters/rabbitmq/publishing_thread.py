@@ -53,7 +53,9 @@ class _Session:
 class PublishingThread:
     """Connects at once and again whenever the connection ends; runs until `stop`."""
 
-    def __init__(self, amqp_url: str, ca_file: str, on_confirmed: Callable[[Sequence[str]], None], wait_seconds: float) -> None:
+    def __init__(
+        self, amqp_url: str, ca_file: str, on_confirmed: Callable[[Sequence[str]], None], wait_seconds: float = WAIT_SECONDS
+    ) -> None:
         self._parameters: pika.ConnectionParameters = connection_parameters(amqp_url, ca_file)
         self._on_confirmed = on_confirmed
         self._wait_seconds = wait_seconds
