@@ -137,7 +137,8 @@ def _meaning(kind: type[errors.ScoreboardError]) -> str:
 
 def _with_headers(response: dict[str, Any], *names: str) -> dict[str, Any]:
     headers = {**response.get("headers", {}), **{name: {"$ref": f"#/components/headers/{name}"} for name in names}}
-    return {"description": response["description"], "headers": headers, "content": response["content"]}
+    content = {"content": response["content"]} if "content" in response else {}
+    return {"description": response["description"], "headers": headers, **content}
 
 
 def _yaml(path: Path) -> Any:

@@ -102,6 +102,16 @@ class NotYourScore(Forbidden):
     default_detail = "The user id in the path is not the one in the access token: a player raises only their own score."
 
 
+class NotYourAccount(Forbidden):
+    code, title = "not_your_account", "Not your account"
+    default_detail = "The user id in the path is not the one in the access token: only its owner may change that of an account."
+
+
+class WrongPassword(Forbidden):
+    code, title = "wrong_password", "Wrong password"
+    default_detail = "`currentPassword` is not the password of this account."
+
+
 class NotAPlayer(Forbidden):
     code, title = "not_a_player", "Not a player"
     default_detail = "Only accounts with the role `player` have a score."
@@ -148,6 +158,16 @@ class Conflict(ScoreboardError):
 class UsernameTaken(Conflict):
     code, title = "username_taken", "Username taken"
     default_detail = "Another account has this username. Choose another one."
+
+
+class LastAdmin(Conflict):
+    code, title = "last_admin", "Last admin"
+    default_detail = "Without this account no active admin would be left. Make another admin first."
+
+
+class NoSession(Conflict):
+    code, title = "no_session", "No session"
+    default_detail = "This access token belongs to no session of ours: log out where it was issued, or with `everywhere=true`."
 
 
 class TicketAlreadyUsed(Conflict):

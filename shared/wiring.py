@@ -14,7 +14,7 @@ from shared.adapters.tls import what_travels_unprotected
 from shared.config import Settings
 from shared.domain.player import Caller
 from shared.logs import configure_logs, get_logger
-from shared.services.check_access import Accounts, check_access
+from shared.services.check_access import check_access
 
 if TYPE_CHECKING:
     import redis
@@ -44,12 +44,7 @@ class Container:
 
     def authenticate(self, bearer_token: str) -> Caller:
         """Who sends this access token, in the role they have now; raises what identify and check_access raise."""
-        return check_access(self.identify(bearer_token), self.accounts)
-
-    @cached_property
-    def accounts(self) -> Accounts:
-        """Where accounts and sessions are known."""
-        return Accounts(self.access, self.profiles, self.users, self.sessions)
+        return check_access(self.identify(bearer_token), self)
 
     @cached_property
     def _redis(self) -> redis.Redis:
@@ -201,6 +196,12 @@ class Container:
         from shared.adapters.postgresql.users import PostgresUsers
 
         return PostgresUsers(self._pool)
+
+    @cached_property
+    def account_changes(self) -> ports.AccountChanges:
+        from shared.adapters.postgresql.account_changes import PostgresAccountChanges
+
+        return PostgresAccountChanges(self._pool)
 
     @cached_property
     def refresh_tokens(self) -> ports.RefreshTokens:

@@ -13,4 +13,4 @@ from shared.wiring import container
 @schedule_handler
 def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
     """Answer `{"forgotten": n}`."""
-    return {"forgotten": forget_sessions(container().accounts)}
+    return {"forgotten": forget_sessions(container())}

@@ -15,4 +15,4 @@ def lambda_handler(request: HttpRequest) -> Reply:
     deps = container()
     caller = None if deps.settings.public_leaderboard else deps.identify(request.bearer_token)
     limit = request.integer("limit", TOP, 1, MAX_TOP)
-    return Reply.document(get_scores(limit, caller, deps.leaderboard, deps.board_cache, deps.accounts, deps.clock))
+    return Reply.document(get_scores(limit, caller, deps.leaderboard, deps.board_cache, deps, deps.clock))

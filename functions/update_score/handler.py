@@ -25,5 +25,5 @@ def lambda_handler(request: HttpRequest) -> Reply:
     )
     ticket, required = request.headers.get("x-action-ticket"), deps.settings.require_action_ticket
     command = spend_ticket(command, ticket, deps.ticket_signer, required=required)
-    receipt = update_score(command, deps.leaderboard, deps.accounts, deps.ledger, deps.publisher)
+    receipt = update_score(command, deps.leaderboard, deps, deps.ledger, deps.publisher)
     return Reply.ok(receipt.as_json(), headers=receipt.headers())

@@ -23,5 +23,5 @@ def lambda_handler(request: WebSocketRequest) -> dict[str, str]:
 
 def _caller(request: WebSocketRequest, deps: Container) -> Caller:
     if "authorization" not in request.headers and "ticket" in request.query:
-        return check_access(deps.ws_tickets.spend(request.query["ticket"]), deps.accounts)
+        return check_access(deps.ws_tickets.spend(request.query["ticket"]), deps)
     return deps.authenticate(request.bearer_token)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
-from shared.errors import Forbidden, InvalidParameter, InvalidUsername, NotYourScore
+from shared.errors import Forbidden, InvalidParameter, InvalidUsername, NotYourAccount, NotYourScore
 
 Role = Literal["player", "admin"]
 
+API_KEY_BYTES = 32
 USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{2,49}")
 
 
@@ -24,6 +26,41 @@ class Account:
     hashed_password: str
     api_key_hash: str
     disabled: bool = False
+
+    @property
+    def is_active_admin(self) -> bool:
+        """Whether somebody can look after the scoreboard with it."""
+        return self.role == "admin" and not self.disabled
+
+    def as_json(self) -> dict[str, str | bool]:
+        """What an admin may see of it, in the words of the API."""
+        return {"userId": self.user_id, "username": self.username, "role": self.role, "disabled": self.disabled}
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChange:
+    """What is to become of an account; None stays as it is."""
+
+    role: Role | None = None
+    disabled: bool | None = None
+
+    @classmethod
+    def parse(cls, body: Mapping[str, Any]) -> AccountChange:
+        """Read `{"role"?, "disabled"?}`, at least one of them; raises InvalidParameter."""
+        if "role" not in body and "disabled" not in body:
+            raise InvalidParameter("Send `role`, `disabled` or both.")
+        disabled = body.get("disabled")
+        if "disabled" in body and not isinstance(disabled, bool):
+            raise InvalidParameter("`disabled` must be true or false.")
+        return cls(checked_role(body["role"]) if "role" in body else None, disabled)
+
+    def of(self, account: Account) -> Account:
+        """The account as it becomes."""
+        return replace(
+            account,
+            role=account.role if self.role is None else self.role,
+            disabled=account.disabled if self.disabled is None else self.disabled,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +92,11 @@ class Caller:
         """Raise NotYourScore unless the path speaks of the caller."""
         if user_id != self.user_id:
             raise NotYourScore
+
+    def must_be(self, user_id: str) -> None:
+        """Raise NotYourAccount unless the path speaks of the caller."""
+        if user_id != self.user_id:
+            raise NotYourAccount
 
 
 def checked_username(value: object) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from shared.ports.accounts import (
     Access,
     AccessTokens,
+    AccountChanges,
     LoginThrottle,
     PasswordHasher,
     Profiles,
@@ -28,6 +29,7 @@ from shared.ports.viewers import Viewers
 __all__ = [
     "Access",
     "AccessTokens",
+    "AccountChanges",
     "AuditLog",
     "AuditSeals",
     "BoardCache",

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from shared.domain.audit import Actor
-from shared.domain.player import Account, Caller, Profile
+from shared.domain.player import Account, AccountChange, Caller, Profile
 from shared.domain.request_limit import RequestKind
 from shared.domain.score import Missing
 from shared.domain.session import Admission, EndedSession, Renewal
@@ -31,6 +31,25 @@ class Users(Protocol):
 
     def profiles(self, user_ids: Sequence[str]) -> dict[str, Profile]:
         """Profiles of those of the users that exist."""
+        ...
+
+
+class AccountChanges(Protocol):
+    """What becomes of accounts, each change with its audit row and the ends of sessions that it brings (PostgreSQL).
+
+    All raise UnknownUser; the sessions that are answered may still have living access tokens.
+    """
+
+    def change_password(self, account: Account, hashed_password: str, kept_session: str, actor: Actor) -> list[EndedSession]:
+        """All sessions but the kept one end; raises WrongPassword when the password has changed since the account was read."""
+        ...
+
+    def change_api_key(self, user_id: str, api_key_hash: str, actor: Actor) -> None:
+        """From now on this key is the account's, and no other."""
+        ...
+
+    def change(self, user_id: str, change: AccountChange, actor: Actor) -> tuple[Account, list[EndedSession]]:
+        """The account as it is then; of one that is disabled all sessions end. Raises LastAdmin."""
         ...
 
 

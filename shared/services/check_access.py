@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Protocol
 
 from shared.domain.player import Caller, Profile
 from shared.domain.score import Missing
@@ -13,25 +14,41 @@ from shared.ports import Access, Profiles, Sessions, Users
 MAX_TRIES = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Accounts:
-    """Where accounts and sessions are known: at hand (Redis), and for sure (PostgreSQL)."""
+class Accounts(Protocol):
+    """Where accounts and sessions are known: at hand (Redis), and for sure (PostgreSQL, asked only for what is missing)."""
 
-    access: Access
-    profiles: Profiles
-    users: Users
-    sessions: Sessions
+    @property
+    def access(self) -> Access:
+        """Who may come in."""
+        ...
 
-    def cache(self, user_id: str) -> Profile | None:
-        """Cache the profile of somebody in whom it is missing; None when there is no such account."""
-        profile = self.users.profiles([user_id]).get(user_id)
-        if profile is not None:
-            self.profiles.put_many([profile])
-        return profile
+    @property
+    def profiles(self) -> Profiles:
+        """Cached profiles."""
+        ...
 
-    def restore_sessions(self) -> None:
-        """Tell Redis, which lost them or never knew, which sessions ended of late."""
-        self.access.restore(self.sessions.ended())
+    @property
+    def users(self) -> Users:
+        """The accounts."""
+        ...
+
+    @property
+    def sessions(self) -> Sessions:
+        """The sessions, and which of them ended."""
+        ...
+
+
+def cache_profile(user_id: str, accounts: Accounts) -> Profile | None:
+    """Cache the profile of somebody in whom it is missing; None when there is no such account."""
+    profile = accounts.users.profiles([user_id]).get(user_id)
+    if profile is not None:
+        accounts.profiles.put_many([profile])
+    return profile
+
+
+def restore_sessions(accounts: Accounts) -> None:
+    """Tell Redis, which lost them or never knew, which sessions ended of late."""
+    accounts.access.restore(accounts.sessions.ended())
 
 
 def check_access(caller: Caller, accounts: Accounts) -> Caller:
@@ -54,7 +71,7 @@ def _admitted(caller: Caller, accounts: Accounts, board: int | None) -> Admissio
         if isinstance(answer, Admission):
             return answer
         if answer is Missing.SESSIONS:
-            accounts.restore_sessions()
+            restore_sessions(accounts)
         else:
-            no_account = accounts.cache(caller.user_id) is None
+            no_account = cache_profile(caller.user_id, accounts) is None
     raise RedisUnavailable

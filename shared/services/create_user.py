@@ -10,12 +10,11 @@ from typing import Any
 
 from shared.domain.ids import RANDOM_BYTES, new_user_id
 from shared.domain.password import checked_password
-from shared.domain.player import Account, Role, checked_role, checked_username
+from shared.domain.player import API_KEY_BYTES, Account, Role, checked_role, checked_username
 from shared.errors import Unavailable
 from shared.logs import get_logger
 from shared.ports import Clock, Leaderboard, PasswordHasher, Users
 
-API_KEY_BYTES = 32
 _log = get_logger(__name__)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.services.check_access import Accounts
+from shared.services.check_access import Accounts, restore_sessions
 
 
 def forget_sessions(accounts: Accounts) -> int:
@@ -11,6 +11,6 @@ def forget_sessions(accounts: Accounts) -> int:
     Those that ended of late are told to Redis again, for a request that ended some may have died between the two stores, or
     Redis may have lost its last moments.
     """
-    accounts.restore_sessions()
+    restore_sessions(accounts)
     accounts.access.forget()
     return accounts.sessions.forget()

@@ -22,7 +22,7 @@ from shared.errors import (
     UnknownPlayer,
 )
 from shared.ports import EventPublisher, Leaderboard, Ledger, TicketSigner
-from shared.services.check_access import Accounts
+from shared.services.check_access import Accounts, cache_profile, restore_sessions
 from shared.services.rebuild_leaderboard import ask_for_rebuild
 
 MAX_TRIES = 5
@@ -121,9 +121,9 @@ def _apply(command: ScoreUpdate, leaderboard: Leaderboard, accounts: Accounts, l
         if isinstance(answer, AcceptedUpdate):
             return answer
         if answer is Missing.SESSIONS:
-            accounts.restore_sessions()
+            restore_sessions(accounts)
         elif answer is Missing.PROFILE:
-            if accounts.cache(command.user_id) is None:
+            if cache_profile(command.user_id, accounts) is None:
                 raise UnknownPlayer
         elif answer is Missing.MEMBER:
             _give_place(command.user_id, leaderboard, ledger)

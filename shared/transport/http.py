@@ -110,6 +110,13 @@ class HttpRequest(msgspec.Struct, frozen=True):
             raise InvalidParameter(f"`{name}` must be an integer from {minimum} to {maximum}.")
         return int(raw)
 
+    def flag(self, name: str) -> bool:
+        """A query parameter, false when it is not there; raises InvalidParameter unless it is `true` or `false`."""
+        raw = self.query.get(name, "false")
+        if raw not in ("true", "false"):
+            raise InvalidParameter(f"`{name}` must be `true` or `false`.")
+        return raw == "true"
+
 
 class Reply(msgspec.Struct, frozen=True):
     """Status, body (bytes already in JSON, or an object to encode) and headers."""
@@ -125,9 +132,14 @@ class Reply(msgspec.Struct, frozen=True):
         return cls(200, {"data": data}, headers or {})
 
     @classmethod
-    def created(cls, data: object) -> Reply:
+    def created(cls, data: object, headers: Mapping[str, str] | None = None) -> Reply:
         """201 `{"data": …}`."""
-        return cls(201, {"data": data})
+        return cls(201, {"data": data}, headers or {})
+
+    @classmethod
+    def no_content(cls) -> Reply:
+        """204, without a body and a word on what that would be."""
+        return cls(204, b"", content_type="")
 
     @classmethod
     def document(cls, body: object, headers: Mapping[str, str] | None = None) -> Reply:
@@ -157,9 +169,10 @@ class Reply(msgspec.Struct, frozen=True):
         """The response object of payload format 2.0; `is_secure` when the client came over TLS."""
         standard = SECURE_HEADERS if is_secure else SECURITY_HEADERS
         body = self.body if isinstance(self.body, bytes) else _json.encode(self.body)
+        content_type = {"Content-Type": self.content_type} if self.content_type else {}
         return {
             "statusCode": self.status,
-            "headers": {**standard, "Content-Type": self.content_type, "X-Request-Id": request_id, **self.headers},
+            "headers": {**standard, **content_type, "X-Request-Id": request_id, **self.headers},
             "body": body.decode(),
             "isBase64Encoded": False,
         }

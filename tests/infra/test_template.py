@@ -17,6 +17,11 @@ PROVIDED = ("REDIS_URL", "AMQP_URL", "DATABASE_URL", "SCOREBOARD_SECRET_ID", "WE
 CONTRACT = {
     "POST /api/users": "register_user",
     "POST /api/tokens": "issue_token",
+    "DELETE /api/tokens": "log_out",
+    "PUT /api/users/{user_id}/password": "change_password",
+    "POST /api/users/{user_id}/api-key": "rotate_api_key",
+    "GET /api/admin/users": "find_users",
+    "PATCH /api/admin/users/{user_id}": "change_user",
     "POST /api/score/{user_id}": "update_score",
     "POST /api/score/{user_id}/tickets": "issue_action_ticket",
     "GET /api/scores": "get_scores",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 from contextlib import closing, suppress
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -29,7 +30,6 @@ from shared.domain.player import Caller
 from shared.domain.score import ReceivedMessage, ScoreAccepted
 from shared.errors import LeaderboardRebuilding, LedgerBehind
 from shared.services.catch_up import Pipeline
-from shared.services.check_access import Accounts
 from shared.services.rebuild_leaderboard import pages, rebuild_leaderboard
 from shared.services.reconcile_scores import Reconciliation, reconcile_scores
 from shared.services.relay_outbox import relay_outbox
@@ -72,11 +72,11 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.keys = Keys(f"{{{secrets.token_hex(6)}}}:")
         self.board = RedisLeaderboard(self.client, self.keys, rate_limit_requests=10**6, rate_window_seconds=60)
         self.outbox = RedisOutbox(self.client, self.keys)
-        self.accounts = Accounts(
-            RedisAccess(self.client, self.keys),
-            RedisProfiles(self.client, self.keys),
-            self.deployed.users,
-            self.deployed.sessions,
+        self.accounts: Any = SimpleNamespace(
+            access=RedisAccess(self.client, self.keys),
+            profiles=RedisProfiles(self.client, self.keys),
+            users=self.deployed.users,
+            sessions=self.deployed.sessions,
         )
         self.broker = Broker(self.deployed.sealer, self.deployed.ledger, self.outbox, self.take_note, self.forget_everything)
         self.user_ids = [add_account(self.deployed, str(uuid4())).user_id for _ in range(PLAYERS)]

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID
 
@@ -27,7 +28,6 @@ from shared.errors import (
     TicketRequired,
     UnknownPlayer,
 )
-from shared.services.check_access import Accounts
 from shared.services.update_score import MAX_TRIES, Receipt, parse_update, spend_ticket, update_score
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -102,7 +102,7 @@ class Stores:
 
     def update(self) -> Receipt:
         ports = cast("Any", self)
-        accounts = Accounts(access=ports, profiles=ports, users=ports, sessions=ports)
+        accounts = cast("Any", SimpleNamespace(access=ports, profiles=ports, users=ports, sessions=ports))
         return update_score(self.command, ports, accounts, ports, ports)
 
 

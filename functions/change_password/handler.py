@@ -1,0 +1,21 @@
+"""PUT /api/users/{user_id}/password: choose another password."""
+
+from __future__ import annotations
+
+from shared.domain.audit import Actor
+from shared.services.change_password import ChangePassword, change_password
+from shared.services.note_refusal import audited
+from shared.transport.http import HttpRequest, Reply, http_handler
+from shared.wiring import container
+
+
+@http_handler
+@audited("password_change_refused", container)
+def lambda_handler(request: HttpRequest) -> Reply:
+    """Answer 204; the session it is changed from goes on, all others of the account have ended."""
+    deps = container()
+    caller = deps.authenticate(request.bearer_token)
+    actor = Actor(caller.user_id, request.source_ip, request.request_id)
+    command = ChangePassword.parse(request.path_parameters["user_id"], request.json_object(), caller, actor)
+    change_password(command, deps.common_passwords, deps.login_throttle, deps.password_hasher, deps.account_changes, deps)
+    return Reply.no_content()

@@ -1,0 +1,57 @@
+"""Somebody chooses another password; wherever else they are logged in they are not any more."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.domain.audit import Actor
+from shared.domain.password import MAX_LENGTH, checked_password, normalized
+from shared.domain.player import Caller
+from shared.errors import InvalidParameter, UnknownUser, WrongPassword
+from shared.ports import AccountChanges, LoginThrottle, PasswordHasher
+from shared.services.check_access import Accounts
+from shared.services.take_effect import end_access
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePassword:
+    """The caller's own password is to change; the session it is changed from goes on."""
+
+    caller: Caller
+    current_password: str = field(repr=False)
+    new_password: object = field(repr=False)
+    actor: Actor
+
+    @classmethod
+    def parse(cls, user_id: str, body: Mapping[str, Any], caller: Caller, actor: Actor) -> ChangePassword:
+        """Read `{"currentPassword", "newPassword"}`; raises NotYourAccount or InvalidParameter."""
+        caller.must_be(user_id)
+        current = body.get("currentPassword")
+        if not isinstance(current, str):
+            raise InvalidParameter("`currentPassword` must be a text.")
+        return cls(caller, current, body.get("newPassword"), actor)
+
+
+def change_password(
+    command: ChangePassword,
+    common_passwords: Container[str],
+    throttle: LoginThrottle,
+    hasher: PasswordHasher,
+    changes: AccountChanges,
+    accounts: Accounts,
+) -> None:
+    """Raises WeakPassword, WrongPassword, and TooManyAttempts: a stolen access token is no way around the delay of log-ins."""
+    account = accounts.users.by_id(command.caller.user_id)
+    if account is None:
+        raise UnknownUser
+    new_password = checked_password(command.new_password, account.username, common_passwords)
+    source_ip = command.actor.source_ip or ""
+    throttle.attempt(account.username, source_ip)
+    current = normalized(command.current_password)
+    if len(current) > MAX_LENGTH or not hasher.verify(account.hashed_password, current):
+        raise WrongPassword
+    throttle.succeeded(account.username, source_ip)
+    hashed = hasher.hash(new_password)
+    end_access(changes.change_password(account, hashed, command.caller.session_id, command.actor), accounts)

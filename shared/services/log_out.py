@@ -1,0 +1,18 @@
+"""End the session of an access token, or all sessions of the account."""
+
+from __future__ import annotations
+
+from shared.domain.audit import Actor
+from shared.domain.player import Caller
+from shared.errors import NoSession
+from shared.ports import RequestLimits
+from shared.services.check_access import Accounts
+from shared.services.take_effect import end_access
+
+
+def log_out(caller: Caller, actor: Actor, limits: RequestLimits, accounts: Accounts, *, everywhere: bool) -> None:
+    """Raises TooManyRequests, and NoSession for the token of an outside provider, whose session is not ours to end."""
+    limits.admit("log_out", user_id=caller.user_id)
+    if not caller.session_id and not everywhere:
+        raise NoSession
+    end_access(accounts.sessions.end(caller, actor, everywhere=everywhere), accounts)

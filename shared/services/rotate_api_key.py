@@ -1,0 +1,24 @@
+"""Somebody gets another API key; the old one is worth nothing from that moment on."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+
+from shared.domain.audit import Actor
+from shared.domain.player import API_KEY_BYTES, Caller
+from shared.ports import AccountChanges, RequestLimits
+from shared.services.check_access import Accounts
+from shared.services.take_effect import spread_profile
+
+
+def rotate_api_key(
+    user_id: str, caller: Caller, actor: Actor, limits: RequestLimits, changes: AccountChanges, accounts: Accounts
+) -> str:
+    """The new key, which is kept nowhere; raises NotYourAccount, TooManyRequests or UnknownUser."""
+    caller.must_be(user_id)
+    limits.admit("api_key_rotation", user_id=user_id)
+    api_key = secrets.token_urlsafe(API_KEY_BYTES)
+    changes.change_api_key(user_id, hashlib.sha256(api_key.encode()).hexdigest(), actor)
+    spread_profile(user_id, accounts)
+    return api_key

@@ -1,0 +1,67 @@
+"""PUT /api/users/{user_id}/password."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import pytest
+
+from shared.wiring import Container
+from tests.handlers.events import HandlerReply
+from tests.handlers.sessions import PASSWORD, LoggedIn, log_in, newcomer
+from tests.support.product import query
+
+ROUTE = "PUT /api/users/{user_id}/password"
+NEW = "staple an honest mule"
+
+
+@pytest.fixture
+def player(deployed: Container) -> LoggedIn:
+    return newcomer()
+
+
+def change(session: LoggedIn, current: object = PASSWORD, new: object = NEW, **request: Any) -> HandlerReply:
+    body = {"currentPassword": current, "newPassword": new}
+    return session.call("change_password", ROUTE, **{"body": body, "source_ip": secrets.token_hex(4), **request})
+
+
+def test_the_new_password_counts_the_old_one_does_not_and_other_sessions_end(player: LoggedIn, database_url: str) -> None:
+    elsewhere = player.again()
+    assert change(player).status == 204
+    assert player.is_in()
+    assert player.can_stay()
+    assert not elsewhere.is_in()
+    assert not elsewhere.can_stay()
+    assert log_in(player.username).problem == (401, "invalid_credentials")
+    assert player.again(NEW).is_in()
+    rows = query(
+        database_url, "SELECT actor FROM audit_log WHERE action = 'password_changed' AND user_id = :id", id=player.user_id
+    )
+    assert rows == [[player.user_id]]
+
+
+def test_only_its_owner_changes_it_and_only_with_the_old_one(player: LoggedIn) -> None:
+    other = newcomer()
+    assert change(other, path_parameters={"user_id": player.user_id}).problem == (403, "not_your_account")
+    for wrong in (NEW, "", PASSWORD + " ", "x" * 5000):
+        assert change(player, wrong).problem == (403, "wrong_password")
+    assert player.again().is_in()
+
+
+@pytest.mark.parametrize("new", ["short", "x" * 129, None, 7, "aaaaaaaaaaaaaa"])
+def test_a_weak_password_is_refused(player: LoggedIn, new: object) -> None:
+    assert change(player, PASSWORD, new).problem == (422, "weak_password")
+    assert player.again().is_in()
+
+
+def test_a_body_without_the_old_password_is_refused(player: LoggedIn) -> None:
+    assert change(player, None).problem == (422, "invalid_parameter")
+
+
+def test_guessing_is_slowed_down_together_with_log_ins(player: LoggedIn) -> None:
+    here = secrets.token_hex(4)
+    replies = [change(player, "not the password", source_ip=here) for _ in range(6)]
+    assert [reply.status for reply in replies] == [403] * 5 + [429]
+    assert log_in(player.username, PASSWORD, here).status == 429
+    assert change(player, source_ip=here).problem == (429, "too_many_attempts")

@@ -1,0 +1,102 @@
+"""PATCH /api/admin/users/{user_id} and GET /api/admin/users."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.wiring import Container
+from tests.handlers.events import REQUEST_ID, SOURCE_IP, HandlerReply, call
+from tests.handlers.players import Player, new_player
+from tests.handlers.sessions import LoggedIn, log_in, newcomer
+from tests.support.product import query
+
+ROUTE = "PATCH /api/admin/users/{user_id}"
+
+
+@pytest.fixture
+def admin(deployed: Container) -> Player:
+    return new_player(deployed, "admin")
+
+
+@pytest.fixture
+def player(admin: Player) -> LoggedIn:
+    return newcomer()
+
+
+def change(admin: Player, user_id: str, body: object) -> HandlerReply:
+    return call("change_user", ROUTE, path_parameters={"user_id": user_id}, headers=admin.authorization, body=body)
+
+
+def audit_log(admin: Player) -> HandlerReply:
+    return call("get_audit_log", "GET /api/admin/audit-log", headers=admin.authorization)
+
+
+def test_a_disabled_account_is_out_with_the_next_request_and_stays_out(admin: Player, player: LoggedIn) -> None:
+    assert player.is_in()
+    reply = change(admin, player.user_id, {"disabled": True})
+    assert reply.data == {"userId": player.user_id, "username": player.username, "role": "player", "disabled": True}
+    assert not player.is_in()
+    assert not player.can_stay()
+    assert log_in(player.username).problem == (401, "invalid_credentials")
+    assert change(admin, player.user_id, {"disabled": False}).data["disabled"] is False
+    assert not player.is_in(), "the session is over for good"
+    assert player.again().is_in()
+
+
+def test_a_disabled_account_is_out_with_a_token_of_no_session_too(deployed: Container, admin: Player, player: LoggedIn) -> None:
+    token, _ = deployed.access_tokens.issue(player.user_id, "player", deployed.clock.now())
+    outside = LoggedIn(player.user_id, player.username, player.api_key, token, "")
+    assert outside.is_in()
+    change(admin, player.user_id, {"disabled": True})
+    assert not outside.is_in()
+    assert outside.score().problem == outside.call("get_scores", "GET /api/scores").problem == (403, "unknown_user")
+
+
+def test_another_role_counts_with_the_next_request_whatever_the_token_says(admin: Player, player: LoggedIn) -> None:
+    promoted = Player(player.user_id, player.username, player.api_key, player.access_token)
+    assert audit_log(promoted).problem == (403, "forbidden")
+    assert change(admin, player.user_id, {"role": "admin"}).data["role"] == "admin"
+    assert audit_log(promoted).status == 200
+    assert player.score().problem == (403, "not_a_player")
+    assert change(promoted, admin.user_id, {"role": "player"}).data["role"] == "player"
+    assert audit_log(admin).problem == (403, "forbidden"), "an old token says admin"
+    assert admin.score(2).data["score"] == 2
+
+
+def test_what_an_admin_does_stands_in_the_audit_log(admin: Player, player: LoggedIn, database_url: str) -> None:
+    change(admin, player.user_id, {"role": "admin", "disabled": True})
+    change(admin, player.user_id, {"disabled": True})
+    rows = query(
+        database_url,
+        "SELECT actor, source_ip, request_id, detail FROM audit_log WHERE action = 'user_changed' AND user_id = :id",
+        id=player.user_id,
+    )
+    detail = {"role": {"from": "player", "to": "admin"}, "disabled": {"from": False, "to": True}}
+    assert rows == [[admin.user_id, SOURCE_IP, REQUEST_ID, detail]], "what changes nothing is no change"
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"role": None}, {"role": "root"}, {"role": ["admin"]}, {"disabled": None}, {"disabled": "true"}, {"disabled": 1}]
+)
+def test_a_change_that_is_none_is_refused(admin: Player, player: LoggedIn, body: dict[str, object]) -> None:
+    assert change(admin, player.user_id, body).problem == (422, "invalid_parameter")
+
+
+def test_only_admins_change_accounts_or_find_them(player: LoggedIn) -> None:
+    assert player.call("change_user", ROUTE, body={"role": "admin"}).problem == (403, "forbidden")
+    assert player.call("find_users", "GET /api/admin/users", query={"username": player.username}).problem == (403, "forbidden")
+
+
+def test_an_account_that_nobody_has_is_not_found(admin: Player) -> None:
+    assert change(admin, "nobody", {"disabled": True}).problem == (404, "unknown_user")
+
+
+def test_an_account_is_found_by_its_name(admin: Player, player: LoggedIn) -> None:
+    def find(**wanted: str) -> HandlerReply:
+        return call("find_users", "GET /api/admin/users", headers=admin.authorization, query=wanted)
+
+    expected = {"userId": player.user_id, "username": player.username, "role": "player", "disabled": False}
+    assert find(username=player.username.upper()).data == [expected]
+    assert find(username="nobody-has-this-name").data == []
+    for reply in (find(), find(username="%")):
+        assert reply.problem == (422, "invalid_username")
