@@ -72,6 +72,14 @@ class Settings:
     viewer_requests_per_second: int = _setting(
         "requests a second for posting to viewers on API Gateway; the account's quota (10,000) is shared with the HTTP API", 5000
     )
+    appsync_events_url: str = _setting(
+        "where to publish to an AppSync Events API that holds the viewers' connections instead of the WebSocket API;"
+        " ends in /event",
+        "",
+    )
+    appsync_events_channel: str = _setting("channel of that API, which begins with its namespace", "/scoreboard/live")
+    appsync_events_api_key: str = _setting("API key to publish with; empty: signed with the function's role", "", secret=True)
+    viewers_url: str = _setting("where viewers connect, told with a WebSocket ticket; empty: /ws of the same host", "")
     offload_hook: str = _setting(
         "module:function of what hosts the functions, to compute password hashes beside its event loop; empty: in place", ""
     )

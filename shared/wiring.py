@@ -184,9 +184,15 @@ class Container:
             from shared.adapters.redis.viewers import RedisViewers
 
             return RedisViewers(self._redis, self._keys, self.settings.broadcast_channel)
+        settings = self.settings
+        if settings.appsync_events_url:
+            from shared.adapters.appsync import AppSyncViewers, EventsApi
+            from shared.adapters.redis.frames import Frames
+
+            api = EventsApi(settings.appsync_events_url, settings.appsync_events_channel, settings.appsync_events_api_key)
+            return AppSyncViewers(Frames(self._redis, self._keys), api)
         from shared.adapters.api_gateway.viewers import api_gateway_viewers
 
-        settings = self.settings
         return api_gateway_viewers(
             self._redis, self._keys, settings.websocket_management_url, settings.viewer_requests_per_second
         )

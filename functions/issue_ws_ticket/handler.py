@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from shared.services.issue_ws_ticket import issue_ws_ticket
+import random
+
+from shared.services.issue_ws_ticket import WatchingPlace, issue_ws_ticket
 from shared.services.note_refusal import audited
 from shared.transport.http import HttpRequest, Reply, http_handler
 from shared.wiring import container
@@ -11,7 +13,10 @@ from shared.wiring import container
 @http_handler
 @audited("ws_ticket_refused", container)
 def lambda_handler(request: HttpRequest) -> Reply:
-    """Answer 201 with the ticket and how long it is good."""
+    """Answer 201 with the ticket, how long it is good, and how to keep the connection that it opens."""
     deps = container()
     caller = deps.authenticate(request.bearer_token)
-    return Reply.created(issue_ws_ticket(caller, deps.request_limits, deps.ws_tickets).as_json())
+    settings = deps.settings
+    place = WatchingPlace(settings.viewers_url, settings.appsync_events_channel if settings.appsync_events_url else "")
+    spread = random.random()  # noqa: S311 - spreads load, keeps no secret
+    return Reply.created(issue_ws_ticket(caller, deps.request_limits, deps.ws_tickets, place, deps.clock, spread).as_json())

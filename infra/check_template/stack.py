@@ -34,10 +34,11 @@ class Stack:
         return names.pop() if len(names) == 1 else None
 
     def policies(self, function: str) -> Iterator[dict[str, Any]]:
-        """Every statement of a function's own role, those of managed policies of this template included."""
+        """Every statement of a function's own role, under whatever condition, and of managed policies of this template."""
         role = self.document["Resources"][self.functions[function]["Role"]["Fn::GetAtt"][0]]["Properties"]
         for policy in role.get("Policies", []):
-            yield from policy["PolicyDocument"]["Statement"]
+            for statement in policy["PolicyDocument"]["Statement"]:
+                yield from (each for each in statement.get("Fn::If", [statement]) if isinstance(each, dict) and "Ref" not in each)
         for arn in role.get("ManagedPolicyArns", []):
             name = arn.get("Ref") if isinstance(arn, dict) else None
             managed = self.resources("AWS::IAM::ManagedPolicy").get(str(name))

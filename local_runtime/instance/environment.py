@@ -19,6 +19,7 @@ _PROVIDED = (
     "PAYLOAD_KEYS",
     "BROADCAST_CHANNEL",
     "WEBSOCKET_MANAGEMENT_URL",
+    "VIEWERS_URL",
     "SCOREBOARD_SECRET_ID",
 )
 _NOT_PASSED_ON = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
@@ -60,6 +61,7 @@ def function_environment(
         "PAYLOAD_KEYS": environment.get("PAYLOAD_KEYS") or keyring.payload_keys,
         "BROADCAST_CHANNEL": environment.get("BROADCAST_CHANNEL") or f"{values.get('KEY_PREFIX', '')}{BROADCAST_CHANNEL}",
         "WEBSOCKET_MANAGEMENT_URL": management_url,
+        "VIEWERS_URL": environment.get("VIEWERS_URL", ""),
         "SCOREBOARD_SECRET_ID": "",  # the instance is its own secrets manager
         "AWS_ACCESS_KEY_ID": keyring.access_key_id,
         "AWS_SECRET_ACCESS_KEY": keyring.secret_access_key,

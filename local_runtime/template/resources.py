@@ -18,8 +18,11 @@ HOSTED = (FUNCTION, LAYER, HTTP_API, WEBSOCKET_API)
 _OPERATIONS = "watches or alarms; nothing here is hosted differently for it"
 _NETWORK = "access and network rules of the account; here everything is one user's, on loopback"
 _SERVERS = "a server of the cloud; here the instance's own, or the one its URL names, stands in"
+_VIEWERS = "holds the viewers' connections in the cloud; here the WebSocket gateway does"
 WITHOUT_EFFECT = {
     "AWS::AmazonMQ::Broker": _SERVERS,
+    "AWS::AppSync::Api": _VIEWERS,
+    "AWS::AppSync::ChannelNamespace": _VIEWERS,
     "AWS::CloudWatch::Alarm": _OPERATIONS,
     "AWS::CloudWatch::Dashboard": _OPERATIONS,
     "AWS::EC2::SecurityGroup": _NETWORK,
@@ -30,6 +33,7 @@ WITHOUT_EFFECT = {
     "AWS::IAM::Role": _NETWORK,
     "AWS::KMS::Alias": "keys at rest; the instance has keys of its own",
     "AWS::KMS::Key": "keys at rest; the instance has keys of its own",
+    "AWS::Lambda::Permission": _NETWORK,
     "AWS::Logs::LogGroup": "where the cloud keeps logs; here they are files",
     "AWS::Logs::MetricFilter": _OPERATIONS,
     "AWS::RDS::DBCluster": _SERVERS,

@@ -41,18 +41,18 @@ class SignedRequest:
     body: bytes
 
 
-def is_signed(request: SignedRequest, access_key: AccessKey, now: datetime) -> bool:
-    """Whether the request bears a fresh signature made with this key."""
+def is_signed(request: SignedRequest, access_key: AccessKey, now: datetime, service: str = SERVICE) -> bool:
+    """Whether the request bears a fresh signature made with this key, for this service."""
     match = _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
     timestamp = request.headers.get("x-amz-date", "")
     if match is None or not access_key.key_id or not access_key.secret or not _is_fresh(timestamp, now):
         return False
     signed_headers = match["headers"].split(";")
-    if "host" not in signed_headers or "x-amz-date" not in signed_headers or match["service"] != SERVICE:
+    if "host" not in signed_headers or "x-amz-date" not in signed_headers or match["service"] != service:
         return False
     if not timestamp.startswith(match["date"]) or not hmac.compare_digest(match["key"].encode(), access_key.key_id.encode()):
         return False
-    scope = f"{match['date']}/{match['region']}/{SERVICE}/aws4_request"
+    scope = f"{match['date']}/{match['region']}/{service}/aws4_request"
     digest = hashlib.sha256(_canonical(request, signed_headers).encode("latin-1", "replace")).hexdigest()
     text = f"AWS4-HMAC-SHA256\n{timestamp}\n{scope}\n{digest}"
     expected = hmac.new(_signing_key(access_key.secret, scope), text.encode(), hashlib.sha256).hexdigest()

@@ -157,14 +157,18 @@ class AccessTokens(Protocol):
 
 
 class WsTickets(Protocol):
-    """One-use tickets for the WebSocket handshake (Redis, 30 s)."""
+    """Tickets for the WebSocket handshake (Redis, 30 s), good for one use of each step it takes."""
 
     def issue(self, caller: Caller) -> tuple[str, int]:
         """A ticket and the seconds it lives."""
         ...
 
-    def spend(self, ticket: str) -> Caller:
+    def spend(self, ticket: str, step: str = "connect") -> Caller:
         """Who the ticket was made for; raises InvalidTicket."""
+        ...
+
+    def allow(self, ticket: str, step: str, caller: Caller) -> None:
+        """Let a ticket that was spent be spent on another step as well."""
         ...
 
 

@@ -16,7 +16,7 @@ class Viewers(Protocol):
     def welcome(self, connection_id: str, ends_at: datetime) -> bool:
         """Note a new viewer until `ends_at`; False when the caller must ask for a broadcast, or the viewer would see nothing.
 
-        Raises TooManyViewers.
+        Raises TooManyViewers, and ViewersUnavailable where viewers connect elsewhere.
         """
         ...
 

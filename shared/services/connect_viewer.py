@@ -9,9 +9,10 @@ from shared.services.ask_for_broadcast import ask_for_broadcast
 
 
 def connect_viewer(caller: Caller, connection_id: str, viewers: Viewers, publisher: EventPublisher, clock: Clock) -> int:
-    """Note the viewer; answer the epoch second at which the session ends. Raises TokenExpired, TooManyViewers.
+    """Note the viewer; answer the epoch second at which the session ends.
 
-    A newcomer is shown the newest frame. Where it is not there to be shown a broadcast brings it.
+    Raises TokenExpired, TooManyViewers, ViewersUnavailable. A newcomer is shown the newest frame;
+    where it is not there to be shown a broadcast brings it.
     """
     if caller.expires_at <= clock.now():
         raise TokenExpired

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
-from typing import Any
 
 import pytest
 import redis
 
 from shared.adapters.api_gateway.viewers import api_gateway_viewers
+from shared.adapters.appsync import AppSyncViewers, EventsApi
 from shared.adapters.redis.connection import connect
+from shared.adapters.redis.frames import Frames
 from shared.adapters.redis.keys import Keys
 from shared.adapters.redis.viewers import RedisViewers
 from shared.domain.ranking import Standing
@@ -123,11 +124,23 @@ def away() -> redis.Redis:
 
 @pytest.mark.parametrize(
     "viewers",
-    [RedisViewers(away(), Keys(), "frames"), api_gateway_viewers(away(), Keys(), "http://127.0.0.1:1/live", 5000)],
+    [
+        RedisViewers(away(), Keys(), "frames"),
+        api_gateway_viewers(away(), Keys(), "http://127.0.0.1:1/live", 5000),
+        AppSyncViewers(Frames(away(), Keys()), EventsApi("http://127.0.0.1:1/event", "/scoreboard/live")),
+    ],
     ids=list(WAYS),
 )
 def test_a_redis_that_is_away_is_told_so(viewers: Viewers) -> None:
-    asks: list[Callable[[], Any]] = [lambda: viewers.welcome("c-1", in_a_while()), lambda: viewers.broadcast(lambda: board(1))]
-    for ask in asks:
-        with pytest.raises(RedisUnavailable):
-            ask()
+    with pytest.raises(RedisUnavailable):
+        viewers.broadcast(lambda: board(1))
+
+
+@pytest.mark.parametrize(
+    "viewers",
+    [RedisViewers(away(), Keys(), "frames"), api_gateway_viewers(away(), Keys(), "http://127.0.0.1:1/live", 5000)],
+    ids=["redis", "api-gateway"],
+)
+def test_nobody_is_let_in_while_redis_is_away(viewers: Viewers) -> None:
+    with pytest.raises(RedisUnavailable):
+        viewers.welcome("c-1", in_a_while())

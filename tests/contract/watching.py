@@ -13,6 +13,7 @@ import redis
 
 from shared.adapters.api_gateway.management import ManagementApi
 from shared.adapters.api_gateway.viewers import ApiGatewayViewers
+from shared.adapters.appsync import AppSyncViewers, EventsApi
 from shared.adapters.redis.connections import Connections, Quota
 from shared.adapters.redis.frames import Frames
 from shared.adapters.redis.keys import Keys
@@ -146,6 +147,39 @@ class ApiGatewayWatching:
             viewers.close()
 
 
+class AppSyncWatching:
+    """A subscriber of an AppSync Events API that a stand-in plays."""
+
+    def __init__(self, client: redis.Redis, url: str, api: aws.EventsApi) -> None:
+        self.client, self.keys, self.api = client, Keys(f"{{{secrets.token_hex(6)}}}:"), api
+        self._url = f"{url}/event"
+        self._made: list[AppSyncViewers] = []
+        self.viewers = self.another()
+
+    def another(self, channel: str = "/scoreboard/live", api_key: str = "", **options: Any) -> AppSyncViewers:
+        """A second adapter of the same viewers, as in another process."""
+        events_api = EventsApi(self._url, channel, api_key)
+        self._made.append(AppSyncViewers(Frames(self.client, self.keys), events_api, **options))
+        return self._made[-1]
+
+    def frames(self) -> list[Any]:
+        """See Watching; a client passes over what is older than what it has."""
+        seen: dict[int, Any] = {}
+        for frame in self.api.frames():
+            if frame["version"] > max(seen, default=0):
+                seen[frame["version"]] = frame
+        return list(seen.values())
+
+    def lose_everything(self) -> None:
+        """See Watching."""
+        self.client.delete(self.keys.frame, self.keys.leaderboard_version)
+
+    def close(self) -> None:
+        """End all connections."""
+        for viewers in self._made:
+            viewers.close()
+
+
 @contextmanager
 def redis_watching(client: redis.Redis) -> Iterator[RedisWatching]:
     """Through the local gateway's channel."""
@@ -164,4 +198,18 @@ def api_gateway_watching(client: redis.Redis) -> Iterator[ApiGatewayWatching]:
         made.close()
 
 
-WAYS: dict[str, Callable[[redis.Redis], Any]] = {"redis": redis_watching, "api-gateway": api_gateway_watching}
+@contextmanager
+def appsync_watching(client: redis.Redis) -> Iterator[AppSyncWatching]:
+    """Through AppSync Events."""
+    api = aws.EventsApi()
+    with aws.serving(api) as url:
+        made = AppSyncWatching(client, url, api)
+        yield made
+        made.close()
+
+
+WAYS: dict[str, Callable[[redis.Redis], Any]] = {
+    "redis": redis_watching,
+    "api-gateway": api_gateway_watching,
+    "appsync": appsync_watching,
+}

@@ -172,3 +172,19 @@ def test_a_gateway_that_does_not_let_us_sends_the_batch_back(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
     with pytest.raises(ViewersUnavailable):
         tell(deployed, 1)
+
+
+def test_with_appsync_the_board_is_published_there(redeploy: Redeploy, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in aws.CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    api = aws.EventsApi()
+    with aws.serving(api) as url:
+        prefix = f"{{{secrets.token_hex(6)}}}:"
+        made = redeploy(BROADCAST_CHANNEL="", KEY_PREFIX=prefix, APPSYNC_EVENTS_URL=f"{url}/event")
+        made.leaderboard.rebuild(pages(made.reconciliations))
+        leader = lead(made)
+        tell(made, 1)
+        made.close()
+    [(channel, _)] = api.published
+    [frame] = api.frames()
+    assert (channel, frame["data"][0]["userId"]) == ("/scoreboard/live", leader)

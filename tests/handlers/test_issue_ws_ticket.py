@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from datetime import timedelta
 
 import pytest
 
+from shared.domain.player import Caller
+from shared.services.issue_ws_ticket import WatchingPlace, issue_ws_ticket
 from shared.wiring import Container
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import HandlerReply, call
@@ -24,9 +27,32 @@ def token_of(deployed: Container, user_id: str = "u-1") -> str:
 def test_a_caller_gets_a_ticket_for_thirty_seconds(deployed: Container) -> None:
     reply = ticket(token_of(deployed))
     assert reply.status == 201
-    assert set(reply.data) == {"ticket", "expiresIn"}
+    assert set(reply.data) == {"ticket", "expiresIn", "pingInterval", "reconnectIn"}
     assert reply.data["expiresIn"] == 30
     assert deployed.ws_tickets.spend(reply.data["ticket"]).user_id == "u-1"
+
+
+def test_a_crowd_is_told_to_come_again_at_different_times_before_its_sessions_end(deployed: Container) -> None:
+    times = {ticket(token_of(deployed, f"u-{number}")).data["reconnectIn"] for number in range(20)}
+    assert len(times) > 5
+    assert min(times) >= 670
+    assert max(times) <= 900 * 0.95
+
+
+def test_nobody_is_told_to_stay_longer_than_api_gateway_keeps_a_connection(deployed: Container) -> None:
+    caller = Caller("u-1", "player", deployed.clock.now() + timedelta(days=1))
+    for spread in (0.0, 1.0):
+        answer = issue_ws_ticket(
+            caller, deployed.request_limits, deployed.ws_tickets, WatchingPlace(), deployed.clock, spread
+        ).as_json()
+        assert 0 < int(answer["pingInterval"]) < 600
+        assert 5000 < int(answer["reconnectIn"]) < 7200
+
+
+def test_viewers_are_told_where_to_connect(deployed: Container, redeploy: Redeploy) -> None:
+    redeploy(VIEWERS_URL="wss://events.example.test/event/realtime", APPSYNC_EVENTS_URL="https://events.example.test/event")
+    told = ticket(token_of(deployed)).data
+    assert (told["url"], told["channel"]) == ("wss://events.example.test/event/realtime", "/scoreboard/live")
 
 
 @pytest.mark.parametrize(

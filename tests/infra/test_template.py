@@ -13,7 +13,7 @@ from local_runtime.template.tree import Node
 from shared.adapters.api_gateway.viewers import BROADCAST_SECONDS, CHUNK_SECONDS, SWEEP_SECONDS
 from shared.adapters.signed_http import TIMEOUT_SECONDS
 
-PROVIDED = ("REDIS_URL", "AMQP_URL", "DATABASE_URL", "SCOREBOARD_SECRET_ID", "WEBSOCKET_MANAGEMENT_URL")
+PROVIDED = ("REDIS_URL", "AMQP_URL", "DATABASE_URL", "SCOREBOARD_SECRET_ID", "WEBSOCKET_MANAGEMENT_URL", "VIEWERS_URL")
 CONTRACT = {
     "POST /api/users": "register_user",
     "POST /api/tokens": "issue_token",
@@ -78,7 +78,7 @@ def test_only_those_who_post_to_viewers_may_use_their_connections(functions: dic
     for name, node in functions.items():
         for policy in node.members["Policies"].items if "Policies" in node.members else []:
             for statement in policy.members["Statement"].items if "Statement" in policy.members else []:
-                if statement.members["Action"].value == "execute-api:ManageConnections":
+                if statement.member("Action").text == "execute-api:ManageConnections":
                     [(_, resource)] = statement.members["Resource"].members.items()
                     allowed[name] = resource.value.partition("${WebSocketApi}")[2]
     assert allowed == {

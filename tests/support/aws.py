@@ -24,8 +24,10 @@ CREDENTIALS = {
     "AWS_REGION": "eu-west-1",
 }
 MAX_MESSAGE_BYTES = 128 * 1024
+MAX_EVENT_BYTES = 240 * 1024
 STAGE = "live"
 _ERRORS = {403: "ForbiddenException", 410: "GoneException", 413: "PayloadTooLargeException", 429: "LimitExceededException"}
+_SEGMENT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,48}[A-Za-z0-9])?")
 _PATH = re.compile(rf"/{STAGE}/(?:@|%40)connections/([^/]+)")
 
 
@@ -85,6 +87,59 @@ class Connections:
             return 413
         self.received[connection_id].append(request.body)
         return 200
+
+
+@dataclass
+class EventsApi:
+    """An AppSync Events API with one channel namespace: what was published, in order; `api_key` may publish besides IAM."""
+
+    namespace: str = "scoreboard"
+    api_key: str = "da2-stand-in"
+    published: list[tuple[str, str]] = field(default_factory=list)
+    verdict: Callable[[], int | None] = lambda: None
+    requests: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def frames(self) -> list[Any]:
+        """What a subscriber has got."""
+        return [json.loads(text) for _, text in self.published]
+
+    def answer(self, request: SignedRequest) -> tuple[int, object] | None:
+        """As AppSync does; without an answer where the verdict is 0, taken but failed where it is 200."""
+        if (request.method, request.path) != ("POST", "/event"):
+            return 404, _errors("UnknownOperationException")
+        key = request.headers.get("x-api-key")
+        may_publish = key == self.api_key if key else is_signed(request, ACCESS_KEY, datetime.now(UTC), "appsync")
+        if not may_publish:
+            return 401, _errors("UnauthorizedException")
+        with self.lock:
+            self.requests += 1
+            status = self.verdict()
+            if status == 0:
+                return None
+            if status == 200:
+                failed = {"identifier": secrets.token_hex(16), "index": 0, "code": 500, "message": "Internal failure"}
+                return 200, {"failed": [failed], "successful": []}
+            if status is not None:
+                return status, _errors("TooManyRequestsException" if status == 429 else "InternalFailure")
+            return self._take(json.loads(request.body))
+
+    def _take(self, document: dict[str, Any]) -> tuple[int, object]:
+        channel, events = document["channel"], document["events"]
+        segments = channel.strip("/").split("/")
+        if not all(_SEGMENT.fullmatch(segment) for segment in segments) or len(segments) > 5:
+            return 400, _errors("BadRequestException")
+        if segments[0] != self.namespace:
+            return 403, _errors("UnauthorizedException")
+        if not 1 <= len(events) <= 5 or any(len(event.encode()) > MAX_EVENT_BYTES for event in events):
+            return 400, _errors("BadRequestException")
+        self.published += [(channel, event) for event in events if json.loads(event) is not None]
+        taken = [{"identifier": secrets.token_hex(16), "index": index} for index in range(len(events))]
+        return 200, {"failed": [], "successful": taken}
+
+
+def _errors(kind: str) -> object:
+    return {"errors": [{"errorType": kind, "message": kind}]}
 
 
 def _refusal(status: int) -> tuple[int, object]:

@@ -10,7 +10,19 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 HANDLERS = sorted((ROOT / "functions").glob("*/handler.py"))
 MAY_IMPORT = ("shared.wiring", "shared.services", "shared.transport", "shared.domain", "shared.errors")
-STANDARD = ("__future__", "collections", "datetime", "typing", "pathlib", "json", "functools", "dataclasses", "secrets", "os")
+STANDARD = (
+    "__future__",
+    "collections",
+    "datetime",
+    "typing",
+    "pathlib",
+    "json",
+    "functools",
+    "dataclasses",
+    "secrets",
+    "random",
+    "os",
+)
 
 
 def imported(source: str) -> set[str]:

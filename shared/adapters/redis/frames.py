@@ -59,7 +59,7 @@ class Frames:
             if verdict == b"yours":
                 return self._make(number, read_board)
             if verdict == b"shown":
-                return self._newest()
+                return self.newest()
             self._sleep(number / 1000)
 
     def refresh(self, read_board: ReadBoard) -> None:
@@ -67,6 +67,19 @@ class Frames:
         verdict, number, _ = self._tick("")
         if verdict == b"yours":
             self._make(number, read_board)
+
+    def newest(self) -> Frame:
+        """The frame that is kept."""
+        version, data, cache_time = self._redis.hmget(self._keys.frame, "version", "data", "cache_time")
+        return frame_of(int(version or 0), (data or b"[]").decode(), (cache_time or b"").decode())
+
+    def is_sent(self, frame: Frame) -> bool:
+        """Whether this version went out where one request reaches everybody."""
+        return int(self._redis.hget(self._keys.frame, "sent") or 0) >= frame.version
+
+    def sent(self, frame: Frame) -> None:
+        """It went out."""
+        self._redis.hset(self._keys.frame, "sent", frame.version)
 
     def _tick(self, asked: int | str) -> tuple[bytes, int, int]:
         verdict, number, since = run_script(
@@ -83,8 +96,4 @@ class Frames:
             version = int(run_script(self._redis, "put_frame", keys, (self._now(), tick, ticket, data, cache_time)))
             if version:
                 return frame_of(version, data, cache_time)
-        return self._newest()  # overtaken each time: newer boards than ours are there
-
-    def _newest(self) -> Frame:
-        version, data, cache_time = self._redis.hmget(self._keys.frame, "version", "data", "cache_time")
-        return frame_of(int(version or 0), (data or b"[]").decode(), (cache_time or b"").decode())
+        return self.newest()  # overtaken each time: newer boards than ours are there

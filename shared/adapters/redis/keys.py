@@ -154,7 +154,7 @@ class Keys:
         return f"{self.prefix}user:{user_id}:result:{request_id}"
 
     def ws_ticket(self, ticket_hash: str) -> str:
-        """String: the caller a WebSocket ticket was made for. TTL 30 s."""
+        """String: the caller a WebSocket ticket was made for; the hash is of ticket and step. TTL 30 s."""
         return f"{self.prefix}ws-ticket:{ticket_hash}"
 
     def login_failures(self, username: str, network: str) -> str:

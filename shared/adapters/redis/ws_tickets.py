@@ -28,6 +28,11 @@ class RedisWsTickets:
     def issue(self, caller: Caller) -> tuple[str, int]:
         """A ticket and the seconds it lives."""
         ticket = secrets.token_urlsafe(32)
+        self.allow(ticket, "connect", caller)
+        return ticket, LIFETIME_SECONDS
+
+    def allow(self, ticket: str, step: str, caller: Caller) -> None:
+        """Let a ticket be spent on a step."""
         document = {
             "userId": caller.user_id,
             "role": caller.role,
@@ -35,20 +40,19 @@ class RedisWsTickets:
             "sessionId": caller.session_id,
         }
         with translated():
-            self._redis.set(self._key(ticket), json.dumps(document), ex=LIFETIME_SECONDS)
-        return ticket, LIFETIME_SECONDS
+            self._redis.set(self._key(ticket, step), json.dumps(document), ex=LIFETIME_SECONDS)
 
-    def spend(self, ticket: str) -> Caller:
+    def spend(self, ticket: str, step: str = "connect") -> Caller:
         """Who the ticket was made for; raises InvalidTicket."""
         if len(ticket) > MAX_TICKET_LENGTH or not ticket.isascii():
             raise InvalidTicket
         with translated():
-            document = self._redis.getdel(self._key(ticket))
+            document = self._redis.getdel(self._key(ticket, step))
         if document is None:
             raise InvalidTicket
         fields = json.loads(document)
         expires_at = datetime.fromtimestamp(fields["expiresAt"], UTC)
         return Caller(fields["userId"], fields["role"], expires_at, fields["sessionId"])
 
-    def _key(self, ticket: str) -> str:
-        return self._keys.ws_ticket(hashlib.sha256(ticket.encode()).hexdigest())
+    def _key(self, ticket: str, step: str) -> str:
+        return self._keys.ws_ticket(hashlib.sha256(f"{step} {ticket}".encode()).hexdigest())

@@ -1,6 +1,7 @@
 -- Keeps a board as the newest frame, under the next version if it differs, unless a newer one came meanwhile.
 --
--- KEYS  1 viewers:frame        hash: version, data (the lines as JSON), cache_time, shown (tick of the newest frame)
+-- KEYS  1 viewers:frame        hash: version, data (the lines as JSON), cache_time, shown (tick of the newest frame),
+--                              sent (the version that went out where one request reaches everybody)
 --       2 leaderboard:version  string: version of the newest frame
 -- ARGV  1 now (ms), '' for this server's clock  2 tick  3 ticket: the version that was newest when the board was read
 --       4 data  5 cache_time

@@ -1,6 +1,6 @@
 -- Who may read the board now and make a frame of it: one at a time, and not before the interval is over.
 --
--- KEYS  1 viewers:frame  hash: ticks (given so far), shown (the newest whose frame is there), next_at (ms)
+-- KEYS  1 viewers:frame  hash: ticks (given so far), shown (the newest whose frame is there), next_at (ms); see put_frame
 -- ARGV  1 now (ms), '' for this server's clock  2 interval (ms)  3 ticks given when the caller asked first, '' the first time
 -- Answers {'yours', the tick, ARGV 3}, {'shown', 0, ARGV 3} when a tick after the caller asked has its frame,
 --         {'wait', ms, ARGV 3}.

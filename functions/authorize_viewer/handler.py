@@ -1,0 +1,15 @@
+"""Lambda authorizer of the AppSync Events API: viewers show a ticket of POST /api/ws-tickets."""
+
+from __future__ import annotations
+
+from shared.services.authorize_viewer import authorize_viewer
+from shared.transport.appsync import AuthorizationRequest, authorizer_handler
+from shared.wiring import container
+
+
+@authorizer_handler
+def lambda_handler(asked: AuthorizationRequest) -> None:
+    """Once to connect, once to subscribe to the live channel."""
+    deps = container()
+    live_channel = deps.settings.appsync_events_channel
+    authorize_viewer(asked.operation, asked.channel, asked.token, live_channel, deps.ws_tickets, deps, deps.clock)

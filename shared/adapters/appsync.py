@@ -1,0 +1,116 @@
+"""Viewers whose sockets an AppSync Events API holds: one publish reaches them all."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from http import HTTPStatus
+from typing import Any
+
+from shared.adapters.frame import Frame
+from shared.adapters.redis.connection import translated
+from shared.adapters.redis.frames import Frames, ReadBoard
+from shared.adapters.signed_http import SignedHttp
+from shared.domain.broadcast import Delivery, ViewerSweep
+from shared.errors import ViewersUnavailable
+from shared.logs import get_logger
+
+BROADCAST_SECONDS = 20.0
+FIRST_RETRY_SECONDS = 0.1
+LONGEST_RETRY_SECONDS = 3.0
+NO_ANSWER = 0
+_WORTH_ANOTHER_TRY = (NO_ANSWER, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EventsApi:
+    """Where to publish: the URL ends in /event. Without an API key requests are signed with the role's credentials."""
+
+    url: str
+    channel: str
+    api_key: str = field(default="", repr=False)
+
+
+class AppSyncViewers:
+    """The port Viewers. AppSync knows who is connected; newcomers ask for the board by HTTP, as nothing is kept for them."""
+
+    def __init__(
+        self,
+        frames: Frames,
+        api: EventsApi,
+        *,
+        seconds: float = BROADCAST_SECONDS,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._frames = frames
+        self._api = api
+        self._seconds = seconds
+        self._sleep = sleep
+
+    def welcome(self, connection_id: str, ends_at: datetime) -> bool:
+        """Nobody comes to the WebSocket API who is to be sent anything."""
+        raise ViewersUnavailable
+
+    def farewell(self, connection_id: str) -> None:
+        """Nothing to forget."""
+
+    @translated()
+    def broadcast(self, read_board: ReadBoard) -> Delivery:
+        """Publish the board, unless this state of it went out already; after a failure the newest there is by then."""
+        until, failures = time.monotonic() + self._seconds, 0
+        frame = self._frames.read_after_now(read_board)
+        while not self._frames.is_sent(frame):
+            status = self._publish(frame)
+            if status == HTTPStatus.OK:
+                self._frames.sent(frame)
+                break
+            _log.warning("a frame could not be published", extra={"status": status})
+            if status not in _WORTH_ANOTHER_TRY and status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise ViewersUnavailable
+            delay = min(FIRST_RETRY_SECONDS * 2**failures, LONGEST_RETRY_SECONDS) * random.uniform(0.5, 1)  # noqa: S311
+            if time.monotonic() + delay >= until:
+                return Delivery(frame.version, is_complete=False)
+            self._sleep(delay)
+            failures += 1
+            self._frames.refresh(read_board)
+            frame = self._frames.newest()
+        return Delivery(frame.version)
+
+    @translated()
+    def sweep(self) -> ViewerSweep:
+        """Nobody to drop, but a frame may have been left by a crash."""
+        return ViewerSweep(is_behind=not self._frames.is_sent(self._frames.newest()))
+
+    def close(self) -> None:
+        """End the connections to AppSync."""
+        if "_http" in vars(self):
+            self._http.close()
+
+    def _publish(self, frame: Frame) -> int:
+        """The status; that of a server error where AppSync took the request but not the event."""
+        headers = {"content-type": "application/json"} | ({"x-api-key": self._api.api_key} if self._api.api_key else {})
+        body = json.dumps({"channel": self._api.channel, "events": [frame.text.decode()]}).encode()
+        try:
+            status, answer = self._http.send("POST", "", body, headers)
+        except (OSError, http.client.HTTPException):
+            return NO_ANSWER
+        return HTTPStatus.BAD_GATEWAY if status == HTTPStatus.OK and _failed(answer) else status
+
+    @cached_property
+    def _http(self) -> SignedHttp:
+        return SignedHttp(self._api.url, "" if self._api.api_key else "appsync")
+
+
+def _failed(answer: bytes) -> Any:
+    """The events that were not taken."""
+    try:
+        return json.loads(answer).get("failed")
+    except (ValueError, AttributeError):
+        return answer

@@ -1,0 +1,42 @@
+"""AppSync Events: a typed view of what its Lambda authorizer is asked, and the decorator that answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.errors import ScoreboardError
+from shared.logs import get_logger
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationRequest:
+    """Who wants to do what: `operation` is EVENT_CONNECT, EVENT_SUBSCRIBE or EVENT_PUBLISH; a connection has no channel."""
+
+    token: str = field(repr=False)
+    operation: str
+    channel: str
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> AuthorizationRequest:
+        """Read the authorizer's event."""
+        context = event["requestContext"]
+        return cls(event.get("authorizationToken") or "", context["operation"], context.get("channel") or "")
+
+
+def authorizer_handler(function: Callable[[AuthorizationRequest], None]) -> Callable[[Any, Any], dict[str, Any]]:
+    """Make a Lambda handler: who makes `function` raise is not let in. No answer may be remembered for the next request."""
+
+    def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        request = AuthorizationRequest.from_event(event)
+        try:
+            function(request)
+        except ScoreboardError as error:
+            _log.info("viewer refused", extra={"code": error.code, "operation": request.operation})
+            return {"isAuthorized": False, "ttlOverride": 0}
+        return {"isAuthorized": True, "ttlOverride": 0}
+
+    return lambda_handler
