@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from local_runtime.services.postgresql import PrivatePostgreSQL
 from local_runtime.services.rabbitmq import PrivateRabbitMQ
@@ -18,7 +17,12 @@ from local_runtime.services.run import running
 from shared.config import Settings
 from shared.services.rebuild_leaderboard import pages
 from shared.wiring import Container, container
+from tests.support.keys import new_keys
 from tests.support.product import new_data_dir, remove_data_dir
+
+if TYPE_CHECKING:
+    from tests.lambda_runtime.deployment import Deployment
+    from tests.lambda_runtime.packages import Packages
 
 
 @pytest.fixture(scope="session")
@@ -75,13 +79,22 @@ def database_url(private_postgresql: PrivatePostgreSQL) -> str:
     return private_postgresql.url
 
 
-def new_signing_key() -> str:
-    """An Ed25519 private key as JWT_SIGNING_KEY wants it."""
-    return (
-        Ed25519PrivateKey.generate()
-        .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        .decode()
-    )
+@pytest.fixture(scope="session")
+def packages() -> Iterator[Packages]:
+    """Everything as it would be uploaded, for this machine."""
+    from tests.lambda_runtime.packages import Packages, package
+
+    with TemporaryDirectory(prefix="scoreboard-packages-") as directory:
+        yield Packages(package(Path(directory)), Path(directory) / "lambda")
+
+
+@pytest.fixture(scope="session")
+def deployment(packages: Packages) -> Iterator[Deployment]:
+    """The packages under Lambda's runtime client, with servers of their own: they consume every queue."""
+    from tests.lambda_runtime.deployment import Plan, deployed, private_stores
+
+    with private_stores() as stores, deployed(Plan(packages, stores)) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
@@ -95,8 +108,7 @@ def function_environment(
         "AMQP_CA_FILE": amqp_ca_file,
         "DATABASE_URL": private_postgresql.functions_url,
         "MIGRATIONS_DATABASE_URL": private_postgresql.url,
-        "JWT_SIGNING_KEY": new_signing_key(),
-        "PAYLOAD_KEYS": "test:" + base64.b64encode(secrets.token_bytes(32)).decode(),
+        **new_keys(),
         "BROADCAST_CHANNEL": "leaderboard:frames",
     }
     stores = Container(Settings.from_environment(environment))
@@ -117,3 +129,13 @@ def deployed(function_environment: dict[str, str], monkeypatch: pytest.MonkeyPat
     yield made
     made.close()
     container.cache_clear()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests that share what takes long to start on one worker."""
+    for item in items:
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        names = [parameters.get("hosted"), *getattr(item, "fixturenames", ())]
+        shared = [name for name in ("deployment", "product") if name in names]
+        if shared and not list(item.iter_markers("xdist_group")):
+            item.add_marker(pytest.mark.xdist_group(shared[0]))

@@ -1,4 +1,4 @@
-"""One product for all tests of this directory, on one worker of the test run."""
+"""One product for all tests of this directory, and the same scoreboard as it runs on Lambda."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.api import Api
+from tests.support.hosted import Hosted
 from tests.support.product import Product
 
 
@@ -23,8 +24,8 @@ def api(product: Product) -> Api:
     return product.api
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests that share the product on one worker."""
-    for item in items:
-        if "product" in getattr(item, "fixturenames", ()) and not list(item.iter_markers("xdist_group")):
-            item.add_marker(pytest.mark.xdist_group("product"))
+@pytest.fixture(scope="session", params=["product", "deployment"], ids=["local runtime", "lambda"])
+def hosted(request: pytest.FixtureRequest) -> Hosted:
+    """The scoreboard twice: what holds for one must hold for the other."""
+    running: Hosted = request.getfixturevalue(request.param)
+    return running

@@ -1,33 +1,25 @@
-"""Every endpoint and every error code of the contract, asked of the running product."""
+"""Every endpoint and every error code of the contract, asked of the local runtime and of the packages as Lambda runs them."""
 
 from __future__ import annotations
 
 import base64
 import json
 import secrets
-from http.client import HTTPConnection
-from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.api import PASSWORD, Answer, Api, Player
-from tests.support.product import Product
+from tests.support.api import PASSWORD, Api, Player, problem
+from tests.support.hosted import Hosted
+
+
+@pytest.fixture
+def api(hosted: Hosted) -> Api:
+    return hosted.api
 
 
 @pytest.fixture(scope="module")
-def player(product: Product) -> Player:
-    return product.api.new_player()
-
-
-def problem(answer: Answer) -> tuple[int, str]:
-    """Check that it is a whole problem document and give back status and code."""
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    document = answer.json
-    assert {"type", "title", "status", "code", "detail", "requestId"} <= set(document)
-    assert document["status"] == answer.status
-    assert document["requestId"] == answer.headers["X-Request-Id"]
-    assert "Traceback" not in answer.body.decode()
-    return answer.status, document["code"]
+def player(hosted: Hosted) -> Player:
+    return hosted.api.new_player()
 
 
 def unique_name() -> str:
@@ -44,9 +36,9 @@ def test_registration_answers_the_account_and_shows_the_key_once(api: Api) -> No
     assert "hashed" not in answer.body.decode()
 
 
-def test_a_new_player_stands_on_the_board_with_zero(product: Product, api: Api) -> None:
+def test_a_new_player_stands_on_the_board_with_zero(hosted: Hosted, api: Api) -> None:
     newcomer = api.new_player()
-    assert product.redis().zscore("leaderboard", f"user:{newcomer.user_id}") == 0
+    assert hosted.redis().zscore("leaderboard", f"user:{newcomer.user_id}") == 0
     assert newcomer.standing()["score"] == 0
 
 
@@ -228,20 +220,6 @@ def test_the_openapi_document_describes_every_route(api: Api) -> None:
     assert {"/api/users", "/api/tokens", "/api/score/{user_id}", "/api/scores", "/api/ws-tickets"} <= set(document["paths"])
 
 
-def test_metrics_are_shown_to_loopback(api: Api) -> None:
-    answer = api.get("/metrics")
-    assert answer.status == 200
-    assert answer.headers["Content-Type"].startswith("text/plain")
-    assert b"# TYPE" in answer.body
-
-
-def test_unknown_paths_and_wrong_methods_are_told_apart(api: Api) -> None:
-    assert problem(api.get("/api/nothing")) == (404, "not_found")
-    wrong = api.request("DELETE", "/api/scores")
-    assert problem(wrong) == (405, "method_not_allowed")
-    assert "GET" in wrong.headers["Allow"]
-
-
 def test_a_body_that_is_not_json_is_told_so(api: Api, player: Player) -> None:
     path = f"/api/score/{player.user_id}"
     assert problem(api.post(path, b"{", player.authorization)) == (400, "malformed_json")
@@ -252,20 +230,3 @@ def test_a_body_that_is_not_json_is_told_so(api: Api, player: Player) -> None:
 def test_a_body_over_64_kib_is_refused(api: Api, player: Player) -> None:
     answer = api.post(f"/api/score/{player.user_id}", b" " * 65537, player.authorization)
     assert problem(answer)[0] == 413
-
-
-def test_a_clients_request_id_is_taken_over(api: Api) -> None:
-    assert api.get("/healthz", **{"X-Request-Id": "trace-42"}).headers["X-Request-Id"] == "trace-42"
-    assert api.get("/healthz", **{"X-Request-Id": "bad id!"}).headers["X-Request-Id"] != "bad id!"
-
-
-def test_one_connection_serves_many_requests(api: Api) -> None:
-    parts = urlsplit(api.base_url)
-    assert parts.hostname
-    connection = HTTPConnection(parts.hostname, parts.port, timeout=10)
-    try:
-        for _ in range(3):
-            connection.request("GET", "/healthz")
-            assert connection.getresponse().read()
-    finally:
-        connection.close()

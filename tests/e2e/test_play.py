@@ -6,23 +6,30 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+import pytest
+
 from tests.support.api import Api, frame_with
-from tests.support.product import Product
+from tests.support.hosted import Hosted
 from tests.support.waiting import eventually
 
 
-def history_of(product: Product, user_id: str) -> list[list[object]]:
-    return product.query(
+@pytest.fixture
+def api(hosted: Hosted) -> Api:
+    return hosted.api
+
+
+def history_of(hosted: Hosted, user_id: str) -> list[list[object]]:
+    return hosted.query(
         "SELECT request_id, increment, new_score FROM score_history WHERE user_id = :user_id ORDER BY id", user_id=user_id
     )
 
 
-def full_history(product: Product, user_id: str, length: int) -> list[list[object]]:
-    rows = history_of(product, user_id)
+def full_history(hosted: Hosted, user_id: str, length: int) -> list[list[object]]:
+    rows = history_of(hosted, user_id)
     return rows if len(rows) == length else []
 
 
-def test_a_score_reaches_the_board_the_viewers_and_the_ledger(product: Product, api: Api) -> None:
+def test_a_score_reaches_the_board_the_viewers_and_the_ledger(hosted: Hosted, api: Api) -> None:
     player = api.new_player()
     before = player.climb()
     with player.watch() as viewer:
@@ -32,12 +39,12 @@ def test_a_score_reaches_the_board_the_viewers_and_the_ledger(product: Product, 
         assert (receipt["userId"], receipt["score"], receipt["increment"]) == (player.user_id, before + 5, 5)
         frame = frame_with(viewer, player.user_id, before + 5)
         assert frame["version"] > snapshot["version"]
-    rows = eventually(partial(full_history, product, player.user_id, before // 5 + 1), 5, "the rows in score_history")
+    rows = eventually(partial(full_history, hosted, player.user_id, before // 5 + 1), 5, "the rows in score_history")
     assert rows[-1] == [receipt["requestId"], 5, before + 5]
     assert player.standing()["score"] == before + 5
 
 
-def test_everything_acknowledged_is_on_the_board_and_in_the_ledger_once(product: Product, api: Api) -> None:
+def test_everything_acknowledged_is_on_the_board_and_in_the_ledger_once(hosted: Hosted, api: Api) -> None:
     players = [api.new_player() for _ in range(4)]
     plays = [(player, 1 + n % 5) for n in range(25) for player in players]
     with ThreadPoolExecutor(8) as pool:
@@ -46,16 +53,16 @@ def test_everything_acknowledged_is_on_the_board_and_in_the_ledger_once(product:
     for player in players:
         expected = sum(increment for who, increment in plays if who is player)
         assert player.standing()["score"] == expected
-        rows = eventually(partial(full_history, product, player.user_id, 25), 10, "25 rows in score_history")
+        rows = eventually(partial(full_history, hosted, player.user_id, 25), 10, "25 rows in score_history")
         assert sum(int(str(row[1])) for row in rows) == expected
-        assert product.query("SELECT total FROM score_totals WHERE user_id = :id", id=player.user_id) == [[expected]]
+        assert hosted.query("SELECT total FROM score_totals WHERE user_id = :id", id=player.user_id) == [[expected]]
 
 
-def test_the_history_pages_through_every_update_newest_first(product: Product, api: Api) -> None:
+def test_the_history_pages_through_every_update_newest_first(hosted: Hosted, api: Api) -> None:
     player = api.new_player()
     for increment in (1, 2, 3, 4, 5):
         assert player.score(increment).status == 200
-    eventually(lambda: len(history_of(product, player.user_id)) == 5, 5, "five rows")
+    eventually(lambda: len(history_of(hosted, player.user_id)) == 5, 5, "five rows")
     path, seen = f"/api/score/{player.user_id}/history?limit=2", []
     cursor: str | None = ""
     while cursor is not None:
@@ -85,7 +92,7 @@ def test_the_earlier_registered_of_two_equal_players_stands_first(api: Api) -> N
     assert earlier.standing()["rank"] < later.standing()["rank"]
 
 
-def test_every_refusal_leaves_score_and_ledger_alone(product: Product, api: Api) -> None:
+def test_every_refusal_leaves_score_and_ledger_alone(hosted: Hosted, api: Api) -> None:
     player, other = api.new_player(), api.new_player()
     api.post(f"/api/score/{player.user_id}", {"increment": 1}, other.authorization)
     for wrong in (0, 6, -1, 1.0, "1", True, None):
@@ -93,5 +100,5 @@ def test_every_refusal_leaves_score_and_ledger_alone(product: Product, api: Api)
     player.score(1, **{"X-API-Key": "wrong"})
     assert player.standing()["score"] == 0
     assert player.score(3).status == 200
-    eventually(lambda: history_of(product, player.user_id), 5, "the accepted row")
-    assert [row[1] for row in history_of(product, player.user_id)] == [3]
+    eventually(lambda: history_of(hosted, player.user_id), 5, "the accepted row")
+    assert [row[1] for row in history_of(hosted, player.user_id)] == [3]

@@ -1,11 +1,12 @@
-"""The running product lets exactly a hundred updates of a player through, however many come at once to whichever worker."""
+"""Exactly a hundred updates of a player get through, however many come at once to whichever worker or environment."""
 
 from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.support.api import Answer, Api, Player
+from tests.support.api import Answer, Player
+from tests.support.hosted import Hosted
 
 THREADS, ATTEMPTS = 16, 160
 
@@ -17,8 +18,8 @@ def remaining(answer: Answer) -> int:
     return int(found[1])
 
 
-def test_of_many_racing_requests_a_hundred_are_answered_200(api: Api) -> None:
-    players = [api.new_player(), api.new_player()]
+def test_of_many_racing_requests_a_hundred_are_answered_200(hosted: Hosted) -> None:
+    players = [hosted.api.new_player(), hosted.api.new_player()]
 
     def attempt(number: int) -> tuple[Player, Answer]:
         player = players[number % 2]

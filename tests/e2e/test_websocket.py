@@ -1,4 +1,4 @@
-"""The WebSocket's contract, asked of the running product."""
+"""The WebSocket's contract, asked of the local runtime and of the packages as Lambda runs them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from tests.support.api import Api, frame_with
+from tests.support.hosted import Hosted
 from tests.support.product import Product
 
 
-def ws_url(api: Api, path: str = "/ws") -> str:
-    return api.base_url.replace("http", "ws", 1) + path
+@pytest.fixture
+def api(hosted: Hosted) -> Api:
+    return hosted.api
 
 
 def refused_status(url: str, **options: Any) -> int:
@@ -42,22 +44,22 @@ def test_a_ticket_admits_once(api: Api) -> None:
     answer = api.post("/api/ws-tickets", headers=player.authorization)
     assert answer.status == 201
     assert answer.data["expiresIn"] == 30
-    url = ws_url(api, f"/ws?ticket={answer.data['ticket']}")
+    url = api.websocket_url(f"/ws?ticket={answer.data['ticket']}")
     with connect(url, proxy=None) as viewer:
         assert json.loads(viewer.recv(timeout=5))["type"] == "leaderboard"
     assert refused_status(url) == 401
 
 
 def test_the_handshake_is_refused_without_a_valid_token(api: Api) -> None:
-    assert refused_status(ws_url(api)) == 401
-    assert refused_status(ws_url(api), additional_headers={"Authorization": "Bearer nonsense"}) == 401
-    assert refused_status(ws_url(api, "/ws?ticket=nonsense")) == 401
+    assert refused_status(api.websocket_url()) == 401
+    assert refused_status(api.websocket_url(), additional_headers={"Authorization": "Bearer nonsense"}) == 401
+    assert refused_status(api.websocket_url("/ws?ticket=nonsense")) == 401
 
 
-def test_a_page_of_another_origin_is_refused(api: Api) -> None:
-    player = api.new_player()
+def test_a_page_of_another_origin_is_refused_by_the_local_runtime(product: Product) -> None:
+    player = product.api.new_player()
     headers = {**player.authorization, "Origin": "https://evil.example"}
-    assert refused_status(ws_url(api), additional_headers=headers) == 403
+    assert refused_status(product.api.websocket_url(), additional_headers=headers) == 403
 
 
 def test_versions_only_rise_and_the_last_state_arrives(api: Api) -> None:
@@ -83,7 +85,7 @@ def test_a_message_too_big_ends_the_connection(api: Api) -> None:
     assert closed.value.rcvd.code == 1009
 
 
-def test_a_viewer_sees_the_board_of_every_worker(product: Product, api: Api) -> None:
+def test_all_viewers_see_the_board_whoever_serves_them(api: Api) -> None:
     player = api.new_player()
     with ExitStack() as stack:
         viewers = [stack.enter_context(player.watch()) for _ in range(8)]

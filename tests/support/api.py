@@ -43,6 +43,7 @@ class Api:
     tls: ssl.SSLContext | None = None
     headers: dict[str, str] = field(default_factory=dict)
     timeout_seconds: float = 15.0
+    ws_url: str = ""  # where WebSockets are not at the base URL's host
 
     def request(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> Answer:
         """Send one request; `body` is sent as JSON unless it is bytes."""
@@ -63,6 +64,11 @@ class Api:
             return Answer(response.status, response.msg, response.read())
         finally:
             connection.close()
+
+    def websocket_url(self, path: str = "/ws") -> str:
+        """Where viewers connect; on API Gateway that is one URL of its own, and only the query counts."""
+        query = "".join(path.partition("?")[1:])
+        return self.ws_url + query if self.ws_url else self.base_url.replace("http", "ws", 1) + path
 
     def get(self, path: str, **headers: str) -> Answer:
         """GET."""
@@ -119,8 +125,9 @@ class Player:
 
     def watch(self, path: str = "/ws") -> ClientConnection:
         """A WebSocket authenticated by the token; use it as a context manager."""
-        url = self.api.base_url.replace("http", "ws", 1) + path
-        return connect(url, additional_headers=self.authorization, ssl=self.api.tls, open_timeout=15, proxy=None)
+        return connect(
+            self.api.websocket_url(path), additional_headers=self.authorization, ssl=self.api.tls, open_timeout=15, proxy=None
+        )
 
 
 def frame_with(viewer: ClientConnection, user_id: str, score: int, seconds: float = 10.0) -> dict[str, Any]:
@@ -132,3 +139,14 @@ def frame_with(viewer: ClientConnection, user_id: str, score: int, seconds: floa
         frame: dict[str, Any] = json.loads(viewer.recv(timeout=max(0.01, deadline - time.monotonic())))
         if any(line["userId"] == user_id and line["score"] == score for line in frame["data"]):
             return frame
+
+
+def problem(answer: Answer) -> tuple[int, str]:
+    """Check that it is a whole problem document and give back status and code."""
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    document = answer.json
+    assert {"type", "title", "status", "code", "detail", "requestId"} <= set(document)
+    assert document["status"] == answer.status
+    assert document["requestId"] == answer.headers["X-Request-Id"]
+    assert "Traceback" not in answer.body.decode()
+    return answer.status, document["code"]

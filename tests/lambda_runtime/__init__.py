@@ -1,0 +1,1 @@
+"""The built zips under Lambda's own runtime client, wired by the template as the cloud wires them."""
