@@ -38,6 +38,10 @@ class Functions:
         finally:
             self._give_back(function, environment)
 
+    def variables(self, name: str) -> Mapping[str, str]:
+        """A function's own."""
+        return self._variables[name]
+
     def idle(self, name: str) -> list[ExecutionEnvironment]:
         """The environments of a function that wait for an event."""
         with self._lock:

@@ -1,0 +1,157 @@
+"""Cold starts of the packages under Lambda's runtime client: from the start of the process to its first answer.
+
+Each function meets a real event and real stores: what it imports, reads from Secrets Manager and connects to is in the figure.
+A bare handler, which does nothing, is started in the same rounds: what it takes is the machine's and the runtime client's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from uuid import uuid4
+
+import pika
+
+from local_runtime.events.http import HttpRequestParts, http_event
+from local_runtime.events.identity import ApiIdentity
+from local_runtime.events.queue import QueueDelivery, queue_event
+from local_runtime.manifest import Function
+from shared.adapters.crypto.aes_gcm import AesGcmSealer
+from shared.adapters.rabbitmq.codec import RabbitEventCodec
+from shared.domain.score import ScoreAccepted, ScoresRecorded
+from tests.benchmarks.figures import Figure, figure
+from tests.lambda_runtime.deployment import Deployment, Plan, deployed, private_stores
+from tests.lambda_runtime.environment import ExecutionEnvironment
+from tests.lambda_runtime.packages import Packages, package, write_zip
+from tests.support.api import PASSWORD, Player
+
+ROUNDS = 15
+BARE = "bare handler"
+Events = dict[str, Callable[[], dict[str, Any]]]
+# Seconds, by function.
+LIMITS = {
+    "get_scores": 0.200,
+    "get_user_score": 0.200,
+    "get_score_history": 0.200,
+    "update_score": 0.250,
+    "record_scores": 0.250,
+    "issue_token": 0.280,
+    "broadcast_scores": 0.280,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """One cold start: seconds until the first answer, seconds of CPU and megabytes at the most until then."""
+
+    seconds: float
+    cpu_seconds: float
+    megabytes: float
+
+
+def measure(rounds: int = ROUNDS) -> list[Figure]:
+    """Every function in turn, in each round."""
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(TemporaryDirectory(prefix="scoreboard-cold-starts-")))
+        packages = Packages(package(directory), directory / "lambda")
+        write_zip(packages.artefacts / "bare.zip", {"handler.py": b"def lambda_handler(event, context):\n    return event\n"})
+        stores = stack.enter_context(private_stores())
+        with deployed(Plan(packages, stores)) as deployment:
+            player = deployment.api.new_player()
+            plan = replace(deployment.plan, stores_are_in_use=True)
+        with deployed(plan) as deployment, player_of(deployment, player).watch():
+            events = _events(deployment, player)
+            starts: dict[str, list[Start]] = {name: [] for name in (BARE, *LIMITS)}
+            for turn in range(rounds + 1):
+                for name, found in starts.items():
+                    start = _start(deployment, name, events)
+                    if turn:  # the first round brings files into memory
+                        found.append(start)
+    return _figures(starts)
+
+
+def player_of(deployment: Deployment, player: Player) -> Player:
+    """The same player as a client of another deployment."""
+    return replace(player, api=deployment.api)
+
+
+def _start(deployment: Deployment, name: str, events: Events) -> Start:
+    if name == BARE:
+        function, variables = Function("Bare", "bare", Path(), "handler.lambda_handler", 10, 512, {}), dict[str, str]()
+        event = dict[str, Any]()
+    else:
+        function, variables = deployment.manifest.function(name), deployment.functions.variables(name)
+        event = events[name]()
+    began = time.perf_counter()
+    environment = ExecutionEnvironment(function, deployment.plan.packages, variables)
+    try:
+        environment.invoke(event)
+        seconds = time.perf_counter() - began
+        return Start(seconds, _cpu_seconds(environment.process.pid), _megabytes(environment.process.pid))
+    finally:
+        environment.end()
+
+
+def _figures(starts: dict[str, list[Start]]) -> list[Figure]:
+    bare = figure(BARE, "s", [start.seconds for start in starts[BARE]], "", 1.0)
+    bare_cpu = figure(BARE, "s", [start.cpu_seconds for start in starts[BARE]], "", 1.0)
+    figures = []
+    for name, limit in LIMITS.items():
+        wall, cpu = [start.seconds for start in starts[name]], [start.cpu_seconds for start in starts[name]]
+        figures += [
+            figure(f"cold start {name}", "s", wall, "limit", limit),
+            figure(f"cold start {name}", "s", wall, BARE, bare.median),
+            figure(f"cold start {name}, CPU", "s", cpu, BARE, bare_cpu.median),
+            figure(f"cold start {name}, memory", "MB", [start.megabytes for start in starts[name]], "the template's", 512.0),
+        ]
+    return figures
+
+
+def _events(deployment: Deployment, player: Player) -> Events:
+    assert deployment.plan.secret is not None
+    codec = RabbitEventCodec(AesGcmSealer.from_setting(deployment.plan.secret["PAYLOAD_KEYS"]))
+    routes = {route.function.name: route for route in deployment.manifest.http_routes}
+
+    def http(name: str, body: bytes = b"") -> Callable[[], dict[str, Any]]:
+        route, variables = routes[name], {"user_id": player.user_id}
+        headers = {"host": "api.example", "content-type": "application/json"}
+        headers |= {name.lower(): value for name, value in player.authorization.items()}
+        path = route.path.format_map(variables)
+
+        def event() -> dict[str, Any]:
+            request = HttpRequestParts(route.method, path, "", headers, body, "127.0.0.1", str(uuid4()), time.time())
+            return http_event(request, route.key, variables if "{" in route.path else {}, ApiIdentity())
+
+        return event
+
+    def queued(queue: str, body: Callable[[], bytes]) -> Callable[[], dict[str, Any]]:
+        return lambda: queue_event("arn:aws:mq", queue, "/", [QueueDelivery(1, False, pika.BasicProperties(), body())])
+
+    def update() -> bytes:
+        return codec.update(ScoreAccepted(str(uuid4()), player.user_id, 1, 1, datetime.now(UTC), ""))
+
+    return {
+        "get_scores": http("get_scores"),
+        "get_user_score": http("get_user_score"),
+        "get_score_history": http("get_score_history"),
+        "update_score": http("update_score", b'{"increment":1}'),
+        "issue_token": http("issue_token", f'{{"username":"{player.username}","password":"{PASSWORD}"}}'.encode()),
+        "record_scores": queued("score_history_queue", update),
+        "broadcast_scores": queued("score_updated_queue", lambda: codec.recorded(ScoresRecorded(1, datetime.now(UTC)))),
+    }
+
+
+def _cpu_seconds(process_id: int) -> float:
+    tasks = Path(f"/proc/{process_id}/task")
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()) / 1e9
+
+
+def _megabytes(process_id: int) -> float:
+    status = Path(f"/proc/{process_id}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
