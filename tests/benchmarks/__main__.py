@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tests.benchmarks import live, reconciliation, updates, viewers
+from tests.benchmarks import cold_starts, live, reconciliation, updates, viewers
 from tests.benchmarks.figures import Figure, figure, table, write_json
 from tests.support.product import Product
 
@@ -33,6 +33,7 @@ def main() -> None:
         figures += reconciliation.measure(product, arguments.players, arguments.rows)
         figures.append(figure("later start", "s", later, "limit", LATER_START_LIMIT_SECONDS))
     figures += viewers.measure()
+    figures += cold_starts.measure()
     print(table(figures))  # noqa: T201 - a command's output
     write_json(figures, arguments.json)
 

@@ -83,11 +83,10 @@ def player_of(deployment: Deployment, player: Player) -> Player:
 
 def _start(deployment: Deployment, name: str, events: Events) -> Start:
     if name == BARE:
-        function, variables = Function("Bare", "bare", Path(), "handler.lambda_handler", 10, 512, {}), dict[str, str]()
-        event = dict[str, Any]()
+        function, event = Function("Bare", "bare", Path(), "handler.lambda_handler", 10, 512, {}), dict[str, Any]()
     else:
-        function, variables = deployment.manifest.function(name), deployment.functions.variables(name)
-        event = events[name]()
+        function, event = deployment.manifest.function(name), events[name]()
+    variables = {} if name == BARE else deployment.functions.variables(name)
     began = time.perf_counter()
     environment = ExecutionEnvironment(function, deployment.plan.packages, variables)
     try:

@@ -46,6 +46,7 @@ class Stores:
     redis_url: str
     amqp_url: str
     database_url: str
+    owner_database_url: str
     ca_file: str
 
 
@@ -96,7 +97,7 @@ class Deployment:
 
     def query(self, sql: str, **parameters: object) -> list[Any]:
         """Run one statement on its PostgreSQL."""
-        return query(self.plan.stores.database_url, sql, **parameters)
+        return query(self.plan.stores.owner_database_url, sql, **parameters)
 
 
 @contextmanager
@@ -110,7 +111,7 @@ def private_stores() -> Iterator[Stores]:
             running(PrivateRabbitMQ(data_dir, secrets.token_hex(16))) as broker,
             running(PrivatePostgreSQL(data_dir, secrets.token_hex(16))) as database,
         ):
-            yield Stores(board.url, broker.url, database.url, str(broker.ca_file))
+            yield Stores(board.url, broker.url, database.functions_url, database.url, str(broker.ca_file))
     finally:
         remove_data_dir(data_dir)
 
@@ -148,6 +149,7 @@ def _manifest(plan: Plan, secret_arn: str) -> Manifest:
         "RedisUrl": plan.stores.redis_url,
         "AmqpUrl": plan.stores.amqp_url,
         "DatabaseUrl": plan.stores.database_url,
+        "MigrationsDatabaseUrl": plan.stores.owner_database_url,
         "MqBrokerArn": f"arn:aws:mq:{REGION}:{ACCOUNT_ID}:broker:scoreboard:b-1",
         "MqCredentialsArn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT_ID}:secret:mq-AbCdEf",
         "ScoreboardSecretId": secret_arn,
