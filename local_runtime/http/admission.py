@@ -7,7 +7,7 @@ from http import HTTPStatus
 from ipaddress import IPv6Address
 from typing import Generic, NamedTuple, TypeVar
 
-from local_runtime.http.requests import plain_address
+from local_runtime.http.proxies import plain_address
 
 Guest = TypeVar("Guest", bound=Hashable)
 _HOST_BITS = 64  # of an IPv6 address, which one customer may choose freely

@@ -20,7 +20,8 @@ from local_runtime.http.headers import completed
 from local_runtime.http.page import add_page
 from local_runtime.http.parser import Request
 from local_runtime.http.problems import problem_body, problem_headers, status_line
-from local_runtime.http.requests import REQUEST_ID, Peer, TrustedProxies, choose_request_id, parts_of, path_of, raw_path
+from local_runtime.http.proxies import TrustedProxies
+from local_runtime.http.requests import REQUEST_ID, Peer, choose_request_id, parts_of, path_of, raw_path
 from local_runtime.http.routing import RouteTable, methods_of, rule_of
 from local_runtime.invoker import Invoker
 from local_runtime.manifest import HttpRoute, Manifest

@@ -16,7 +16,8 @@ from local_runtime.events.identity import ApiIdentity
 from local_runtime.http.cors import CorsHeaders
 from local_runtime.http.headers import completed
 from local_runtime.http.problems import problem_body, problem_headers
-from local_runtime.http.requests import REQUEST_ID, TrustedProxies, UnreadableBody, read_body, request_parts
+from local_runtime.http.proxies import TrustedProxies
+from local_runtime.http.requests import REQUEST_ID, UnreadableBody, read_body, request_parts
 from local_runtime.invoker import SMALL_BYTES, FunctionError, FunctionTimedOut, Invoker, PayloadTooLarge
 from local_runtime.manifest import HttpRoute
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from local_runtime.http.connection import Patience
-from local_runtime.http.requests import TrustedProxies
+from local_runtime.http.proxies import TrustedProxies
 from local_runtime.settings import InstanceSettings, SettingsError
 from local_runtime.websocket.signature import AccessKey
 

@@ -1,13 +1,12 @@
-"""Reads requests, parsed ones and WSGI environments: raw path, headers, body within its limits, and who is really asking."""
+"""Reads requests, parsed ones and WSGI environments: raw path, headers, body within its limits, and who is at the other end."""
 
 from __future__ import annotations
 
 import os
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
@@ -15,6 +14,7 @@ import gevent
 
 from local_runtime.events.http import HttpRequestParts
 from local_runtime.http.parser import Request
+from local_runtime.http.proxies import TrustedProxies, plain_address
 
 BODY_SECONDS = 15.0
 REQUEST_ID = "scoreboard.request_id"
@@ -32,50 +32,6 @@ class UnreadableBody(Exception):
     def __init__(self, status: int) -> None:
         super().__init__(status)
         self.status = status
-
-
-class TrustedProxies:
-    """The proxies whose X-Forwarded-* headers are believed; nobody's by default."""
-
-    def __init__(self, networks: Iterable[str] = ()) -> None:
-        self._networks: tuple[IPv4Network | IPv6Network, ...] = tuple(ip_network(item, strict=False) for item in networks)
-
-    @classmethod
-    def parse(cls, value: str) -> TrustedProxies:
-        """Read a comma list of addresses and networks; raises ValueError."""
-        return cls(item.strip() for item in value.split(",") if item.strip())
-
-    def source_ip(self, environ: dict[str, Any]) -> str:
-        """The peer's address, or the nearest one in X-Forwarded-For that is no proxy of ours."""
-        return self.nearest(plain_address(environ.get("REMOTE_ADDR", "")), environ.get("HTTP_X_FORWARDED_FOR", ""))
-
-    def nearest(self, peer: str, forwarded_for: str) -> str:
-        """The same of a peer's plain address and the header."""
-        if not self._networks or not self.trusts(peer):
-            return peer
-        for hop in reversed(forwarded_for.split(",")):
-            address = plain_address(hop.strip())
-            if not _is_address(address):
-                break
-            peer = address
-            if not self.trusts(address):
-                break
-        return peer
-
-    def scheme(self, environ: dict[str, Any]) -> str:
-        """`https` or `http`, as the client sees it."""
-        peer, forwarded = plain_address(environ.get("REMOTE_ADDR", "")), environ.get("HTTP_X_FORWARDED_PROTO", "")
-        return self.outer_scheme(str(environ.get("wsgi.url_scheme", "http")), peer, forwarded)
-
-    def outer_scheme(self, scheme: str, peer: str, forwarded_proto: str) -> str:
-        """The same of our own scheme, a peer's plain address and the header."""
-        if self._networks and forwarded_proto in ("http", "https") and self.trusts(peer):
-            return forwarded_proto
-        return scheme
-
-    def trusts(self, address: str) -> bool:
-        """Whether this address is one of the proxies."""
-        return _is_address(address) and any(ip_address(address) in network for network in self._networks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,19 +171,3 @@ def path_of(target: str) -> str:
     if "%" not in path:
         return path
     return "/".join(quote(unquote_to_bytes(segment), safe=_PATH_CHARACTERS) for segment in path.split("/"))
-
-
-def _is_address(value: str) -> bool:
-    try:
-        ip_address(value)
-    except ValueError:
-        return False
-    return True
-
-
-def plain_address(value: str) -> str:
-    """Without the IPv6 clothes of an IPv4 address."""
-    if not value.startswith("::ffff:"):
-        return value
-    mapped = IPv6Address(value).ipv4_mapped if _is_address(value) else None
-    return str(mapped) if mapped is not None else value

@@ -17,7 +17,8 @@ from local_runtime.events.websocket import Peer
 from local_runtime.http.admission import Admission, NoPlace
 from local_runtime.http.headers import completed
 from local_runtime.http.problems import CONTENT_TYPE, problem_body, problem_headers, status_line
-from local_runtime.http.requests import REQUEST_ID, TrustedProxies, headers_of
+from local_runtime.http.proxies import TrustedProxies
+from local_runtime.http.requests import REQUEST_ID, headers_of
 from local_runtime.invoker import Invoker
 from local_runtime.manifest import WebSocketApi
 from local_runtime.metrics import RuntimeMetrics

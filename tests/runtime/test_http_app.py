@@ -14,7 +14,8 @@ from werkzeug.test import TestResponse
 from local_runtime.deadline import GeventDeadline
 from local_runtime.http.app import create_app
 from local_runtime.http.page import PAGE_DIRECTORY
-from local_runtime.http.requests import TrustedProxies, UnreadableBody, read_body
+from local_runtime.http.proxies import TrustedProxies
+from local_runtime.http.requests import UnreadableBody, read_body
 from local_runtime.invoker import Invoker
 from local_runtime.manifest import Function, HttpRoute, Manifest
 from local_runtime.metrics import RuntimeMetrics
