@@ -25,7 +25,7 @@ from shared.adapters.redis.leaderboard import SPENT_MARGIN_MS
 from shared.adapters.redis.rate_windows import RedisRateWindows
 from shared.domain.score import AcceptedUpdate
 from shared.domain.ticket import LIFETIME_SECONDS, ActionTicket
-from shared.errors import RateLimited, TicketAlreadyUsed
+from shared.errors import IdempotencyKeyReused, InvalidApiKey, RateLimited, TicketAlreadyUsed
 from shared.transport.http import Reply
 from tests.contract.board import WINDOW_MS, Board, Clock
 from tests.support.product import ROOT, new_data_dir, remove_data_dir
@@ -117,6 +117,28 @@ def test_who_waits_as_long_as_told_is_let_in_and_not_a_second_earlier(redis_clie
         for _ in range(100):
             if _refused(board, player):
                 break
+
+
+def test_what_is_refused_or_answered_again_uses_nothing_of_the_limit(redis_client: redis.Redis) -> None:
+    clock = Clock()
+    board = Board(redis_client, limit=3, now=clock)
+    player = board.player()
+    ticket = ActionTicket.new(player, str(uuid4()), clock.at)
+    assert board.update(player, 2, key="first").rate_window.remaining == 2
+    assert board.update(player, ticket=ticket).rate_window.remaining == 1
+    for _ in range(10):
+        assert board.update(player, 2, key="first").rate_window.remaining == 1, "a retry is no second update"
+        for refused, how in (
+            (IdempotencyKeyReused, {"increment": 3, "key": "first"}),
+            (TicketAlreadyUsed, {"ticket": ticket}),
+            (InvalidApiKey, {"api_key": "b" * 64}),
+        ):
+            with pytest.raises(refused):
+                board.update(player, **how)
+    assert board.update(player).rate_window.remaining == 0
+    with pytest.raises(RateLimited):
+        board.update(player)
+    assert board.update(player, 2, key="first").replayed, "who asks again is answered beyond the limit, too"
 
 
 def _refused(board: Board, player: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
@@ -13,9 +14,9 @@ import redis
 from shared.adapters.postgresql.audit_log import PostgresAuditLog
 from shared.adapters.postgresql.pool import Pool
 from shared.adapters.redis.keys import Keys
-from shared.adapters.redis.refusals import KINDS_IN_ALL, KINDS_OF_AN_ADDRESS, RedisRefusals
+from shared.adapters.redis.refusals import KINDS_A_MINUTE, KINDS_IN_ALL, KINDS_OF_AN_ADDRESS, RedisRefusals
 from shared.domain.player import Account
-from shared.domain.refusal import Refusal
+from shared.domain.refusal import SEVERAL, Refusal, RefusalGroup
 from shared.services.record_refusals import record_refusals
 
 FLOOD = 100_000
@@ -182,7 +183,7 @@ def test_a_flood_from_everywhere_is_bounded_and_all_of_it_counted(
     ]
     assert len(written) == rows
     assert sum(row[4]["count"] for row in written) == FLOOD
-    assert redis_client.exists(keys.refusals, keys.refusal_kinds, keys.refusals_taken, keys.refusals_batch) == 0
+    assert redis_client.exists(keys.refusals, keys.refusals_taken, keys.refusals_batch) == 0
 
 
 def test_one_network_crowds_nobody_out(refusals: RedisRefusals) -> None:
@@ -197,3 +198,36 @@ def test_one_network_crowds_nobody_out(refusals: RedisRefusals) -> None:
     assert sum(group.count for group in theirs) == 300
     assert not any(group.is_left_out for group in batch.groups)
     assert [group.actor for group in batch.groups if group.address_prefix == "198.51.100.0/24"] == ["victim"]
+
+
+def test_a_minute_makes_no_more_rows_however_often_they_are_taken_away(
+    redis_client: redis.Redis, keys: Keys, refusals: RedisRefusals
+) -> None:
+    groups: list[RefusalGroup] = []
+    for number in range(5 * KINDS_A_MINUTE):
+        refusals.note(refusal(actor=f"u-{number}", source_ip=f"{10 + number % 200}.{number % 251}.7.1"))
+        if number % 100 == 99:
+            batch = refusals.take()
+            assert batch is not None
+            groups += batch.groups
+            refusals.settle(batch.batch_id)
+    by_minute = Counter(group.first_at.replace(second=0, microsecond=0) for group in groups if not group.is_left_out)
+    assert max(by_minute.values()) <= KINDS_A_MINUTE
+    assert sum(group.count for group in groups) == 5 * KINDS_A_MINUTE, "and all are counted"
+    assert redis_client.hlen(keys.refusal_kinds) <= KINDS_A_MINUTE + 2
+
+
+def test_one_network_has_its_share_of_a_minute_however_often_it_is_taken_away(refusals: RedisRefusals) -> None:
+    groups: list[RefusalGroup] = []
+    for number in range(100):
+        refusals.note(refusal(actor=f"u-{number}", source_ip="203.0.113.9"))
+        if number % 10 == 9:
+            batch = refusals.take()
+            assert batch is not None
+            groups += batch.groups
+            refusals.settle(batch.batch_id)
+    actors = Counter(
+        group.first_at.replace(second=0, microsecond=0) for group in groups if group.actor != SEVERAL and not group.is_left_out
+    )
+    assert max(actors.values()) <= KINDS_OF_AN_ADDRESS
+    assert sum(group.count for group in groups) == 100

@@ -70,7 +70,7 @@ class Keys:
 
     @property
     def refusal_kinds(self) -> str:
-        """Hash: how many kinds there are of a minute, and of an address in it. No TTL."""
+        """Hash: how many kinds there are of the current minute, and of each network in it. No TTL."""
         return f"{self.prefix}refusals:kinds"
 
     @property
