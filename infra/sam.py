@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from local_runtime.manifest import Manifest
 from local_runtime.settings import DEFAULT_TEMPLATE
-from local_runtime.template import TemplateProblems
+from local_runtime.template import TemplateProblems, read_template
 from local_runtime.template.loader import load_template
 from local_runtime.template.problems import Report
 from local_runtime.template.tree import Node
+from shared.config import Settings
 
 FUNCTION = "AWS::Serverless::Function"
 LAYER = "AWS::Serverless::LayerVersion"
@@ -23,6 +25,7 @@ class Function:
     logical_id: str
     directory: Path
     properties: dict[str, Any]
+    metadata: dict[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -41,9 +44,20 @@ class Sam:
         """All functions, in the template's order, their properties on top of Globals'."""
         defaults = self.document.get("Globals", {}).get("Function", {})
         return tuple(
-            Function(name, self._directory(properties["CodeUri"]), {**defaults, **properties})
-            for name, properties in self.resources(FUNCTION)
+            Function(
+                name,
+                self._directory(resource["Properties"]["CodeUri"]),
+                {**defaults, **resource["Properties"]},
+                resource.get("Metadata", {}),
+            )
+            for name, resource in self.document["Resources"].items()
+            if resource["Type"] == FUNCTION
         )
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the local runtime makes of it; raises TemplateProblems."""
+        return read_template(self.path, {}, [item.name.upper() for item in fields(Settings)])
 
     @property
     def layer(self) -> Path:

@@ -17,8 +17,7 @@ from infra.check_template.stack import Stack
 from infra.check_template.translation import REGION, NotTranslatable, translate
 from infra.sam import Sam, read_sam
 from local_runtime.settings import DEFAULT_TEMPLATE
-from local_runtime.template import TemplateProblems, read_template
-from shared.config import Settings
+from local_runtime.template import TemplateProblems
 
 RULES = (*rules.RULES, *names.RULES)
 
@@ -26,8 +25,8 @@ RULES = (*rules.RULES, *names.RULES)
 def problems_of(path: Path) -> list[str]:
     """All problems, in the order in which they can be found: a template that is refused is not looked at further."""
     try:
-        read_template(path, {}, [name.upper() for name in Settings.__dataclass_fields__])
         sam = read_sam(path)
+        _ = sam.manifest
         translated = translate(sam)
     except TemplateProblems as error:
         return [str(problem) for problem in error.problems]

@@ -47,6 +47,8 @@ WITHOUT_EFFECT = {
 
 _ATTRIBUTES = frozenset(("Type", "Properties", "Metadata", "Condition", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy"))
 _METADATA = frozenset(("BuildMethod", "BuildProperties", "cfn-lint"))
+# Deployment: how infra/deploy tries a new version out.
+_METADATA_OF_FUNCTIONS = ("Deployment",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,8 @@ def _metadata(node: Node, reading: Reading, *, is_function: bool) -> bool:
     fields = Fields(metadata, reading, "resource's Metadata")
     fields.without_effect(_METADATA)
     local = fields.fields("LocalRuntime", "LocalRuntime entry") if is_function else None
+    if is_function:
+        fields.without_effect(_METADATA_OF_FUNCTIONS)
     fields.finish()
     if local is None:
         return False
