@@ -99,6 +99,16 @@ def schedules_are_tried_again_as_they_say(stack: Stack, sam: Sam) -> Iterator[st
             yield f"{name}: RetryPolicy is {policy}, and {function}'s EventInvokeConfig says {config or 'nothing'}"
 
 
+def nothing_leads_past_the_alias(stack: Stack, sam: Sam) -> Iterator[str]:
+    """What invokes a function by itself would be served by code that nobody has tried out."""
+    for name, permission in stack.resources("AWS::Lambda::Permission").items():
+        if stack.function_behind(permission["FunctionName"]) is None:
+            yield f"{name}: permits to invoke what is no alias"
+    for name, resource in stack.document["Resources"].items():
+        past = {function for function in stack.functions if f"'Fn::GetAtt': ['{function}', 'Arn']" in str(resource)}
+        yield from (f"{name}: leads to {function} past its alias" for function in sorted(past))
+
+
 def policies_are_narrow(stack: Stack, sam: Sam) -> Iterator[str]:
     """No action and no resource by wildcard, but for what cannot be narrowed."""
     for function in stack.functions:
@@ -132,6 +142,7 @@ RULES: tuple[Callable[[Stack, Sam], Iterator[str]], ...] = (
     routes_may_call_their_functions,
     queues_have_a_login_and_a_name,
     schedules_are_tried_again_as_they_say,
+    nothing_leads_past_the_alias,
     policies_are_narrow,
     secrets_and_viewers_are_for_those_who_need_them,
 )
