@@ -12,6 +12,7 @@ MAX_TARGET = 8190
 MAX_FIELD = 8190
 MAX_FIELDS = 64
 MAX_HEAD = 64 * 1024
+_FRAMING = ("host", "connection", "content-length", "transfer-encoding", "expect")
 CHUNKED_OVERHEAD = 8  # a body of one byte a chunk is six times as long on the wire
 
 
@@ -38,7 +39,7 @@ class Request:
 class RequestParser:
     """Feed it what was received; whole requests are in `requests`, in their order.
 
-    After a request that wants another protocol nothing more is parsed: `rest` is what was received beyond it, None otherwise.
+    After a handshake of WebSocket nothing more is parsed: `rest` is what was received beyond it, None otherwise.
     """
 
     def __init__(self, max_body: int) -> None:
@@ -49,6 +50,7 @@ class RequestParser:
         self.wants_continue = False
         self.is_in_request = self.is_in_body = False
         self._head_size = self._wire_size = 0
+        self._resumed: Request | None = None
         self.on_message_begin()
 
     def feed(self, data: bytes) -> None:
@@ -58,19 +60,45 @@ class RequestParser:
         else:
             self._head_size += len(data)
         self.is_in_request = True
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self.rest = data[upgrade.args[0] :]
-        except httptools.HttpParserCallbackError as error:
-            raise error.__context__ if isinstance(error.__context__, Refused) else Refused(400) from None
-        except httptools.HttpParserError:
-            raise Refused(400) from None
+        while data:
+            data = self._parse(data)
         # A header line that does not end is kept by the parser, and no callback tells of it; nor of a chunk's extensions.
         if self.is_in_request and not self.is_in_body and self._head_size > MAX_HEAD:
             raise Refused(431)
         if self._wire_size > CHUNKED_OVERHEAD * self._max_body + MAX_HEAD:
             raise Refused(413)
+
+    def _parse(self, data: bytes) -> bytes:
+        """Parse; answers what has to be parsed after that."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            return self._after_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserCallbackError as error:
+            raise error.__context__ if isinstance(error.__context__, Refused) else Refused(400) from None
+        except httptools.HttpParserError:
+            raise Refused(400) from None
+        return b""
+
+    def _after_upgrade(self, rest: bytes) -> bytes:
+        """llhttp takes what follows the head of a request with Upgrade for the other protocol, also its body.
+
+        The only one that is spoken here is WebSocket, whose handshake has no body. After all others a parser that is told nothing
+        of an upgrade goes on with the body: else it would be taken for the next request.
+        """
+        request = self.requests[-1]
+        framing = {name: request.headers[name] for name in _FRAMING if name in request.headers}
+        has_body = "transfer-encoding" in framing or int(framing.get("content-length") or 0) > 0
+        if request.method == "CONNECT" or ("websocket" in request.headers.get("upgrade", "").lower() and not has_body):
+            self.rest = rest
+            return b""
+        self._resumed = self.requests.pop()
+        self._parser = httptools.HttpRequestParser(self)
+        head = f"{request.method} / HTTP/{request.version}\r\n" + "".join(
+            f"{name}: {value}\r\n" for name, value in framing.items()
+        )
+        self._parse(head.encode("latin-1") + b"\r\n")
+        return rest
 
     # Called by the parser
 
@@ -134,17 +162,19 @@ class RequestParser:
 
     def on_message_complete(self) -> None:
         """The last byte of a request."""
-        parser = self._parser
+        parser, head = self._parser, self._resumed
+        method = parser.get_method().decode("latin-1")
         self.requests.append(
             Request(
-                parser.get_method().decode("latin-1"),
-                self._target.decode("latin-1"),
+                method,
+                self._target.decode("latin-1") if head is None else head.target,
                 parser.get_http_version(),
-                self._headers,
+                self._headers if head is None else head.headers,
                 self._body[0] if len(self._body) == 1 else b"".join(self._body),
-                parser.should_keep_alive(),
+                parser.should_keep_alive() and method != "CONNECT",
             )
         )
+        self._resumed = None
         self._head_size = self._wire_size = 0
         self.wants_continue = False
         self.on_message_begin()

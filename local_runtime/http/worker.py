@@ -16,7 +16,6 @@ import gevent
 from gevent import Greenlet
 from gevent.pool import Pool
 from gevent.server import StreamServer
-from gunicorn.http import errors
 from gunicorn.sock import ssl_context
 from gunicorn.workers.base import Worker
 from gunicorn.workers.base_async import ALREADY_HANDLED, AsyncWorker
@@ -28,6 +27,7 @@ from local_runtime.http.headers import completed
 from local_runtime.http.problems import problem_body, problem_headers, status_line
 from local_runtime.http.requests import CONNECTION
 from local_runtime.http.site import Site
+from local_runtime.http.stock import StockBody, refuse_doubtful, status_of
 from local_runtime.metrics import forget_process
 
 logger = logging.getLogger(__name__)
@@ -41,12 +41,6 @@ _SWEEP_SECONDS = 0.5
 _ARBITER_SECONDS = 1.25  # what the arbiter needs of the time itself, before it kills
 _INTERNAL_CONNECTIONS = 200
 _ON_THE_WAY_OUT = 200  # connections told that there is no place for them, and not gone yet
-_STATUS_OF = {
-    errors.LimitRequestLine: 414,
-    errors.LimitRequestHeaders: 431,
-    errors.ExpectationFailed: 417,
-    errors.UnsupportedTransferCoding: 501,
-}
 
 
 def hijack(environ: dict[str, Any]) -> tuple[Any, bytes]:
@@ -185,9 +179,10 @@ class StockWorker(GeventWorker):  # type: ignore[misc]
 
     def handle_request(self, listener_name: Any, request: Any, sock: Any, address: Any) -> Any:
         """Count what is in flight; a client that does not read its answer is let go."""
+        refuse_doubtful(request)
         greenlet = gevent.getcurrent()
         self._answering.add(greenlet)
-        request.body = _Body(request.body, self._answering)
+        request.body = StockBody(request, self._answering, self.wsgi.max_body_bytes(public=False))
         try:
             return super().handle_request(listener_name, request, sock, address)
         except TimeoutError:
@@ -199,10 +194,7 @@ class StockWorker(GeventWorker):  # type: ignore[misc]
         """Answer what never became a request of the application, in the format of all other errors."""
         if isinstance(error, ssl.SSLError | gevent.GreenletExit | Dismissed):
             return
-        status = next((status for kind, status in _STATUS_OF.items() if isinstance(error, kind)), None)
-        if status is None:
-            status = 400 if isinstance(error, errors.ParseException) else 500
-        self._say_problem(client, status, error)
+        self._say_problem(client, status_of(error), error)
 
     def _say_problem(self, client: Any, status: int, cause: BaseException | None = None) -> None:
         """Answer a connection that is closed after that."""
@@ -217,26 +209,6 @@ class StockWorker(GeventWorker):  # type: ignore[misc]
             client.sendall("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
         except OSError as error:
             logger.debug("nobody left to tell about %d: %s", status, error)
-
-
-class _Body:
-    """A body of gunicorn's; who reads it waits for the client and answers nobody."""
-
-    def __init__(self, body: Any, answering: set[Greenlet]) -> None:
-        self._body = body
-        self._answering = answering
-        self.reader = body.reader
-
-    def read(self, size: int | None = None) -> bytes:
-        """What the body gives."""
-        greenlet = gevent.getcurrent()
-        is_answering = greenlet in self._answering
-        self._answering.discard(greenlet)
-        try:
-            return bytes(self._body.read(size))
-        finally:
-            if is_answering:
-                self._answering.add(greenlet)
 
 
 class GatewayWorker(StockWorker):
