@@ -25,7 +25,7 @@ def lambda_handler(request: HttpRequest) -> Reply:
         limits=deps.request_limits,
         access_tokens=deps.access_tokens,
         refresh_tokens=deps.refresh_tokens,
-        access=deps.access,
+        accounts=deps,
         clock=deps.clock,
     )
     return Reply.ok(issue_token(grant, identity).as_json(), headers={"Cache-Control": "no-store"})

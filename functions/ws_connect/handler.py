@@ -14,11 +14,12 @@ from shared.wiring import Container, container
 @websocket_handler
 @audited("viewer_refused", container)
 def lambda_handler(request: WebSocketRequest) -> dict[str, str]:
-    """Tell a gateway that can close connections when this one's session ends."""
+    """Tell a gateway that can close connections when this one's session ends, and what names those that end before that."""
     deps = container()
     check_origin(request.headers, deps.settings.cors_allowed_origins)
-    ends_at = connect_viewer(_caller(request, deps), request.connection_id, deps.viewers, deps.publisher, deps.clock)
-    return {"X-Session-Expires-At": str(ends_at)}
+    caller = _caller(request, deps)
+    ends_at = connect_viewer(caller, request.connection_id, deps.viewers, deps.publisher, deps.clock)
+    return {"X-Session-Expires-At": str(ends_at), "X-Session-Labels": f"{caller.user_id} {caller.session_id}".strip()}
 
 
 def _caller(request: WebSocketRequest, deps: Container) -> Caller:

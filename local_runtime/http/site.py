@@ -102,7 +102,11 @@ class Site:
         self._gateway.start()
         if options.redis_url and options.broadcast_channel:
             subscriber = Subscriber(
-                options.redis_url, options.broadcast_channel, self._gateway.broadcast.publish, ca_file=options.redis_ca_file
+                options.redis_url,
+                options.broadcast_channel,
+                self._gateway.broadcast.publish,
+                self._gateway.dismissals.publish,
+                ca_file=options.redis_ca_file,
             )
             gevent.spawn(subscriber.run)
 

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -25,6 +25,7 @@ from local_runtime.metrics import RuntimeMetrics
 from local_runtime.websocket.broadcast import Broadcast
 from local_runtime.websocket.channel import open_channel
 from local_runtime.websocket.connection import ABNORMAL, REASONS, Connection
+from local_runtime.websocket.dismissals import Dismissals
 from local_runtime.websocket.handshake import (
     AllowedOrigins,
     HandshakeRefused,
@@ -39,6 +40,7 @@ from local_runtime.websocket.routes import WebSocketRoutes
 
 GOING_AWAY, POLICY = 1001, 1008
 SESSION_EXPIRES_AT = "x-session-expires-at"
+SESSION_LABELS = "x-session-labels"
 _REFUSAL_HEADERS = frozenset({"www-authenticate", "retry-after", "content-type"})
 
 Hijack = Callable[[dict[str, Any]], tuple[Any, bytes]]
@@ -81,6 +83,7 @@ class WebSocketGateway:
         self._stopping = False
         self._frames = self._bytes = 0
         self.stage = api.stage
+        self.dismissals = Dismissals()
         self.broadcast = Broadcast(self._connections.values, metrics, self._limits.broadcast_seconds)
 
     def start(self) -> None:
@@ -135,7 +138,8 @@ class WebSocketGateway:
             if subprotocol is not None and subprotocol in offered_subprotocols(headers):
                 accepting["Sec-WebSocket-Protocol"] = subprotocol
             accepting["X-Request-Id"] = request_id
-            self._open(environ, peer, switching_protocols(accepting), _expiry(given))
+            labels = given.get(SESSION_LABELS, "").split()
+            self._open(environ, peer, switching_protocols(accepting), _expiry(given), labels)
         finally:
             if peer.connection_id not in self._connections:
                 self._admission.leave(peer.connection_id)
@@ -148,6 +152,7 @@ class WebSocketGateway:
     def on_closed(self, connection: Connection, code: int, reason: str) -> None:
         """See Owner."""
         self._connections.pop(connection.peer.connection_id, None)
+        self.dismissals.leave(connection.peer.connection_id)
         self._admission.leave(connection.peer.connection_id)
         self._farewell(connection.peer, code, reason)
 
@@ -188,7 +193,9 @@ class WebSocketGateway:
             "X-Forwarded-Proto": self._proxies.scheme(environ),
         }
 
-    def _open(self, environ: dict[str, Any], peer: Peer, response: bytes, expires_at: float | None) -> None:
+    def _open(
+        self, environ: dict[str, Any], peer: Peer, response: bytes, expires_at: float | None, labels: Sequence[str]
+    ) -> None:
         sock, received = self._hijack(environ)
         try:
             sock.sendall(response)
@@ -205,6 +212,7 @@ class WebSocketGateway:
             connection.offer(snapshot)
         if connection.is_open:
             connection.start(received)
+        self.dismissals.join(peer.connection_id, peer.connected_at, connection, labels)
         if self._stopping:
             connection.close(GOING_AWAY, "server going away")
 

@@ -1,10 +1,10 @@
-"""Listens on the Redis channel of the broadcast for ever, through every loss of the connection."""
+"""Listens on the Redis channels of the broadcast and of dismissals for ever, through every loss of the connection."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import gevent
 import redis
@@ -21,13 +21,26 @@ _LONGEST_DELAY_SECONDS = 5.0
 
 
 class Subscriber:
-    """Passes every message of the channel to `publish`, and with each new subscription the state kept in `<channel>:last`."""
+    """Passes every message of the channel to `publish`, and with each new subscription the state kept in `<channel>:last`.
 
-    def __init__(self, redis_url: str, channel: str, publish: Callable[[bytes], None], *, ca_file: str = "") -> None:
+    The same with `<channel>:dismissals` and `dismiss`; those of late are kept in the sorted set `<channel>:dismissed`.
+    """
+
+    def __init__(
+        self,
+        redis_url: str,
+        channel: str,
+        publish: Callable[[bytes], None],
+        dismiss: Callable[[bytes], None],
+        *,
+        ca_file: str = "",
+    ) -> None:
         self._redis_url = redis_url
         self._tls = redis_options(redis_url, ca_file)
         self._channel = channel
+        self._dismissals = f"{channel}:dismissals"
         self._publish = publish
+        self._dismiss = dismiss
         self._delay_seconds = _FIRST_DELAY_SECONDS
 
     def run(self) -> None:
@@ -54,7 +67,7 @@ class Subscriber:
             **self._tls,
         )
         with client, client.pubsub() as subscription:  # type: ignore[no-untyped-call]
-            subscription.subscribe(self._channel)
+            subscription.subscribe(self._channel, self._dismissals)
             pinged = False
             while True:
                 message = subscription.get_message(timeout=_SILENCE_SECONDS)
@@ -68,11 +81,16 @@ class Subscriber:
                     pinged = True
 
     def _on_message(self, client: redis.Redis, message: dict[str, Any]) -> None:
+        is_dismissal = message.get("channel") == self._dismissals.encode()
         if message["type"] == "message":
-            self._publish(message["data"])
+            (self._dismiss if is_dismissal else self._publish)(message["data"])
         elif message["type"] == "subscribe":
             # Only now can nothing be missed between the state that was kept and the first message.
             self._delay_seconds = _FIRST_DELAY_SECONDS
+            if is_dismissal:
+                for dismissal in cast("list[bytes]", client.zrange(f"{self._channel}:dismissed", 0, -1)):
+                    self._dismiss(dismissal)
+                return
             last = client.get(f"{self._channel}:last")
             if isinstance(last, bytes):
                 self._publish(last)

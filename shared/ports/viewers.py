@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from shared.domain.broadcast import Delivery, ViewerSweep
+from shared.domain.player import Caller
 from shared.domain.ranking import Standing
 
 
@@ -18,6 +19,18 @@ class Viewers(Protocol):
 
         Raises TooManyViewers, and ViewersUnavailable where viewers connect elsewhere.
         """
+        ...
+
+    def know(self, connection_id: str, caller: Caller) -> None:
+        """Note whose connection it is, so that it can be dismissed."""
+        ...
+
+    def dismiss(self, user_id: str, session_ids: Collection[str], at: datetime) -> None:
+        """Close the account's connections of these sessions that were made before `at`."""
+        ...
+
+    def dismiss_all(self, user_id: str, at: datetime) -> None:
+        """Close all of the account's connections that were made before `at`: it is disabled."""
         ...
 
     def farewell(self, connection_id: str) -> None:

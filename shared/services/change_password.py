@@ -11,8 +11,7 @@ from shared.domain.password import MAX_LENGTH, checked_password, normalized
 from shared.domain.player import Caller
 from shared.errors import InvalidParameter, UnknownUser, WrongPassword
 from shared.ports import AccountChanges, LoginThrottle, PasswordHasher
-from shared.services.check_access import Accounts
-from shared.services.take_effect import end_access
+from shared.services.take_effect import LiveAccounts, end_access
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ def change_password(
     throttle: LoginThrottle,
     hasher: PasswordHasher,
     changes: AccountChanges,
-    accounts: Accounts,
+    accounts: LiveAccounts,
 ) -> None:
     """Raises WeakPassword, WrongPassword, and TooManyAttempts: a stolen access token is no way around the delay of log-ins."""
     account = accounts.users.by_id(command.caller.user_id)
@@ -54,4 +53,4 @@ def change_password(
         raise WrongPassword
     throttle.succeeded(account.username, source_ip)
     hashed = hasher.hash(new_password)
-    end_access(changes.change_password(account, hashed, command.caller.session_id, command.actor), accounts)
+    end_access(account.user_id, changes.change_password(account, hashed, command.caller.session_id, command.actor), accounts)

@@ -16,6 +16,7 @@ def connect_viewer(caller: Caller, connection_id: str, viewers: Viewers, publish
     """
     if caller.expires_at <= clock.now():
         raise TokenExpired
+    viewers.know(connection_id, caller)
     if not viewers.welcome(connection_id, caller.expires_at):
         ask_for_broadcast(publisher, clock)
     return int(caller.expires_at.timestamp())

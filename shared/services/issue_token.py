@@ -13,7 +13,8 @@ from uuid import uuid4
 from shared.domain.password import MAX_LENGTH, normalized
 from shared.domain.player import USERNAME, Account
 from shared.errors import InvalidCredentials, InvalidParameter
-from shared.ports import Access, AccessTokens, Clock, LoginThrottle, PasswordHasher, RefreshTokens, RequestLimits, Users
+from shared.ports import AccessTokens, Clock, LoginThrottle, PasswordHasher, RefreshTokens, RequestLimits, Users
+from shared.services.take_effect import LiveAccounts, end_access
 
 REFRESH_TOKEN_BYTES = 32
 REFRESH_TOKEN_LIFETIME = timedelta(days=30)
@@ -65,7 +66,7 @@ class Identity:
     limits: RequestLimits
     access_tokens: AccessTokens
     refresh_tokens: RefreshTokens
-    access: Access
+    accounts: LiveAccounts
     clock: Clock
 
 
@@ -108,7 +109,7 @@ def _refresh(grant: RefreshGrant, identity: Identity) -> TokenPair:
     refresh_token, now = secrets.token_urlsafe(REFRESH_TOKEN_BYTES), identity.clock.now()
     renewal = identity.refresh_tokens.rotate(_hash(grant.refresh_token), _hash(refresh_token), now, now + REFRESH_TOKEN_LIFETIME)
     if renewal.ended is not None:
-        identity.access.end([renewal.ended])
+        end_access(renewal.user_id, [renewal.ended], identity.accounts)
         raise InvalidCredentials
     account = identity.users.by_id(renewal.user_id)
     if account is None or account.disabled:

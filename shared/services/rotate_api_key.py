@@ -8,12 +8,11 @@ import secrets
 from shared.domain.audit import Actor
 from shared.domain.player import API_KEY_BYTES, Caller
 from shared.ports import AccountChanges, RequestLimits
-from shared.services.check_access import Accounts
-from shared.services.take_effect import spread_profile
+from shared.services.take_effect import LiveAccounts, spread_profile
 
 
 def rotate_api_key(
-    user_id: str, caller: Caller, actor: Actor, limits: RequestLimits, changes: AccountChanges, accounts: Accounts
+    user_id: str, caller: Caller, actor: Actor, limits: RequestLimits, changes: AccountChanges, accounts: LiveAccounts
 ) -> str:
     """The new key, which is kept nowhere; raises NotYourAccount, TooManyRequests or UnknownUser."""
     caller.must_be(user_id)

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from shared.domain.session import EndedSession
+from shared.ports import Clock, Viewers
 from shared.services.check_access import Accounts
 
 
-def end_access(ended: Sequence[EndedSession], accounts: Accounts) -> None:
-    """Nobody comes in with an access token of these sessions any more."""
+class LiveAccounts(Accounts, Protocol):
+    """The accounts, and those of them who watch."""
+
+    @property
+    def viewers(self) -> Viewers:
+        """Everybody who watches."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """The time."""
+        ...
+
+
+def end_access(user_id: str, ended: Sequence[EndedSession], accounts: LiveAccounts) -> None:
+    """Nobody comes in with an access token of these sessions any more, and who watches with one is shown out."""
     if ended:
         accounts.access.end(ended)
+        accounts.viewers.dismiss(user_id, [session.session_id for session in ended], accounts.clock.now())
 
 
-def spread_profile(user_id: str, accounts: Accounts) -> None:
-    """Cache the account as it is now.
+def spread_profile(user_id: str, accounts: LiveAccounts) -> None:
+    """Cache the account as it is now; nobody watches with one that is disabled.
 
     Of two changes at the same time the earlier one may come to the cache last; so whoever wrote to it looks again whether that
     was the last word, and writes once more if it was not.
@@ -25,5 +42,7 @@ def spread_profile(user_id: str, accounts: Accounts) -> None:
         accounts.profiles.replace(profile)
         now = accounts.users.profiles([user_id])[user_id]
         if now == profile:
-            return
+            break
         profile = now
+    if profile.disabled:
+        accounts.viewers.dismiss_all(user_id, accounts.clock.now())

@@ -15,9 +15,10 @@ import redis
 from shared.adapters.redis import connections as registry
 from shared.adapters.redis.connections import SHARDS, Chunk, Connections, Outcome, Quota
 from shared.adapters.redis.frames import Frames
+from shared.domain.player import Caller
 from shared.domain.ranking import Standing
 from shared.errors import TooManyViewers, ViewersUnavailable
-from tests.contract.watching import AS_OF, ApiGatewayWatching, Board, api_gateway_watching, board
+from tests.contract.watching import AS_OF, ApiGatewayWatching, Board, api_gateway_watching, board, in_a_while
 from tests.support import aws
 
 CROWD = 300
@@ -231,6 +232,22 @@ def test_a_session_that_has_ended_is_not_served_and_its_connection_closed(watchi
     swept = watching.viewers.sweep()
     assert (swept.ended, swept.is_behind) == (1, False)
     assert watching.api.open == {"c-0="}
+    assert watching.viewers.sweep().ended == 0
+
+
+def test_who_is_dismissed_is_not_served_any_more_and_closed(watching: ApiGatewayWatching) -> None:
+    for name, user_id, session_id in (("a=", "u-1", "s-1"), ("b=", "u-1", "s-2"), ("c=", "u-2", "s-3")):
+        watching.viewers.know(name, Caller(user_id, "player", in_a_while(), session_id))
+        watching.join(name)
+    watching.viewers.dismiss("u-1", ["s-1"], datetime.now(UTC))
+    assert send(watching, 1)
+    assert [watching.scores(name) for name in ("a=", "b=", "c=")] == [[], [1], [1]]
+    assert watching.viewers.sweep().ended == 1
+    assert watching.api.open == {"b=", "c=", "c-0="}
+    watching.viewers.dismiss_all("u-1", datetime.now(UTC))
+    assert watching.viewers.sweep().ended == 1
+    assert watching.api.open == {"c=", "c-0="}
+    watching.viewers.dismiss_all("nobody", datetime.now(UTC))
     assert watching.viewers.sweep().ended == 0
 
 

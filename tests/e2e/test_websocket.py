@@ -92,3 +92,27 @@ def test_all_viewers_see_the_board_whoever_serves_them(api: Api) -> None:
         score = player.climb()
         for viewer in viewers:
             frame_with(viewer, player.user_id, score)
+
+
+def close_code(viewer: ClientConnection) -> int | None:
+    with pytest.raises(ConnectionClosed) as closed:
+        receive_until_closed(viewer)
+    return closed.value.rcvd.code if closed.value.rcvd else None
+
+
+def test_who_logs_out_watches_no_longer_and_others_do(api: Api) -> None:
+    player, other = api.new_player(), api.new_player()
+    with player.watch() as leaving, other.watch() as staying:
+        assert api.request("DELETE", "/api/tokens", headers=player.authorization).status == 204
+        assert close_code(leaving) == 4401
+        frame_with(staying, other.user_id, other.climb())
+
+
+def test_a_disabled_account_watches_no_longer(api: Api, product: Product) -> None:
+    player, admin = api.new_player(), api.new_player()
+    product.query("UPDATE users SET role = 'admin' WHERE user_id = :id", id=admin.user_id)
+    product.redis().delete(f"user:{admin.user_id}:profile")
+    with player.watch() as leaving:
+        disabled = api.request("PATCH", f"/api/admin/users/{player.user_id}", {"disabled": True}, admin.authorization)
+        assert disabled.data["disabled"] is True
+        assert close_code(leaving) in (4401, 1008)

@@ -31,7 +31,8 @@ def token_of(deployed: Container) -> str:
 def test_a_token_admits_until_it_expires(deployed: Container, name: str) -> None:
     token = token_of(deployed)
     ends_at = int(deployed.authenticate(token).expires_at.timestamp())
-    assert connect({name: f"Bearer {token}"}) == {"statusCode": 200, "headers": {"X-Session-Expires-At": str(ends_at)}}
+    expected = {"X-Session-Expires-At": str(ends_at), "X-Session-Labels": "u-1"}
+    assert connect({name: f"Bearer {token}"}) == {"statusCode": 200, "headers": expected}
 
 
 @pytest.mark.parametrize(
@@ -60,13 +61,20 @@ def test_a_ticket_admits_once_until_the_token_expires(deployed: Container) -> No
     caller = deployed.authenticate(token_of(deployed))
     ticket, _ = deployed.ws_tickets.issue(caller)
     admitted = connect(query={"ticket": ticket})
-    assert admitted == {"statusCode": 200, "headers": {"X-Session-Expires-At": str(int(caller.expires_at.timestamp()))}}
+    expected = {"X-Session-Expires-At": str(int(caller.expires_at.timestamp())), "X-Session-Labels": "u-1"}
+    assert admitted == {"statusCode": 200, "headers": expected}
     assert connect(query={"ticket": ticket}) == {"statusCode": 401}
 
 
 def test_a_ticket_outlives_no_token(deployed: Container) -> None:
     ticket, _ = deployed.ws_tickets.issue(Caller("u-1", "player", deployed.clock.now() - timedelta(seconds=1)))
     assert connect(query={"ticket": ticket}) == {"statusCode": 401}
+
+
+def test_a_gateway_is_told_whose_connection_it_is(deployed: Container) -> None:
+    player = new_player(deployed)
+    session_id = deployed.identify(player.access_token).session_id
+    assert connect(player.authorization)["headers"]["X-Session-Labels"] == f"{player.user_id} {session_id}"
 
 
 def test_a_ticket_outlives_no_session(deployed: Container) -> None:

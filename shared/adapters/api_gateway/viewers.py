@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from http import HTTPStatus
@@ -19,6 +19,7 @@ from shared.adapters.redis.connections import SHARDS, Chunk, Connections, Outcom
 from shared.adapters.redis.frames import Frames, ReadBoard
 from shared.adapters.redis.keys import Keys
 from shared.domain.broadcast import Delivery, ViewerSweep
+from shared.domain.player import Caller
 from shared.errors import ViewersUnavailable
 from shared.logs import get_logger
 
@@ -84,6 +85,18 @@ class ApiGatewayViewers:
     def welcome(self, connection_id: str, ends_at: datetime) -> bool:
         """Nobody can be posted to inside their own $connect, so a newcomer's frame comes with a broadcast."""
         return self._connections.add(connection_id, ends_at)
+
+    def know(self, connection_id: str, caller: Caller) -> None:
+        """Note the connection with its account."""
+        self._connections.know(connection_id, caller)
+
+    def dismiss(self, user_id: str, session_ids: Collection[str], at: datetime) -> None:
+        """They end now; the next sweep closes them."""
+        self._connections.end(user_id, session_ids, at)
+
+    def dismiss_all(self, user_id: str, at: datetime) -> None:
+        """They end now; the next sweep closes them."""
+        self._connections.end(user_id, None, at)
 
     def farewell(self, connection_id: str) -> None:
         """Forget the connection."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,8 @@ from shared.adapters.redis.connection import translated
 from shared.adapters.redis.frames import Milliseconds, server_time
 from shared.adapters.redis.keys import Keys
 from shared.adapters.redis.scripts import run_script
+from shared.domain.player import Caller
+from shared.domain.session import REMEMBERED
 from shared.errors import TooManyViewers
 
 SHARDS = 16
@@ -82,6 +84,27 @@ class Connections:
         if not answer:
             raise TooManyViewers
         return int(answer) == 1
+
+    @translated()
+    def know(self, connection_id: str, caller: Caller) -> None:
+        """Note whose it is, under the account, for as long as an access token lives: then the connection ends by itself."""
+        key = self._keys.viewers_of(caller.user_id)
+        with self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.hset(key, connection_id, caller.session_id)
+            pipeline.expire(key, int(REMEMBERED.total_seconds()))
+            pipeline.execute()
+
+    @translated()
+    def end(self, user_id: str, session_ids: Collection[str] | None, at: datetime) -> None:
+        """The account's connections of these sessions, or all, have ended at that moment; `ended` answers them next."""
+        key, ends_at = self._keys.viewers_of(user_id), round(at.timestamp() * 1000)
+        known = self._redis.hgetall(key).items()
+        ended = [connection.decode() for connection, session in known if session_ids is None or session.decode() in session_ids]
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for connection_id in ended:
+                pipeline.zadd(self._keys.viewers(_shard(connection_id)), {connection_id: ends_at}, xx=True, lt=True)
+                pipeline.hdel(key, connection_id)
+            pipeline.execute()
 
     @translated()
     def forget(self, connection_ids: Sequence[str]) -> None:

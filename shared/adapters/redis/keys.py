@@ -92,6 +92,10 @@ class Keys:
         """Sorted set: connection ids of the WebSocket API, when (ms) their sessions end. No TTL."""
         return f"{self.prefix}viewers:{shard}"
 
+    def viewers_of(self, user_id: str) -> str:
+        """Hash: connections of an account with their sessions; without it they end when their access tokens do. TTL 16 min."""
+        return f"{self.prefix}user:{user_id}:viewers"
+
     def viewers_since(self, shard: int) -> str:
         """Hash: when (ms) each of them connected. No TTL."""
         return f"{self.prefix}viewers:{shard}:since"

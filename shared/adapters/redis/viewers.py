@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,9 +14,12 @@ from shared.adapters.redis.connection import translated
 from shared.adapters.redis.keys import Keys
 from shared.adapters.redis.scripts import run_script
 from shared.domain.broadcast import Delivery, ViewerSweep
+from shared.domain.player import Caller
 from shared.domain.ranking import Standing
+from shared.domain.session import REMEMBERED
 
 MAX_TRIES = 20
+SESSION_ENDED, POLICY = 4401, 1008
 
 
 class RedisViewers:
@@ -30,6 +34,29 @@ class RedisViewers:
     def welcome(self, connection_id: str, ends_at: datetime) -> bool:
         """Whether there is a frame that the gateway can give a newcomer."""
         return bool(self._redis.exists(self._last))
+
+    def know(self, connection_id: str, caller: Caller) -> None:
+        """The gateway knows what the answer to the handshake says."""
+
+    def dismiss(self, user_id: str, session_ids: Collection[str], at: datetime) -> None:
+        """Tell the gateway."""
+        self._dismiss(session_ids, at, SESSION_ENDED, "session ended")
+
+    def dismiss_all(self, user_id: str, at: datetime) -> None:
+        """Tell the gateway."""
+        self._dismiss([user_id], at, POLICY, "account disabled")
+
+    @translated()
+    def _dismiss(self, labels: Collection[str], at: datetime, code: int, reason: str) -> None:
+        """Those of late are kept for a gateway that is just not listening; their tokens end what is older."""
+        channel, kept = f"{self._channel}:dismissals", f"{self._channel}:dismissed"
+        with self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.zremrangebyscore(kept, "-inf", (at - REMEMBERED).timestamp())
+            for label in labels:
+                text = json.dumps({"label": label, "at": at.timestamp(), "code": code, "reason": reason})
+                pipeline.zadd(kept, {text: at.timestamp()})
+                pipeline.publish(channel, text)
+            pipeline.execute()
 
     def farewell(self, connection_id: str) -> None:
         """Nothing to forget."""
