@@ -6,7 +6,7 @@ import http.client
 import json
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -18,6 +18,7 @@ from shared.adapters.redis.connection import translated
 from shared.adapters.redis.frames import Frames, ReadBoard
 from shared.adapters.signed_http import SignedHttp
 from shared.domain.broadcast import Delivery, ViewerSweep
+from shared.domain.player import Caller
 from shared.errors import ViewersUnavailable
 from shared.logs import get_logger
 
@@ -57,6 +58,15 @@ class AppSyncViewers:
     def welcome(self, connection_id: str, ends_at: datetime) -> bool:
         """Nobody comes to the WebSocket API who is to be sent anything."""
         raise ViewersUnavailable
+
+    def know(self, connection_id: str, caller: Caller) -> None:
+        """Nobody comes here."""
+
+    def dismiss(self, user_id: str, session_ids: Collection[str], at: datetime) -> None:
+        """AppSync closes nobody's connection for us: it ends when what authorized it does."""
+
+    def dismiss_all(self, user_id: str, at: datetime) -> None:
+        """The same."""
 
     def farewell(self, connection_id: str) -> None:
         """Nothing to forget."""
