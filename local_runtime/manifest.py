@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ class Function:
     handler: str
     timeout_seconds: int
     memory_mb: int
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     invoke_at_start: bool = False
 
 

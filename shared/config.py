@@ -59,6 +59,10 @@ class Settings:
     history_queues: Literal[1, 2, 4] = _setting(
         "queues that carry updates to the ledger, each with a consumer of its own: 1, 2 or 4", 1
     )
+    registrations_per_hour: int = _setting("accounts that may be made in an hour, in all", 10_000)
+    network_registrations_per_hour: int = _setting(
+        "accounts that may be made in an hour from one address, or /64 of IPv6; those from this machine are not counted", 600
+    )
     retry_delays_seconds: tuple[float, ...] = _setting(
         "three delays, comma-separated, before an update that the ledger refused is tried again", (5.0, 30.0, 180.0)
     )

@@ -145,8 +145,11 @@ class Container:
     @cached_property
     def request_limits(self) -> ports.RequestLimits:
         from shared.adapters.redis.request_limits import RedisRequestLimits
+        from shared.domain.request_limit import LIMITS, registration_limits
 
-        return RedisRequestLimits(self._redis, self._keys)
+        of_a_network, in_all = self.settings.network_registrations_per_hour, self.settings.registrations_per_hour
+        limits = {**LIMITS, "registration": registration_limits(of_a_network, in_all)}
+        return RedisRequestLimits(self._redis, self._keys, limits)
 
     @cached_property
     def refusals(self) -> ports.Refusals:

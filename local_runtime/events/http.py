@@ -37,6 +37,10 @@ class HttpRequestParts(msgspec.Struct, frozen=True):
     received_at: float
     protocol: str = "HTTP/1.1"
 
+    def __repr__(self) -> str:
+        """Without what somebody may have sent of their own: passwords, tokens, tickets."""
+        return f"HttpRequestParts({self.method!r}, {self.request_id!r})"
+
 
 class HttpAnswer(msgspec.Struct, frozen=True):
     """What goes back to the client; the headers always hold a Content-Type."""
@@ -44,6 +48,10 @@ class HttpAnswer(msgspec.Struct, frozen=True):
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
+
+    def __repr__(self) -> str:
+        """Without what is told only once."""
+        return f"HttpAnswer({self.status})"
 
 
 class MalformedAnswer(Exception):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from local_runtime.http.connection import Patience
@@ -23,8 +23,8 @@ class HttpOptions:
     patience: Patience
     proxies: TrustedProxies
     access_key: AccessKey
-    metrics_token: str
-    redis_url: str
+    metrics_token: str = field(repr=False)
+    redis_url: str = field(repr=False)
     redis_ca_file: str
     broadcast_channel: str
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import httptools
@@ -29,10 +29,10 @@ class Request:
     """A request with all of its body; header names are lower-case, repeated headers are joined with commas."""
 
     method: str
-    target: str
+    target: str = field(repr=False)
     version: str
-    headers: dict[str, str]
-    body: bytes
+    headers: dict[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
     keeps_alive: bool
 
 

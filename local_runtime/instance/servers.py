@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -19,7 +19,7 @@ from local_runtime.tls import CA_FILES
 class ServerAddresses:
     """Where the servers answer: the URLs that functions need, and the CA files, by the names of their variables."""
 
-    urls: Mapping[str, str]
+    urls: Mapping[str, str] = field(repr=False)
     ca_files: Mapping[str, str]
 
     @property

@@ -194,6 +194,7 @@ log_min_messages = warning
             f"ALTER ROLE {FUNCTIONS_USER} LOGIN PASSWORD '{self._functions_password}'",
         )
         (cluster / ROLES_FILE).touch(mode=0o600)
+        self._own(cluster / ROLES_FILE)
 
     def _execute(self, cluster: Path, *statements: str) -> None:
         """Run statements as the superuser while no server runs; none of them is told when it fails, for there are passwords."""

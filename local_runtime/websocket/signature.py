@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import quote
 
@@ -37,8 +37,8 @@ class SignedRequest:
     method: str
     path: str
     query_string: str
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
 
 
 def is_signed(request: SignedRequest, access_key: AccessKey, now: datetime, service: str = SERVICE) -> bool:

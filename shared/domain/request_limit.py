@@ -20,10 +20,14 @@ class RequestLimit:
     window_seconds: int
 
 
+def registration_limits(of_a_network: int, in_all: int) -> tuple[RequestLimit, ...]:
+    """In an hour: a hall full of players behind one address registers within minutes; a hundred halls do not."""
+    return RequestLimit("network", of_a_network, 3600), RequestLimit("everybody", in_all, 3600)
+
+
 LIMITS: Mapping[RequestKind, Sequence[RequestLimit]] = MappingProxyType(
     {
-        # A hall full of players behind one address registers within minutes; a hundred halls do not.
-        "registration": (RequestLimit("network", 600, 3600), RequestLimit("everybody", 10_000, 3600)),
+        "registration": registration_limits(600, 10_000),
         # Whose token it is shows only in the database, which is what this protects.
         "token_refresh": (RequestLimit("network", 300, 60),),
         "log_out": (RequestLimit("user", 30, 60),),

@@ -79,6 +79,10 @@ class HttpRequest(msgspec.Struct, frozen=True):
             request_id=context["requestId"],
         )
 
+    def __repr__(self) -> str:
+        """Without what somebody may have sent of their own: passwords, tokens, tickets."""
+        return f"HttpRequest({self.route_key!r}, {self.request_id!r})"
+
     @property
     def bearer_token(self) -> str:
         """The token of the Authorization header; raises MissingToken."""
@@ -125,6 +129,10 @@ class Reply(msgspec.Struct, frozen=True):
     body: object
     headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     content_type: str = "application/json"
+
+    def __repr__(self) -> str:
+        """Without what is told only once."""
+        return f"Reply({self.status})"
 
     @classmethod
     def ok(cls, data: object, headers: Mapping[str, str] | None = None) -> Reply:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from shared.errors import ScoreboardError
@@ -19,9 +19,9 @@ class WebSocketRequest:
 
     connection_id: str
     route_key: str
-    headers: Mapping[str, str]
-    query: Mapping[str, str]
-    body: str
+    headers: Mapping[str, str] = field(repr=False)
+    query: Mapping[str, str] = field(repr=False)
+    body: str = field(repr=False)
     source_ip: str
     request_id: str
     path_parameters: Mapping[str, str]

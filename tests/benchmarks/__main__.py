@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tests.benchmarks import cold_starts, live, reconciliation, updates, viewers
+from tests.benchmarks import cold_starts, live, logins, reconciliation, updates, viewers
 from tests.benchmarks.figures import Figure, figure, table, write_json
 from tests.support.product import Product
 
@@ -25,6 +25,7 @@ def main() -> None:
     with Product(None, RATE_LIMIT_REQUESTS="1000000") as product:
         figures.append(figure("first start", "s", [product.start_seconds], "limit", FIRST_START_LIMIT_SECONDS))
         figures += live.measure(product)
+        figures += logins.measure(product)
         figures += updates.measure(product)
         later = []
         for _ in range(LATER_STARTS):

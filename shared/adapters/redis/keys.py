@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 
@@ -163,11 +164,11 @@ class Keys:
 
     def login_failures(self, username: str, network: str) -> str:
         """Hash: count of failed log-ins of one account from one network and when the next is allowed. TTL delay + 15 min."""
-        return f"{self.prefix}login-failures:{username.lower()}:{network}"
+        return f"{self.prefix}login-failures:{_hidden(username)}:{network}"
 
     def login_failures_of_account(self, username: str) -> str:
         """Hash: the same from all networks that the account was never logged in from. TTL delay + 1 h."""
-        return f"{self.prefix}login-failures-of-account:{username.lower()}"
+        return f"{self.prefix}login-failures-of-account:{_hidden(username)}"
 
     def login_failures_of_network(self, network: str) -> str:
         """Hash: the same into all accounts that were never logged in from there. TTL delay + 1 h."""
@@ -175,11 +176,16 @@ class Keys:
 
     def login_networks(self, username: str) -> str:
         """Sorted set: networks an account was logged in from, until when (ms) each is remembered. TTL 90 days."""
-        return f"{self.prefix}login-networks:{username.lower()}"
+        return f"{self.prefix}login-networks:{_hidden(username)}"
 
     def request_limit(self, kind: str, scope: str, whom: str) -> str:
         """String: the instant (ms) at which nothing of this limit will be used any more. TTL until then."""
         return f"{self.prefix}requests:{kind}:{scope}:{whom}"
+
+
+def _hidden(username: str) -> str:
+    """What was typed as a name may be a password in the wrong field, and Redis writes its keys to disk."""
+    return hashlib.sha256(username.lower().encode()).hexdigest()[:32]
 
 
 def user_id_of(member: str) -> str:
