@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
 SMALL_BYTES = MAX_PAYLOAD_BYTES // 12  # whatever is escaped and however it is encoded
+_TEXT = frozenset({str})
 _UNKNOWN = MAX_PAYLOAD_BYTES + 1
 Handler = Callable[[Any, "LambdaContext"], Any]
 Observer = Callable[[str, str, str, float], None]
@@ -197,12 +198,11 @@ def _plain_size(value: object) -> int:
     if kind is int or kind is bool or value is None:
         return 1
     if kind is dict:
-        size = 0
-        for name, member in value.items():  # type: ignore[attr-defined]
-            if type(name) is not str:
-                return _UNKNOWN
-            size += len(name) + (len(member) if type(member) is str else _plain_size(member))
-        return size
+        members = value.values()  # type: ignore[attr-defined]
+        if not _TEXT.issuperset(map(type, value)):  # type: ignore[call-overload]
+            return _UNKNOWN
+        size = sum(map(len, value))  # type: ignore[call-overload]
+        return size + sum(map(len if _TEXT.issuperset(map(type, members)) else _plain_size, members))
     if kind is list:
         return sum(map(_plain_size, value))  # type: ignore[call-overload]
     return _UNKNOWN

@@ -19,6 +19,7 @@ import gevent
 
 from local_runtime.events.http import HttpAnswer
 from local_runtime.http.admission import Dismissed
+from local_runtime.http.direct_socket import directly
 from local_runtime.http.headers import completed
 from local_runtime.http.parser import Refused, Request, RequestParser
 from local_runtime.http.problems import may_have_body, problem_body, problem_headers, status_line
@@ -70,6 +71,7 @@ class HttpConnection:
         self, client: Any, environ: dict[str, Any], app: Application, handled: object, *, max_body: int, patience: Patience
     ) -> None:
         self._client = client
+        self._line = directly(client)
         self._environ = environ
         self._peer = Peer.of(environ)
         self._app = app
@@ -133,7 +135,7 @@ class HttpConnection:
                 phase, self.ends_at = "body", time.monotonic() + self._patience.body
             elif parser.is_in_request and phase == "idle":
                 phase, self.ends_at = "head", time.monotonic() + self._patience.head
-            received = self._client.recv(RECEIVE_BYTES)
+            received = self._line.recv(RECEIVE_BYTES)
             if not received:
                 if parser.is_in_body:
                     raise Refused(400)
@@ -156,7 +158,7 @@ class HttpConnection:
         if request.method != "HEAD":
             data += body
         self.ends_at = time.monotonic() + self._patience.send
-        self._client.sendall(data)
+        self._line.sendall(data)
         return keeps
 
     def _answered(self, request: Request) -> tuple[str, Headers, bytes] | None:

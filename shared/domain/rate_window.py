@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import ceil
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class RateWindow:
+class RateWindow(NamedTuple):
     """`remaining` of `limit` updates are left; the oldest one leaves the window in `reset_seconds`."""
 
     limit: int

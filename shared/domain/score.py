@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
+from typing import NamedTuple
 
 from shared.domain.rate_window import RateWindow
 from shared.errors import InvalidIncrement
@@ -22,8 +23,7 @@ def checked_increment(value: object) -> int:
     return value
 
 
-@dataclass(frozen=True, slots=True)
-class ScoreUpdate:
+class ScoreUpdate(NamedTuple):
     """A command on its way into the leaderboard's script.
 
     `request_id` is made by the server: the ticket's, if one is spent, or from the client's `idempotency_key`, if there is one.
@@ -41,8 +41,7 @@ class ScoreUpdate:
     session_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class AcceptedUpdate:
+class AcceptedUpdate(NamedTuple):
     """What the script answered: the new score, the 1-based rank, what is left of the rate window.
 
     `replayed`: this is the first result of the same idempotency key, given again. `outbox_id` is the entry the event waits under
@@ -69,8 +68,7 @@ class Missing(Enum):
     HISTORY = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class ScoreAccepted:
+class ScoreAccepted(NamedTuple):
     """The event of an accepted update, as it travels to the ledger; `accepted_at` is UTC."""
 
     request_id: str

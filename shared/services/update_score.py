@@ -7,7 +7,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from shared.domain.ids import new_request_id
@@ -78,8 +78,7 @@ def spend_ticket(command: ScoreUpdate, text: str | None, tickets: TicketSigner, 
         return command
     ticket = tickets.verify(text)
     ticket.must_belong_to(command.user_id)
-    return replace(
-        command,
+    return command._replace(
         request_id=ticket.request_id,
         key_request_id=command.request_id if command.idempotency_key else None,
         ticket_expires_at=ticket.expires_at,

@@ -7,6 +7,7 @@ import binascii
 import re
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from logging import DEBUG
 from math import ceil
 from time import perf_counter
 from typing import Any, TypeVar
@@ -220,15 +221,16 @@ def http_handler(function: Callable[[HttpRequest], Reply]) -> Handler:
         except Exception:
             _log.exception("unhandled error", extra={"request_id": request_id, "route": event.get("routeKey")})
             reply = Reply.problem(ScoreboardError(), request_id)
-        _log.debug(
-            "request",
-            extra={
-                "request_id": request_id,
-                "route": event.get("routeKey"),
-                "status": reply.status,
-                "duration_ms": round((perf_counter() - started) * 1000, 2),
-            },
-        )
+        if _log.isEnabledFor(DEBUG):
+            _log.debug(
+                "request",
+                extra={
+                    "request_id": request_id,
+                    "route": event.get("routeKey"),
+                    "status": reply.status,
+                    "duration_ms": round((perf_counter() - started) * 1000, 2),
+                },
+            )
         is_secure = (event.get("headers") or {}).get("x-forwarded-proto") == "https"
         return reply.to_response(request_id, is_secure=is_secure)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import uuid4
@@ -82,7 +82,7 @@ class Board:
         """With an idempotency key, the key is the request id that it gives, too."""
         update = ScoreUpdate(key or str(uuid4()), user_id, increment, SOURCE_IP, api_key, key, session_id=session_id)
         if ticket is not None:
-            update = replace(update, request_id=ticket.request_id, key_request_id=key, ticket_expires_at=ticket.expires_at)
+            update = update._replace(request_id=ticket.request_id, key_request_id=key, ticket_expires_at=ticket.expires_at)
         return self.leaderboard.apply(update)
 
     def update(self, user_id: str, increment: int = 1, **how: Any) -> AcceptedUpdate:

@@ -124,7 +124,7 @@ def test_a_retry_with_the_key_gets_the_first_result_whatever_ticket_comes_with_i
     before = board.contents()
     for ticket in (first_ticket, second_ticket, None):
         again = board.update(player, 3, key="k", ticket=ticket)
-        assert again == replace(first, replayed=True)
+        assert again == first._replace(replayed=True)
     clock.move(LIFETIME_MS + SPENT_MARGIN_MS)
     assert board.update(player, 3, key="k", ticket=first_ticket).replayed, "even when the ticket has expired"
     assert board.scores() == {player: 3}
@@ -205,7 +205,7 @@ def test_a_first_result_that_only_the_ledger_knew_is_found_under_the_key(board: 
     )
     assert board.leaderboard.apply(update) is Missing.HISTORY
     board.leaderboard.remember(update, HistoryEntry(1, ticket.request_id, player, 2, 7, clock.at))
-    for again in (update, replace(update, request_id=str(uuid4()))):
+    for again in (update, update._replace(request_id=str(uuid4()))):
         replayed = board.leaderboard.apply(again)
         assert isinstance(replayed, AcceptedUpdate)
         assert (replayed.score, replayed.replayed, replayed.request_id) == (7, True, ticket.request_id)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -79,7 +78,7 @@ def test_a_batch_that_comes_again_counts_once(database: Pool, ledger: PostgresLe
 
 def test_an_update_that_is_twice_in_a_batch_counts_once(database: Pool, ledger: PostgresLedger, new_player: NewPlayer) -> None:
     event = update(new_player(), 5)
-    assert ledger.record([event, event, replace(event)]).new == 1
+    assert ledger.record([event, event, event._replace()]).new == 1
     assert ledger.totals([event.user_id]) == {event.user_id: 5}
 
 
@@ -114,7 +113,7 @@ def test_what_was_refused_waits_until_it_is_recorded(database: Pool, ledger: Pos
     assert ledger.totals([player]) == {player: 1}
     ledger.record([accepted])
     assert reconciliations.points([player]) == {player: 5}
-    mended = replace(accepted, new_score=5)
+    mended = accepted._replace(new_score=5)
     ledger.record([mended])
     assert reconciliations.points([player]) == {player: 5}, "not even when another copy of it is recorded first"
     ledger.record([mended], tried_before=[mended.request_id])
@@ -181,7 +180,7 @@ def test_history_is_paged_newest_first(ledger: PostgresLedger, new_player: NewPl
 
 def test_updates_of_one_batch_are_kept_in_the_order_they_were_accepted(ledger: PostgresLedger, new_player: NewPlayer) -> None:
     player = new_player()
-    events = [replace(update(player, 1, n), accepted_at=ACCEPTED_AT + timedelta(milliseconds=n)) for n in range(1, 8)]
+    events = [update(player, 1, n)._replace(accepted_at=ACCEPTED_AT + timedelta(milliseconds=n)) for n in range(1, 8)]
     ledger.record([events[n] for n in (4, 0, 6, 2, 1, 5, 3)])
     assert [entry.new_score for entry in ledger.history(player, 10, None)] == [7, 6, 5, 4, 3, 2, 1]
 

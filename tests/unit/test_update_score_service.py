@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
@@ -34,7 +34,7 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 CALLER = Caller("u-1", "player", NOW, "s-1")
 ENDED = EndedSession("s-0", NOW)
 COMMAND = ScoreUpdate("r-1", "u-1", 3, "198.51.100.7")
-WITH_KEY = replace(COMMAND, idempotency_key="k")
+WITH_KEY = COMMAND._replace(idempotency_key="k")
 ACCEPTED = AcceptedUpdate("r-1", "u-1", 3, 12, 4, NOW, RateWindow(100, 60, 99, 60), "1-0")
 PROFILE = Profile("u-1", "Ada", "player", "hash")
 
@@ -173,9 +173,9 @@ def test_without_a_ticket_an_update_stays_as_it_is_unless_one_is_required() -> N
 @pytest.mark.parametrize("required", [True, False])
 def test_an_update_gets_its_tickets_request_id_and_keeps_its_keys(*, required: bool) -> None:
     spent = spend_ticket(COMMAND, "good", Signer(), required=required)
-    assert spent == replace(COMMAND, request_id="t-1", ticket_expires_at=NOW)
+    assert spent == COMMAND._replace(request_id="t-1", ticket_expires_at=NOW)
     spent = spend_ticket(WITH_KEY, "good", Signer(), required=required)
-    assert spent == replace(WITH_KEY, request_id="t-1", key_request_id="r-1", ticket_expires_at=NOW)
+    assert spent == WITH_KEY._replace(request_id="t-1", key_request_id="r-1", ticket_expires_at=NOW)
 
 
 @pytest.mark.parametrize(("text", "owner"), [("bad", "u-1"), ("", "u-1"), ("good", "u-2")])
@@ -193,14 +193,14 @@ def test_an_accepted_update_is_published_under_its_outbox_id() -> None:
 
 
 def test_a_replayed_update_is_not_published_again() -> None:
-    stores = Stores([replace(ACCEPTED, outbox_id=None, replayed=True)])
+    stores = Stores([ACCEPTED._replace(outbox_id=None, replayed=True)])
     assert stores.update().headers()["Idempotency-Replayed"] == "true"
     assert stores.done == []
 
 
 def test_a_replayed_update_that_nobody_published_is_published_before_it_is_answered() -> None:
     """Whoever accepted it died in between; what is acknowledged now must not hang on the outbox alone."""
-    stores = Stores([replace(ACCEPTED, replayed=True)])
+    stores = Stores([ACCEPTED._replace(replayed=True)])
     assert stores.update().headers()["Idempotency-Replayed"] == "true"
     assert stores.done == [PUBLISHED]
 
@@ -246,14 +246,14 @@ def test_a_first_result_that_only_the_ledger_knows_is_answered_again() -> None:
 
 def test_what_the_key_brought_before_there_was_a_ticket_is_found_too() -> None:
     first = HistoryEntry(1, "of-the-key", "u-1", 3, 12, NOW)
-    stores = Stores([Missing.HISTORY, ACCEPTED], first=first, command=replace(WITH_KEY, key_request_id="of-the-key"))
+    stores = Stores([Missing.HISTORY, ACCEPTED], first=first, command=WITH_KEY._replace(key_request_id="of-the-key"))
     stores.update()
     assert stores.done == [("remembered", first), PUBLISHED]
 
 
 def test_a_ticket_that_only_the_ledger_knows_as_spent_is_refused() -> None:
     first = HistoryEntry(1, "r-1", "u-1", 3, 12, NOW)
-    stores = Stores([Missing.HISTORY, ACCEPTED], first=first, command=replace(COMMAND, ticket_expires_at=NOW))
+    stores = Stores([Missing.HISTORY, ACCEPTED], first=first, command=COMMAND._replace(ticket_expires_at=NOW))
     with pytest.raises(TicketAlreadyUsed):
         stores.update()
     assert stores.done == []

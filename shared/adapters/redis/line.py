@@ -35,7 +35,10 @@ class SharedLine:
 
     def call(self, words: tuple[Any, ...]) -> Any:
         """Send a command and answer what Redis answered; its errors are raised as redis-py's, a lost connection, too."""
-        answer = self._usable_link().call(hiredis.pack_command(words))
+        link = self._link
+        if link is None or not link.is_usable():
+            link = self._opened()
+        answer = link.call(hiredis.pack_command(words))
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -52,10 +55,7 @@ class SharedLine:
         self._opening = threading.Lock()
         self._link = None
 
-    def _usable_link(self) -> _Link:
-        link = self._link
-        if link is not None and link.is_usable():
-            return link
+    def _opened(self) -> _Link:
         with self._opening:
             link = self._link
             if link is None or not link.is_usable():
@@ -73,11 +73,10 @@ class _Call:
 
     __slots__ = ("answer", "is_abandoned", "is_answered", "turn")
 
-    def __init__(self) -> None:
+    def __init__(self, turn: threading.Lock) -> None:
         self.answer: Any = None
         self.is_answered = self.is_abandoned = False
-        self.turn = threading.Lock()
-        self.turn.acquire()
+        self.turn = turn
 
 
 class _Link:
@@ -91,6 +90,7 @@ class _Link:
         self._lock = threading.Lock()
         self._commands: list[bytes] = []
         self._asked: deque[_Call] = deque()
+        self._turns: list[threading.Lock] = []  # taken ones, for another call: to make one costs as much as all else of it
         self._is_writing = False
         self._leader: _Call | None = None  # the one who reads
         self._error: redis.ConnectionError | redis.TimeoutError | None = None
@@ -100,12 +100,12 @@ class _Link:
         """False once it was lost, and when Redis hung up while nobody asked."""
         if self._error is not None:
             return False
-        with self._lock:
-            return bool(self._asked) or not self._peer.has_hung_up()
+        return bool(self._asked) or not self._peer.has_hung_up()
 
     def call(self, command: bytes) -> Any:
         """The answer, which may be an error of Redis's; raises redis.ConnectionError or TimeoutError when there is none."""
-        call = _Call()
+        turns = self._turns
+        call = _Call(turns.pop() if turns else _taken_lock())
         with self._lock:
             if self._error is not None:
                 raise type(self._error)(*self._error.args)
@@ -115,6 +115,8 @@ class _Link:
         if writes:
             self._write()
         self._await(call)
+        call.turn.acquire(blocking=False)  # it was not waited for where the reading was handed over before that
+        turns.append(call.turn)
         return call.answer
 
     def end(self, error: redis.ConnectionError | redis.TimeoutError) -> None:
@@ -148,9 +150,10 @@ class _Link:
             raise
 
     def _await(self, call: _Call) -> None:
-        with self._lock:
-            if self._leader is None and not call.is_answered:
-                self._leader = call
+        if self._leader is None:  # a leader hands over to whoever has asked by then
+            with self._lock:
+                if self._leader is None and not call.is_answered:
+                    self._leader = call
         try:
             if self._leader is not call:
                 call.turn.acquire()
@@ -191,6 +194,12 @@ class _Link:
         call.is_answered = True
         if call is not self._leader and not call.is_abandoned:
             call.turn.release()
+
+
+def _taken_lock() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
 
 
 def _translated(error: OSError) -> redis.ConnectionError | redis.TimeoutError:
