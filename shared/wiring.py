@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from shared.adapters.postgresql.pool import Pool
     from shared.adapters.rabbitmq.publisher import RabbitPublisher
     from shared.adapters.redis.keys import Keys
+    from shared.services.prepared_boards import PreparedBoards
 
 
 class Container:
@@ -99,6 +100,12 @@ class Container:
         from shared.adapters.redis.rate_windows import RedisRateWindows
 
         return RedisRateWindows(self._redis, self._keys, rate_window_seconds=self.settings.rate_window_seconds)
+
+    @cached_property
+    def prepared_boards(self) -> PreparedBoards:
+        from shared.services.prepared_boards import PreparedBoards
+
+        return PreparedBoards(self.leaderboard, self.board_cache, self, self.clock)
 
     @cached_property
     def board_check(self) -> ports.BoardCheck:

@@ -156,6 +156,14 @@ class Reply(msgspec.Struct, frozen=True):
         return cls(200, body, headers or {})
 
     @classmethod
+    def tagged(cls, document: bytes, etag: str, if_none_match: str | None) -> Reply:
+        """200 with a document and its entity tag, or 304 to whoever has it: they may keep it, but must ask each time."""
+        headers = {"ETag": etag, "Cache-Control": "no-cache"}
+        if if_none_match is not None and _names(if_none_match, etag):
+            return cls(304, b"", headers, content_type="")
+        return cls(200, document, headers)
+
+    @classmethod
     def problem(cls, error: ScoreboardError, request_id: str) -> Reply:
         """The RFC 9457 document of an error."""
         headers = dict(error.headers)
@@ -185,6 +193,12 @@ class Reply(msgspec.Struct, frozen=True):
             "body": body.decode(),
             "isBase64Encoded": False,
         }
+
+
+def _names(if_none_match: str, etag: str) -> bool:
+    """Weak comparison (RFC 9110, 8.8.3.2)."""
+    given = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
+    return etag in given or given == ["*"]
 
 
 def _is_json(content_type: str) -> bool:

@@ -77,15 +77,30 @@ def test_a_board_may_be_five_seconds_old(board: Container) -> None:
     assert document.decode() == before.body
 
 
-def test_what_is_cached_is_forgotten_after_five_seconds(board: Container, redis_url: str) -> None:
+def test_what_is_cached_is_forgotten_after_five_seconds(board: Container, redeploy: Redeploy, redis_url: str) -> None:
     import redis
 
     get()
+    redeploy()  # another process remembers nothing of it
     with redis.Redis.from_url(redis_url) as client:
         assert 0 < client.pttl(f"{board.settings.key_prefix}cached_top_10") <= 5000
         client.delete(f"{board.settings.key_prefix}cached_top_10")
     player = twelve(board)[0]
     assert get().json["data"][0]["userId"] == player.user_id
+
+
+def test_who_has_the_board_is_not_sent_it_again(board: Container) -> None:
+    twelve(board)
+    first = get()
+    assert first.headers["Cache-Control"] == "no-cache"
+    etag = first.headers["ETag"]
+    for sent in (etag, f"W/{etag}", f'"other", {etag}', "*"):
+        again = get(**{"If-None-Match": sent})
+        assert (again.status, again.body, again.headers["ETag"]) == (304, "", etag)
+    assert get(**{"If-None-Match": '"other"'}).body == first.body
+    shorter = get("3", **{"If-None-Match": etag})
+    assert shorter.status == 200
+    assert shorter.headers["ETag"] != etag
 
 
 def test_the_board_is_private_unless_it_is_opened(deployed: Container) -> None:
