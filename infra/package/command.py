@@ -10,6 +10,7 @@ from pathlib import Path
 
 from infra.package.artefact import MAX_UNZIPPED_BYTES, Artefact
 from infra.package.contents import LAYER_NAME, build_function, build_layer
+from infra.package.deployable import TEMPLATE_NAME, deployable_template
 from infra.package.target import MACHINES, Target
 from infra.sam import Sam, read_sam
 from local_runtime.cli.errors import EXIT_OK, EXIT_USAGE, CliError
@@ -22,7 +23,8 @@ EPILOG = """\
 Each zip holds what its function needs and nothing else; what all need is in layer.zip. Byte-code for the template's Python is
 in all of them. Every native library is held against the machine and the C library of the runtime, sizes against Lambda's
 limits. The same sources give the same bytes, wherever and whenever they are packaged. The libraries are those of
-infra/layer-requirements.txt, by hash; they are fetched once and kept.
+infra/layer-requirements.txt, by hash; they are fetched once and kept. With everything comes template.yaml, which deploys it:
+  sam deploy --template-file dist/template.yaml --stack-name scoreboard --resolve-s3 --capabilities CAPABILITY_IAM
 
 examples:
   python -m infra.package --out dist
@@ -62,6 +64,8 @@ def main(argv: Sequence[str]) -> int:
         for artefact in artefacts:
             artefact.write(arguments.out)
             say(f"{artefact.name}.zip  {artefact.sha256}  {len(artefact.zip)}  {artefact.unzipped_bytes}")
+        if not arguments.names:
+            (arguments.out / TEMPLATE_NAME).write_text(deployable_template(sam, target), encoding="utf-8")
     except TemplateProblems as error:
         return _fail(str(error), EXIT_USAGE)
     except CliError as error:

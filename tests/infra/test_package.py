@@ -16,14 +16,17 @@ from pathlib import Path
 
 import pytest
 
+from infra.check_template.command import broken_rules
+from infra.check_template.translation import translate
 from infra.package import artefact as artefacts
 from infra.package.artefact import Artefact
 from infra.package.command import DEFAULT_CACHE, build, main
 from infra.package.contents import LAYER_REQUIREMENTS, build_function
+from infra.package.deployable import deployable_template
 from infra.package.elf import NotElf, read_shared_object
 from infra.package.target import Target
 from infra.package.wheels import fetch_wheels
-from infra.sam import Function, read_sam
+from infra.sam import LAYER, Function, read_sam
 from local_runtime.cli.errors import CliError
 from local_runtime.settings import PROJECT_ROOT
 
@@ -219,6 +222,17 @@ def test_only_what_is_named_is_written_and_said(tmp_path: Path, capfd: pytest.Ca
     for name, digest, zipped, _ in lines:
         content = (tmp_path / "out" / name).read_bytes()
         assert (hashlib.sha256(content).hexdigest(), len(content)) == (digest, int(zipped))
+
+
+def test_the_deployable_template_is_the_template_with_the_zips_in_their_places(tmp_path: Path) -> None:
+    path = tmp_path / "template.yaml"
+    path.write_text(deployable_template(SAM, INTEL), encoding="utf-8")
+    sam = read_sam(path)
+    code = {function.name: function.properties["CodeUri"] for function in SAM.functions}
+    assert [each.properties["CodeUri"] for each in sam.functions] == [f"{name}.zip" for name in code]
+    ((_, layer),) = sam.resources(LAYER)
+    assert (layer["ContentUri"], layer["CompatibleArchitectures"], sam.architecture) == ("layer.zip", ["x86_64"], "x86_64")
+    assert broken_rules(translate(sam), SAM) == []
 
 
 def test_an_unknown_name_is_refused_with_those_there_are(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
