@@ -16,7 +16,6 @@ from shared.adapters.rabbitmq.topology import QUEUES
 from shared.config import Settings
 
 DECLARED = {*QUEUES, *history_queues(MAX_HISTORY_QUEUES)}
-BROKER_METRICS = "AWS/AmazonMQ"
 _COUNTED = re.compile(r"""metrics\.count\(\s*"(\w+)\"""")
 _METRIC = re.compile(r'\$\.metric = "(\w+)"')
 
@@ -29,13 +28,9 @@ def variables_are_settings(stack: Stack, sam: Sam) -> Iterator[str]:
 
 
 def queues_are_declared(stack: Stack, sam: Sam) -> Iterator[str]:
-    """What is consumed and what is watched is what prepare_stores declares."""
+    """What is consumed is what prepare_stores declares."""
     for name, mapping in stack.resources("AWS::Lambda::EventSourceMapping").items():
         yield from (f"{name}: nobody declares the queue {queue}" for queue in mapping.get("Queues", []) if queue not in DECLARED)
-    for name, metric in _watched(stack):
-        queue = {each["Name"]: each["Value"] for each in metric.get("Dimensions", [])}.get("Queue")
-        if metric["Namespace"] == BROKER_METRICS and queue not in DECLARED:
-            yield f"{name}: watches the queue {queue}, which nobody declares"
 
 
 def own_metrics_are_counted(stack: Stack, sam: Sam) -> Iterator[str]:
