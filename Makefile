@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench faults format lock audit clean
+.PHONY: help setup run test check bench faults format lock audit clean build-SharedLayer
 
 help:                  ## what can be done here
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 16
@@ -56,3 +56,8 @@ audit: setup           ## look the pinned requirements up among known vulnerabil
 clean:                 ## remove what the tools left (not .venv, not the data in .local)
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .cache
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+# `sam build` calls this for the layer.
+build-SharedLayer:
+	@$(PYTHON) -m infra.package layer --out "$(ARTIFACTS_DIR)"
+	@$(PYTHON) -m zipfile -e "$(ARTIFACTS_DIR)/layer.zip" "$(ARTIFACTS_DIR)" && rm "$(ARTIFACTS_DIR)/layer.zip"

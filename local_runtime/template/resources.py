@@ -46,7 +46,7 @@ WITHOUT_EFFECT = {
 }
 
 _ATTRIBUTES = frozenset(("Type", "Properties", "Metadata", "Condition", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy"))
-_METADATA = frozenset(("BuildMethod", "BuildProperties", "cfn-lint"))
+_METADATA = frozenset(("BuildArchitecture", "BuildMethod", "BuildProperties", "ContextPath", "WorkingDirectory", "cfn-lint"))
 # Deployment: how infra/deploy tries a new version out.
 _METADATA_OF_FUNCTIONS = ("Deployment",)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def test_a_template_that_nobody_could_deploy_is_found(tmp_path: Path, faults: di
 
 @pytest.mark.parametrize("faults", FAULTS["found by cfn-lint"], ids=", ".join)
 def test_what_cloudformation_would_refuse_is_found(tmp_path: Path, faults: dict[str, dict[str, str]]) -> None:
-    assert missed(faults, lint_findings(translate(read_sam(faulty(tmp_path, faults))))) == []
+    assert missed(faults, lint_findings(json.dumps(translate(read_sam(faulty(tmp_path, faults)))))) == []
 
 
 def test_a_permission_that_is_missing_is_found() -> None:
