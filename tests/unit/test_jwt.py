@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import json
+import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import jwt
@@ -16,7 +19,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from shared.adapters.crypto.jwt import JwtAccessTokens
 from shared.adapters.crypto.outside_keys import OutsideKeys
@@ -27,6 +30,10 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 PRIVATE = Ed25519PrivateKey.generate()
 PEM = PRIVATE.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
 KEY_ID = SigningKey.from_pem(PEM).key_id
+
+
+def _pem(key: Ed25519PrivateKey) -> str:
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
 
 
 class Time:
@@ -135,6 +142,18 @@ def forgeries() -> dict[str, str]:
         "a subject too long": signed(claims(sub="u" * 37)),
         "too long": signed(claims(padding="x" * 9000)),
         "an unknown critical header": signed(claims(), crit=["x"], x=1),
+        "a session that is no text": signed(claims(sid=7)),
+        "a session with a separator": signed(claims(sid="s:1")),
+        "a session too long": signed(claims(sid="s" * 37)),
+        "signed with our public key as a secret": _hand_signed({"alg": "HS256", "kid": KEY_ID, "typ": "at+jwt"}, public),
+        "signed with the bytes of our public key as a secret": _hand_signed(
+            {"alg": "HS256", "kid": KEY_ID, "typ": "at+jwt"}, PRIVATE.public_key().public_bytes_raw()
+        ),
+        "a claim that stands twice": _with_text(json.dumps(claims())[:-1] + ', "sub": "u-1"}'),
+        "a header that stands twice": _with_header_text(f'{{"alg": "none", "alg": "EdDSA", "kid": "{KEY_ID}", "typ": "at+jwt"}}'),
+        "claims that are no object": _with_text("[]"),
+        "claims nested too deep": _with_text("[" * 3000 + "]" * 3000),
+        "encrypted in five parts": ".".join([head, "", body, "", signature]),
         **{f"no {name}": signed(claims(**{name: None})) for name in ("iss", "aud", "sub", "role", "iat", "exp", "jti")},
     }
 
@@ -143,10 +162,75 @@ def _encode(value: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
 
 
+def _base64url(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _hand_signed(header: dict[str, str], secret: bytes) -> str:
+    """As PyJWT refuses to: with HMAC under what is no secret."""
+    text = f"{_encode(header)}.{_encode(claims())}"
+    return f"{text}.{_base64url(hmac.digest(secret, text.encode(), 'sha256'))}"
+
+
+def _with_text(payload: str) -> str:
+    """A good signature of whatever text."""
+    return jwt.api_jws.encode(payload.encode(), PRIVATE, "EdDSA", {"kid": KEY_ID, "typ": "at+jwt"})
+
+
+def _with_header_text(header: str) -> str:
+    text = f"{_base64url(header.encode())}.{_encode(claims())}"
+    return f"{text}.{_base64url(PRIVATE.sign(text.encode()))}"
+
+
 @pytest.mark.parametrize("name", forgeries())
 def test_a_forged_or_foreign_token_is_refused(tokens: JwtAccessTokens, name: str) -> None:
     with pytest.raises(InvalidToken):
         tokens.verify(forgeries()[name])
+
+
+def test_where_a_token_says_that_its_key_is_nobody_looks(clock: Time) -> None:
+    attacker = Ed25519PrivateKey.generate()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setblocking(False)
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/keys.json"
+        named = {
+            "jku": url,
+            "x5u": url,
+            "jwk": json.loads(OKPAlgorithm.to_jwk(attacker.public_key())),
+            "x5c": [base64.b64encode(attacker.public_key().public_bytes_raw()).decode()],
+            "kid": url,
+        }
+        tokens = JwtAccessTokens(PEM, clock=clock)
+        for name, value in named.items():
+            for key_id in (KEY_ID, "unknown", None):
+                with pytest.raises(InvalidToken):
+                    tokens.verify(signed(claims(), attacker, **{"kid": key_id, name: value}))
+        with pytest.raises(BlockingIOError):
+            listening.accept()
+
+
+def test_several_keys_may_verify_and_the_first_one_signs(clock: Time) -> None:
+    old, new = PEM, _pem(Ed25519PrivateKey.generate())
+    before, after = JwtAccessTokens(old, clock=clock), JwtAccessTokens(f"{new}{old}", clock=clock)
+    token, _ = before.issue("u-1", "player", NOW, "s-1")
+    assert after.verify(token).session_id == "s-1", "old tokens live on"
+    newer, _ = after.issue("u-1", "player", NOW)
+    assert jwt.get_unverified_header(newer)["kid"] == SigningKey.from_pem(new).key_id
+    assert after.verify(newer).user_id == "u-1"
+    assert [key["kid"] for key in after.jwks()["keys"]] == [SigningKey.from_pem(new).key_id, KEY_ID]
+    with pytest.raises(InvalidToken):
+        before.verify(newer)
+    prepared = JwtAccessTokens(f"{old}\n{new}", clock=clock)
+    assert prepared.verify(newer).user_id == "u-1", "a key may be there before it signs"
+    assert jwt.get_unverified_header(prepared.issue("u-1", "player", NOW)[0])["kid"] == KEY_ID
+    with pytest.raises(InvalidToken):
+        JwtAccessTokens(new, clock=clock).verify(token)
+
+
+@pytest.mark.parametrize("setting", [PEM + PEM, PEM + "more", "more" + PEM, PEM + PEM[:60]], ids=["twice", "more", "less", "cut"])
+def test_what_stands_beside_the_keys_is_refused(setting: str) -> None:
+    with pytest.raises(ConfigurationError):
+        JwtAccessTokens(setting)
 
 
 def test_clocks_may_differ_a_little(tokens: JwtAccessTokens) -> None:
@@ -193,6 +277,7 @@ class Provider:
     def __init__(self) -> None:
         self.asked = 0
         self.status = 200
+        self.location = "/elsewhere"
         self.document: object = {
             "keys": [
                 {**json.loads(RSAAlgorithm.to_jwk(RSA_KEY.public_key())), "kid": "rsa", "alg": "RS256", "use": "sig"},
@@ -211,7 +296,7 @@ class Provider:
                 body = json.dumps(provider.document).encode()
                 self.send_response(provider.status)
                 self.send_header("Content-Length", str(len(body)))
-                self.send_header("Location", "/elsewhere")
+                self.send_header("Location", provider.location)
                 self.end_headers()
                 self.wfile.write(body)
 
@@ -315,6 +400,51 @@ def test_keys_that_were_fetched_outlive_the_provider(provider: Provider) -> None
     clock.now += 601
     assert keys.find("rsa") is not None
     assert provider.asked == 2
+
+
+def test_a_provider_that_sends_drop_by_drop_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        gone = Event()
+
+        def drip() -> None:
+            client, _ = listening.accept()
+            with client, suppress(OSError):
+                client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+                while not gone.wait(0.01):
+                    client.sendall(b" ")
+            gone.set()
+
+        thread = Thread(target=drip)
+        thread.start()
+        with pytest.raises(Unavailable):
+            OutsideKeys(f"http://127.0.0.1:{listening.getsockname()[1]}/", fetch_seconds=0.3).find("rsa")
+        gone.set()
+        thread.join()
+
+
+def test_known_keys_do_not_wait_for_a_provider_that_is_being_asked(provider: Provider) -> None:
+    clock = Time()
+    keys = OutsideKeys(provider.url, clock)
+    assert keys.find("rsa") is not None
+    clock.now += 601
+    with keys._lock:  # somebody asks
+        assert keys.find("rsa") is not None
+    assert provider.asked == 1
+
+
+def test_nothing_is_fetched_from_where_a_redirect_leads(provider: Provider) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as elsewhere:
+        elsewhere.setblocking(False)
+        provider.status, provider.location = 302, f"http://127.0.0.1:{elsewhere.getsockname()[1]}/"
+        with pytest.raises(Unavailable):
+            OutsideKeys(provider.url).find("rsa")
+        with pytest.raises(BlockingIOError):
+            elsewhere.accept()
+    assert provider.asked == 1
+
+
+def test_the_session_of_an_outside_token_is_none_of_ours(federated: JwtAccessTokens) -> None:
+    assert federated.verify(signed(outside(sid="theirs"), RSA_KEY, "RS256", kid="rsa")).session_id == ""
 
 
 @pytest.mark.parametrize("url", ["http://idp.example/jwks.json", "ftp://127.0.0.1/x", "file:///etc/passwd", "https://"])

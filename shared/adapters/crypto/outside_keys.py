@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import threading
 import urllib.request
@@ -35,12 +36,13 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 class OutsideKeys:
     """A JWK set by URL, kept ten minutes; an unknown key id fetches it anew, at most every 30 s."""
 
-    def __init__(self, url: str, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, url: str, clock: Callable[[], float] = monotonic, fetch_seconds: float = FETCH_SECONDS) -> None:
         parts = urlsplit(url)
         if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)):
             raise ConfigurationError("JWT_JWKS_URL must begin with https:// (http:// only on this machine)")
         self._url = url
         self._clock = clock
+        self._fetch_seconds = fetch_seconds
         self._lock = threading.Lock()
         self._opener = urllib.request.build_opener(_NoRedirects)
         self._keys: dict[str, jwt.PyJWK] = {}
@@ -49,29 +51,48 @@ class OutsideKeys:
         self._failed = False
 
     def find(self, key_id: str) -> jwt.PyJWK | None:
-        """The key, or None when the provider has none of this id; Unavailable when it could not be asked."""
-        with self._lock:
-            now = self._clock()
-            is_due = key_id not in self._keys or now - self._fetched_at >= KEEP_SECONDS
-            if is_due and now - self._tried_at >= PAUSE_SECONDS:
-                self._refresh(now)
-            key = self._keys.get(key_id)
-            if key is None and self._failed:
-                raise Unavailable("The identity provider that issued the token cannot be asked for its keys at the moment.")
-            return key
+        """The key, or None when the provider has none of this id; Unavailable when it could not be asked.
 
-    def _refresh(self, now: float) -> None:
+        While somebody asks, those whose key is known do not wait for the answer.
+        """
+        key = self._keys.get(key_id)
+        if self._is_due(key) and self._lock.acquire(blocking=key is None):
+            try:
+                key = self._keys.get(key_id)
+                if self._is_due(key):
+                    self._refresh()
+                    key = self._keys.get(key_id)
+            finally:
+                self._lock.release()
+        if key is None and self._failed:
+            raise Unavailable("The identity provider that issued the token cannot be asked for its keys at the moment.")
+        return key
+
+    def _is_due(self, key: jwt.PyJWK | None) -> bool:
+        now = self._clock()
+        return (key is None or now - self._fetched_at >= KEEP_SECONDS) and now - self._tried_at >= PAUSE_SECONDS
+
+    def _refresh(self) -> None:
         """Fetch; when that fails, the keys we have stay good."""
-        self._tried_at = now
+        self._tried_at = now = self._clock()
         try:
-            with self._opener.open(self._url, timeout=FETCH_SECONDS) as response:
-                document = response.read(MAX_DOCUMENT_BYTES + 1)
-            self._keys = dict(_usable_keys(document))
-        except (OSError, ValueError, RecursionError) as error:
+            self._keys = dict(_usable_keys(self._fetch()))
+        except (OSError, ValueError, RecursionError, http.client.HTTPException) as error:
             self._failed = True
             _log.warning("key set not fetched", extra={"url": self._url, "cause": repr(error)})
         else:
             self._fetched_at, self._failed = now, False
+
+    def _fetch(self) -> bytes:
+        """The document, or as much of it as is too much; whoever sends it drop by drop is given up, too."""
+        ends_at = monotonic() + self._fetch_seconds
+        document = b""
+        with self._opener.open(self._url, timeout=self._fetch_seconds) as response:
+            while len(document) <= MAX_DOCUMENT_BYTES and (piece := response.read1(MAX_DOCUMENT_BYTES)):
+                document += piece
+                if monotonic() > ends_at:
+                    raise TimeoutError("the document did not come in time")
+        return document
 
 
 def _usable_keys(raw: bytes) -> list[tuple[str, jwt.PyJWK]]:
