@@ -7,13 +7,10 @@ import json
 import random
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
-from shared.adapters.frame import Frame
 from shared.adapters.redis.connection import translated
 from shared.adapters.redis.frames import Frames, ReadBoard
 from shared.adapters.signed_http import SignedHttp
@@ -30,13 +27,41 @@ _WORTH_ANOTHER_TRY = (NO_ANSWER, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY
 _log = get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class EventsApi:
-    """Where to publish: the URL ends in /event. Without an API key requests are signed with the role's credentials."""
+class Publisher(Protocol):
+    """Whoever publishes to the channel; see EventsApi."""
 
-    url: str
-    channel: str
-    api_key: str = field(default="", repr=False)
+    def publish(self, text: str) -> int:
+        """The status of the answer."""
+        ...
+
+    def close(self) -> None:
+        """End all connections."""
+        ...
+
+
+class EventsApi:
+    """The HTTP endpoint of an AppSync Events API; its URL ends in /event.
+
+    Without an API key requests are signed with the role's credentials.
+    """
+
+    def __init__(self, url: str, channel: str, api_key: str = "") -> None:
+        self._channel = channel
+        self._headers = {"content-type": "application/json"} | ({"x-api-key": api_key} if api_key else {})
+        self._http = SignedHttp(url, "" if api_key else "appsync")
+
+    def publish(self, text: str) -> int:
+        """The status; that of a server error where AppSync took the request but not the event, NO_ANSWER for none."""
+        body = json.dumps({"channel": self._channel, "events": [text]}).encode()
+        try:
+            status, answer = self._http.send("POST", "", body, self._headers)
+        except (OSError, http.client.HTTPException):
+            return NO_ANSWER
+        return HTTPStatus.BAD_GATEWAY if status == HTTPStatus.OK and _failed(answer) else status
+
+    def close(self) -> None:
+        """End all connections."""
+        self._http.close()
 
 
 class AppSyncViewers:
@@ -45,14 +70,16 @@ class AppSyncViewers:
     def __init__(
         self,
         frames: Frames,
-        api: EventsApi,
+        api: Publisher,
         *,
         seconds: float = BROADCAST_SECONDS,
+        monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._frames = frames
         self._api = api
         self._seconds = seconds
+        self._monotonic = monotonic
         self._sleep = sleep
 
     def welcome(self, connection_id: str, ends_at: datetime) -> bool:
@@ -63,7 +90,7 @@ class AppSyncViewers:
         """Nobody comes here."""
 
     def dismiss(self, user_id: str, session_ids: Collection[str], at: datetime) -> None:
-        """AppSync closes nobody's connection for us: it ends when what authorized it does."""
+        """AppSync closes nobody's connection for us: who has subscribed may listen on, for 24 hours at most."""
 
     def dismiss_all(self, user_id: str, at: datetime) -> None:
         """The same."""
@@ -74,10 +101,10 @@ class AppSyncViewers:
     @translated()
     def broadcast(self, read_board: ReadBoard) -> Delivery:
         """Publish the board, unless this state of it went out already; after a failure the newest there is by then."""
-        until, failures = time.monotonic() + self._seconds, 0
+        until, failures = self._monotonic() + self._seconds, 0
         frame = self._frames.read_after_now(read_board)
         while not self._frames.is_sent(frame):
-            status = self._publish(frame)
+            status = self._api.publish(frame.text.decode())
             if status == HTTPStatus.OK:
                 self._frames.sent(frame)
                 break
@@ -85,7 +112,7 @@ class AppSyncViewers:
             if status not in _WORTH_ANOTHER_TRY and status < HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise ViewersUnavailable
             delay = min(FIRST_RETRY_SECONDS * 2**failures, LONGEST_RETRY_SECONDS) * random.uniform(0.5, 1)  # noqa: S311
-            if time.monotonic() + delay >= until:
+            if self._monotonic() + delay >= until:
                 return Delivery(frame.version, is_complete=False)
             self._sleep(delay)
             failures += 1
@@ -100,22 +127,7 @@ class AppSyncViewers:
 
     def close(self) -> None:
         """End the connections to AppSync."""
-        if "_http" in vars(self):
-            self._http.close()
-
-    def _publish(self, frame: Frame) -> int:
-        """The status; that of a server error where AppSync took the request but not the event."""
-        headers = {"content-type": "application/json"} | ({"x-api-key": self._api.api_key} if self._api.api_key else {})
-        body = json.dumps({"channel": self._api.channel, "events": [frame.text.decode()]}).encode()
-        try:
-            status, answer = self._http.send("POST", "", body, headers)
-        except (OSError, http.client.HTTPException):
-            return NO_ANSWER
-        return HTTPStatus.BAD_GATEWAY if status == HTTPStatus.OK and _failed(answer) else status
-
-    @cached_property
-    def _http(self) -> SignedHttp:
-        return SignedHttp(self._api.url, "" if self._api.api_key else "appsync")
+        self._api.close()
 
 
 def _failed(answer: bytes) -> Any:

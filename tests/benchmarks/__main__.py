@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tests.benchmarks import cold_starts, live, logins, reconciliation, updates, viewers
+from tests.benchmarks import cloud_viewers, cold_starts, live, logins, reconciliation, updates, viewers
 from tests.benchmarks.figures import Figure, figure, table, write_json
 from tests.support.product import Product
 
@@ -35,6 +35,7 @@ def main() -> None:
         figures.append(figure("later start", "s", later, "limit", LATER_START_LIMIT_SECONDS))
     figures += viewers.measure()
     figures += cold_starts.measure()
+    figures += cloud_viewers.measure()
     print(table(figures))  # noqa: T201 - a command's output
     write_json(figures, arguments.json)
 

@@ -15,7 +15,7 @@ import redis
 
 from shared.adapters.api_gateway.management import ManagementApi
 from shared.adapters.redis.connection import translated
-from shared.adapters.redis.connections import SHARDS, Chunk, Connections, Outcome, Quota, new_holder
+from shared.adapters.redis.connections import SHARDS, Chunk, Connections, Outcome, Quota, Throttled, new_holder
 from shared.adapters.redis.frames import Frames, ReadBoard
 from shared.adapters.redis.keys import Keys
 from shared.domain.broadcast import Delivery, ViewerSweep
@@ -109,7 +109,8 @@ class ApiGatewayViewers:
         self._connections.hear()
         version = self._frames.read_after_now(read_board).version
         with ThreadPoolExecutor(self._lanes, thread_name_prefix="lane") as pool:
-            lanes = [pool.submit(self._serve, number, read_board, until) for number in range(self._lanes)]
+            firsts = [version + lane * SHARDS // self._lanes for lane in range(self._lanes)]
+            lanes = [pool.submit(self._serve, first, read_board, until) for first in firsts]
         return Delivery(version, all(lane.result() for lane in lanes))
 
     def sweep(self) -> ViewerSweep:
@@ -125,17 +126,21 @@ class ApiGatewayViewers:
         """End the connections to the gateway."""
         self._gateway.close()
 
-    def _serve(self, lane: int, read_board: ReadBoard, until: float) -> bool:
+    def _serve(self, first: int, read_board: ReadBoard, until: float) -> bool:
         """Post until nobody waits for a frame; False when the time is over before."""
         holder, failures = new_holder(), 0
-        first = lane * SHARDS // self._lanes
         shards = [(first + place) % SHARDS for place in range(SHARDS)]
         while True:
             posted, failed, waits = False, False, list[float]()
             for shard in shards:
                 if self._monotonic() >= until:
                     return False
-                chunk = self._connections.take(shard, holder, CHUNK)
+                # Waiting right here keeps the shards in front from taking all requests for themselves.
+                while isinstance(chunk := self._connections.take(shard, holder, CHUNK), Throttled):
+                    if self._monotonic() >= until:
+                        return False
+                    self._sleep(min(chunk.seconds, POLL_SECONDS))
+                    self._frames.refresh(read_board)
                 if isinstance(chunk, Chunk):
                     posted = True
                     failed |= self._post(chunk, failures)

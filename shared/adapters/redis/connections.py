@@ -46,6 +46,13 @@ class Chunk:
     connection_ids: Sequence[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    """There are viewers to be posted to, but requests for them only in a while."""
+
+    seconds: float
+
+
 @dataclass(slots=True)
 class Outcome:
     """Who was served, who is gone and whose post failed; `forfeited` requests the gateway had no room for."""
@@ -123,7 +130,7 @@ class Connections:
         self._redis.delete(self._keys.viewers_asked)
 
     @translated()
-    def take(self, shard: int, holder: str, at_most: int) -> Chunk | float | None:
+    def take(self, shard: int, holder: str, at_most: int) -> Chunk | Throttled | float | None:
         """The next viewers of a shard; the seconds until there may be some; None when all of it have what they should."""
         keys = self._keys
         verdict, *rest = run_script(
@@ -134,6 +141,8 @@ class Connections:
         )
         if verdict == b"idle":
             return None
+        if verdict == b"throttled":
+            return Throttled(int(rest[0]) / 1000)
         if verdict == b"wait":
             return int(rest[0]) / 1000
         version, data, cache_time, *ids = rest

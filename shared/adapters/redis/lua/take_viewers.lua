@@ -11,8 +11,9 @@
 --       4 viewers:frame          hash: version, data, cache_time
 --       5 viewers:quota          hash: tokens, at (ms): the bucket of requests to the gateway
 -- ARGV  1 now (ms), '' for this server's clock  2 holder  3 lease (ms)  4 at most so many  5 requests a second  6 burst
--- Answers {'send', version, data, cache_time, connection ids...}; {'wait', ms} while somebody else holds the shard, the bucket
---         is empty or an owed one's time has not come; {'idle'}.
+-- Answers {'send', version, data, cache_time, connection ids...}; {'throttled', ms} until the bucket has tokens for a quarter of
+--         so many, or for all who wait; {'wait', ms} while somebody else holds the shard or an owed one's time has not come;
+--         {'idle'}.
 
 local now = tonumber(ARGV[1])
 if not now then
@@ -48,8 +49,9 @@ local rate, burst = tonumber(ARGV[5]), tonumber(ARGV[6])
 local bucket = redis.call('HMGET', KEYS[5], 'tokens', 'at')
 local passed = math.max(now - tonumber(bucket[2] or 0), 0)
 local tokens = math.min(tonumber(bucket[1] or burst) + passed * rate / 1000, burst)
-if tokens < 1 then
-  return { 'wait', math.ceil((1 - tokens) * 1000 / rate) }
+local worth_it = math.max(1, math.min(#owed + left, math.floor(tonumber(ARGV[4]) / 4)))
+if tokens < worth_it then
+  return { 'throttled', math.ceil((worth_it - tokens) * 1000 / rate) }
 end
 local most = math.min(tonumber(ARGV[4]), math.floor(tokens))
 
@@ -76,8 +78,17 @@ end
 local places = math.min(most - (#answer - 4), left)
 if places > 0 then
   local first = redis.call('ZCOUNT', KEYS[1], '-inf', moment) -- in front of it are those whose session has ended
-  local rank = round[3] and redis.call('ZRANK', KEYS[1], round[3])
-  rank = rank and rank + 1 or redis.call('ZCOUNT', KEYS[1], '-inf', '(' .. (round[4] or '-inf'))
+  local rank = 0
+  if round[3] then
+    rank = redis.call('ZRANK', KEYS[1], round[3])
+    if rank then
+      rank = rank + 1
+    else -- has left; put back for a moment it shows where it stood
+      redis.call('ZADD', KEYS[1], round[4], round[3])
+      rank = redis.call('ZRANK', KEYS[1], round[3])
+      redis.call('ZREM', KEYS[1], round[3])
+    end
+  end
   rank = math.max(rank, first)
   local passing = redis.call('ZRANGE', KEYS[1], rank, rank + places - 1, 'WITHSCORES')
   local missing = places - #passing / 2

@@ -18,8 +18,8 @@ local asked = math.min(tonumber(ARGV[3]) or ticks, ticks)
 if shown > asked then
   return { 'shown', 0, asked }
 end
--- Further off than an interval: the clock was set back.
-if now >= next_at or next_at > now + interval then
+-- Much further off than an interval: the clock was set back.
+if now >= next_at or next_at > now + 10 * interval then
   redis.call('HSET', KEYS[1], 'ticks', ticks + 1, 'next_at', string.format('%.0f', now + interval))
   return { 'yours', ticks + 1, asked }
 end
