@@ -6,10 +6,11 @@ import http.client
 import ssl
 import threading
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
 from urllib.parse import urlsplit
 
+from shared.adapters.aws_signature import Identity, UnsignedRequest, aws_identity, signed
 from shared.errors import ConfigurationError
 
 TIMEOUT_SECONDS = 3.0
@@ -75,24 +76,11 @@ class SignedHttp:
     def _signed(self, method: str, url: str, body: bytes, headers: dict[str, str]) -> Mapping[str, str]:
         if not self._service:
             return headers
-        from botocore.auth import SigV4Auth
-        from botocore.awsrequest import AWSRequest
-
-        credentials, region = self._identity
-        request = AWSRequest(method, url, headers, body)
-        SigV4Auth(credentials.get_frozen_credentials(), self._service, region).add_auth(request)
-        return dict(request.headers.items())
+        return signed(UnsignedRequest(method, url, headers, body), self._service, self._identity, datetime.now(UTC))
 
     @cached_property
-    def _identity(self) -> tuple[Any, str]:
-        """Credentials, which renew themselves, and the region, as AWS' own clients find them."""
-        import botocore.session
-
-        session = botocore.session.get_session()
-        credentials, region = session.get_credentials(), session.get_config_variable("region")
-        if credentials is None or not region:
-            raise ConfigurationError("there are no AWS credentials, or AWS_REGION is not set")
-        return credentials, region
+    def _identity(self) -> Identity:
+        return aws_identity()
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -28,13 +29,13 @@ from tests.lambda_runtime.environment import ACCOUNT_ID, REGION
 from tests.lambda_runtime.functions import Functions
 from tests.lambda_runtime.http_api import HttpApi
 from tests.lambda_runtime.packages import Packages
-from tests.lambda_runtime.secrets_manager import create_secret, secrets_manager
 from tests.lambda_runtime.websocket_api import HeldConnections, WebSockets, accepting
 from tests.support import aws
 from tests.support.api import Api
 from tests.support.keys import new_keys
 from tests.support.loopback import serving
 from tests.support.product import new_data_dir, query, remove_data_dir
+from tests.support.secrets_manager import create_secret, secrets_manager
 
 MANAGEMENT_URL = "WEBSOCKET_MANAGEMENT_URL"
 
@@ -124,7 +125,7 @@ def deployed(plan: Plan) -> Iterator[Deployment]:
         management = stack.enter_context(aws.serving(connections))
         service = stack.enter_context(secrets_manager())
         secret = new_keys() if plan.secret is None else plan.secret
-        manifest = _manifest(plan, create_secret(f"scoreboard-{secrets.token_hex(4)}", secret))
+        manifest = _manifest(plan, create_secret(f"scoreboard-{secrets.token_hex(4)}", json.dumps(dict(secret))))
         assert manifest.websocket_api is not None
         platform = {"AWS_ENDPOINT_URL_SECRETS_MANAGER": service, "SSL_CERT_FILE": plan.stores.ca_file}
         url = f"{management}/{manifest.websocket_api.stage}"

@@ -3,39 +3,41 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from shared.adapters.secrets_manager import read_secret, with_secret
 from shared.errors import ConfigurationError
+from tests.support.aws import CREDENTIALS
+from tests.support.loopback import Answered, Asked, serving
+from tests.support.secrets_manager import REGION, create_secret, secrets_manager
 
 
 @pytest.fixture(autouse=True)
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An account that exists in this process only."""
-    for name, value in {"AWS_DEFAULT_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}.items():
-        monkeypatch.setenv(name, value)
-    with mock_aws():
+    with secrets_manager() as url:
+        for name, value in {**CREDENTIALS, "AWS_REGION": REGION, "AWS_ENDPOINT_URL_SECRETS_MANAGER": url}.items():
+            monkeypatch.setenv(name, value)
         yield
 
 
-def put(text: str) -> None:
-    boto3.client("secretsmanager").create_secret(Name="scoreboard", SecretString=text)
+def put(text: str) -> str:
+    return create_secret(f"scoreboard-{secrets.token_hex(4)}", text)
 
 
 def test_a_secret_is_an_object_of_settings() -> None:
-    put(json.dumps({"JWT_SIGNING_KEY": "pem", "payload_keys": "k:AAAA"}))
-    assert read_secret("scoreboard") == {"JWT_SIGNING_KEY": "pem", "PAYLOAD_KEYS": "k:AAAA"}
+    arn = put(json.dumps({"JWT_SIGNING_KEY": "pem", "payload_keys": "k:AAAA"}))
+    assert read_secret(arn) == {"JWT_SIGNING_KEY": "pem", "PAYLOAD_KEYS": "k:AAAA"}
 
 
 @pytest.mark.parametrize("text", ["hunter2", "[]", '{"JWT_SIGNING_KEY": {"hunter2": 1}}'])
 def test_any_other_secret_is_refused_without_being_shown(text: str) -> None:
-    put(text)
+    arn = put(text)
     with pytest.raises(ConfigurationError) as refused:
-        read_secret("scoreboard")
+        read_secret(arn)
     assert "hunter2" not in str(refused.value)
 
 
@@ -45,8 +47,34 @@ def test_a_secret_that_does_not_exist_is_told_so() -> None:
 
 
 def test_a_variable_wins_over_the_secret_unless_it_is_empty() -> None:
-    put(json.dumps({"REDIS_URL": "of the secret", "AMQP_URL": "of the secret"}))
-    environment = {"SCOREBOARD_SECRET_ID": "scoreboard", "REDIS_URL": "", "AMQP_URL": "of the environment"}
+    arn = put(json.dumps({"REDIS_URL": "of the secret", "AMQP_URL": "of the secret"}))
+    environment = {"SCOREBOARD_SECRET_ID": arn, "REDIS_URL": "", "AMQP_URL": "of the environment"}
     found = with_secret(environment)
     assert (found["REDIS_URL"], found["AMQP_URL"]) == ("of the secret", "of the environment")
     assert with_secret({"REDIS_URL": ""}) == {"REDIS_URL": ""}
+
+
+@pytest.mark.parametrize("failures", [1, 2, 3])
+def test_a_service_that_fails_is_asked_three_times(monkeypatch: pytest.MonkeyPatch, failures: int) -> None:
+    asked: list[Asked] = []
+
+    def answer(request: Asked) -> Answered:
+        asked.append(request)
+        if len(asked) <= failures:
+            return Answered((500, 400)[len(asked) % 2], b'{"__type": "com.amazonaws#ThrottlingException", "message": "hunter2"}')
+        return Answered(200, json.dumps({"SecretString": '{"A": "b"}'}).encode())
+
+    with serving(answer) as address:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", f"http://{address}")
+        if failures < 3:
+            assert read_secret("scoreboard") == {"A": "b"}
+        else:
+            with pytest.raises(ConfigurationError, match=r"cannot be read: ThrottlingException$"):
+                read_secret("scoreboard")
+    assert len(asked) == min(failures + 1, 3)
+
+
+def test_a_service_that_is_not_there_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:1")
+    with pytest.raises(ConfigurationError, match="ConnectionRefusedError"):
+        read_secret("scoreboard")

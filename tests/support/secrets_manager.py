@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from botocore.awsrequest import AWSPreparedRequest
 from moto.core.botocore_stubber import BotocoreStubber
 
-from tests.lambda_runtime.environment import REGION
 from tests.support.loopback import Answered, serving
 
+REGION = "us-east-1"
 _MOTO = BotocoreStubber()
 _URL = f"https://secretsmanager.{REGION}.amazonaws.com/"
 
@@ -23,14 +23,14 @@ def secrets_manager() -> Iterator[str]:
         yield f"http://{address}"
 
 
-def create_secret(name: str, settings: Mapping[str, str]) -> str:
-    """Store a JSON object; answers the secret's ARN."""
+def create_secret(name: str, text: str) -> str:
+    """Store a text; answers the secret's ARN."""
     headers = {
         "X-Amz-Target": "secretsmanager.CreateSecret",
         "Content-Type": "application/x-amz-json-1.1",
         "Authorization": f"AWS4-HMAC-SHA256 Credential=key/20261123/{REGION}/secretsmanager/aws4_request",
     }
-    body = {"Name": name, "SecretString": json.dumps(dict(settings)), "ClientRequestToken": name.ljust(32, "-")}
+    body = {"Name": name, "SecretString": text, "ClientRequestToken": name.ljust(32, "-")}
     answer = _ask(headers, json.dumps(body).encode())
     assert answer.status == 200, answer.body
     arn: str = json.loads(answer.body)["ARN"]
