@@ -37,7 +37,8 @@ from tests.support.loopback import serving
 from tests.support.product import new_data_dir, query, remove_data_dir
 from tests.support.secrets_manager import create_secret, secrets_manager
 
-MANAGEMENT_URL = "WEBSOCKET_MANAGEMENT_URL"
+# Variables whose values only a deployment knows.
+ATTRIBUTES = ("WEBSOCKET_MANAGEMENT_URL", "VIEWERS_URL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,19 +128,23 @@ def deployed(plan: Plan) -> Iterator[Deployment]:
         secret = new_keys() if plan.secret is None else plan.secret
         manifest = _manifest(plan, create_secret(f"scoreboard-{secrets.token_hex(4)}", json.dumps(dict(secret))))
         assert manifest.websocket_api is not None
-        platform = {"AWS_ENDPOINT_URL_SECRETS_MANAGER": service, "SSL_CERT_FILE": plan.stores.ca_file}
-        url = f"{management}/{manifest.websocket_api.stage}"
-        own = _variables(plan, manifest, {MANAGEMENT_URL: url})
-        variables = {name: {**platform, **values} for name, values in own.items()}
+        variables: dict[str, dict[str, str]] = {}
         functions = Functions(plan.packages, variables)
         stack.callback(functions.close)
+        sockets = WebSockets(manifest.websocket_api, functions.invoke, connections)
+        attributes = {
+            "WEBSOCKET_MANAGEMENT_URL": f"{management}/{manifest.websocket_api.stage}",
+            "VIEWERS_URL": stack.enter_context(accepting(sockets)),
+        }
+        platform = {"AWS_ENDPOINT_URL_SECRETS_MANAGER": service, "SSL_CERT_FILE": plan.stores.ca_file}
+        variables |= {name: {**platform, **own} for name, own in _variables(plan, manifest, attributes).items()}
         deployment = Deployment(replace(plan, secret=secret), manifest, functions, connections)
         for function in manifest.functions:
             if function.invoke_at_start and not plan.stores_are_in_use:
                 functions.invoke(function, {})
         http_api = HttpApi(manifest.http_routes, functions.invoke)
         deployment.base_url = f"http://{stack.enter_context(serving(http_api.answer))}"
-        deployment.ws_url = stack.enter_context(accepting(WebSockets(manifest.websocket_api, functions.invoke, connections)))
+        deployment.ws_url = attributes["VIEWERS_URL"]
         for mapping in () if plan.stores_are_in_use else _mappings(manifest, functions, plan.stores):
             stack.enter_context(_consuming(mapping))
         yield deployment
@@ -156,7 +161,7 @@ def _manifest(plan: Plan, secret_arn: str) -> Manifest:
         "ScoreboardSecretId": secret_arn,
         **plan.parameters,
     }
-    return read_template(plan.template, parameters, (MANAGEMENT_URL,))
+    return read_template(plan.template, parameters, ATTRIBUTES)
 
 
 def _variables(plan: Plan, manifest: Manifest, attributes: Mapping[str, str]) -> dict[str, dict[str, str]]:
