@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from shared.adapters.aws_signature import Credentials, Identity, UnsignedRequest, aws_identity, signed
 from tests.support.product import ROOT
 
-PATHS = st.text(st.sampled_from("abcXYZ019-_.~@:=+$&,;%20"), max_size=30).map(lambda text: "/" + text.replace("..", ".x"))
+PATHS = st.text(st.sampled_from("abcXYZ019-_.~@:=+$&,;%20"), max_size=30).map(lambda text: f"/live/@connections/x{text}")
 BASES = st.sampled_from(["https://abc.execute-api.eu-west-1.amazonaws.com", "http://127.0.0.1:8080", "https://host.example:8443"])
 
 
