@@ -37,7 +37,7 @@ def _env_example() -> str:
     lines = ["# Every setting. Generated from local_runtime/settings.py and shared/config.py by `make format`.", ""]
     lines += ["# The instance (python -m local_runtime serve); each is also an option of the command line."]
     for item in dataclasses.fields(InstanceSettings):
-        default = item.default
+        default = "" if item.default is None else item.default
         if isinstance(default, Path):
             default = os.path.relpath(default, ROOT) if default.is_absolute() else default
         lines += ["", f"# {item.metadata['help']}", f"# SCOREBOARD_{item.name.upper()}={default}"]

@@ -27,6 +27,10 @@ class InstanceSettings:
     data_dir: Path = field(default=Path(".local"), metadata={"help": "where the instance keeps its servers' data and its keys"})
     template: Path = field(default=DEFAULT_TEMPLATE, metadata={"help": "the AWS SAM template to host"})
     tls: bool = field(default=False, metadata={"help": "serve HTTPS and WSS (TLS 1.3 only)"})
+    tls_cert: Path | None = field(
+        default=None, metadata={"help": "PEM file of the certificate chain to serve; without one the instance makes its own"}
+    )
+    tls_key: Path | None = field(default=None, metadata={"help": "PEM file of the certificate's private key"})
     insecure: bool = field(default=False, metadata={"help": "allow plain text on an address other than loopback"})
     stock_http: bool = field(default=False, metadata={"help": "serve HTTP with gunicorn's own parser instead of the faster one"})
     max_body_bytes: int = field(default=65536, metadata={"help": "largest request body in bytes; larger ones are answered 413"})
@@ -67,11 +71,12 @@ class InstanceSettings:
 
     def as_environment(self) -> dict[str, str]:
         """The variables from which a child process reads the same options back."""
-        return {f"SCOREBOARD_{item.name.upper()}": str(getattr(self, item.name)) for item in fields(self)}
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {f"SCOREBOARD_{name.upper()}": "" if value is None else str(value) for name, value in values.items()}
 
 
 def _convert(kind: str, raw: object) -> object:
-    if kind == "Path":
+    if kind.startswith("Path"):
         return Path(str(raw)).expanduser().resolve()
     if kind == "int":
         try:

@@ -8,7 +8,8 @@ from dataclasses import fields
 from local_runtime.settings import InstanceSettings
 
 _HELP = {
-    item.name: f"{item.metadata['help']} (SCOREBOARD_{item.name.upper()}; {item.default})" for item in fields(InstanceSettings)
+    item.name: f"{item.metadata['help']} (SCOREBOARD_{item.name.upper()}; {item.default or 'none'})"
+    for item in fields(InstanceSettings)
 }
 
 
@@ -20,7 +21,7 @@ def add_options(parser: argparse.ArgumentParser, *names: str) -> None:
         if kinds[name] == "bool":
             parser.add_argument(flag, action="store_const", const="true", help=_HELP[name])
         else:
-            metavar = {"int": "N", "Path": "PATH"}.get(kinds[name], name.upper())
+            metavar = "N" if kinds[name] == "int" else "PATH" if kinds[name].startswith("Path") else name.upper()
             parser.add_argument(flag, metavar=metavar, help=_HELP[name])
 
 

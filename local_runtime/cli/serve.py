@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from local_runtime.cli.errors import EXIT_FAILED, EXIT_OK, CliError
@@ -16,8 +17,8 @@ from local_runtime.settings import SERVER_URLS
 
 EPILOG = f"""\
 Without further ado it starts a private Redis, RabbitMQ and PostgreSQL; {", ".join(SERVER_URLS)}
-in the environment each replace one of them. With --tls, SCOREBOARD_TLS_CERT and SCOREBOARD_TLS_KEY name the
-certificate chain and its key (PEM); without them the instance makes its own, signed by its own CA.
+in the environment each replace one of them. With --tls it makes a certificate of its own, signed by its own CA, unless
+--tls-cert and --tls-key name one; when those files are renewed, new connections get the new certificate at once.
 It is ready when it prints a line that begins `ready:`. Ctrl-C or SIGTERM stops it within 10 s, a second Ctrl-C at once.
 
 example:
@@ -32,11 +33,12 @@ exit codes:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of InstanceSettings."""
-    add_options(parser, "host", "port", "workers", "data_dir", "template", "tls", "insecure")
+    add_options(parser, "host", "port", "workers", "data_dir", "template", "tls", "tls_cert", "tls_key", "insecure")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs until it is told to stop."""
+    from local_runtime.instance.certificate import own_ca_file
     from local_runtime.instance.run import run_instance
     from local_runtime.services.errors import ServerError
     from local_runtime.supervisor.loop import StartFailed
@@ -44,7 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
     settings = settings_from(arguments)
     progress = make_progress(sys.stderr)
     try:
-        run_instance(settings, os.environ, progress, lambda runtime: _announce(runtime, str(settings.data_dir)))
+        own_ca = own_ca_file(settings)
+        run_instance(settings, os.environ, progress, lambda runtime: _announce(runtime, str(settings.data_dir), own_ca))
     except (StartFailed, ServerError) as error:
         advice = "`python -m local_runtime doctor` shows whether this machine lacks something; nothing is left running"
         raise CliError(f"{error}\n{advice}", EXIT_FAILED) from None
@@ -53,10 +56,12 @@ def run(arguments: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _announce(runtime: Mapping[str, Any], data_dir: str) -> None:
+def _announce(runtime: Mapping[str, Any], data_dir: str, own_ca: Path | None) -> None:
     base_url = runtime["base_url"]
     say(f"ready: {base_url}")
     try:
+        if own_ca:
+            say(f"  the certificate is the instance's own: trust {own_ca}, e.g. curl --cacert {own_ca} {base_url}/healthz")
         say(f"  open it in two browser windows: {base_url}/")
         say("  or let simulated players play: python -m local_runtime simulate --players 20 --seconds 10")
         say(f"  logs are in {data_dir}/logs, Ctrl-C stops it")

@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _game(arguments: argparse.Namespace) -> Game:
     from local_runtime.simulate.game import Game
 
-    ca_file = None
+    ca_file = ""
     if arguments.url:
         base_url = arguments.url.rstrip("/")
         ws_url = base_url.replace("http", "ws", 1) + "/ws"
@@ -86,9 +86,12 @@ def _game(arguments: argparse.Namespace) -> Game:
         settings = settings_from(arguments)
         runtime = running_instance(settings.data_dir)
         base_url, ws_url = runtime["base_url"], runtime["ws_url"]
-        own_ca = settings.data_dir / "tls" / "ca.pem"
-        ca_file = str(own_ca) if own_ca.exists() else None
-    tls = ssl.create_default_context(cafile=ca_file) if base_url.startswith("https") else None
+        ca_file = runtime["ca_file"]
+    tls = None
+    if base_url.startswith("https"):
+        tls = ssl.create_default_context()
+        if ca_file:
+            tls.load_verify_locations(ca_file)
     return Game(base_url, ws_url, tls, arguments.players, arguments.seconds)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 from werkzeug.datastructures import Headers
@@ -28,6 +29,7 @@ from local_runtime.manifest import HttpRoute, Manifest
 from local_runtime.metrics import CONTENT_TYPE as METRICS_CONTENT_TYPE
 from local_runtime.metrics import RuntimeMetrics
 from local_runtime.settings import InstanceSettings
+from local_runtime.tls import is_loopback
 
 logger = logging.getLogger(__name__)
 
@@ -179,8 +181,11 @@ def _metrics(metrics: RuntimeMetrics, token: str, proxies: TrustedProxies) -> Re
 
 
 def _asked_locally(proxies: TrustedProxies) -> bool:
-    # A proxy on this machine that nobody declared would make the whole world local.
+    # A proxy on this machine that nobody declared would make the whole world local; and so would a name that a page's owner has
+    # had resolve to this machine, for the page's browser is here.
     environ = request.environ
+    if not is_loopback(urlsplit(f"//{environ.get('HTTP_HOST', '')}").hostname or ""):
+        return False
     forwarded = "HTTP_X_FORWARDED_FOR" in environ or "HTTP_FORWARDED" in environ
     if forwarded and not proxies.trusts(environ.get("REMOTE_ADDR", "")):
         return False

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
 from local_runtime.http.connection import Patience
 from local_runtime.http.proxies import TrustedProxies
+from local_runtime.http.tls import UnusableCertificate, server_context
 from local_runtime.settings import InstanceSettings, SettingsError
 from local_runtime.websocket.signature import AccessKey
 
@@ -18,8 +18,6 @@ class HttpOptions:
 
     listen_fd: int | None
     management_fd: int | None
-    tls_certificate: Path | None
-    tls_key: Path | None
     patience: Patience
     proxies: TrustedProxies
     access_key: AccessKey
@@ -32,8 +30,7 @@ class HttpOptions:
     def from_environment(cls, environment: Mapping[str, str], settings: InstanceSettings) -> HttpOptions:
         """Read them; raises SettingsError listing all problems."""
         problems: list[str] = []
-        certificate = _file(environment, "SCOREBOARD_TLS_CERT", settings.tls, problems)
-        key = _file(environment, "SCOREBOARD_TLS_KEY", settings.tls, problems)
+        _check_tls(settings, problems)
         proxies = TrustedProxies()
         try:
             proxies = TrustedProxies.parse(environment.get("SCOREBOARD_TRUSTED_PROXIES", ""))
@@ -52,8 +49,6 @@ class HttpOptions:
         return cls(
             listen_fd=listen_fd,
             management_fd=management_fd,
-            tls_certificate=certificate,
-            tls_key=key,
             patience=patience,
             proxies=proxies,
             access_key=AccessKey(environment.get("AWS_ACCESS_KEY_ID", ""), environment.get("AWS_SECRET_ACCESS_KEY", "")),
@@ -85,11 +80,13 @@ def _seconds(environment: Mapping[str, str], name: str, default: float, problems
     return seconds
 
 
-def _file(environment: Mapping[str, str], name: str, needed: bool, problems: list[str]) -> Path | None:
-    value = environment.get(name, "")
-    if not needed:
-        return None
-    if not value or not Path(value).is_file():
-        problems.append(f"{name}={value!r}: TLS needs the path of a PEM file here")
-        return None
-    return Path(value)
+def _check_tls(settings: InstanceSettings, problems: list[str]) -> None:
+    if not settings.tls:
+        return
+    if settings.tls_cert is None or settings.tls_key is None:
+        problems.append("TLS needs SCOREBOARD_TLS_CERT and SCOREBOARD_TLS_KEY, the paths of two PEM files")
+        return
+    try:
+        server_context(settings.tls_cert, settings.tls_key)
+    except UnusableCertificate as error:
+        problems.append(str(error))

@@ -10,7 +10,6 @@ import os
 import resource
 import shutil
 import socket
-import ssl
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -155,27 +154,14 @@ def _gunicorn_options(plan: SitePlan, listeners: list[int]) -> dict[str, object]
     }
     if Path("/dev/shm").is_dir():  # noqa: S108 - only for the heartbeat file, which gunicorn unlinks at once
         options["worker_tmp_dir"] = "/dev/shm"  # noqa: S108
-    if plan.options.tls_certificate is not None:
-        options |= {
-            "certfile": str(plan.options.tls_certificate),
-            "keyfile": str(plan.options.tls_key),
-            "ssl_context": _only_tls_1_3,
-        }
+    if plan.settings.tls:  # tells gunicorn's own parser the scheme; the handshakes are the worker's
+        options |= {"certfile": str(plan.settings.tls_cert), "keyfile": str(plan.settings.tls_key)}
     return options
 
 
 def _longest_timeout(manifest: Manifest) -> int:
     """The worker's own time-out is the net under handlers that never give way, which no greenlet's deadline can interrupt."""
     return max((function.timeout_seconds for function in _routed_functions(manifest)), default=10)
-
-
-def _only_tls_1_3(_config: Any, default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
-    context = default()
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.set_alpn_protocols(["http/1.1"])
-    # No tickets behind the handshake: a client whose threads read and write at once may stumble over them.
-    context.num_tickets = 0
-    return context
 
 
 def _forget_worker(plan: SitePlan) -> Callable[[Any, Any], None]:

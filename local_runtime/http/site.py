@@ -20,6 +20,7 @@ from local_runtime.http.connection import Patience
 from local_runtime.http.options import HttpOptions
 from local_runtime.http.parser import Request
 from local_runtime.http.requests import REQUEST_ID, Peer, choose_request_id
+from local_runtime.http.tls import ServerTls
 from local_runtime.invoker import Invoker
 from local_runtime.manifest import Manifest
 from local_runtime.metrics import RuntimeMetrics
@@ -129,6 +130,13 @@ class Site:
     def note_turned_away(self) -> None:
         """A connection got no place, or lost it."""
         self._metrics.turned_away.inc()
+
+    def server_tls(self) -> ServerTls | None:
+        """What handshakes are made with; None for plain text. Made in the worker, where sockets are gevent's."""
+        settings = self._plan.settings
+        if not settings.tls or settings.tls_cert is None or settings.tls_key is None:
+            return None
+        return ServerTls(settings.tls_cert, settings.tls_key)
 
     @property
     def patience(self) -> Patience:

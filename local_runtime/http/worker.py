@@ -16,7 +16,6 @@ import gevent
 from gevent import Greenlet
 from gevent.pool import Pool
 from gevent.server import StreamServer
-from gunicorn.sock import ssl_context
 from gunicorn.workers.base import Worker
 from gunicorn.workers.base_async import ALREADY_HANDLED, AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
@@ -72,7 +71,7 @@ class StockWorker(GeventWorker):  # type: ignore[misc]
         """Serve until told to stop, then finish what is in flight."""
         self._answering: set[Greenlet] = set()
         self._admission: Admission[Greenlet] = self.wsgi.admission(self._may_go)
-        self._tls = ssl_context(self.cfg) if self.cfg.is_ssl else None
+        self._tls = self.wsgi.server_tls()
         servers = self._listen()
         self.wsgi.start()
         for server in servers:
@@ -80,6 +79,8 @@ class StockWorker(GeventWorker):  # type: ignore[misc]
         while self.alive:
             self.notify()
             self.wsgi.flush_metrics()
+            if self._tls is not None:
+                self._tls.refresh()
             gevent.sleep(_NOTIFY_SECONDS)
         for server in servers:
             server.close()
@@ -137,7 +138,7 @@ class StockWorker(GeventWorker):  # type: ignore[misc]
             gevent.get_hub().loop.run_callback(self._dismiss, displaced)
         try:
             if self._tls is not None:
-                client = self._start_tls(self._tls, client)
+                client = self._start_tls(self._tls.context, client)
             if client is not None:
                 self._handle(listener, client, address)
         except Dismissed:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from local_runtime.hosting import load_manifest
+from local_runtime.instance.certificate import own_ca_file, problems_with_certificate, with_certificate
 from local_runtime.instance.directory import InstanceDirectory
 from local_runtime.instance.environment import (
     function_environment,
@@ -15,7 +17,6 @@ from local_runtime.instance.environment import (
     process_environment,
     with_provided_names,
 )
-from local_runtime.instance.errors import InstanceError
 from local_runtime.instance.keyring import Keyring
 from local_runtime.instance.listeners import Listeners, bound_listeners, refuse_exposure
 from local_runtime.instance.products import at_start_spec, product_specs, stop_stages
@@ -51,8 +52,9 @@ def run_instance(settings: InstanceSettings, environment: Mapping[str, str], obs
         directory.clear_run()
         keyring = Keyring.load_or_make(directory.secrets_file)
         with bound_listeners(settings) as listeners:
-            settings = dataclasses.replace(settings, port=listeners.port)
-            instance = _Instance(settings, environment, manifest, directory, keyring, listeners)
+            ca_file = own_ca_file(settings)
+            settings = with_certificate(dataclasses.replace(settings, port=listeners.port))
+            instance = _Instance(settings, environment, manifest, directory, keyring, listeners, ca_file)
             supervisor = Supervisor(inbox, observer, marker, instance.write_runtime)
             try:
                 instance.start(supervisor)
@@ -70,7 +72,7 @@ def run_instance(settings: InstanceSettings, environment: Mapping[str, str], obs
 
 
 def check_settings(settings: InstanceSettings) -> None:
-    """SettingsError listing every number that is out of its range."""
+    """SettingsError listing every number that is out of its range, and what is wrong with the certificate."""
     problems = []
     if not 0 <= settings.port <= MAX_PORT:
         problems.append(f"--port {settings.port}: write a number from 0 to {MAX_PORT}")
@@ -78,6 +80,7 @@ def check_settings(settings: InstanceSettings) -> None:
         problems.append(f"--workers {settings.workers}: at least 1")
     if settings.max_body_bytes < 1:
         problems.append(f"SCOREBOARD_MAX_BODY_BYTES={settings.max_body_bytes}: at least 1")
+    problems += problems_with_certificate(settings)
     if problems:
         raise SettingsError("these options cannot be used:\n  " + "\n  ".join(problems))
 
@@ -93,6 +96,7 @@ class _Instance:
         directory: InstanceDirectory,
         keyring: Keyring,
         listeners: Listeners,
+        ca_file: Path | None,
     ) -> None:
         self._settings = settings
         self._environment = dict(environment)
@@ -100,16 +104,19 @@ class _Instance:
         self._directory = directory
         self._keyring = keyring
         self._listeners = listeners
+        self._own_ca_file = ca_file
         self._servers = ServerAddresses({}, {})
+        self._ca_file = ""
         self._function_env: dict[str, str] = {}
 
     def start(self, supervisor: Supervisor) -> None:
         """Servers, what is to be invoked at start, the product's processes; each stage waits for the one before."""
         self._servers = launch_servers(self._directory.path, self._environment, self._keyring, supervisor.launch)
+        self._ca_file = self._known_authorities()
         self._function_env = self._make_function_environment()
         metrics = self._directory.metrics
         clear_directory(metrics)
-        environment = process_environment(self._environment | self._tls_files(), self._function_env, metrics)
+        environment = process_environment(self._environment, self._function_env, metrics)
         supervisor.wait_ready()
         at_start = at_start_spec(self._manifest, self._directory, owners_environment(environment, self._function_env))
         if at_start is not None:
@@ -126,7 +133,7 @@ class _Instance:
             "redis_url": self._servers.urls["REDIS_URL"],
             "amqp_url": self._servers.urls["AMQP_URL"],
             "database_url": self._servers.owners_database_url,
-            "ca_file": self._servers.ca_files["AMQP_CA_FILE"],
+            "ca_file": self._ca_file,
             "function_env": self._function_env,
             "processes": dict(processes),
         }
@@ -145,13 +152,11 @@ class _Instance:
             management_url=self._listeners.management_url(api.stage if api is not None else ""),
         )
 
-    def _tls_files(self) -> dict[str, str]:
-        given = [name for name in ("SCOREBOARD_TLS_CERT", "SCOREBOARD_TLS_KEY") if self._environment.get(name)]
-        if not self._settings.tls or len(given) == 2:
-            return {}
-        if given:
-            raise InstanceError(f"{given[0]} alone is no use: set SCOREBOARD_TLS_CERT and SCOREBOARD_TLS_KEY, or neither")
-        from local_runtime.services.certificates import ensure_certificates
-
-        certificates = ensure_certificates(self._directory.path / "tls")
-        return {"SCOREBOARD_TLS_CERT": str(certificates.certificate_file), "SCOREBOARD_TLS_KEY": str(certificates.key_file)}
+    def _known_authorities(self) -> str:
+        """One file with which a client may verify whatever it meets here: the broker, and HTTPS by a certificate of our own."""
+        broker = self._servers.ca_files["AMQP_CA_FILE"]
+        if self._own_ca_file is None or not broker:
+            return broker or str(self._own_ca_file or "")
+        bundle = self._directory.path / "ca.pem"
+        bundle.write_bytes(Path(broker).read_bytes() + self._own_ca_file.read_bytes())
+        return str(bundle)

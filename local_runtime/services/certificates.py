@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,36 +33,41 @@ class Certificates:
     key_file: Path
 
 
-def ensure_certificates(directory: Path, now: dt.datetime | None = None) -> Certificates:
-    """The certificates in `directory`, made when there are none or they end within a month.
+def ensure_certificates(
+    directory: Path, now: dt.datetime | None = None, *, names: Collection[x509.GeneralName] = ()
+) -> Certificates:
+    """The certificates in `directory`, made when there are none, they end within a month, or do not name all of `names`.
 
     The CA's private key is never written: a new CA comes with every renewal.
     """
     now = now or dt.datetime.now(dt.UTC)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     certificates = Certificates(directory / "ca.pem", directory / "server.pem", directory / "server.key")
-    if not _still_good(certificates, now):
-        _make(certificates, now)
+    wanted = (*NAMES, *(name for name in names if name not in NAMES))
+    if not _still_good(certificates, now, wanted):
+        _make(certificates, now, wanted)
     return certificates
 
 
-def _still_good(certificates: Certificates, now: dt.datetime) -> bool:
+def _still_good(certificates: Certificates, now: dt.datetime, names: Collection[x509.GeneralName]) -> bool:
     try:
         server = x509.load_pem_x509_certificate(certificates.certificate_file.read_bytes())
         ca = x509.load_pem_x509_certificate(certificates.ca_file.read_bytes())
         key = serialization.load_pem_private_key(certificates.key_file.read_bytes(), password=None)
         server.verify_directly_issued_by(ca)
-    except (OSError, ValueError, TypeError, InvalidSignature):
+        named = set(server.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+    except (OSError, ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
         return False
     # A renewal that was interrupted leaves files that do not belong together.
     return (
         server.public_key() == key.public_key()
+        and named >= set(names)
         and server.not_valid_before_utc <= now
         and server.not_valid_after_utc - now > RENEW_BEFORE
     )
 
 
-def _make(certificates: Certificates, now: dt.datetime) -> None:
+def _make(certificates: Certificates, now: dt.datetime, names: Collection[x509.GeneralName]) -> None:
     ca_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Scoreboard local CA")])
     ca = (
@@ -76,7 +82,7 @@ def _make(certificates: Certificates, now: dt.datetime) -> None:
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectAlternativeName(NAMES), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
         .sign(ca_key, hashes.SHA256())
     )

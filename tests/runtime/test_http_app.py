@@ -226,6 +226,21 @@ def test_an_undeclared_proxy_on_this_machine_does_not_open_the_metrics(client: F
     problem_of(make_client("127.0.0.1").get("/metrics", headers={"X-Forwarded-For": "198.51.100.7"}), 403, "forbidden")
 
 
+@pytest.mark.parametrize("host", ["localhost", "localhost:8080", "127.0.0.1:8080", "[::1]:8080"])
+def test_who_asks_for_this_machine_gets_the_metrics(client: FlaskClient, host: str) -> None:
+    assert client.get("/metrics", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8080", "localhost.evil.example", "127.0.0.1.evil.example", "198.51.100.7"]
+)
+def test_a_page_whose_name_was_made_to_mean_this_machine_does_not(host: str) -> None:
+    """DNS rebinding: the browser is on this machine, and takes the page and the metrics for one origin."""
+    client = make_client(metrics_token="open sesame")
+    problem_of(client.get("/metrics", headers={"Host": host}), 403, "forbidden")
+    assert client.get("/metrics", headers={"Host": host, "Authorization": "Bearer open sesame"}).status_code == 200
+
+
 def test_without_a_token_no_token_opens_the_metrics(client: FlaskClient) -> None:
     headers = {"Authorization": "Bearer "}
     problem_of(client.get("/metrics", headers=headers, environ_overrides={"REMOTE_ADDR": "198.51.100.7"}), 403, "forbidden")
