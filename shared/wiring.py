@@ -338,7 +338,7 @@ def container() -> Container:
 
 
 def _warn_of_lines_without_protection(settings: Settings) -> None:
-    for name in ("redis_url", "amqp_url", "database_url"):
+    for name in ("redis_url", "amqp_url", "database_url", "migrations_database_url"):
         warning = what_travels_unprotected(name.upper(), getattr(settings, name))
         if warning:
             get_logger(__name__).warning(warning)

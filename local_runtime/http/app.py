@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 from werkzeug.datastructures import Headers
@@ -18,6 +17,7 @@ from local_runtime.events.http import HttpAnswer
 from local_runtime.http.cors import CorsHeaders
 from local_runtime.http.gateway import HttpGateway
 from local_runtime.http.headers import completed
+from local_runtime.http.host import name_in
 from local_runtime.http.page import add_page
 from local_runtime.http.parser import Request
 from local_runtime.http.problems import problem_body, problem_headers, status_line
@@ -184,7 +184,7 @@ def _asked_locally(proxies: TrustedProxies) -> bool:
     # A proxy on this machine that nobody declared would make the whole world local; and so would a name that a page's owner has
     # had resolve to this machine, for the page's browser is here.
     environ = request.environ
-    if not is_loopback(urlsplit(f"//{environ.get('HTTP_HOST', '')}").hostname or ""):
+    if not is_loopback(name_in(environ.get("HTTP_HOST", ""))):
         return False
     forwarded = "HTTP_X_FORWARDED_FOR" in environ or "HTTP_FORWARDED" in environ
     if forwarded and not proxies.trusts(environ.get("REMOTE_ADDR", "")):

@@ -8,6 +8,8 @@ from functools import lru_cache
 
 import httptools
 
+from local_runtime.http.host import is_host
+
 MAX_TARGET = 8190
 MAX_FIELD = 8190
 MAX_FIELDS = 64
@@ -143,6 +145,8 @@ class RequestParser:
         headers = self._headers
         is_old = self._parser.get_http_version() == "1.0"
         if ("host" not in headers and not is_old) or ("transfer-encoding" in headers and is_old):
+            raise Refused(400)
+        if not is_host(headers.get("host", "")):
             raise Refused(400)
         if int(headers.get("content-length") or 0) > self._max_body:
             raise Refused(413)

@@ -8,6 +8,8 @@ import gevent
 from gevent import Greenlet
 from gunicorn.http import errors
 
+from local_runtime.http.host import is_host
+
 _STATUS_OF = {
     errors.LimitRequestLine: 414,
     errors.LimitRequestHeaders: 431,
@@ -17,7 +19,7 @@ _STATUS_OF = {
 
 
 class WithoutHost(errors.ParseException):  # type: ignore[misc]
-    """A request of HTTP/1.1 that does not say whom it is for."""
+    """A request of HTTP/1.1 that does not say whom it is for, or not in so many words."""
 
 
 class StockBody:
@@ -53,8 +55,8 @@ class StockBody:
 
 def refuse_doubtful(request: Any) -> None:
     """Raise a ParseException for what gunicorn lets pass and others may read in another way."""
-    names = [name for name, _ in request.headers]
-    if request.version >= (1, 1) and "HOST" not in names:
+    hosts = [value for name, value in request.headers if name == "HOST"]
+    if (request.version >= (1, 1) and not hosts) or not all(map(is_host, hosts)):
         raise WithoutHost
     for name, value in request.headers:
         if name == "TRANSFER-ENCODING" and value.strip().lower() != "chunked":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from websockets.datastructures import Headers
 from websockets.http11 import Request
@@ -38,7 +37,7 @@ class AllowedOrigins:
         """Clients other than browsers send no Origin."""
         if origin is None or origin.lower() in self._listed:
             return True
-        return bool(host) and urlsplit(origin).netloc.lower() == host.lower()
+        return bool(host) and origin.partition("://")[2].lower() == host.lower()
 
 
 def usual_spelling(headers: Mapping[str, str]) -> dict[str, str]:

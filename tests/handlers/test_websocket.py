@@ -46,6 +46,7 @@ def test_a_token_admits_until_it_expires(deployed: Container, name: str) -> None
         ("http://game.example", 403),
         ("https://game.example:8443", 403),
         ("null", 403),
+        ("http://[", 403),
     ],
 )
 def test_a_page_of_another_origin_is_refused_before_its_token_is_read(

@@ -115,6 +115,8 @@ def test_connect_gets_the_event_of_api_gateway(server: HttpProcess) -> None:
         ({"Content_Length": "3"}, 400, "malformed_request"),
         ({"Origin": "https://evil.example"}, 403, "forbidden"),
         ({"Origin": "null"}, 403, "forbidden"),
+        ({"Origin": "http://["}, 403, "forbidden"),
+        ({"Origin": "h"}, 403, "forbidden"),
     ],
 )
 def test_a_handshake_that_is_none_is_a_problem(

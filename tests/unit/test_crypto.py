@@ -39,6 +39,47 @@ def test_a_changed_bit_is_noticed(place: int, bit: int) -> None:
         SEALER.open(f"{key_id}.{base64.urlsafe_b64encode(raw).decode()}", b"bound")
 
 
+@pytest.mark.parametrize("left", range(12 + 16))
+def test_a_tag_that_was_cut_off_or_short_is_refused(left: int) -> None:
+    key_id, _, encoded = SEALER.seal(b"", b"bound").partition(".")
+    cut = base64.urlsafe_b64encode(base64.urlsafe_b64decode(encoded)[:left]).decode()
+    with pytest.raises(BadMessage):
+        SEALER.open(f"{key_id}.{cut}", b"bound")
+
+
+def test_a_tag_of_a_longer_text_that_was_cut_is_refused() -> None:
+    """GCM itself would take tags of 12 bytes from whoever asks for them; four bytes are guessed in an hour."""
+    key_id, _, encoded = SEALER.seal(b"the secret text", b"bound").partition(".")
+    raw = base64.urlsafe_b64decode(encoded)
+    for cut in (raw[:-1], raw[:-4], raw[:-12], raw[:-16], raw[:-16] + raw[-4:], raw + raw[-16:]):
+        with pytest.raises(BadMessage):
+            SEALER.open(f"{key_id}.{base64.urlsafe_b64encode(cut).decode()}", b"bound")
+
+
+@pytest.mark.parametrize("claimed", ["old", "", "NEW", "new ", "other", "new.new"])
+def test_the_id_of_another_key_is_noticed(claimed: str) -> None:
+    _, _, encoded = SEALER.seal(b"secret", b"bound").partition(".")
+    with pytest.raises(BadMessage):
+        SEALER.open(f"{claimed}.{encoded}", b"bound")
+
+
+def test_nonce_and_text_of_two_messages_cannot_be_joined() -> None:
+    one, other = (base64.urlsafe_b64decode(SEALER.seal(secret, b"").partition(".")[2]) for secret in (b"aaaa", b"bbbb"))
+    for mixed in (one[:12] + other[12:], one[:16] + other[16:], one[:-16] + other[-16:]):
+        with pytest.raises(BadMessage):
+            SEALER.open(f"new.{base64.urlsafe_b64encode(mixed).decode()}", b"")
+
+
+def test_nonces_come_from_the_system_and_use_all_their_bits() -> None:
+    """What the bound of 2^32 messages a key rests on: 96 bits, each as often set as not, none repeated."""
+    raws = [base64.urlsafe_b64decode(SEALER.seal(b"", b"").partition(".")[2]) for _ in range(4096)]
+    nonces = {raw[:12] for raw in raws}
+    assert len(nonces) == len(raws)
+    for bit in range(96):
+        ones = sum(int.from_bytes(nonce, "big") >> bit & 1 for nonce in nonces)
+        assert 1700 < ones < 2400, "eleven standard deviations"
+
+
 def test_another_binding_is_noticed() -> None:
     with pytest.raises(BadMessage, match="bound to something else"):
         SEALER.open(SEALER.seal(b"secret", b"bound"), b"elsewhere")
