@@ -78,7 +78,7 @@ def hosted(origins: str) -> Manifest:
 
 def test_the_product_is_closed_and_the_setting_opens_it() -> None:
     assert hosted("").cors.origins == ()
-    assert hosted("https://a.example, http://localhost:3000").cors.origins == ("https://a.example", "http://localhost:3000")
+    assert hosted("https://a.example,http://localhost:3000").cors.origins == ("https://a.example", "http://localhost:3000")
 
 
 @pytest.mark.parametrize("origins", ["*", "https://*.example", "https://a.example/", "https://a.example,null", "a.example"])
