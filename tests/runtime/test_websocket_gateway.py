@@ -52,7 +52,7 @@ def closed(viewer: ClientConnection) -> tuple[int, str]:
 
 
 def handshake(server: HttpProcess, **changes: str | None) -> Answer:
-    """Send a handshake with some headers changed or left out."""
+    """Send a handshake with some headers changed or left out, or with a body."""
     headers: dict[str, str | None] = {
         "Host": "h",
         "Upgrade": "websocket",
@@ -60,10 +60,10 @@ def handshake(server: HttpProcess, **changes: str | None) -> Answer:
         "Sec-WebSocket-Key": base64.b64encode(b"x" * 16).decode(),
         "Sec-WebSocket-Version": "13",
     }
-    first = changes.pop("first", None) or "GET /ws HTTP/1.1"
+    first, body = changes.pop("first", None) or "GET /ws HTTP/1.1", changes.pop("body", None) or ""
     headers |= {name.replace("_", "-"): value for name, value in changes.items()}
     lines = [first, *(f"{name}: {value}" for name, value in headers.items() if value is not None)]
-    return server.send_raw("\r\n".join(lines).encode() + b"\r\n\r\n")
+    return server.send_raw("\r\n".join([*lines, "", body]).encode())
 
 
 def event_for(server: HttpProcess, kind: str, marker: str) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def test_connect_gets_the_event_of_api_gateway(server: HttpProcess) -> None:
         ({"Upgrade": "websocket, h2c"}, 426, "upgrade_required"),
         ({"first": "POST /ws HTTP/1.1"}, 405, "method_not_allowed"),
         ({"first": "GET /ws HTTP/1.0"}, 505, "http_version_not_supported"),
-        ({"Content_Length": "3"}, 400, "malformed_request"),
+        ({"Content_Length": "3", "body": "abc"}, 400, "malformed_request"),
         ({"Origin": "https://evil.example"}, 403, "forbidden"),
         ({"Origin": "null"}, 403, "forbidden"),
         ({"Origin": "http://["}, 403, "forbidden"),

@@ -174,8 +174,21 @@ def query(database_url: str, sql: str, **parameters: object) -> list[Any]:
 
 def clean_environment() -> dict[str, str]:
     """The environment without anything that would configure the product."""
-    ours = ("SCOREBOARD_", "REDIS_", "AMQP_", "DATABASE_", "JWT_", "PAYLOAD_", "AWS_", "PUBLIC_", "REQUIRE_", "RATE_", "KEY_")
-    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    ours = [
+        "SCOREBOARD_",
+        "REDIS_",
+        "AMQP_",
+        "DATABASE_",
+        "MIGRATIONS_",
+        "JWT_",
+        "PAYLOAD_",
+        "AWS_",
+        "PUBLIC_",
+        "REQUIRE_",
+        "RATE_",
+    ]
+    ours += ["KEY_", "CORS_", "METRICS_"]
+    return {name: value for name, value in os.environ.items() if not name.startswith(tuple(ours))}
 
 
 def new_data_dir() -> Path:
