@@ -191,11 +191,15 @@ class LoginThrottle(Protocol):
     """
 
     def attempt(self, username: str, source_ip: str) -> None:
-        """Count an attempt as failed until `succeeded` says otherwise; raises TooManyAttempts while a delay lasts."""
+        """Count an attempt as failed until one of the others says otherwise; raises TooManyAttempts while a delay lasts."""
         ...
 
     def succeeded(self, username: str, source_ip: str) -> None:
         """Forget the account's failures from there, and know the network from now on."""
+        ...
+
+    def withdraw(self, username: str, source_ip: str) -> None:
+        """Count the attempt no longer: nobody looked at its password."""
         ...
 
 

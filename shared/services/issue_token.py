@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from shared.domain.password import MAX_LENGTH, normalized
 from shared.domain.player import USERNAME, Account
-from shared.errors import InvalidCredentials, InvalidParameter
+from shared.errors import InvalidCredentials, InvalidParameter, Unavailable
 from shared.ports import AccessTokens, Clock, LoginThrottle, PasswordHasher, RefreshTokens, RequestLimits, Users
 from shared.services.take_effect import LiveAccounts, end_access
 
@@ -91,10 +91,14 @@ def _log_in(grant: PasswordGrant, identity: Identity) -> TokenPair:
     is_possible = USERNAME.fullmatch(grant.username) is not None
     name = grant.username if is_possible else _NO_SUCH_NAME
     identity.throttle.attempt(name, grant.source_ip)
-    account = identity.users.by_username(name)
-    hashed_password = account.hashed_password if account else None
     password = normalized(grant.password)
-    fits = identity.hasher.verify(hashed_password, password[:MAX_LENGTH])
+    try:
+        account = identity.users.by_username(name)
+        fits = identity.hasher.verify(account.hashed_password if account else None, password[:MAX_LENGTH])
+    except Unavailable:
+        # Not a guess: whoever tries again while the database is away, or others keep the hasher busy, is not to wait for that.
+        identity.throttle.withdraw(name, grant.source_ip)
+        raise
     if account is None or not fits or len(password) > MAX_LENGTH or account.disabled:
         raise InvalidCredentials
     identity.throttle.succeeded(name, grant.source_ip)

@@ -86,6 +86,24 @@ def test_success_forgets_the_failures(throttle: RedisLoginThrottle) -> None:
         log_in(throttle, "ada")
 
 
+def test_an_attempt_that_came_to_nothing_is_no_failure(
+    redis_client: redis.Redis, keys: Keys, throttle: RedisLoginThrottle
+) -> None:
+    for _ in range(40):
+        throttle.attempt("ada", HOME)
+        throttle.withdraw("ada", HOME)
+    assert list(redis_client.scan_iter(keys.prefix.replace("{", "[{]") + "*")) == []
+    assert [bool(wait_of(throttle, "ada")) for _ in range(6)] == [False] * 5 + [True]
+
+
+def test_attempts_that_come_to_nothing_end_no_delay_of_others(throttle: RedisLoginThrottle) -> None:
+    throttle.attempt("ada", HOME)  # is still on its way to the hasher, which is busy
+    while not wait_of(throttle, "ada"):
+        pass
+    throttle.withdraw("ada", HOME)
+    assert wait_of(throttle, "ada")
+
+
 def test_many_guesses_at_once_get_no_further_than_one_by_one(throttle: RedisLoginThrottle) -> None:
     with ThreadPoolExecutor(16) as threads:
         waits = list(threads.map(lambda _: wait_of(throttle, "ada"), range(64)))

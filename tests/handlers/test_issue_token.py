@@ -156,6 +156,14 @@ def test_after_five_failures_one_has_to_wait_but_only_there(account: dict[str, s
     assert tokens(elsewhere, username=name, password=PASSWORD).status == 200
 
 
+def test_an_outage_is_no_failure_of_those_who_try_again(deployed: Container, account: dict[str, str], redeploy: Redeploy) -> None:
+    here, name, database_url = secrets.token_hex(4), account["username"], deployed.settings.database_url
+    redeploy(DATABASE_URL="postgresql://u:p@127.0.0.1:1/scoreboard")
+    assert [tokens(here, username=name, password=PASSWORD).status for _ in range(8)] == [503] * 8
+    redeploy(DATABASE_URL=database_url)
+    assert tokens(here, username=name, password=PASSWORD).status == 200
+
+
 def test_a_hammered_account_is_open_to_its_owner(account: dict[str, str]) -> None:
     home, name = "2001:db8:1:2::3", account["username"]
     assert tokens(home, username=name, password=PASSWORD).status == 200

@@ -63,8 +63,14 @@ class RedisLoginThrottle:
         keys, network = self._counters(username, source_ip)
         run_script(self._redis, "settle_login", keys, (*network, KNOWN_DAYS * _DAY_MS, KNOWN_NETWORKS))
 
+    @translated()
+    def withdraw(self, username: str, source_ip: str) -> None:
+        """Count the attempt no longer: nobody looked at its password."""
+        keys, network = self._counters(username, source_ip)
+        run_script(self._redis, "withdraw_login", keys, network)
+
     def _counters(self, username: str, source_ip: str) -> tuple[tuple[str, ...], tuple[str, int]]:
-        """The keys, and the first arguments, of both scripts."""
+        """The keys, and the first arguments, of each script."""
         network = counted_network(source_ip)
         keys = (
             self._keys.login_failures(username, network),

@@ -15,8 +15,8 @@ from shared.domain.network import noted_network
 from shared.domain.refusal import SEVERAL, Refusal, RefusalBatch, RefusalGroup
 from shared.logs import get_logger
 
-# Of kinds, each of which becomes a row of some 500 bytes with its indexes: whatever comes, from however many networks, that is
-# 200 rows a minute and a row for each action and reason, 150 MB a day; and one network has no more than its share.
+# Of kinds, each of which becomes a row of some 640 bytes with its indexes: whatever comes, from however many networks, that is
+# 200 rows a minute and a row for each action and reason, 190 MB a day; and one network has no more than its share.
 KINDS_OF_AN_ADDRESS = 20
 KINDS_A_MINUTE = 200
 KINDS_IN_ALL = 2000
