@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from local_runtime.services.postgresql import PrivatePostgreSQL
 from tests.support.api import Answer, frame_with
 from tests.support.product import ROOT, Product, alive, clean_environment
 from tests.support.waiting import eventually
@@ -155,8 +156,16 @@ def test_messages_of_a_killed_consumer_are_recorded_by_its_successor(product: Pr
         frame_with(viewer, player.user_id, 20)
 
 
-def test_servers_of_ones_own_are_used(redis_url: str, amqp_url: str, amqp_ca_file: str, database_url: str) -> None:
-    outside = {"REDIS_URL": redis_url, "AMQP_URL": amqp_url, "AMQP_CA_FILE": amqp_ca_file, "DATABASE_URL": database_url}
+def test_servers_of_ones_own_are_used(
+    redis_url: str, amqp_url: str, amqp_ca_file: str, private_postgresql: PrivatePostgreSQL
+) -> None:
+    outside = {
+        "REDIS_URL": redis_url,
+        "AMQP_URL": amqp_url,
+        "AMQP_CA_FILE": amqp_ca_file,
+        "DATABASE_URL": private_postgresql.functions_url,
+        "MIGRATIONS_DATABASE_URL": private_postgresql.url,
+    }
     with Product(None, **outside) as product:
         assert set(product.runtime["processes"]) >= {"http", "consumer", "scheduler"}
         assert not {"redis", "rabbitmq", "postgresql"} & set(product.runtime["processes"])
