@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.services.create_user import CreateUser, create_user
+from shared.transport.direct import direct_handler
 from shared.wiring import container
 
 
-def lambda_handler(event: Mapping[str, Any], context: Any) -> dict[str, str]:
+@direct_handler
+def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
     """`{"username", "password", "role"}` becomes `{"userId", "username", "role", "apiKey"}`; errors escape."""
     deps = container()
     command = CreateUser.parse(event, deps.common_passwords, actor="operator")

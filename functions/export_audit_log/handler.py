@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.services.export_audit_log import export_audit_log
+from shared.transport.direct import direct_handler
 from shared.wiring import container
 
 
-def lambda_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+@direct_handler
+def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
     """`{"from"?, "to"?, "after"?: id}` becomes `{"entries": [...], "after": id or null}`; errors escape."""
     return export_audit_log(event, container().audit_log)

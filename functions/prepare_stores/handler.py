@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from shared.services.prepare_stores import prepare_stores
+from shared.transport.direct import direct_handler
 from shared.wiring import container
 
 
-def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
+@direct_handler
+def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
     """Answer `{"migrations": [...], "queues": [...], "players": n}`."""
     deps = container()
     return prepare_stores(deps.migrations, deps.topology, deps.leaderboard, deps.reconciliations)

@@ -7,10 +7,12 @@ from typing import Any
 
 from shared.services.seal_audit import AuditChain
 from shared.services.verify_audit import VerifyAudit, verify_audit
+from shared.transport.direct import direct_handler
 from shared.wiring import container
 
 
-def lambda_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+@direct_handler
+def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
     """`{"fromSeal"?: n, "head"?: "seq:hash"}` becomes the report; errors escape."""
     deps = container()
     command = VerifyAudit.parse(event)

@@ -20,6 +20,7 @@ NODE_NAME = "scoreboard@localhost"  # the database directory is named after it, 
 PROBE_SECONDS = 2.0
 AMQP_HEADER = b"AMQP\x00\x00\x09\x01"
 METHOD_FRAME = 1
+MAX_MESSAGE_BYTES = 2 * 1024 * 1024  # no event that holds it is too large for a function, and none comes back for ever
 
 
 class PrivateRabbitMQ:
@@ -71,6 +72,7 @@ default_pass = {self._password}
 loopback_users.guest = true
 vm_memory_high_watermark.absolute = {self._memory_limit}
 disk_free_limit.absolute = {self._disk_free_limit}
+max_message_size = {MAX_MESSAGE_BYTES}
 num_acceptors.ssl = 4
 log.console = true
 log.console.level = info

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from shared.errors import InvalidParameter
 from shared.ports import DeadLetters
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 100
+
+
+def parse_limit(event: Mapping[str, Any]) -> int:
+    """Read `{"limit"?: n}` of an operator; raises InvalidParameter."""
+    limit = event.get("limit", DEFAULT_LIMIT)
+    if type(limit) is not int or limit < 1:
+        raise InvalidParameter("`limit` must be a positive integer.")
+    return limit
 
 
 def list_dead_letters(limit: int, dead_letters: DeadLetters) -> dict[str, Any]:

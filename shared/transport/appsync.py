@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.errors import ScoreboardError
+from shared.errors import MalformedRequest, ScoreboardError
 from shared.logs import get_logger
 
 _log = get_logger(__name__)
@@ -22,9 +22,12 @@ class AuthorizationRequest:
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> AuthorizationRequest:
-        """Read the authorizer's event."""
-        context = event["requestContext"]
-        return cls(event.get("authorizationToken") or "", context["operation"], context.get("channel") or "")
+        """Read the authorizer's event; raises MalformedRequest when it is none."""
+        try:
+            context = event["requestContext"]
+            return cls(event.get("authorizationToken") or "", context["operation"], context.get("channel") or "")
+        except (KeyError, TypeError, AttributeError):
+            raise MalformedRequest("This is no event of AppSync's authorizer.") from None
 
 
 def authorizer_handler(function: Callable[[AuthorizationRequest], None]) -> Callable[[Any, Any], dict[str, Any]]:

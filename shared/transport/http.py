@@ -27,6 +27,7 @@ from shared.errors import (
 from shared.logs import get_logger
 from shared.transport.bearer import bearer_token
 
+NO_EVENT = "This is no event of an HTTP API in payload format 2.0."
 MAX_BODY_BYTES = 64 * 1024
 # What every answer carries unless it says otherwise itself: whoever hosts the functions need not know of it.
 SECURITY_HEADERS = {
@@ -60,7 +61,14 @@ class HttpRequest(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> HttpRequest:
-        """Read a payload 2.0 event; raises MalformedRequest when a base64 body is none, or NUL stands in the path."""
+        """Read a payload 2.0 event; raises MalformedRequest when it is none, nor its body base64, or NUL is in the path."""
+        try:
+            return cls._read(event)
+        except (KeyError, TypeError, AttributeError):
+            raise MalformedRequest(NO_EVENT) from None
+
+    @classmethod
+    def _read(cls, event: Mapping[str, Any]) -> HttpRequest:
         context = event["requestContext"]
         path_parameters: Mapping[str, str] = event.get("pathParameters") or {}
         if any("\0" in value for value in path_parameters.values()):  # which no store has, and PostgreSQL takes for no text
@@ -225,7 +233,10 @@ def http_handler(function: Callable[[HttpRequest], Reply]) -> Handler:
 
     def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         started = perf_counter()
-        request_id = str(event["requestContext"]["requestId"])
+        try:
+            request_id = str(event["requestContext"]["requestId"])
+        except (KeyError, TypeError):
+            raise MalformedRequest(NO_EVENT) from None
         try:
             reply = function(HttpRequest.from_event(event))
         except ScoreboardError as error:

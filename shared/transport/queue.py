@@ -7,6 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from shared.errors import MalformedRequest
+
+_HIGHEST_COUNT = 1_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class QueueMessage:
@@ -18,13 +22,20 @@ class QueueMessage:
     redelivered: bool
 
     def whole_number(self, header: str) -> int:
-        """A header that counts; 0 when it is not there or is no such number."""
+        """A header that counts; 0 when it is not there or is no such number: anybody may have put anything there."""
         value = self.headers.get(header)
-        return value if type(value) is int and value > 0 else 0
+        return value if type(value) is int and 0 < value <= _HIGHEST_COUNT else 0
 
 
 def messages(event: Mapping[str, Any]) -> list[QueueMessage]:
-    """All messages of an `aws:rmq` event, in the order of the batch."""
+    """All messages of an `aws:rmq` event, in the order of the batch; raises MalformedRequest when it is none."""
+    try:
+        return _read(event)
+    except (KeyError, TypeError, AttributeError, ValueError):
+        raise MalformedRequest("This is no event of the RabbitMQ mapping.") from None
+
+
+def _read(event: Mapping[str, Any]) -> list[QueueMessage]:
     return [
         QueueMessage(
             queue=source.partition("::")[0],
@@ -47,7 +58,10 @@ def queue_handler(function: Callable[[Sequence[QueueMessage]], None]) -> Callabl
 
 
 def _plain(value: Any) -> Any:
-    """Lambda gives text headers as `{"bytes": [...]}`."""
-    if isinstance(value, Mapping) and set(value) == {"bytes"}:
+    """Lambda gives text headers as `{"bytes": [...]}`; a table that only looks like one stays what it is."""
+    if not isinstance(value, Mapping) or set(value) != {"bytes"} or not isinstance(value["bytes"], list):
+        return value
+    try:
         return bytes(value["bytes"]).decode(errors="replace")
-    return value
+    except (TypeError, ValueError):
+        return value

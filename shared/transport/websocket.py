@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.errors import ScoreboardError
+from shared.errors import MalformedRequest, ScoreboardError
 from shared.logs import get_logger
 from shared.transport.bearer import bearer_token
 
@@ -28,7 +28,14 @@ class WebSocketRequest:
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> WebSocketRequest:
-        """Read a WebSocket event of any route."""
+        """Read a WebSocket event of any route; raises MalformedRequest when it is none."""
+        try:
+            return cls._read(event)
+        except (KeyError, TypeError, AttributeError):
+            raise MalformedRequest("This is no event of a WebSocket API.") from None
+
+    @classmethod
+    def _read(cls, event: Mapping[str, Any]) -> WebSocketRequest:
         context = event["requestContext"]
         return cls(
             connection_id=context["connectionId"],
@@ -51,13 +58,14 @@ def websocket_handler(function: Callable[[WebSocketRequest], Mapping[str, str]])
     """Make a Lambda handler; `function` answers response headers. An error of the tree refuses the handshake with its status."""
 
     def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        request = WebSocketRequest.from_event(event)
         try:
-            return {"statusCode": 200, "headers": dict(function(WebSocketRequest.from_event(event)))}
+            return {"statusCode": 200, "headers": dict(function(request))}
         except ScoreboardError as error:
-            _log.info("websocket refused", extra={"code": error.code, "route": event["requestContext"].get("routeKey")})
+            _log.info("websocket refused", extra={"code": error.code, "route": request.route_key})
             return {"statusCode": error.status}
         except Exception:
-            _log.exception("unhandled error", extra={"route": event["requestContext"].get("routeKey")})
+            _log.exception("unhandled error", extra={"route": request.route_key})
             return {"statusCode": 500}
 
     return lambda_handler

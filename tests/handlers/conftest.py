@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from shared.wiring import Container, container
+from tests.handlers.consumer import Bench
 
 Redeploy = Callable[..., Container]
 
@@ -26,3 +27,8 @@ def redeploy(deployed: Container, monkeypatch: pytest.MonkeyPatch) -> Iterator[R
     yield change
     for one in made:
         one.close()
+
+
+@pytest.fixture
+def bench(deployed: Container) -> Bench:
+    return Bench(deployed)
