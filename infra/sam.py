@@ -66,6 +66,11 @@ class Sam:
         return self._directory(properties["ContentUri"])
 
     @property
+    def certificates(self) -> Path:
+        """Beside the template, where a deployer has put them: CAs for the layer, there /opt/certificates."""
+        return self.path.parent / "certificates"
+
+    @property
     def runtime(self) -> str:
         """The runtime that all functions have, e.g. python3.11."""
         return str(self.document["Globals"]["Function"]["Runtime"])

@@ -78,7 +78,7 @@ def build(
 ) -> list[Artefact]:
     """Make the named artefacts, or all; CliError lists everything that Lambda would not take or could not load."""
     began_at = time.monotonic()
-    builders: dict[str, Callable[[], Artefact]] = {LAYER_NAME: lambda: build_layer(sam.layer, target, cache)}
+    builders: dict[str, Callable[[], Artefact]] = {LAYER_NAME: lambda: build_layer(sam.layer, sam.certificates, target, cache)}
     for function in sam.functions:
         builders[function.name] = lambda function=function: build_function(function, target, cache)  # type: ignore[misc]
     if unknown := [name for name in names if name not in builders]:

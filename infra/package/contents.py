@@ -18,11 +18,15 @@ LAYER_PLACE, FUNCTION_PLACE = "/opt/", "/var/task/"
 _NOT_SHIPPED = ("requirements.txt", "openapi.yaml")
 
 
-def build_layer(package: Path, target: Target, cache: Path) -> Artefact:
-    """The layer: the package and the libraries it needs, under `python/`, which Lambda puts on the import path."""
+def build_layer(package: Path, certificates: Path, target: Target, cache: Path) -> Artefact:
+    """The layer: the package and the libraries it needs, under `python/`, which Lambda puts on the import path.
+
+    `certificates` is a directory of CAs that the system does not know, if it is there.
+    """
     files = _libraries(LAYER_REQUIREMENTS, target, cache)
     files |= {f"{package.name}/{path}": content for path, content in _directory(package).items()}
     files = {f"python/{path}": content for path, content in files.items()}
+    files |= {f"{certificates.name}/{path}": content for path, content in _directory(certificates).items()}
     return Artefact(LAYER_NAME, with_bytecode(files, LAYER_PLACE, target.interpreter))
 
 

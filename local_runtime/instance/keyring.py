@@ -53,15 +53,21 @@ def _read(path: Path) -> dict[str, str]:
 
 def _make(name: str) -> str:
     if name == "jwt_signing_key":
-        return _ed25519_key()
+        return new_signing_key()
     if name == "payload_keys":
-        return f"k1:{base64.b64encode(secrets.token_bytes(32)).decode()}"
+        return new_payload_key("k1")
     if name == "access_key_id":
         return f"LOCAL{secrets.token_hex(8).upper()}"
     return secrets.token_hex(24)
 
 
-def _ed25519_key() -> str:
+def new_payload_key(key_id: str) -> str:
+    """An AES-256 key, as PAYLOAD_KEYS has it."""
+    return f"{key_id}:{base64.b64encode(secrets.token_bytes(32)).decode()}"
+
+
+def new_signing_key() -> str:
+    """An Ed25519 key, as JWT_SIGNING_KEY has it."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 

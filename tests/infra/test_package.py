@@ -21,7 +21,7 @@ from infra.check_template.translation import translate
 from infra.package import artefact as artefacts
 from infra.package.artefact import Artefact
 from infra.package.command import DEFAULT_CACHE, build, main
-from infra.package.contents import LAYER_REQUIREMENTS, build_function
+from infra.package.contents import LAYER_REQUIREMENTS, build_function, build_layer
 from infra.package.deployable import deployable_template
 from infra.package.elf import NotElf, read_shared_object
 from infra.package.target import Target
@@ -133,6 +133,14 @@ def test_the_same_sources_give_the_same_bytes_wherever_they_lie(built: Mapping[s
     assert done.returncode == 0, done.stderr
     again = dict(line.split()[:2] for line in done.stdout.splitlines())
     assert again == {f"{name}.zip": built[name].sha256 for name in names}
+
+
+def test_certificates_beside_the_template_go_into_the_layer(built: Mapping[str, Artefact], tmp_path: Path) -> None:
+    certificates = tmp_path / "certificates"
+    certificates.mkdir()
+    (certificates / "ca.pem").write_text("PEM")
+    layer = build_layer(SAM.layer, certificates, HERE, DEFAULT_CACHE)
+    assert layer.files == {**built["layer"].files, "certificates/ca.pem": b"PEM"}
 
 
 def test_a_changed_source_gives_other_bytes(built: Mapping[str, Artefact], tmp_path: Path) -> None:
