@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from infra.check_template.command import STORES
 from local_runtime.manifest import Manifest
 from local_runtime.settings import DEFAULT_TEMPLATE, PROJECT_ROOT
 from local_runtime.template import read_template
@@ -147,3 +148,13 @@ def test_updates_come_through_as_many_queues_as_the_parameter_says(count: str, s
 def test_the_stores_are_prepared_before_the_outbox_is_relayed(manifest: Manifest) -> None:
     at_start = [function.name for function in manifest.functions if function.invoke_at_start]
     assert at_start == ["prepare_stores", "relay_outbox"]
+
+
+def test_the_guide_says_what_to_do_about_every_alarm(tree: Node) -> None:
+    alarms = set()
+    for template in (tree, load_template(STORES, Report())):
+        resources = template.members["Resources"].members.items()
+        alarms |= {name for name, node in resources if node.members["Type"].value == "AWS::CloudWatch::Alarm"}
+    guide = (DEFAULT_TEMPLATE.parent / "README.md").read_text(encoding="utf-8").partition("## What to watch")[2]
+    assert alarms
+    assert [name for name in sorted(alarms) if name not in guide] == []
