@@ -56,7 +56,7 @@ const entry = new Entry(form("entry"), session, {
 });
 let boardIsFresh = false;
 const socket = new LiveSocket({
-  getTicket: async () => (await session.call("POST", "/api/ws-tickets")).data.ticket,
+  getTicket: async () => (await session.call("POST", "/api/ws-tickets")).data,
   onExpired: () => session.expire(),
   onFrame: (frame) => {
     boardIsFresh = true;

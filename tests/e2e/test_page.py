@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import APIResponse, Browser, Page, Route, expect
+from playwright.sync_api import APIResponse, Browser, Page, Route, WebSocket, expect
 
 from tests.e2e.page_browser import WAIT_MS, Visitor, chromium
 from tests.support.api import PASSWORD, Api, Player
@@ -375,6 +375,41 @@ def test_nothing_is_wider_than_a_small_phone(visit: Visit, page_api: Api) -> Non
     box = visitor.score_button.bounding_box()
     assert box
     assert box["height"] >= 44
+
+
+def test_a_connection_is_kept_awake_and_replaced_before_it_ends_without_a_gap(visit: Visit, page_api: Api) -> None:
+    visitor = visit()
+    sockets: list[dict[str, Any]] = []
+
+    def note(socket: WebSocket) -> None:
+        entry: dict[str, Any] = {"sent": [], "open_when_it_came": [each["closed"] for each in sockets], "closed": False}
+        sockets.append(entry)
+        socket.on("framesent", lambda payload: entry.update(sent=[*entry["sent"], payload]))
+        socket.on("close", lambda _: entry.update(closed=True))
+
+    def hurry(route: Route) -> None:
+        answer = route.fetch()
+        document = answer.json()
+        document["data"] |= {"pingInterval": 0.2, "reconnectIn": 1}
+        route.fulfill(response=answer, json=document)
+
+    visitor.page.on("websocket", note)
+    visitor.page.route("**/api/ws-tickets", hurry)
+    visitor.register()
+    player = player_of(visitor, page_api)
+
+    def was_replaced_twice() -> bool:
+        visitor.page.wait_for_timeout(100)
+        return [each["closed"] for each in sockets[:3]] == [True, True, False]
+
+    eventually(was_replaced_twice, 30, "two connections replaced")
+    assert '{"action":"ping"}' in sockets[0]["sent"]
+    assert sockets[1]["open_when_it_came"] == [False], "the old connection stayed until the new one was there"
+    score = lift(player)
+    expect(visitor.row(player.user_id).locator(".score-value")).to_have_text(f"{score:,}")
+    states = visitor.witness("states")
+    assert "reconnecting" not in states[states.index("live") :]
+    visitor.page.unroute_all(behavior="wait")
 
 
 @pytest.mark.parametrize("colour_scheme", ["light", "dark"])
