@@ -152,10 +152,14 @@ class Container:
     @cached_property
     def request_limits(self) -> ports.RequestLimits:
         from shared.adapters.redis.request_limits import RedisRequestLimits
-        from shared.domain.request_limit import LIMITS, registration_limits
+        from shared.domain.request_limit import request_limits
 
-        of_a_network, in_all = self.settings.network_registrations_per_hour, self.settings.registrations_per_hour
-        limits = {**LIMITS, "registration": registration_limits(of_a_network, in_all)}
+        limits = request_limits(
+            network_registrations=self.settings.network_registrations_per_hour,
+            registrations=self.settings.registrations_per_hour,
+            updates=self.settings.rate_limit_requests,
+            update_window_seconds=self.settings.rate_window_seconds,
+        )
         return RedisRequestLimits(self._redis, self._keys, limits)
 
     @cached_property

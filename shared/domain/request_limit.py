@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Literal
 
 Scope = Literal["user", "network", "everybody"]
@@ -20,20 +19,18 @@ class RequestLimit:
     window_seconds: int
 
 
-def registration_limits(of_a_network: int, in_all: int) -> tuple[RequestLimit, ...]:
-    """In an hour: a hall full of players behind one address registers within minutes; a hundred halls do not."""
-    return RequestLimit("network", of_a_network, 3600), RequestLimit("everybody", in_all, 3600)
-
-
-LIMITS: Mapping[RequestKind, Sequence[RequestLimit]] = MappingProxyType(
-    {
-        "registration": registration_limits(600, 10_000),
+def request_limits(
+    *, network_registrations: int, registrations: int, updates: int, update_window_seconds: int
+) -> Mapping[RequestKind, Sequence[RequestLimit]]:
+    """The limits of each kind: registrations in an hour, from a network and in all; `updates` are those a player may make."""
+    return {
+        # A hall full of players behind one address registers within minutes; a hundred halls do not.
+        "registration": (RequestLimit("network", network_registrations, 3600), RequestLimit("everybody", registrations, 3600)),
         # Whose token it is shows only in the database, which is what this protects.
         "token_refresh": (RequestLimit("network", 300, 60),),
         "log_out": (RequestLimit("user", 30, 60),),
         "ws_ticket": (RequestLimit("user", 100, 60),),
-        # Twice the updates that a ticket may be spent on.
-        "action_ticket": (RequestLimit("user", 200, 60),),
+        # For every update one, and another where the first one expired.
+        "action_ticket": (RequestLimit("user", 2 * updates, update_window_seconds),),
         "api_key_rotation": (RequestLimit("user", 10, 3600),),
     }
-)

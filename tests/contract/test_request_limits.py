@@ -11,9 +11,10 @@ import redis
 from shared.adapters.redis.connection import connect
 from shared.adapters.redis.keys import Keys
 from shared.adapters.redis.request_limits import RedisRequestLimits
-from shared.domain.request_limit import LIMITS, RequestKind, RequestLimit
+from shared.domain.request_limit import RequestKind, RequestLimit, request_limits
 from shared.errors import TooManyRequests
 
+LIMITS = request_limits(network_registrations=600, registrations=10_000, updates=100, update_window_seconds=60)
 HALL, OTHER_HALL = "198.51.100.7", "203.0.113.9"
 
 
@@ -113,6 +114,6 @@ def test_nothing_is_left_when_the_window_has_passed(redis_client: redis.Redis, k
 
 @pytest.mark.parametrize("kind", LIMITS)
 def test_while_redis_is_away_everything_is_admitted(kind: RequestKind) -> None:
-    limits = RedisRequestLimits(connect("redis://127.0.0.1:1/0"), Keys())
+    limits = RedisRequestLimits(connect("redis://127.0.0.1:1/0"), Keys(), LIMITS)
     for _ in range(20):
         assert wait_of(limits, kind, user_id="u-1") == 0

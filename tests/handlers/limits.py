@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from shared.adapters.redis.request_limits import RedisRequestLimits
-from shared.domain.request_limit import LIMITS, RequestKind, RequestLimit
+from shared.domain.request_limit import RequestKind, RequestLimit, request_limits
 from shared.wiring import Container
 
 
 def limit_requests(deployed: Container, kind: RequestKind, requests: int) -> None:
     """Requests of a kind by each of whom its limits count, and no more for hours."""
-    small = tuple(RequestLimit(limit.scope, requests, requests * 36_000) for limit in LIMITS[kind])
-    deployed.request_limits = RedisRequestLimits(deployed._redis, deployed._keys, {**LIMITS, kind: small})
+    limits = request_limits(network_registrations=600, registrations=10_000, updates=100, update_window_seconds=60)
+    small = tuple(RequestLimit(limit.scope, requests, requests * 36_000) for limit in limits[kind])
+    deployed.request_limits = RedisRequestLimits(deployed._redis, deployed._keys, {**limits, kind: small})

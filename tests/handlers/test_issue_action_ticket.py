@@ -15,7 +15,6 @@ from shared.services.rebuild_leaderboard import pages
 from shared.wiring import Container
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import HandlerReply, call
-from tests.handlers.limits import limit_requests
 from tests.handlers.players import Player, consuming, new_board, new_player
 from tests.support.waiting import eventually
 
@@ -51,8 +50,8 @@ def test_a_ticket_of_a_known_player_needs_neither_the_database_nor_the_broker(pl
     assert ask(player.user_id, player.authorization).status == 201
 
 
-def test_tickets_are_limited_for_each_player(deployed: Container, player: Player) -> None:
-    limit_requests(deployed, "action_ticket", 2)
+def test_a_player_gets_two_tickets_for_each_update_there_may_be(deployed: Container, player: Player, redeploy: Redeploy) -> None:
+    redeploy(RATE_LIMIT_REQUESTS="1", RATE_WINDOW_SECONDS="86400")
     replies = [ask(player.user_id, player.authorization) for _ in range(3)]
     assert [reply.status for reply in replies] == [201, 201, 429]
     assert replies[-1].problem == (429, "too_many_requests")

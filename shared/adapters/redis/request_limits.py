@@ -10,7 +10,7 @@ from shared.adapters.redis.connection import translated
 from shared.adapters.redis.keys import Keys
 from shared.adapters.redis.scripts import run_script
 from shared.domain.network import counted_network, is_this_machine
-from shared.domain.request_limit import LIMITS, RequestKind, RequestLimit
+from shared.domain.request_limit import RequestKind, RequestLimit
 from shared.errors import RedisUnavailable, TooManyRequests
 from shared.logs import get_logger
 
@@ -23,7 +23,7 @@ class RedisRequestLimits:
     Addresses of this machine are not counted by network: that is an operator, or a proxy that was not declared.
     """
 
-    def __init__(self, client: redis.Redis, keys: Keys, limits: Mapping[RequestKind, Sequence[RequestLimit]] = LIMITS) -> None:
+    def __init__(self, client: redis.Redis, keys: Keys, limits: Mapping[RequestKind, Sequence[RequestLimit]]) -> None:
         self._redis = client
         self._keys = keys
         self._limits = limits
