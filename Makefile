@@ -50,8 +50,9 @@ lock: setup            ## pin the dependencies of pyproject.toml with hashes, al
 	@$(PYTHON) -m infra.requirements
 
 audit: setup           ## look the pinned requirements up among known vulnerabilities; needs the network
-	@.venv/bin/pip install --quiet pip-audit
-	@.venv/bin/pip-audit --require-hashes --disable-pip --requirement requirements.txt
+	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && $(PYTHON) -m venv "$$tools" && \
+		"$$tools/bin/pip" install --quiet pip-audit && \
+		"$$tools/bin/pip-audit" --require-hashes --disable-pip --requirement requirements.txt
 
 clean:                 ## remove what the tools left (not .venv, not the data in .local)
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .cache
