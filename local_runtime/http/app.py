@@ -6,7 +6,6 @@ import hmac
 import logging
 from collections.abc import Callable, Iterable
 from functools import partial
-from ipaddress import ip_address
 from typing import Any
 
 from flask import Flask, Response, request
@@ -21,7 +20,7 @@ from local_runtime.http.host import name_in
 from local_runtime.http.page import add_page
 from local_runtime.http.parser import Request
 from local_runtime.http.problems import problem_body, problem_headers, status_line
-from local_runtime.http.proxies import TrustedProxies
+from local_runtime.http.proxies import TrustedProxies, plain_address
 from local_runtime.http.requests import REQUEST_ID, Peer, choose_request_id, parts_of, path_of, raw_path
 from local_runtime.http.routing import RouteTable, methods_of, rule_of
 from local_runtime.invoker import Invoker
@@ -37,6 +36,9 @@ WSGI = Callable[[dict[str, Any], Any], Iterable[bytes]]
 Straight = Callable[[Request, Peer], HttpAnswer | None]
 _OWN_ENDPOINTS = ("page", "asset", "metrics")  # nothing of these is the API's, and nothing for other origins
 _COMPLETE = "scoreboard.complete"  # the answer has all its headers
+_SIGNS_OF_A_PROXY = tuple(
+    f"HTTP_{name}" for name in ("FORWARDED", "VIA", "X_FORWARDED_FOR", "X_FORWARDED_HOST", "X_FORWARDED_PROTO", "X_REAL_IP")
+)
 WEBSOCKET_PATHS = ("/", "/ws")
 
 
@@ -181,15 +183,13 @@ def _metrics(metrics: RuntimeMetrics, token: str, proxies: TrustedProxies) -> Re
 
 
 def _asked_locally(proxies: TrustedProxies) -> bool:
-    # A proxy on this machine that nobody declared would make the whole world local; and so would a name that a page's owner has
-    # had resolve to this machine, for the page's browser is here.
+    """Whether somebody on this machine asks, and nobody on their behalf.
+
+    A proxy on this machine would make the whole world local; and so would a name that a page's owner has had resolve to this
+    machine, for the page's browser is here.
+    """
     environ = request.environ
-    if not is_loopback(name_in(environ.get("HTTP_HOST", ""))):
+    peer = plain_address(environ.get("REMOTE_ADDR", ""))
+    if proxies.trusts(peer) or any(sign in environ for sign in _SIGNS_OF_A_PROXY):
         return False
-    forwarded = "HTTP_X_FORWARDED_FOR" in environ or "HTTP_FORWARDED" in environ
-    if forwarded and not proxies.trusts(environ.get("REMOTE_ADDR", "")):
-        return False
-    try:
-        return ip_address(proxies.source_ip(environ)).is_loopback
-    except ValueError:
-        return False
+    return is_loopback(peer) and is_loopback(name_in(environ.get("HTTP_HOST", "")))

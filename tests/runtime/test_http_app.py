@@ -221,9 +221,16 @@ def test_metrics_are_for_this_machine_or_a_token() -> None:
     assert client.get("/metrics", headers=known, environ_overrides=away).status_code == 200
 
 
-def test_an_undeclared_proxy_on_this_machine_does_not_open_the_metrics(client: FlaskClient) -> None:
-    problem_of(client.get("/metrics", headers={"X-Forwarded-For": "198.51.100.7"}), 403, "forbidden")
-    problem_of(make_client("127.0.0.1").get("/metrics", headers={"X-Forwarded-For": "198.51.100.7"}), 403, "forbidden")
+@pytest.mark.parametrize("sign", ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-IP", "Forwarded", "Via"])
+def test_whatever_comes_through_a_proxy_is_not_of_this_machine(client: FlaskClient, sign: str) -> None:
+    problem_of(client.get("/metrics", headers={sign: "127.0.0.1"}), 403, "forbidden")
+
+
+def test_a_declared_proxy_is_not_this_machine_even_if_it_says_nothing() -> None:
+    client = make_client("127.0.0.1", "open sesame")
+    problem_of(client.get("/metrics"), 403, "forbidden")
+    problem_of(client.get("/metrics", headers={"X-Forwarded-For": "127.0.0.1"}), 403, "forbidden")
+    assert client.get("/metrics", headers={"Authorization": "Bearer open sesame"}).status_code == 200
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:8080", "127.0.0.1:8080", "[::1]:8080"])
