@@ -39,7 +39,7 @@ def _explained(error: OSError, certificate: Path, key: Path) -> str:
         return f"the key in {key} is not that of the certificate in {certificate}"
     if error.reason in ("BAD_PASSWORD_READ", "BAD_DECRYPT", "PROBLEMS_GETTING_PASSWORD") or _is_locked(key):
         return f"the key in {key} has a password, which a server that starts by itself cannot be told"
-    return f"{certificate} and {key} are no certificate chain with its key in PEM form ({error.reason})"
+    return f"{certificate} and {key} are no certificate chain with its key in PEM form"
 
 
 def _is_locked(key: Path) -> bool:
