@@ -129,6 +129,15 @@ def test_whoever_logs_in_gets_what_is_described(generous: Product) -> None:
         assert response.status_code == 200
 
 
+def test_whoever_logs_out_is_told_what_is_described_and_nothing_after_that(generous: Product) -> None:
+    player = generous.api.new_player()
+    paths = schemathesis.openapi.from_dict(closed(generous.api.get("/openapi.json").json))
+    ended = paths["/api/tokens"]["DELETE"].Case(headers=player.authorization).call_and_validate(base_url=generous.base_url)
+    assert ended.status_code == 204
+    refused = paths["/api/scores"]["GET"].Case(headers=player.authorization).call(base_url=generous.base_url)
+    assert refused.status_code == 401
+
+
 def test_a_member_that_is_not_described_would_be_found(generous: Product) -> None:
     document = generous.api.get("/openapi.json").json
     standing = document["components"]["schemas"]["Standing"]
