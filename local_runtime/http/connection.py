@@ -129,6 +129,8 @@ class HttpConnection:
             self._parser = parser = RequestParser(self._max_body)
             if rest:
                 parser.feed(rest)
+        if parser.requests:  # who sends them without waiting for answers has one turn after the other, as everybody has
+            gevent.sleep(0)
         phase = "idle"
         while not parser.requests:
             if parser.is_in_body and phase != "body":

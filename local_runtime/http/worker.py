@@ -180,6 +180,7 @@ class StockWorker(GeventWorker):  # type: ignore[misc]
 
     def handle_request(self, listener_name: Any, request: Any, sock: Any, address: Any) -> Any:
         """Count what is in flight; a client that does not read its answer is let go."""
+        gevent.sleep(0)  # who sends requests without waiting for answers has one turn after the other, as everybody has
         refuse_doubtful(request)
         greenlet = gevent.getcurrent()
         self._answering.add(greenlet)

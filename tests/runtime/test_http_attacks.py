@@ -234,3 +234,23 @@ def _is_reset(sock: socket.socket) -> bool:
     except OSError:
         return True
     return False
+
+
+def test_who_never_waits_for_an_answer_has_one_turn_after_the_other(server: HttpProcess) -> None:
+    number = 4000
+    with server.open_socket() as greedy, ThreadPoolExecutor(2) as pool:
+        sending = pool.submit(greedy.sendall, (GET + b"\r\n") * number)
+        first = greedy.recv(1)
+        reading = pool.submit(_read_times, greedy, first, number)
+        mine = server.api.get("/echo").json["requestContext"]["timeEpoch"]
+        assert mine < reading.result()[-1], "answered while the other one's requests were, not after all of them"
+        sending.result()
+
+
+def _read_times(sock: socket.socket, received: bytes, number: int) -> list[int]:
+    """When so many requests were taken up, as their answers say."""
+    while received.count(b'"timeEpoch": ') < number:
+        part = sock.recv(1 << 20)
+        assert part, "closed"
+        received += part
+    return [int(found) for found in re.findall(rb'"timeEpoch": (\d+)', received)]
