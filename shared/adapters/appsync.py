@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import random
 import time
@@ -55,7 +54,7 @@ class EventsApi:
         body = json.dumps({"channel": self._channel, "events": [text]}).encode()
         try:
             status, answer = self._http.send("POST", "", body, self._headers)
-        except (OSError, http.client.HTTPException):
+        except OSError:
             return NO_ANSWER
         return HTTPStatus.BAD_GATEWAY if status == HTTPStatus.OK and _failed(answer) else status
 

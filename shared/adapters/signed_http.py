@@ -32,7 +32,7 @@ class SignedHttp:
         self._open: set[http.client.HTTPConnection] = set()
 
     def send(self, method: str, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
-        """Status and body of the answer. Raises OSError or HTTPException when there is none.
+        """Status and body of the answer. Raises OSError when there is none.
 
         What went to a connection that had been closed meanwhile is sent once more.
         """
@@ -62,10 +62,12 @@ class SignedHttp:
             connection.request(method, target, body, headers)
             response = connection.getresponse()
             return response.status, response.read()
-        except BaseException:
+        except BaseException as error:
             self._threads.connection = None
             self._open.discard(connection)
             connection.close()
+            if isinstance(error, http.client.HTTPException) and not isinstance(error, OSError):
+                raise ConnectionError(type(error).__name__) from error
             raise
 
     def _connect(self) -> http.client.HTTPConnection:

@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from local_runtime.websocket.signature import AccessKey, SignedRequest, is_signed
+from shared.adapters.api_gateway.management import ManagementApi
 from tests.runtime.http_process import ACCESS_KEY_ID, SECRET_ACCESS_KEY, HttpProcess
 from tests.support.api import Api
 from tests.support.waiting import eventually
@@ -70,6 +71,21 @@ def test_a_post_reaches_the_viewer_whichever_worker_holds_it(server: HttpProcess
     for n, (viewer, _) in enumerate(viewers):
         with viewer:
             assert viewer.recv(timeout=5) == f"hello {n} é"
+
+
+def test_the_layers_own_client_is_understood(server: HttpProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    api = ManagementApi(server.where["management_url"])
+    viewers = [open_viewer(server, f"layer-{n}") for n in range(3)]
+    ids = [connection_id for _, connection_id in viewers]
+    assert api.post_to_all([*ids, "bm9ib2R5IGhlcmU="], "hello é".encode(), 5) == [200, 200, 200, 410]
+    assert api.close_all(ids, 5) == [204, 204, 204]
+    api.close()
+    for viewer, _ in viewers:
+        with viewer:
+            assert viewer.recv(timeout=5) == "hello é"
 
 
 def test_posts_arrive_in_order(server: HttpProcess, management: Any) -> None:

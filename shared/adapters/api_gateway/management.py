@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import http.client
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from shared.adapters.signed_http import SignedHttp
+if TYPE_CHECKING:
+    from shared.adapters.signed_http import SignedHttp
 
 REQUESTS_AT_ONCE = 48
 NO_ANSWER = 0
@@ -42,11 +43,13 @@ class ManagementApi:
     def _send(self, method: str, connection_id: str, body: bytes) -> int:
         try:
             return self._http.send(method, f"/@connections/{quote(connection_id, safe='')}", body)[0]
-        except (OSError, http.client.HTTPException):
+        except OSError:
             return NO_ANSWER
 
     @cached_property
     def _http(self) -> SignedHttp:
+        from shared.adapters.signed_http import SignedHttp  # functions that only note viewers do without
+
         return SignedHttp(self._management_url, "execute-api")
 
     @cached_property
