@@ -196,6 +196,7 @@ def test_the_manifest_is_frozen(project: Path) -> None:
         read(project, HEAD + FUNCTION).functions = ()  # type: ignore[misc]
 
 
+LOADER, DUMPER = getattr(yaml, "CSafeLoader", yaml.SafeLoader), getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 REAL_TEMPLATE = DEFAULT_TEMPLATE.read_text(encoding="utf-8")
 
 
@@ -214,7 +215,7 @@ ANYTHING += ["!Select [a]", "!Split x", "!Select [9, [a]]", "!Ref X.Alias"]
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_stands_anywhere_the_answer_is_a_manifest_or_a_report(project: Path, data: Any) -> None:
-    root = yaml.compose(REAL_TEMPLATE) or yaml.MappingNode("", [])
+    root = yaml.compose(REAL_TEMPLATE, LOADER) or yaml.MappingNode("", [])
     places = _places(root)
     collection, index = places[data.draw(st.integers(0, len(places) - 1))]
     replacement = yaml.compose(data.draw(st.sampled_from(ANYTHING))) or yaml.ScalarNode("tag:yaml.org,2002:null", "")
@@ -223,7 +224,7 @@ def test_whatever_stands_anywhere_the_answer_is_a_manifest_or_a_report(project: 
     else:
         collection.value[index] = replacement
     try:
-        read(project, str(yaml.serialize(root)).replace("../", f"{PROJECT_ROOT}/"))
+        read(project, str(yaml.serialize(root, Dumper=DUMPER)).replace("../", f"{PROJECT_ROOT}/"))
     except TemplateProblems as error:
         report = error.problems
     else:
