@@ -80,7 +80,7 @@ class Container:
             self.settings.amqp_url,
             ca_file=self.settings.amqp_ca_file,
             sealer=self.sealer,
-            on_confirmed=self.outbox.settle,
+            on_confirmed=self.outbox.begin_settling,
             queues=self.settings.history_queues,
         )
 

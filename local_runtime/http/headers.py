@@ -14,12 +14,13 @@ STANDARD_HEADERS = {
 }
 STRICT_TRANSPORT = ("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 
-_PLAIN = tuple((name.lower(), (name, value)) for name, value in STANDARD_HEADERS.items())
-_SECURE = (*_PLAIN, (STRICT_TRANSPORT[0].lower(), STRICT_TRANSPORT))
+_PLAIN = {name.lower(): (name, value) for name, value in STANDARD_HEADERS.items()}
+_SECURE = {**_PLAIN, STRICT_TRANSPORT[0].lower(): STRICT_TRANSPORT}
 
 
 def completed(headers: Iterable[tuple[str, str]], scheme: str) -> list[tuple[str, str]]:
     """The headers of an answer with those it does not have itself; `scheme` is `https` or `http`, as the client sees it."""
     headers = list(headers)
     given = {name.lower() for name, _ in headers}
-    return headers + [header for name, header in (_SECURE if scheme == "https" else _PLAIN) if name not in given]
+    wanted = _SECURE if scheme == "https" else _PLAIN
+    return headers if given.issuperset(wanted) else headers + [header for name, header in wanted.items() if name not in given]

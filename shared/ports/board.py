@@ -156,6 +156,10 @@ class Outbox(Protocol):
         """Remove entries that the broker has confirmed."""
         ...
 
+    def begin_settling(self, outbox_ids: Sequence[str]) -> Callable[[], object]:
+        """The same for those who have better things to do meanwhile: it is done when what this gives back was called."""
+        ...
+
     def newest_id(self) -> str:
         """The id of the newest entry ever added."""
         ...

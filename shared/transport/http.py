@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from http import HTTPStatus
 from logging import DEBUG
 from math import ceil
@@ -71,7 +72,7 @@ class HttpRequest(msgspec.Struct, frozen=True):
     def _read(cls, event: Mapping[str, Any]) -> HttpRequest:
         context = event["requestContext"]
         path_parameters: Mapping[str, str] = event.get("pathParameters") or {}
-        if any("\0" in value for value in path_parameters.values()):  # which no store has, and PostgreSQL takes for no text
+        if path_parameters and "\0" in "".join(path_parameters.values()):  # which no store has, and PostgreSQL takes for no text
             raise MalformedRequest
         body = event.get("body") or ""
         try:
@@ -209,6 +210,7 @@ def _names(if_none_match: str, etag: str) -> bool:
     return etag in given or given == ["*"]
 
 
+@lru_cache(64)
 def _is_json(content_type: str) -> bool:
     """Also with parameters; but JSON has one encoding only (RFC 8259), and what claims another one would be misread."""
     media_type, _, _ = content_type.partition(";")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from shared.adapters.forks import in_every_child
 from shared.adapters.rabbitmq.codec import ACCEPTED, MARKER, RECORDED, RabbitEventCodec
 from shared.adapters.rabbitmq.delivery import Delivery
 from shared.adapters.rabbitmq.frames import published
 from shared.adapters.rabbitmq.history_queues import history_queues, queue_of
-from shared.adapters.rabbitmq.publishing_thread import WAIT_SECONDS, PublishingThread
+from shared.adapters.rabbitmq.publishing_thread import WAIT_SECONDS, OnConfirmed, PublishingThread
 from shared.adapters.rabbitmq.topology import REBUILD, UPDATED
 from shared.domain.score import ScoreAccepted, ScoresRecorded
 from shared.errors import RabbitUnavailable
@@ -25,7 +25,8 @@ class RabbitPublisher:
     """The port EventPublisher.
 
     Those who publish at the same time share round trips: what they hand over together is written together, and one confirm
-    (`multiple`) may release them all. `on_confirmed` is given the outbox ids of a whole group before its publishers go on.
+    (`multiple`) may release them all. `on_confirmed` is given the outbox ids of a whole group before its publishers go on; what
+    it gives back is called when they have gone on.
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class RabbitPublisher:
         *,
         ca_file: str,
         sealer: Sealer,
-        on_confirmed: Callable[[Sequence[str]], None],
+        on_confirmed: OnConfirmed,
         queues: int = 1,
         wait_seconds: float = WAIT_SECONDS,
     ) -> None:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pika
 from pika import frame, spec
@@ -23,6 +24,7 @@ from shared.logs import get_logger
 FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS = 0.1, 1.0
 WAIT_SECONDS = OVERDUE_SECONDS = 2.0
 STOP_SECONDS = 2.0
+OnConfirmed = Callable[[Sequence[str]], Callable[[], object] | None]
 _log = get_logger(__name__)
 
 
@@ -53,9 +55,7 @@ class _Session:
 class PublishingThread:
     """Connects at once and again whenever the connection ends; runs until `stop`."""
 
-    def __init__(
-        self, amqp_url: str, ca_file: str, on_confirmed: Callable[[Sequence[str]], None], wait_seconds: float = WAIT_SECONDS
-    ) -> None:
+    def __init__(self, amqp_url: str, ca_file: str, on_confirmed: OnConfirmed, wait_seconds: float = WAIT_SECONDS) -> None:
         self._parameters: pika.ConnectionParameters = connection_parameters(amqp_url, ca_file)
         self._on_confirmed = on_confirmed
         self._wait_seconds = wait_seconds
@@ -225,15 +225,20 @@ class PublishingThread:
         returned, self._returned = self._returned, set()
         arrived = [delivery for delivery in confirmed if delivery.message_id is None or delivery.message_id not in returned]
         outbox_ids = [delivery.outbox_id for delivery in arrived if delivery.outbox_id is not None]
-        try:
-            if outbox_ids:
-                self._on_confirmed(outbox_ids)
-        except ScoreboardError as error:
-            # They will be published once more by the relay, and the ledger ignores what it has.
-            _log.warning("confirmed events stay in the outbox", extra={"code": error.code})
+        finish = self._settled(self._on_confirmed, outbox_ids) if outbox_ids else None
         for delivery in arrived:
             delivery.is_confirmed = True
         _release(confirmed)
+        if finish is not None:
+            self._settled(finish)
+
+    def _settled(self, settle: Callable[..., Any], *outbox_ids: Sequence[str]) -> Any:
+        try:
+            return settle(*outbox_ids)
+        except ScoreboardError as error:
+            # They will be published once more by the relay, and the ledger ignores what it has.
+            _log.warning("confirmed events stay in the outbox", extra={"code": error.code})
+            return None
 
     def _look_at_the_time(self, session: _Session) -> None:
         """Those whose confirms do not come are sent on, and for a while nobody waits."""

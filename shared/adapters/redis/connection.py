@@ -81,6 +81,10 @@ class SharingRedis(redis.Redis):
         parse = self.response_callbacks.get(name)  # type: ignore[no-untyped-call]
         return answer if parse is None else parse(answer, **options)
 
+    def begin(self, *words: Any) -> Callable[[], Any]:
+        """Send a command, and wait for its bare answer when what this gives back is called, in the same thread."""
+        return self._line.begin(words)
+
     def close(self) -> None:
         """End the shared connection and those of the pool."""
         self._line.close()

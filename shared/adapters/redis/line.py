@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import hiredis
@@ -35,13 +36,14 @@ class SharedLine:
 
     def call(self, words: tuple[Any, ...]) -> Any:
         """Send a command and answer what Redis answered; its errors are raised as redis-py's, a lost connection, too."""
+        return self.begin(words)()
+
+    def begin(self, words: tuple[Any, ...]) -> Callable[[], Any]:
+        """Send a command, and wait for its answer when what this gives back is called, which must happen in the same thread."""
         link = self._link
         if link is None or not link.is_usable():
             link = self._opened()
-        answer = link.call(hiredis.pack_command(words))
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        return partial(link.finish, link.begin(hiredis.pack_command(words)))
 
     def close(self) -> None:
         """End the connection; a later call makes another."""
@@ -102,8 +104,8 @@ class _Link:
             return False
         return bool(self._asked) or not self._peer.has_hung_up()
 
-    def call(self, command: bytes) -> Any:
-        """The answer, which may be an error of Redis's; raises redis.ConnectionError or TimeoutError when there is none."""
+    def begin(self, command: bytes) -> _Call:
+        """Send it; raises redis.ConnectionError or TimeoutError when the connection is lost already."""
         turns = self._turns
         call = _Call(turns.pop() if turns else _taken_lock())
         with self._lock:
@@ -114,9 +116,15 @@ class _Link:
             writes, self._is_writing = not self._is_writing, True
         if writes:
             self._write()
+        return call
+
+    def finish(self, call: _Call) -> Any:
+        """The answer; raises Redis's error, and redis.ConnectionError or TimeoutError when there is no answer."""
         self._await(call)
         call.turn.acquire(blocking=False)  # it was not waited for where the reading was handed over before that
-        turns.append(call.turn)
+        self._turns.append(call.turn)
+        if isinstance(call.answer, Exception):
+            raise call.answer
         return call.answer
 
     def end(self, error: redis.ConnectionError | redis.TimeoutError) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import redis
 
-from shared.adapters.redis.connection import translated
+from shared.adapters.redis.connection import SharingRedis, translated
 from shared.adapters.redis.keys import Keys
 from shared.domain.score import ScoreAccepted
 from shared.logs import get_logger
@@ -60,6 +61,13 @@ class RedisOutbox:
         """XDEL."""
         if outbox_ids:
             self._redis.xdel(self._keys.outbox, *outbox_ids)
+
+    @translated()
+    def begin_settling(self, outbox_ids: Sequence[str]) -> Callable[[], object]:
+        """Where the connection allows it Redis has the XDEL at once, and whoever calls what this gives back waits for it."""
+        if isinstance(self._redis, SharingRedis):
+            return translated()(self._redis.begin("XDEL", self._keys.outbox, *outbox_ids))
+        return partial(self.settle, outbox_ids)
 
     @translated()
     def newest_id(self) -> str:

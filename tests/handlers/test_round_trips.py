@@ -1,0 +1,76 @@
+"""What an update asks of the stores is counted by the stores themselves."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import redis
+
+from shared.wiring import Container
+from tests.handlers.events import call
+from tests.handlers.players import Player, new_player
+from tests.support.waiting import eventually
+
+UPDATES = 40
+
+
+@pytest.fixture
+def counted(deployed: Container, redis_url: str) -> Any:
+    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+        yield client
+
+
+def commands(client: Any) -> dict[str, int]:
+    """How often each command came since the statistics were reset; those that scripts call are not among these."""
+    found = client.info("commandstats")
+    return {name: found.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("evalsha", "eval", "multi", "xdel")}
+
+
+def update(player: Player) -> None:
+    reply = call(
+        "update_score",
+        "POST /api/score/{user_id}",
+        path_parameters={"user_id": player.user_id},
+        body=json.dumps({"increment": 1}),
+        headers={"content-type": "application/json", **player.authorization},
+    )
+    assert reply.status == 200
+
+
+def test_an_update_is_one_script_and_its_share_of_a_settlement(deployed: Container, counted: Any) -> None:
+    player = new_player(deployed)
+    update(player)
+    counted.config_resetstat()
+    for _ in range(UPDATES):
+        update(player)
+    found = commands(counted)
+    assert (found["evalsha"], found["eval"], found["multi"]) == (UPDATES, 0, 0)
+    assert found["xdel"] <= UPDATES
+
+
+def test_updates_at_the_same_time_are_settled_together(deployed: Container, counted: Any) -> None:
+    players = [new_player(deployed) for _ in range(8)]
+    for player in players:
+        update(player)
+    eventually(lambda: counted.xlen("outbox") == 0, 10, "the outbox empty")
+    counted.config_resetstat()
+    with ThreadPoolExecutor(16) as threads:
+        list(threads.map(update, players * 20))
+    found = commands(counted)
+    assert found["evalsha"] == len(players) * 20
+    assert found["xdel"] < len(players) * 20
+    eventually(lambda: counted.xlen("outbox") == 0, 10, "the outbox empty")
+
+
+def test_a_known_player_asks_nothing_of_postgresql(deployed: Container) -> None:
+    player = new_player(deployed)
+    update(player)
+    pool = deployed._pool
+    assert pool._idle, "the player was looked up in PostgreSQL before"
+    pool.close()
+    for _ in range(UPDATES):
+        update(player)
+    assert not pool._idle, "an update opened a connection to PostgreSQL"
