@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from local_runtime.deadline import ProcessDeadline
 from local_runtime.hosting import load_manifest
 from local_runtime.instance.directory import InstanceDirectory, consumer_name
-from local_runtime.invoker import Invoker
-from local_runtime.manifest import QueueBinding
+from local_runtime.invoker import SMALL_BYTES, Invoker
+from local_runtime.manifest import Function, QueueBinding
 from local_runtime.metrics import RuntimeMetrics
 from local_runtime.queue.broker import connection_parameters
 from local_runtime.queue.mapping import EventSourceMapping
@@ -112,10 +113,17 @@ def _guarded(run: Callable[[], None], failed: threading.Event) -> Callable[[], N
     return guarded
 
 
+def _invoke(invoker: Invoker, function: Function, event: dict[str, Any]) -> None:
+    """The events are ours. Of several messages no more come together than an event may hold; one alone may be too large."""
+    [messages] = event["rmqMessagesByQueue"].values()
+    is_small = len(messages) > 1 or len(messages[0]["data"]) <= SMALL_BYTES
+    invoker.invoke(function, event, trigger="queue", is_plain=is_small)
+
+
 def _mapping(binding: QueueBinding, invoker: Invoker, ready: ReadyFile) -> EventSourceMapping:
     return EventSourceMapping(
         binding,
-        partial(invoker.invoke, binding.function, trigger="queue"),
+        partial(_invoke, invoker, binding.function),
         partial(connection_parameters, os.environ, binding.virtual_host),
         partial(ready.consuming, binding.queue),
     )

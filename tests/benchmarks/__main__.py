@@ -1,12 +1,14 @@
-"""`make bench`: starts the product, measures, prints a table and writes JSON."""
+"""`make bench`: starts the product, measures, prints a table, writes JSON and draws."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from tests.benchmarks import cloud_viewers, cold_starts, live, logins, reconciliation, updates, viewers
+from tests.benchmarks import cloud_viewers, cold_starts, growth, live, logins, reconciliation, record, updates, viewers
+from tests.benchmarks.drawings import drawings
 from tests.benchmarks.figures import Figure, figure, table, write_json
+from tests.benchmarks.plots import write
 from tests.support.product import Product
 
 FIRST_START_LIMIT_SECONDS = 15.0
@@ -26,7 +28,11 @@ def main() -> None:
         figures.append(figure("first start", "s", [product.start_seconds], "limit", FIRST_START_LIMIT_SECONDS))
         figures += live.measure(product)
         figures += logins.measure(product)
-        figures += updates.measure(product)
+        requests = updates.crowd(product)
+        figures += updates.measure(product, requests)
+        grown, growth_found = growth.measure(product, requests, updates.CONNECTIONS)
+        recording, recorded = record.measure(product)
+        figures += grown + recording
         later = []
         for _ in range(LATER_STARTS):
             product.stop()
@@ -38,6 +44,7 @@ def main() -> None:
     figures += cloud_viewers.measure()
     print(table(figures))  # noqa: T201 - a command's output
     write_json(figures, arguments.json)
+    write(drawings(figures, growth_found, recorded), arguments.json.parent)
 
 
 if __name__ == "__main__":

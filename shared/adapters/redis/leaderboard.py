@@ -174,21 +174,12 @@ class RedisLeaderboard:
 
     @translated()
     def around(self, user_id: str, neighbours: int) -> list[Position]:
-        """The player's place and those on each side, read at one instant."""
-        rank = self._redis.zrevrank(self._keys.leaderboard, self._keys.member(user_id))
-        if rank is None:
-            if not self.is_whole():
-                raise LeaderboardRebuilding
-            return []
-        first = max(0, rank - neighbours)
-        with self._redis.pipeline(transaction=True) as pipeline:
-            pipeline.zrevrank(self._keys.leaderboard, self._keys.member(user_id))
-            pipeline.zrevrange(self._keys.leaderboard, first, rank + neighbours, withscores=True)
-            again, rows = pipeline.execute()
-        positions = _positions(rows, first + 1)
-        if again != rank and not any(position.user_id == user_id for position in positions):
-            return self.around(user_id, neighbours)  # overtaken by more than the neighbours between the two commands
-        return positions
+        """One script."""
+        keys, member = (self._keys.leaderboard, self._keys.leaderboard_whole), self._keys.member(user_id)
+        first, *flat = run_script(self._redis, "around", keys, (member, neighbours)) or (0,)
+        if first == b"rebuilding":
+            raise LeaderboardRebuilding
+        return _positions(list(zip(flat[::2], map(float, flat[1::2]), strict=True)), first + 1)
 
     @translated()
     def scores(self, user_ids: Sequence[str]) -> dict[str, int]:

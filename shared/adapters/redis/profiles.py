@@ -26,10 +26,7 @@ class RedisProfiles:
     @translated()
     def get_many(self, user_ids: Sequence[str]) -> dict[str, Profile]:
         """Those that are cached, in one round trip."""
-        with self._redis.pipeline(transaction=False) as pipeline:
-            for user_id in user_ids:
-                pipeline.hmget(self._keys.profile(user_id), _FIELDS)
-            rows = pipeline.execute()
+        rows = run_script(self._redis, "get_profiles", [self._keys.profile(user_id) for user_id in user_ids], ())
         return {user_id: _profile(user_id, row) for user_id, row in zip(user_ids, rows, strict=True) if row[0] is not None}
 
     @translated()

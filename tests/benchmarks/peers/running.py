@@ -70,10 +70,10 @@ def running(name: str, product: Product) -> Iterator[Peer]:
         port = probe.getsockname()[1]
     program, *arguments = (argument.format(port=port) for argument in COMMANDS[name])
     variables = {**product.runtime["function_env"], "PYTHONPATH": str(ROOT), "PATH": str(HOME / "bin")}
-    log = HOME / f"{program}.log"
+    python, log = environment(), HOME / f"{program}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [environment(), "-m", program, *arguments], cwd=ROOT, env=variables, stdout=output, stderr=subprocess.STDOUT
+            [python, "-m", program, *arguments], cwd=ROOT, env=variables, stdout=output, stderr=subprocess.STDOUT
         )
     try:
         api = Api(f"http://127.0.0.1:{port}")

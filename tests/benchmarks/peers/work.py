@@ -61,9 +61,10 @@ def script_arguments(user_id: str, increment: int, source_ip: str) -> tuple[list
         f"{prefix}outbox",
         f"{player}:tickets",
         f"{prefix}rate-windows",
+        f"{prefix}ended-sessions",
     ]
     request_id = str(uuid.uuid4())
-    return keys, [f"user:{user_id}", user_id, request_id, increment, source_ip, LIMIT, 60_000, "", 0, "", "", "", 0, 0]
+    return keys, [f"user:{user_id}", user_id, request_id, increment, source_ip, LIMIT, 60_000, "", 0, "", "", "", 0, 0, ""]
 
 
 def answer_of(result: list[Any], user_id: str, increment: int) -> tuple[dict[str, Any], dict[str, str]]:

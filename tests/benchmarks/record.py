@@ -1,0 +1,79 @@
+"""What recording costs: messages a CPU second of the consumer out of a backlog, and of the function alone by batch size."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from shared.adapters.rabbitmq.codec import RabbitEventCodec
+from shared.config import Settings
+from shared.domain.score import ReceivedMessage, ScoreAccepted
+from shared.services.record_scores import record_scores
+from shared.wiring import Container
+from tests.benchmarks.figures import Figure, figure
+from tests.benchmarks.load import cpu_seconds
+from tests.support.product import Product
+from tests.support.waiting import eventually
+
+BACKLOG, ROUNDS = 20_000, 3
+CHUNK = 500
+PLAYERS = 2_000
+BATCHES = (50, 100, 200, 500, 1000)
+EACH_BATCH = 6_000
+LIMIT = 20_000.0
+_USERS = """
+INSERT INTO users (user_id, username, hashed_password, api_key, role)
+SELECT id, 'Rec-' || id, 'hash', md5(id) || md5('r' || id), 'player' FROM unnest(CAST(:ids AS text[])) AS id
+"""
+
+
+def measure(product: Product) -> tuple[list[Figure], list[tuple[float, float]]]:
+    """The figures, and messages a CPU second by batch size."""
+    stores = Container(Settings.from_environment(product.runtime["function_env"]))
+    try:
+        ids = [f"rec-{uuid.uuid4().hex[:24]}" for _ in range(PLAYERS)]
+        product.query(_USERS, ids=ids)
+        rates = [_backlog(product, stores, ids) for _ in range(ROUNDS)]
+        by_size = [(float(size), _in_process(stores, ids, size)) for size in BATCHES]
+    finally:
+        stores.close()
+    return [
+        figure("record_scores, messages a CPU second of the consumer", "1/s", rates, "limit", LIMIT),
+        figure(f"record_scores alone, batches of {CHUNK}", "1/s", [dict(by_size)[float(CHUNK)]], "limit", LIMIT),
+    ], by_size
+
+
+def _events(ids: Sequence[str], count: int) -> list[ScoreAccepted]:
+    now = datetime.now(UTC)
+    return [ScoreAccepted(str(uuid.uuid4()), ids[n % len(ids)], 1, n + 1, now, "198.51.100.7") for n in range(count)]
+
+
+def _backlog(product: Product, stores: Container, ids: Sequence[str]) -> float:
+    """The consumer is stopped until the messages are all there."""
+    pid = product.pid("consumer")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        events = _events(ids, BACKLOG)
+        for first in range(0, BACKLOG, CHUNK):
+            stores.publisher.publish_accepted([("0-1", event) for event in events[first : first + CHUNK]])
+    finally:
+        before = cpu_seconds([pid])
+        os.kill(pid, signal.SIGCONT)
+    last = events[-1].request_id
+    eventually(lambda: stores.ledger.recorded(last), 120, "the backlog recorded")
+    time.sleep(0.5)
+    return BACKLOG / (cpu_seconds([pid]) - before)
+
+
+def _in_process(stores: Container, ids: Sequence[str], size: int) -> float:
+    codec = RabbitEventCodec(stores.sealer)
+    messages = [ReceivedMessage(codec.update(event)) for event in _events(ids, EACH_BATCH)]
+    record_scores(messages[:size], stores.event_codec, stores.ledger, stores.topology, stores.publisher)
+    began = time.process_time()
+    for first in range(size, EACH_BATCH, size):
+        record_scores(messages[first : first + size], stores.event_codec, stores.ledger, stores.topology, stores.publisher)
+    return (EACH_BATCH - size) / (time.process_time() - began)
