@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import secrets
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from local_runtime.instance.directory import write_private_json
 from local_runtime.instance.errors import InstanceError
+
+_KEY_NUMBER = re.compile(r"(?:^|,)k(\d+):")
+_PEM_END = "-----END PRIVATE KEY-----"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -40,6 +44,32 @@ class Keyring:
         keyring = cls(**{name: known.get(name) or _make(name) for name in names})
         write_private_json(path, known | asdict(keyring))
         return keyring
+
+    def rotated(self) -> Keyring:
+        """With a new first signing key and payload key; the old ones stand behind them and verify and open what they made."""
+        numbers = [int(number) for number in _KEY_NUMBER.findall(self.payload_keys)]
+        payload_key = new_payload_key(f"k{max(numbers, default=0) + 1}")
+        return replace(
+            self, jwt_signing_key=new_signing_key() + self.jwt_signing_key, payload_keys=f"{payload_key},{self.payload_keys}"
+        )
+
+    def without_old_keys(self) -> Keyring:
+        """With no keys but those in use."""
+        signing_key, end, _ = self.jwt_signing_key.partition(_PEM_END)
+        return replace(self, jwt_signing_key=f"{signing_key}{end}\n", payload_keys=self.payload_keys.partition(",")[0])
+
+    def with_keys_of(self, other: Keyring) -> Keyring:
+        """With what may be rotated taken from another one; the servers have the passwords they were started with."""
+        return replace(self, jwt_signing_key=other.jwt_signing_key, payload_keys=other.payload_keys)
+
+    @property
+    def old_keys(self) -> int:
+        """How many keys there are that only verify or open."""
+        return self.jwt_signing_key.count(_PEM_END) + self.payload_keys.count(":") - 2
+
+    def save(self, path: Path) -> None:
+        """Into the file, in place of what it holds of these."""
+        write_private_json(path, _read(path) | asdict(self))
 
 
 def _read(path: Path) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -28,6 +29,8 @@ from local_runtime.supervisor.child import Observer
 from local_runtime.supervisor.inbox import SignalInbox
 from local_runtime.supervisor.loop import StopRequested, Supervisor
 from local_runtime.supervisor.stale import end_marked, instance_marker, wait_reaped
+
+logger = logging.getLogger(__name__)
 
 MAX_PORT = 65535
 Announce = Callable[[Mapping[str, Any]], None]
@@ -59,7 +62,7 @@ def run_instance(settings: InstanceSettings, environment: Mapping[str, str], obs
             try:
                 instance.start(supervisor)
                 announce(instance.write_runtime(supervisor.processes))
-                supervisor.watch()
+                supervisor.watch(lambda: instance.take_new_keys(supervisor))
             except StopRequested:
                 pass
             except Exception:
@@ -113,16 +116,33 @@ class _Instance:
         """Servers, what is to be invoked at start, the product's processes; each stage waits for the one before."""
         self._servers = launch_servers(self._directory.path, self._environment, self._keyring, supervisor.launch)
         self._ca_file = self._known_authorities()
-        self._function_env = self._make_function_environment()
-        metrics = self._directory.metrics
-        clear_directory(metrics)
-        environment = process_environment(self._environment, self._function_env, metrics)
+        self._function_env = self._make_function_environment(self._keyring)
+        clear_directory(self._directory.metrics)
+        environment = self._process_environment(self._function_env)
         supervisor.wait_ready()
         at_start = at_start_spec(self._manifest, self._directory, owners_environment(environment, self._function_env))
         if at_start is not None:
             supervisor.run_once(at_start)
         supervisor.launch(*product_specs(self._settings, self._manifest, self._directory, self._listeners, environment))
         supervisor.wait_ready()
+
+    def take_new_keys(self, supervisor: Supervisor) -> None:
+        """Read the keys again and have all processes use them; who reads what others seal is replaced before them.
+
+        A file that cannot be read changes nothing. runtime.json shows the new keys when they are in use.
+        """
+        try:
+            keyring = self._keyring.with_keys_of(Keyring.load_or_make(self._directory.secrets_file))
+        except InstanceError as error:
+            logger.error("%s", error)  # noqa: TRY400 - the message is written for the reader
+            return
+        function_env = self._make_function_environment(keyring)
+        environment = self._process_environment(function_env)
+        http, *workers = product_specs(self._settings, self._manifest, self._directory, self._listeners, environment)
+        supervisor.replace(*workers)
+        supervisor.replace(http)
+        self._keyring, self._function_env = keyring, function_env
+        self.write_runtime(supervisor.processes)
 
     def write_runtime(self, processes: Mapping[str, int]) -> dict[str, Any]:
         """Write runtime.json; answers its content."""
@@ -140,13 +160,16 @@ class _Instance:
         self._directory.write_runtime(document)
         return document
 
-    def _make_function_environment(self) -> dict[str, str]:
+    def _process_environment(self, function_env: Mapping[str, str]) -> dict[str, str]:
+        return process_environment(self._environment, function_env, self._directory.metrics)
+
+    def _make_function_environment(self, keyring: Keyring) -> dict[str, str]:
         api = self._manifest.websocket_api
         return function_environment(
             self._environment,
             self._manifest.environment,
             self._settings,
-            self._keyring,
+            keyring,
             server_urls=self._servers.urls,
             ca_files=self._servers.ca_files,
             management_url=self._listeners.management_url(api.stage if api is not None else ""),

@@ -10,14 +10,16 @@ from types import FrameType
 from typing import Self
 
 STOP_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-_WATCHED = (*STOP_SIGNALS, signal.SIGCHLD)
+RELOAD_SIGNAL = signal.SIGUSR1
+_WATCHED = (*STOP_SIGNALS, RELOAD_SIGNAL, signal.SIGCHLD)
 
 
 class SignalInbox:
-    """Collects SIGCHLD and the signals that ask for an end; only in the main thread, as a context manager."""
+    """Collects SIGCHLD and the signals that ask for an end or for new keys; only in the main thread, as a context manager."""
 
     def __init__(self) -> None:
         self.stop_requests = 0
+        self.reload_requests = 0
         self._receiver, self._sender = socket.socketpair()
         self._receiver.setblocking(False)
         self._sender.setblocking(False)
@@ -42,6 +44,7 @@ class SignalInbox:
         with contextlib.suppress(BlockingIOError):
             for number in self._receiver.recv(4096):
                 self.stop_requests += number in STOP_SIGNALS
+                self.reload_requests += number == RELOAD_SIGNAL
 
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:

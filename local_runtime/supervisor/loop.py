@@ -108,10 +108,28 @@ class Supervisor:
             raise StartFailed(spec.name, how, log.read(), spec.log_file)
         self._observer.ready(spec.name, time.monotonic() - started_at)
 
-    def watch(self) -> None:
-        """Keep everything alive until a signal asks for the end."""
+    def replace(self, *specs: ProcessSpec) -> None:
+        """End these processes gently, start them anew as the specs say and wait until they answer; the rest carry on.
+
+        What they have inherited (a listening socket) stays open meanwhile: whoever comes waits. Raises StopRequested.
+        """
+        names = [spec.name for spec in specs]
+        leaving = [self._children[name] for name in names]
+        self._stop_stage(leaving, time.monotonic() + STOP_SECONDS, self._inbox.stop_requests)
+        self._check_stop()
+        self.launch(*specs)
+        while not all(self._children[name].is_ready for name in names):
+            if self._step(PROBE_INTERVAL_SECONDS):
+                self._on_change(self.processes)
+            self._check_stop()
+
+    def watch(self, on_reload: Callable[[], object] = lambda: None) -> None:
+        """Keep everything alive until a signal asks for the end; RELOAD_SIGNAL asks for `on_reload`."""
         while not self._inbox.stop_requests:
-            if self._step(None):
+            if self._inbox.reload_requests:
+                self._inbox.reload_requests = 0
+                on_reload()
+            elif self._step(None):
                 self._on_change(self.processes)
 
     def stop(self, stages: Sequence[StopStage], seconds: float = STOP_SECONDS) -> None:

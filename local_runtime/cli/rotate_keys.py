@@ -1,0 +1,120 @@
+"""`rotate-keys`: new keys for access tokens and for what is sealed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from local_runtime.cli.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CliError
+from local_runtime.cli.options import add_options, settings_from
+from local_runtime.cli.output import say
+from local_runtime.cli.running import invoke_function, running_instance
+from local_runtime.instance.directory import InstanceDirectory
+from local_runtime.instance.keyring import Keyring
+from local_runtime.supervisor.inbox import RELOAD_SIGNAL
+
+TAKEN_SECONDS = 90.0
+# An access token lives for 15 minutes.
+OLD_AFTER_SECONDS = 16 * 60
+_POLL_SECONDS = 0.1
+EPILOG = """\
+A new first key signs access tokens, and another one encrypts what goes through the broker and signs tickets and the audit log.
+The old ones are kept behind them, so whatever they have made stays good. A running instance replaces its processes one after
+the other: requests in flight are answered, those that come meanwhile wait for a moment, none is refused.
+
+With --drop-old no new key is made but the old ones are given up. That is refused until 16 minutes after they were replaced, when
+the last token they signed has expired, and while there are dead letters, which an old key may have sealed.
+
+examples:
+  python -m local_runtime rotate-keys
+  python -m local_runtime rotate-keys --drop-old
+
+exit codes:
+  0  the keys are in use
+  1  they could not be put in use, or old ones are still needed; the message says what is the case
+  2  bad usage: no such data directory, no instance for --drop-old, or keys that come from the environment
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which instance, and whether old keys go."""
+    parser.add_argument("--drop-old", action="store_true", help="give up the keys that were replaced, and make no new ones")
+    add_options(parser, "data_dir")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Writes secrets.json, and has a running instance take it."""
+    directory = InstanceDirectory(settings_from(arguments).data_dir.resolve())
+    if not directory.secrets_file.exists():
+        raise CliError(f"{directory.path} holds no keys yet: they are made when an instance first starts there", EXIT_USAGE)
+    if directory.holder() is None and not arguments.drop_old:
+        with directory.claimed():
+            _rotated(directory).save(directory.secrets_file)
+        return _report(directory, "in use with the next start")
+    runtime = running_instance(directory.path)
+    _see_that_they_are_ours(directory, runtime["function_env"])
+    if arguments.drop_old:
+        _see_that_old_ones_are_not_needed(directory)
+    keyring = _keyring(directory).without_old_keys() if arguments.drop_old else _rotated(directory)
+    keyring.save(directory.secrets_file)
+    os.kill(runtime["pid"], RELOAD_SIGNAL)
+    _wait_taken(directory, keyring)
+    return _report(directory, "in use")
+
+
+def _keyring(directory: InstanceDirectory) -> Keyring:
+    return Keyring.load_or_make(directory.secrets_file)
+
+
+def _rotated(directory: InstanceDirectory) -> Keyring:
+    return _keyring(directory).rotated()
+
+
+def _see_that_they_are_ours(directory: InstanceDirectory, function_env: dict[str, Any]) -> None:
+    keyring = _keyring(directory)
+    for name, kept in (("JWT_SIGNING_KEY", keyring.jwt_signing_key), ("PAYLOAD_KEYS", keyring.payload_keys)):
+        if function_env[name] != kept:
+            raise CliError(
+                f"{name} comes from the environment of the instance: put a new first key there and restart it", EXIT_USAGE
+            )
+
+
+def _see_that_old_ones_are_not_needed(directory: InstanceDirectory) -> None:
+    age_seconds = time.time() - directory.secrets_file.stat().st_mtime
+    if age_seconds < OLD_AFTER_SECONDS:
+        raise CliError(
+            f"the keys were changed {age_seconds / 60:.0f} minutes ago, and old ones may be needed for"
+            f" {OLD_AFTER_SECONDS // 60}: try again later",
+            EXIT_FAILED,
+        )
+    letters = invoke_function(directory.path, "manage_dead_letters", {"action": "list", "limit": 1})
+    if letters["data"]:
+        raise CliError("there are dead letters, which an old key may have sealed: see `dead-letters list`", EXIT_FAILED)
+
+
+def _wait_taken(directory: InstanceDirectory, keyring: Keyring) -> None:
+    ends_at = time.monotonic() + TAKEN_SECONDS
+    while not _is_taken(directory, keyring):
+        if time.monotonic() > ends_at:
+            logs: Path = directory.logs
+            raise CliError(f"the processes do not serve with the new keys yet; their logs are in {logs}", EXIT_FAILED)
+        time.sleep(_POLL_SECONDS)
+
+
+def _is_taken(directory: InstanceDirectory, keyring: Keyring) -> bool:
+    runtime = directory.read_runtime()
+    if runtime is None:
+        raise CliError("the instance has ended; it has the keys when it starts again", EXIT_FAILED)
+    environment = runtime["function_env"]
+    used = (environment["JWT_SIGNING_KEY"], environment["PAYLOAD_KEYS"])
+    return used == (keyring.jwt_signing_key, keyring.payload_keys)
+
+
+def _report(directory: InstanceDirectory, state: str) -> int:
+    keyring = _keyring(directory)
+    say(f"keys: {state}, the first payload key is {keyring.payload_keys.partition(':')[0]}")
+    say(f"old keys kept: {keyring.old_keys}")
+    return EXIT_OK
