@@ -18,6 +18,7 @@ from local_runtime.instance.environment import (
     process_environment,
     with_provided_names,
 )
+from local_runtime.instance.errors import InstanceError
 from local_runtime.instance.keyring import Keyring
 from local_runtime.instance.listeners import Listeners, bound_listeners, refuse_exposure
 from local_runtime.instance.products import at_start_spec, product_specs, stop_stages

@@ -52,7 +52,7 @@ export async function request(method, path, { body, token, headers = {} } = {}) 
       credentials: "omit",
       signal: AbortSignal.timeout(TIME_LIMIT_MS),
     });
-    document = await response.json();
+    document = response.status === 204 ? null : await response.json();
   } catch {
     // An answer cut short in its body counts as none, whatever its status line said; only a refusal stays a refusal.
     throw new ApiError(response && !response.ok ? response.status : 0, "no_answer");

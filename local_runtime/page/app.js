@@ -139,7 +139,7 @@ async function watchAsGuest() {
 }
 
 element("sign-out").addEventListener("click", () => {
-  session.signOut();
+  void session.leave();
   keyBox.hide();
   showGuest();
   announce("Signed out.");

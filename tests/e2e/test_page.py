@@ -153,8 +153,10 @@ def test_the_keyboard_alone_is_enough(visit: Visit) -> None:
     expect(page.locator("#key-box")).to_be_hidden()
     expect(visitor.score_button).to_be_focused()
     tab_to(page, "#sign-out")
-    keys.press("Space")
+    with page.expect_response(lambda response: response.request.method == "DELETE") as ended:
+        keys.press("Space")
     expect(page.locator("#username")).to_be_focused()
+    assert (ended.value.url.rpartition("/api")[2], ended.value.status) == ("/tokens", 204), "the server knows, too"
 
 
 def tab_to(page: Page, selector: str) -> None:

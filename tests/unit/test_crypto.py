@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.adapters.crypto.aes_gcm import AesGcmSealer
+from shared.adapters.crypto.hmac_seals import HmacSealSigner
 from shared.errors import BadMessage, ConfigurationError
 
 OLD, NEW = bytes(range(32)), bytes(range(32, 64))
@@ -113,3 +114,12 @@ def test_one_key_id_names_one_key() -> None:
     key = base64.b64encode(NEW).decode()
     with pytest.raises(ConfigurationError, match="item 2"):
         AesGcmSealer.from_setting(f"a:{key},a:{key}")
+
+
+def test_seals_of_an_older_key_are_still_verified_until_that_key_is_gone() -> None:
+    before = HmacSealSigner({"old": OLD}).sign("hash")
+    both = HmacSealSigner({"new": NEW, "old": OLD})
+    assert both.verify("hash", before) is True
+    assert both.verify("another hash", before) is False
+    assert both.sign("hash").key_id == "new"
+    assert HmacSealSigner({"new": NEW}).verify("hash", before) is None
