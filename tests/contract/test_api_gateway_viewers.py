@@ -241,6 +241,14 @@ def test_a_session_that_has_ended_is_not_served_and_its_connection_closed(watchi
     assert watching.viewers.sweep().ended == 0
 
 
+def test_who_must_have_been_disconnected_by_now_is_dropped_although_nobody_said_so(watching: ApiGatewayWatching) -> None:
+    watching.join("for-a-week=", datetime.now(UTC) + timedelta(days=7))
+    watching.skipped_ms += 2 * 3600_000
+    assert watching.viewers.sweep().ended == 1, "the other one, whose session is over"
+    watching.skipped_ms += 11 * 60_000
+    assert watching.viewers.sweep().ended == 1
+
+
 def test_who_is_dismissed_is_not_served_any_more_and_closed(watching: ApiGatewayWatching) -> None:
     for name, user_id, session_id in (("a=", "u-1", "s-1"), ("b=", "u-1", "s-2"), ("c=", "u-2", "s-3")):
         watching.viewers.know(name, Caller(user_id, "player", in_a_while(), session_id))

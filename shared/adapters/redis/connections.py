@@ -26,6 +26,8 @@ MAX_CONNECTIONS = 480_000
 LEASE_MS = 10_000
 GRACE_MS = 5_000
 ASKED_MS = 5_000
+# API Gateway ends every connection after two hours, and after ten minutes without a message.
+LONGEST_MS = (2 * 60 + 10) * 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class Connections:
                 keys.viewers_round(shard),
                 keys.viewers_asked,
             ),
-            (self._now(), connection_id, round(ends_at.timestamp() * 1000), MAX_CONNECTIONS // SHARDS, ASKED_MS),
+            (self._now(), connection_id, round(ends_at.timestamp() * 1000), MAX_CONNECTIONS // SHARDS, ASKED_MS, LONGEST_MS),
         )
         if not answer:
             raise TooManyViewers

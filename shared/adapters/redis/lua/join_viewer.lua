@@ -6,7 +6,7 @@
 --       4 viewers:<shard>:round  hash: see take_viewers
 --       5 viewers:asked          string: somebody asked for a broadcast. TTL
 -- ARGV  1 now (ms), '' for this server's clock  2 connection id  3 when its session ends (ms)  4 most connections of a shard
---       5 TTL of KEYS 5 (ms)
+--       5 TTL of KEYS 5 (ms)  6 how long a connection can last (ms)
 -- Answers 2 when the caller must ask for a broadcast, 1 when somebody did, 0 when the shard is full.
 
 local now = tonumber(ARGV[1])
@@ -18,7 +18,7 @@ if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[4]) and not redis.call('ZSCORE'
   return 0
 end
 local moment = string.format('%.0f', now)
-redis.call('ZADD', KEYS[1], ARGV[3], ARGV[2])
+redis.call('ZADD', KEYS[1], string.format('%.0f', math.min(tonumber(ARGV[3]), now + tonumber(ARGV[6]))), ARGV[2])
 redis.call('HSET', KEYS[2], ARGV[2], moment)
 redis.call('ZADD', KEYS[3], moment, ARGV[2])
 -- A round in progress goes around one place further, so that a newcomer takes nobody's turn.
