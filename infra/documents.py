@@ -44,9 +44,15 @@ def _env_example() -> str:
     lines += ["", "", "# The functions. The instance provides what has no default; set a URL to use a server of your own."]
     for setting in dataclasses.fields(Settings):
         default = "" if setting.default is dataclasses.MISSING else setting.default
-        shown = str(default).lower() if isinstance(default, bool) else default
-        lines += ["", f"# {setting.metadata['help']}", f"# {setting.name.upper()}={shown}"]
+        lines += ["", f"# {setting.metadata['help']}", f"# {setting.name.upper()}={_as_variable(default)}"]
     return "\n".join(lines) + "\n"
+
+
+def _as_variable(default: object) -> str:
+    """A default as the variable would be written."""
+    if isinstance(default, tuple):
+        return ",".join(f"{item:g}" if isinstance(item, float) else str(item) for item in default)
+    return str(default).lower() if isinstance(default, bool) else str(default)
 
 
 def main(arguments: list[str]) -> int:
