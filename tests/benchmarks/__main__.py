@@ -5,7 +5,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tests.benchmarks import cloud_viewers, cold_starts, growth, live, logins, reconciliation, record, updates, viewers
+from tests.benchmarks import (
+    cloud_viewers,
+    cold_starts,
+    growth,
+    history_queues,
+    live,
+    logins,
+    reconciliation,
+    record,
+    updates,
+    viewers,
+)
 from tests.benchmarks.drawings import drawings
 from tests.benchmarks.figures import Figure, figure, table, write_json
 from tests.benchmarks.plots import write
@@ -41,6 +52,7 @@ def main() -> None:
         figures.append(figure("later start", "s", later, "limit", LATER_START_LIMIT_SECONDS))
     figures += viewers.measure()
     figures += cold_starts.measure()
+    figures += history_queues.measure()
     figures += cloud_viewers.measure()
     print(table(figures))  # noqa: T201 - a command's output
     write_json(figures, arguments.json)

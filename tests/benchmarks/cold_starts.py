@@ -7,33 +7,22 @@ A bare handler, which does nothing, is started in the same rounds: what it takes
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from uuid import uuid4
 
-import pika
-
-from local_runtime.events.http import HttpRequestParts, http_event
-from local_runtime.events.identity import ApiIdentity
-from local_runtime.events.queue import QueueDelivery, queue_event
 from local_runtime.manifest import Function
-from shared.adapters.crypto.aes_gcm import AesGcmSealer
-from shared.adapters.rabbitmq.codec import RabbitEventCodec
-from shared.domain.score import ScoreAccepted, ScoresRecorded
 from tests.benchmarks.figures import Figure, figure
 from tests.lambda_runtime.deployment import Deployment, Plan, deployed, private_stores
 from tests.lambda_runtime.environment import ExecutionEnvironment
+from tests.lambda_runtime.first_events import Events, first_events
 from tests.lambda_runtime.packages import Packages, package, write_zip
-from tests.support.api import PASSWORD, Player
+from tests.support.api import Player
 
 ROUNDS = 15
 BARE = "bare handler"
-Events = dict[str, Callable[[], dict[str, Any]]]
 # Seconds, by function.
 LIMITS = {
     "get_scores": 0.200,
@@ -66,7 +55,7 @@ def measure(rounds: int = ROUNDS) -> list[Figure]:
             player = deployment.api.new_player()
             plan = replace(deployment.plan, stores_are_in_use=True)
         with deployed(plan) as deployment, player_of(deployment, player).watch():
-            events = _events(deployment, player)
+            events = first_events(deployment, player)
             starts: dict[str, list[Start]] = {name: [] for name in (BARE, *LIMITS)}
             for turn in range(rounds + 1):
                 for name, found in starts.items():
@@ -110,40 +99,6 @@ def _figures(starts: dict[str, list[Start]]) -> list[Figure]:
             figure(f"cold start {name}, memory", "MB", [start.megabytes for start in starts[name]], "the template's", 512.0),
         ]
     return figures
-
-
-def _events(deployment: Deployment, player: Player) -> Events:
-    assert deployment.plan.secret is not None
-    codec = RabbitEventCodec(AesGcmSealer.from_setting(deployment.plan.secret["PAYLOAD_KEYS"]))
-    routes = {route.function.name: route for route in deployment.manifest.http_routes}
-
-    def http(name: str, body: bytes = b"") -> Callable[[], dict[str, Any]]:
-        route, variables = routes[name], {"user_id": player.user_id}
-        headers = {"host": "api.example", "content-type": "application/json"}
-        headers |= {name.lower(): value for name, value in player.authorization.items()}
-        path = route.path.format_map(variables)
-
-        def event() -> dict[str, Any]:
-            request = HttpRequestParts(route.method, path, "", headers, body, "127.0.0.1", str(uuid4()), time.time())
-            return http_event(request, route.key, variables if "{" in route.path else {}, ApiIdentity())
-
-        return event
-
-    def queued(queue: str, body: Callable[[], bytes]) -> Callable[[], dict[str, Any]]:
-        return lambda: queue_event("arn:aws:mq", queue, "/", [QueueDelivery(1, False, pika.BasicProperties(), body())])
-
-    def update() -> bytes:
-        return codec.update(ScoreAccepted(str(uuid4()), player.user_id, 1, 1, datetime.now(UTC), ""))
-
-    return {
-        "get_scores": http("get_scores"),
-        "get_user_score": http("get_user_score"),
-        "get_score_history": http("get_score_history"),
-        "update_score": http("update_score", b'{"increment":1}'),
-        "issue_token": http("issue_token", f'{{"username":"{player.username}","password":"{PASSWORD}"}}'.encode()),
-        "record_scores": queued("score_history_queue", update),
-        "broadcast_scores": queued("score_updated_queue", lambda: codec.recorded(ScoresRecorded(1, datetime.now(UTC)))),
-    }
 
 
 def _cpu_seconds(process_id: int) -> float:

@@ -80,11 +80,15 @@ class ExecutionEnvironment:
         return Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
     @property
-    def log(self) -> str:
-        """The end of what it wrote."""
-        position = self._log.seek(0, os.SEEK_END)
-        self._log.seek(max(0, position - _LOG_TAIL))
+    def whole_log(self) -> str:
+        """What it wrote."""
+        self._log.seek(0)
         return self._log.read().decode(errors="replace")
+
+    @property
+    def log(self) -> str:
+        """The end of it."""
+        return self.whole_log[-_LOG_TAIL:]
 
     def end(self) -> None:
         """Lambda takes it away without asking."""

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import pg8000.native
-
 from shared.adapters.postgresql.errors import translated
 from shared.adapters.postgresql.url import DatabaseUrl
 from shared.errors import PostgresUnavailable
@@ -25,6 +23,8 @@ class Session:
     """A connection in UTC. After an error of the line (PostgresUnavailable) it is `broken` and must be closed."""
 
     def __init__(self, url: DatabaseUrl, context: ssl.SSLContext | None) -> None:
+        import pg8000.native  # a function that asks PostgreSQL nothing starts the sooner
+
         self.broken = False
         self._prepared: dict[str, Any] = {}
         self._socket = _open_socket(url, context)
@@ -60,6 +60,8 @@ class Session:
 
     @contextmanager
     def _translating(self) -> Iterator[None]:
+        import pg8000.native
+
         try:
             yield
         except pg8000.native.DatabaseError as error:
@@ -82,6 +84,8 @@ class Session:
 
     def close(self) -> None:
         """Say goodbye if the line still stands."""
+        import pg8000.native
+
         with suppress(pg8000.native.Error, OSError, AttributeError, ValueError):
             self._connection.close()
         self._socket.close()
