@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from local_runtime.hosting import load_manifest
+from local_runtime.http.connection import Patience
 from local_runtime.routes import render_markdown
 from local_runtime.settings import InstanceSettings
 from shared.config import Settings
@@ -34,13 +35,16 @@ def _readme(text: str) -> str:
 
 
 def _env_example() -> str:
-    lines = ["# Every setting. Generated from local_runtime/settings.py and shared/config.py by `make format`.", ""]
+    lines = ["# Every setting. Generated from the code that reads it by `make format`.", ""]
     lines += ["# The instance (python -m local_runtime serve); each is also an option of the command line."]
     for item in dataclasses.fields(InstanceSettings):
         default = "" if item.default is None else item.default
         if isinstance(default, Path):
             default = os.path.relpath(default, ROOT) if default.is_absolute() else default
         lines += ["", f"# {item.metadata['help']}", f"# SCOREBOARD_{item.name.upper()}={default}"]
+    lines += ["", "", "# How long clients of the HTTP process may take."]
+    for wait in dataclasses.fields(Patience):
+        lines += ["", f"# {wait.metadata['help']}", f"# SCOREBOARD_{wait.name.upper()}_SECONDS={wait.default}"]
     lines += ["", "", "# The functions. The instance provides what has no default; set a URL to use a server of your own."]
     for setting in dataclasses.fields(Settings):
         default = "" if setting.default is dataclasses.MISSING else setting.default

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from local_runtime.cli.errors import EXIT_FAILED, EXIT_OK, CliError
 from local_runtime.cli.options import add_options, settings_from
 from local_runtime.cli.output import say
 from local_runtime.cli.progress import make_progress
-from local_runtime.settings import SERVER_URLS
+from local_runtime.settings import SERVER_URLS, InstanceSettings
 
 EPILOG = f"""\
 Without further ado it starts a private Redis, RabbitMQ and PostgreSQL; {", ".join(SERVER_URLS)}
@@ -33,7 +34,7 @@ exit codes:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of InstanceSettings."""
-    add_options(parser, "host", "port", "workers", "data_dir", "template", "tls", "tls_cert", "tls_key", "insecure")
+    add_options(parser, *(item.name for item in fields(InstanceSettings)))
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import formatdate
 from functools import lru_cache
 from io import BytesIO
@@ -48,12 +48,12 @@ class Application(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds for the head of a request, for its body, for the next request to begin, and for an answer to be read."""
+    """Seconds that a client may take, as the variables `SCOREBOARD_<NAME>_SECONDS` say."""
 
-    head: float = 15.0
-    body: float = 15.0
-    idle: float = 20.0
-    send: float = 30.0
+    head: float = field(default=15.0, metadata={"help": "seconds for the head of a request"})
+    body: float = field(default=15.0, metadata={"help": "seconds for the body of a request"})
+    idle: float = field(default=20.0, metadata={"help": "seconds for the next request of a connection to begin"})
+    send: float = field(default=30.0, metadata={"help": "seconds for an answer to be read"})
 
 
 class _Expired(BaseException):

@@ -6,13 +6,14 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from local_runtime.cli.main import VERBS, main
 from local_runtime.instance.directory import InstanceDirectory
-from local_runtime.settings import PROJECT_ROOT
+from local_runtime.settings import PROJECT_ROOT, InstanceSettings
 
 
 def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -38,6 +39,14 @@ def test_every_verb_has_help_with_an_example_and_its_exit_codes(verb: str, capsy
     text = capsys.readouterr().out
     assert f"python -m local_runtime {verb}" in re.split("examples?:", text, maxsplit=1)[1]
     assert "  0  " in text.partition("exit codes:")[2]
+
+
+def test_every_option_of_an_instance_may_be_given_to_serve(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["serve", "--help"])
+    text = capsys.readouterr().out
+    for item in fields(InstanceSettings):
+        assert f"--{item.name.replace('_', '-')}" in text
 
 
 def test_the_overview_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from http import HTTPStatus
+from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -138,6 +139,13 @@ def refused_with(status: int, answer: Answer) -> Answer | None:
     return answer if answer.status == status else None
 
 
+def status_of(sock: socket.socket) -> int | None:
+    try:
+        return read_answer(sock).status
+    except (OSError, HTTPException):
+        return None
+
+
 @pytest.fixture(scope="module")
 def own() -> Iterator[HttpProcess]:
     with HttpProcess({"SCOREBOARD_MAX_CONNECTIONS": str(PLACES)}) as process:
@@ -188,8 +196,9 @@ def test_who_is_being_answered_is_not_displaced_and_a_newcomer_is_told_to_come_b
             for sock in busy:
                 sock.sendall(b"GET /sleep?seconds=1 HTTP/1.1\r\nHost: h\r\n\r\n")
             answer = asks(own, OTHER)
-            assert [read_answer(sock).status for sock in busy] == [200] * PLACES
-        return refused_with(503, answer)
+            # One whose request had not been read yet when the next one came may have had to give way to it.
+            answered = [status_of(sock) for sock in busy]
+        return refused_with(503, answer) if answered == [200] * PLACES else None
 
     refused = eventually(all_places_busy, 60, "a newcomer is refused")
     assert refused is not None

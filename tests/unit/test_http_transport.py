@@ -94,10 +94,19 @@ def test_no_path_has_nul_in_it() -> None:
         HttpRequest.from_event(http_event(ROUTE, path_parameters={"user_id": "a\0b"}))
 
 
-@pytest.mark.parametrize("body", ["", "{", "[1]", "1", "null", '"text"', '{"a": }', '{"a": "\\ud800"}', "[" * 50_000])
+DEEP = ("[" * 50_000, '{"a":' * 10_000 + "1" + "}" * 10_000)
+NO_JSON_OBJECTS = ("", "{", "[1]", "1", "null", '"text"', '{"a": }', '{"a": "\\ud800"}', "\ufeff{}", "{} x", "{'a': 1}", "{/**/}")
+NO_NUMBERS = tuple(f'{{"a": {number}}}' for number in ("NaN", "-Infinity", "1e400", "9" * 60_000, "01", "+1", ".5", "0x1"))
+
+
+@pytest.mark.parametrize("body", [*NO_JSON_OBJECTS, *DEEP, *NO_NUMBERS], ids=lambda body: str(body)[:12])
 def test_a_body_that_is_no_json_object_is_refused(body: str) -> None:
     with pytest.raises(errors.MalformedJson):
         request(body=body, headers={"Content-Type": "application/json"}).json_object()
+
+
+def test_of_a_member_given_twice_the_last_counts() -> None:
+    assert request(body='{"a": 1, "a": 2}').json_object() == {"a": 2}
 
 
 def test_a_body_over_64_kib_is_refused() -> None:
