@@ -11,6 +11,7 @@ from shared.domain.password import MAX_LENGTH, checked_password, normalized
 from shared.domain.player import Caller
 from shared.errors import InvalidParameter, UnknownUser, WrongPassword
 from shared.ports import AccountChanges, LoginThrottle, PasswordHasher
+from shared.services.count_attempt import counted_attempt
 from shared.services.take_effect import LiveAccounts, end_access
 
 
@@ -47,9 +48,10 @@ def change_password(
         raise UnknownUser
     new_password = checked_password(command.new_password, account.username, common_passwords)
     source_ip = command.actor.source_ip or ""
-    throttle.attempt(account.username, source_ip)
     current = normalized(command.current_password)
-    if len(current) > MAX_LENGTH or not hasher.verify(account.hashed_password, current):
+    with counted_attempt(throttle, account.username, source_ip):
+        fits = hasher.verify(account.hashed_password, current[:MAX_LENGTH])
+    if not fits or len(current) > MAX_LENGTH:
         raise WrongPassword
     throttle.succeeded(account.username, source_ip)
     hashed = hasher.hash(new_password)

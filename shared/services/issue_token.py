@@ -12,8 +12,9 @@ from uuid import uuid4
 
 from shared.domain.password import MAX_LENGTH, normalized
 from shared.domain.player import USERNAME, Account
-from shared.errors import InvalidCredentials, InvalidParameter, Unavailable
+from shared.errors import InvalidCredentials, InvalidParameter
 from shared.ports import AccessTokens, Clock, LoginThrottle, PasswordHasher, RefreshTokens, RequestLimits, Users
+from shared.services.count_attempt import counted_attempt
 from shared.services.take_effect import LiveAccounts, end_access
 
 REFRESH_TOKEN_BYTES = 32
@@ -90,15 +91,10 @@ def issue_token(grant: PasswordGrant | RefreshGrant, identity: Identity) -> Toke
 def _log_in(grant: PasswordGrant, identity: Identity) -> TokenPair:
     is_possible = USERNAME.fullmatch(grant.username) is not None
     name = grant.username if is_possible else _NO_SUCH_NAME
-    identity.throttle.attempt(name, grant.source_ip)
     password = normalized(grant.password)
-    try:
+    with counted_attempt(identity.throttle, name, grant.source_ip):
         account = identity.users.by_username(name)
         fits = identity.hasher.verify(account.hashed_password if account else None, password[:MAX_LENGTH])
-    except Unavailable:
-        # Not a guess: whoever tries again while the database is away, or others keep the hasher busy, is not to wait for that.
-        identity.throttle.withdraw(name, grant.source_ip)
-        raise
     if account is None or not fits or len(password) > MAX_LENGTH or account.disabled:
         raise InvalidCredentials
     identity.throttle.succeeded(name, grant.source_ip)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from shared.errors import TooBusy
 from shared.wiring import Container
 from tests.handlers.events import HandlerReply
 from tests.handlers.sessions import PASSWORD, LoggedIn, log_in, newcomer
@@ -47,6 +48,24 @@ def test_only_its_owner_changes_it_and_only_with_the_old_one(player: LoggedIn) -
     for wrong in (NEW, "", PASSWORD + " ", "x" * 5000):
         assert change(player, wrong).problem == (403, "wrong_password")
     assert player.again().is_in()
+
+
+class BusyHasher:
+    """Turns everybody away."""
+
+    def hash(self, password: str) -> str:
+        raise TooBusy
+
+    def verify(self, hashed: str | None, password: str) -> bool:
+        raise TooBusy
+
+
+def test_a_busy_hasher_is_no_failure_of_whoever_tried(deployed: Container, player: LoggedIn) -> None:
+    hasher, here = deployed.password_hasher, secrets.token_hex(4)
+    deployed.password_hasher = BusyHasher()
+    assert [change(player, source_ip=here).status for _ in range(8)] == [503] * 8
+    deployed.password_hasher = hasher
+    assert change(player, source_ip=here).status == 204
 
 
 @pytest.mark.parametrize("new", ["short", "x" * 129, None, 7, "aaaaaaaaaaaaaa"])
