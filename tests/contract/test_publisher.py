@@ -246,7 +246,10 @@ class Relay:
 
     def cut(self) -> None:
         self._open = False
-        for one in self._sockets:
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        for one in tuple(self._sockets):  # not on those who come back meanwhile
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
 
@@ -302,6 +305,18 @@ def test_what_was_to_be_kept_goes_out_when_the_broker_is_back(relay: Relay, make
     eventually(lambda: kept[0] in settled, 20, "the kept event confirmed")
     assert settled == ["0-0", "1-0"]
     assert len(broker.drain(HISTORY)) == 2
+
+
+def test_a_connection_that_ended_while_nobody_published_costs_nobody_anything(
+    relay: Relay, make: Make, broker: Broker, deployed: Container
+) -> None:
+    """As it does when the process was frozen for longer than the broker waits."""
+    publisher, entries = make(lambda _: None, amqp_url=relay.url), pairs(4)
+    for entry in entries:
+        publisher.publish_accepted([entry])
+        relay.hang_up()
+    opened = [deployed.event_codec.open_update(body) for _, body in broker.drain(HISTORY)]
+    assert opened == [event for _, event in entries]
 
 
 def test_of_what_the_broadcast_is_told_one_is_kept_for_the_brokers_return(relay: Relay, make: Make, broker: Broker) -> None:

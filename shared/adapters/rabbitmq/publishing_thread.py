@@ -37,7 +37,6 @@ class _Session:
         self.groups: deque[Group] = deque()
         self.next_tag = 1
         self.is_writing = False
-        self.began_at = time.monotonic()
 
     def confirmed(self, confirm: Confirm) -> list[Delivery]:
         """The messages a confirm is about; the broker counts as we do."""
@@ -65,6 +64,7 @@ class PublishingThread:
         self._group = Group()
         self._returned: set[str | None] = set()
         self._failures = 0
+        self._idle_ends = 0  # how many connections ended since the last confirm
         self._is_blocked = False
         self._overdue_until = 0.0
         self._stopping = threading.Event()
@@ -181,8 +181,9 @@ class PublishingThread:
         except Exception as error:
             with self._lock:
                 self._session = None
-            is_short = time.monotonic() - session.began_at < MAX_DELAY_SECONDS
-            if session.unconfirmed or is_short or not isinstance(error, OSError | LinkClosed):
+            self._idle_ends += 1
+            is_idle = not session.unconfirmed and self._idle_ends == 1
+            if not is_idle or not isinstance(error, OSError | LinkClosed):
                 self._failed(error, tuple(session.unconfirmed.values()))
 
     def _write_what_waits(self, session: _Session) -> None:
@@ -209,6 +210,7 @@ class PublishingThread:
                 self._heed(said.method)
         if confirmed:
             self._overdue_until = 0.0
+            self._idle_ends = 0
             self._settle(confirmed)
 
     def _heed(self, said: object) -> None:
