@@ -156,8 +156,8 @@ class HttpProcess:
 def read_answer(sock: socket.socket, method: str = "GET") -> Answer:
     """Read one response from a bare connection."""
     response = http.client.HTTPResponse(sock, method=method)
-    response.begin()
     try:
+        response.begin()
         return Answer(response.status, response.msg, response.read())
     finally:
         response.close()
