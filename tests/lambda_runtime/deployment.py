@@ -150,6 +150,13 @@ def deployed(plan: Plan) -> Iterator[Deployment]:
         yield deployment
 
 
+@contextmanager
+def beside(deployment: Deployment, **changes: object) -> Iterator[Deployment]:
+    """Another deployment on the same stores that differs in what is given of its plan."""
+    with deployed(replace(deployment.plan, stores_are_in_use=True, **changes)) as other:  # type: ignore[arg-type]
+        yield other
+
+
 def _manifest(plan: Plan, secret_arn: str) -> Manifest:
     parameters = {
         "RedisUrl": plan.stores.redis_url,

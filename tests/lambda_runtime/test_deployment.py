@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
 from functools import partial
 
 import pytest
 from websockets.sync.client import ClientConnection
 
 from local_runtime.invoker import FunctionError
-from tests.lambda_runtime.deployment import Deployment
+from tests.lambda_runtime.deployment import Deployment, beside
 from tests.support.api import Player, frame_with
+from tests.support.relay import Relay
 from tests.support.waiting import eventually
 
 Verdict = Callable[[Callable[[str], int | None]], None]
@@ -50,6 +53,11 @@ def registered(deployment: Deployment) -> set[str]:
     """Whom the functions know to be watching."""
     with deployment.redis() as board:
         return {connection_id for key in board.scan_iter("viewers:*", _type="zset") for connection_id in board.zrange(key, 0, -1)}
+
+
+def is_relayed(deployment: Deployment, player: Player, expected: int) -> bool:
+    deployment.run_schedules("relay_outbox")
+    return has_recorded(deployment, player, expected)
 
 
 def has_recorded(deployment: Deployment, player: Player, expected: int) -> bool:
@@ -96,6 +104,19 @@ def test_a_publisher_survives_the_freeze(deployment: Deployment, player: Player)
         assert player.score(3).status == 200
         eventually(partial(all_frozen, deployment, "update_score"), 10, "the freeze")
         eventually(partial(has_recorded, deployment, player, total), 20, "the update in the ledger")
+
+
+def test_a_connection_that_ended_while_its_owner_was_frozen_costs_no_update(deployment: Deployment) -> None:
+    """Brokers and load balancers end idle ones, and nobody frozen can notice; what a slow new one leaves over is relayed."""
+    with closing(Relay(deployment.plan.stores.amqp_url)) as relay:
+        stores = replace(deployment.plan.stores, amqp_url=relay.url)
+        with beside(deployment, stores=stores) as same:
+            player = same.api.new_player()
+            assert player.score(3).status == 200
+            eventually(partial(has_recorded, deployment, player, 3), 20, "the update in the ledger")
+            relay.hang_up()
+            assert player.score(4).status == 200
+            eventually(partial(is_relayed, deployment, player, 7), 40, "the next update in the ledger")
 
 
 def test_a_new_environment_goes_on_where_an_old_one_ended(deployment: Deployment, player: Player) -> None:

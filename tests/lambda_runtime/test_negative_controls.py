@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from local_runtime.invoker import FunctionError
 from local_runtime.settings import DEFAULT_TEMPLATE
-from tests.lambda_runtime.deployment import Deployment, Plan, deployed
+from tests.lambda_runtime.deployment import Deployment, beside
 from tests.lambda_runtime.packages import Packages, altered
-
-
-@contextmanager
-def beside(deployment: Deployment, **changes: object) -> Iterator[Deployment]:
-    """Another deployment on the same stores that differs in one thing."""
-    plan: Plan = dataclasses.replace(deployment.plan, stores_are_in_use=True, **changes)  # type: ignore[arg-type]
-    with deployed(plan) as other:
-        yield other
 
 
 def template_without(lines: list[str], directory: Path) -> Path:
@@ -49,7 +38,8 @@ def test_a_layer_without_a_library_fails_the_functions_that_need_it(deployment: 
     with beside(deployment, packages=Packages(artefacts, tmp_path / "unpacked")) as broken:
         with pytest.raises(FunctionError, match="No module named 'pg8000"):
             broken.invoke("prepare_stores", {})
-        assert broken.api.get("/readyz").status == 500
+        ready = broken.api.get("/readyz")
+        assert (ready.status, ready.json["data"]["postgresql"]) == (503, "down")
         assert broken.api.get("/openapi.json").status == 200, "it needs none"
 
 
