@@ -103,6 +103,7 @@ def a_server_that_says_nothing_is_given_up(url: str) -> None:
 
 if __name__ == "__main__":
     shared = connect(sys.argv[1])
+    shared.connection_pool.connection_kwargs["socket_timeout"] = 60  # a slow machine is no Redis that says nothing
     everybody_gets_their_own(shared)
     who_is_stopped_holds_up_nobody(shared)
     a_lost_connection_is_told_to_all_and_made_again(shared, sys.argv[1])
