@@ -9,6 +9,7 @@ import socket
 import ssl
 import time
 import uuid
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -21,7 +22,7 @@ from gunicorn.workers.base_async import ALREADY_HANDLED, AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
 
 from local_runtime.http.admission import Admission, Dismissed, Displaced, NoPlace
-from local_runtime.http.connection import HttpConnection, connection_environ
+from local_runtime.http.connection import LINGER_BYTES, LINGER_SECONDS, RECEIVE_BYTES, HttpConnection, connection_environ
 from local_runtime.http.headers import completed
 from local_runtime.http.problems import problem_body, problem_headers, status_line
 from local_runtime.http.requests import CONNECTION
@@ -132,6 +133,7 @@ class StockWorker(GeventWorker):  # type: ignore[misc]
             self.wsgi.note_turned_away()
             if self._tls is None:  # whoever would have to be greeted with a handshake first finds the door shut
                 self._say_problem(client, refused.status)
+                self._hear_out(client)
             return
         if displaced is not None:
             self.wsgi.note_turned_away()
@@ -145,6 +147,14 @@ class StockWorker(GeventWorker):  # type: ignore[misc]
             logger.debug("%s gave way to a newcomer", address)
         finally:
             self._admission.leave(guest)
+
+    def _hear_out(self, client: Any) -> None:
+        """A request that is not read would take the answer away again: closing on it resets the connection."""
+        with suppress(OSError), gevent.Timeout(LINGER_SECONDS, False):
+            client.shutdown(socket.SHUT_WR)
+            left = LINGER_BYTES
+            while left > 0 and (received := client.recv(RECEIVE_BYTES)):
+                left -= len(received)
 
     def _dismiss(self, displaced: Displaced[Greenlet]) -> None:
         """In the hub, from where a greenlet may be thrown at; its request may just have become whole."""
