@@ -11,6 +11,8 @@ from itertools import pairwise
 from shared.errors import WeakPassword
 
 MIN_LENGTH, MAX_LENGTH = 12, 128
+# NFKC makes of four characters one at the least: what is longer than this is too long, whatever its end is.
+_MOST_READ = 4 * (MAX_LENGTH + 1)
 # How much has to be left of a password besides what anybody can know or guess.
 _LEAST_OF_ITS_OWN = 8
 _LONGEST_PATTERN = 4
@@ -20,8 +22,12 @@ _LOOKALIKES = str.maketrans("@4031!$57", "aaoeiisst")
 
 
 def normalized(password: str) -> str:
-    """The same characters, however they were typed (NFKC): what lengths are counted in and what is hashed."""
-    return unicodedata.normalize("NFKC", password)
+    """The same characters, however they were typed (NFKC): what lengths are counted in and what is hashed.
+
+    Of a text that is too long only the beginning: putting accents in their order takes time that grows with the square of their
+    number, ten seconds for what fits into a body.
+    """
+    return unicodedata.normalize("NFKC", password[:_MOST_READ])
 
 
 def checked_password(value: object, username: str, common: Container[str]) -> str:

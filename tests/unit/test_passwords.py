@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import statistics
+import sys
 import time
+import unicodedata
 
 import pytest
 
 from shared.adapters.common_passwords import common_passwords
 from shared.adapters.crypto.argon2 import Argon2PasswordHasher
-from shared.domain.password import checked_password
+from shared.domain.password import MAX_LENGTH, checked_password, normalized
 from shared.domain.player import checked_role, checked_username
 from shared.errors import InvalidParameter, InvalidUsername, WeakPassword
 
@@ -32,6 +34,34 @@ def test_only_the_password_fits() -> None:
 def test_the_same_characters_typed_differently_are_the_same_password() -> None:
     assert HASHER.verify(HASHER.hash("caf\u00e9 caf\u00e9 caf\u00e9"), "cafe\u0301 cafe\u0301 cafe\u0301")
     assert HASHER.verify(HASHER.hash("office \uff21\uff22\uff23"), "o\ufb03ce ABC")
+
+
+@pytest.mark.parametrize(
+    ("typed", "length"), [("\u03b1\u0313\u0300\u0345", 1), ("\u1112\u1161\u11ab", 1), ("\ufdfa", 18), ("e\u0301", 1)]
+)
+def test_the_longest_password_may_be_typed_in_as_many_characters_as_it_takes(typed: str, length: int) -> None:
+    times = MAX_LENGTH // length
+    assert len(normalized(typed * times)) == times * length <= MAX_LENGTH
+    assert len(normalized(typed * (times + 1))) == (times + 1) * length > MAX_LENGTH
+    assert len(normalized(typed * 10_000)) > MAX_LENGTH
+
+
+def test_no_character_comes_from_more_than_four() -> None:
+    characters = map(chr, range(sys.maxunicode + 1))
+    assert max(len(unicodedata.normalize("NFD", character)) for character in characters) == 4
+
+
+def test_a_heap_of_accents_takes_no_longer_than_any_password_that_is_too_long() -> None:
+    accents = "\u0344" * 16_000 + "\u0323" * 16_000  # 64 KiB, the greatest body: ten seconds to put in order
+
+    def seconds(password: str) -> float:
+        began = time.thread_time()
+        with pytest.raises(WeakPassword):
+            checked_password(password, "ada", common_passwords())
+        assert not HASHER.verify(None, password[:MAX_LENGTH])
+        return time.thread_time() - began
+
+    assert seconds(accents) < 10 * seconds("x" * 64_000)
 
 
 @pytest.mark.parametrize("hashed", [None, "", "not a hash"])
