@@ -25,7 +25,12 @@ class Dismissal(msgspec.Struct, frozen=True):
 
 
 class Dismissable(Protocol):
-    """An open connection."""
+    """A connection."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not ended, nor begun to."""
+        ...
 
     def close(self, code: int, reason: str) -> None:
         """Begin the closing handshake."""
@@ -42,7 +47,12 @@ class Dismissals:
         self._recent: dict[str, Dismissal] = {}
 
     def join(self, connection_id: str, connected_at: float, connection: Dismissable, labels: Sequence[str]) -> None:
-        """An open connection; it is closed at once when it was dismissed while its handshake was under way."""
+        """A new connection; it is closed at once when it was dismissed while its handshake was under way.
+
+        One that ended at its first words has taken its leave already, so nothing is kept of it.
+        """
+        if not connection.is_open:
+            return
         self._labels[connection_id] = labels
         for label in labels:
             self._labelled.setdefault(label, {})[connection_id] = (connected_at, connection)

@@ -24,7 +24,8 @@ def dismissal(label: str, at: float, code: int = 4401) -> bytes:
 class Viewer:
     """A connection that only notes how it was closed."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_open: bool = True) -> None:
+        self.is_open = is_open
         self.closed: list[tuple[int, str]] = []
 
     def close(self, code: int, reason: str) -> None:
@@ -62,6 +63,12 @@ def test_nothing_is_kept_of_those_who_left_nor_for_long_of_dismissals(dismissals
     dismissals.publish(dismissal("old", 900.0))
     dismissals.publish(dismissal("new", 999.0))
     assert (dismissals._labels, dismissals._labelled, list(dismissals._recent)) == ({}, {}, ["new"])
+
+
+def test_nothing_is_kept_of_those_who_left_before_they_were_noted(dismissals: Dismissals) -> None:
+    dismissals.leave("1")
+    dismissals.join("1", 10.0, Viewer(is_open=False), ("user", "session"))
+    assert (dismissals._labels, dismissals._labelled) == ({}, {})
 
 
 @pytest.mark.parametrize("text", [b"", b"nonsense", b"[]", b'{"label": 7}', b"\xff"])
