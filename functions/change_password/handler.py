@@ -17,5 +17,5 @@ def lambda_handler(request: HttpRequest) -> Reply:
     caller = deps.authenticate(request.bearer_token)
     actor = Actor(caller.user_id, request.source_ip, request.request_id)
     command = ChangePassword.parse(request.path_parameters["user_id"], request.json_object(), caller, actor)
-    change_password(command, deps.common_passwords, deps.login_throttle, deps.password_hasher, deps.account_changes, deps)
+    change_password(command, deps.common_passwords, deps, deps.account_changes, deps)
     return Reply.no_content()

@@ -20,9 +20,7 @@ def lambda_handler(request: HttpRequest) -> Reply:
     grant = parse_grant(request.json_object(), request.source_ip)
     identity = Identity(
         users=deps.users,
-        hasher=deps.password_hasher,
-        throttle=deps.login_throttle,
-        limits=deps.request_limits,
+        gatekeeper=deps,
         access_tokens=deps.access_tokens,
         refresh_tokens=deps.refresh_tokens,
         accounts=deps,

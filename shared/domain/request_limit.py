@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 Scope = Literal["user", "network", "everybody"]
-RequestKind = Literal["registration", "token_refresh", "log_out", "ws_ticket", "action_ticket", "api_key_rotation"]
+RequestKind = Literal[
+    "registration",
+    "password_check",
+    "session",
+    "token_refresh",
+    "password_change",
+    "log_out",
+    "ws_ticket",
+    "action_ticket",
+    "api_key_rotation",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +36,13 @@ def request_limits(
     return {
         # A hall full of players behind one address registers within minutes; a hundred halls do not.
         "registration": (RequestLimit("network", network_registrations, 3600), RequestLimit("everybody", registrations, 3600)),
+        # Also those that fit: each costs as much as a thousand other requests, and who waits for it keeps others waiting.
+        "password_check": (RequestLimit("network", 300, 60),),
+        # Each is a row in the database for a month. Counted when the password was right: nobody uses up another's.
+        "session": (RequestLimit("user", 300, 3600),),
         # Whose token it is shows only in the database, which is what this protects.
         "token_refresh": (RequestLimit("network", 300, 60),),
+        "password_change": (RequestLimit("user", 10, 3600),),
         "log_out": (RequestLimit("user", 30, 60),),
         "ws_ticket": (RequestLimit("user", 100, 60),),
         # For every update one, and another where the first one expired.

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.domain.audit import Actor
-from shared.domain.password import MAX_LENGTH, checked_password, normalized
+from shared.domain.password import checked_password
 from shared.domain.player import Caller
 from shared.errors import InvalidParameter, UnknownUser, WrongPassword
-from shared.ports import AccountChanges, LoginThrottle, PasswordHasher
-from shared.services.count_attempt import counted_attempt
+from shared.ports import AccountChanges
+from shared.services.check_password import Gatekeeper, check_password
 from shared.services.take_effect import LiveAccounts, end_access
 
 
@@ -37,22 +37,20 @@ class ChangePassword:
 def change_password(
     command: ChangePassword,
     common_passwords: Container[str],
-    throttle: LoginThrottle,
-    hasher: PasswordHasher,
+    gatekeeper: Gatekeeper,
     changes: AccountChanges,
     accounts: LiveAccounts,
 ) -> None:
-    """Raises WeakPassword, WrongPassword, and TooManyAttempts: a stolen access token is no way around the delay of log-ins."""
+    """Raises WeakPassword, WrongPassword, TooManyRequests, TooBusy, and TooManyAttempts: a stolen access token is no way around
+    the delay of log-ins.
+    """
     account = accounts.users.by_id(command.caller.user_id)
     if account is None:
         raise UnknownUser
     new_password = checked_password(command.new_password, account.username, common_passwords)
     source_ip = command.actor.source_ip or ""
-    current = normalized(command.current_password)
-    with counted_attempt(throttle, account.username, source_ip):
-        fits = hasher.verify(account.hashed_password, current[:MAX_LENGTH])
-    if not fits or len(current) > MAX_LENGTH:
+    if check_password(account.username, command.current_password, source_ip, lambda: account, gatekeeper) is None:
         raise WrongPassword
-    throttle.succeeded(account.username, source_ip)
-    hashed = hasher.hash(new_password)
+    gatekeeper.request_limits.admit("password_change", user_id=account.user_id)
+    hashed = gatekeeper.password_hasher.hash(new_password)
     end_access(account.user_id, changes.change_password(account, hashed, command.caller.session_id, command.actor), accounts)

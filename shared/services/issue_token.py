@@ -10,11 +10,10 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-from shared.domain.password import MAX_LENGTH, normalized
 from shared.domain.player import USERNAME, Account
 from shared.errors import InvalidCredentials, InvalidParameter
-from shared.ports import AccessTokens, Clock, LoginThrottle, PasswordHasher, RefreshTokens, RequestLimits, Users
-from shared.services.count_attempt import counted_attempt
+from shared.ports import AccessTokens, Clock, RefreshTokens, Users
+from shared.services.check_password import Gatekeeper, check_password
 from shared.services.take_effect import LiveAccounts, end_access
 
 REFRESH_TOKEN_BYTES = 32
@@ -62,9 +61,7 @@ class Identity:
     """The ports that know who somebody is."""
 
     users: Users
-    hasher: PasswordHasher
-    throttle: LoginThrottle
-    limits: RequestLimits
+    gatekeeper: Gatekeeper
     access_tokens: AccessTokens
     refresh_tokens: RefreshTokens
     accounts: LiveAccounts
@@ -82,7 +79,7 @@ def parse_grant(body: Mapping[str, Any], source_ip: str) -> PasswordGrant | Refr
 
 
 def issue_token(grant: PasswordGrant | RefreshGrant, identity: Identity) -> TokenPair:
-    """Raises InvalidCredentials, TooManyAttempts while a delay after failures lasts, and TooManyRequests for refreshes."""
+    """Raises InvalidCredentials, TooManyRequests, and TooManyAttempts while a delay after failures lasts."""
     if isinstance(grant, RefreshGrant):
         return _refresh(grant, identity)
     return _log_in(grant, identity)
@@ -91,13 +88,11 @@ def issue_token(grant: PasswordGrant | RefreshGrant, identity: Identity) -> Toke
 def _log_in(grant: PasswordGrant, identity: Identity) -> TokenPair:
     is_possible = USERNAME.fullmatch(grant.username) is not None
     name = grant.username if is_possible else _NO_SUCH_NAME
-    password = normalized(grant.password)
-    with counted_attempt(identity.throttle, name, grant.source_ip):
-        account = identity.users.by_username(name)
-        fits = identity.hasher.verify(account.hashed_password if account else None, password[:MAX_LENGTH])
-    if account is None or not fits or len(password) > MAX_LENGTH or account.disabled:
+    gatekeeper = identity.gatekeeper
+    account = check_password(name, grant.password, grant.source_ip, lambda: identity.users.by_username(name), gatekeeper)
+    if account is None:
         raise InvalidCredentials
-    identity.throttle.succeeded(name, grant.source_ip)
+    gatekeeper.request_limits.admit("session", user_id=account.user_id)
     refresh_token, session_id = secrets.token_urlsafe(REFRESH_TOKEN_BYTES), str(uuid4())
     expires_at = identity.clock.now() + REFRESH_TOKEN_LIFETIME
     identity.refresh_tokens.add(_hash(refresh_token), session_id, account, expires_at)
@@ -105,7 +100,7 @@ def _log_in(grant: PasswordGrant, identity: Identity) -> TokenPair:
 
 
 def _refresh(grant: RefreshGrant, identity: Identity) -> TokenPair:
-    identity.limits.admit("token_refresh", source_ip=grant.source_ip)
+    identity.gatekeeper.request_limits.admit("token_refresh", source_ip=grant.source_ip)
     refresh_token, now = secrets.token_urlsafe(REFRESH_TOKEN_BYTES), identity.clock.now()
     renewal = identity.refresh_tokens.rotate(_hash(grant.refresh_token), _hash(refresh_token), now, now + REFRESH_TOKEN_LIFETIME)
     if renewal.ended is not None:

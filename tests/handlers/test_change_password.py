@@ -10,6 +10,7 @@ import pytest
 from shared.errors import TooBusy
 from shared.wiring import Container
 from tests.handlers.events import HandlerReply
+from tests.handlers.limits import limit_requests
 from tests.handlers.sessions import PASSWORD, LoggedIn, log_in, newcomer
 from tests.support.product import query
 
@@ -84,3 +85,13 @@ def test_guessing_is_slowed_down_together_with_log_ins(player: LoggedIn) -> None
     assert [reply.status for reply in replies] == [403] * 5 + [429]
     assert log_in(player.username, PASSWORD, here).status == 429
     assert change(player, source_ip=here).problem == (429, "too_many_attempts")
+
+
+def test_changing_and_having_the_old_one_checked_is_limited(deployed: Container, player: LoggedIn) -> None:
+    limit_requests(deployed, "password_change", 1)
+    assert change(player).status == 204
+    assert change(player, NEW, PASSWORD).problem == (429, "too_many_requests")
+    limit_requests(deployed, "password_check", 1)
+    here = "203.0.113.230"
+    replies = [change(player, "not the password", source_ip=here) for _ in range(7)]
+    assert [reply.problem for reply in replies] == [(403, "wrong_password")] + [(429, "too_many_requests")] * 6

@@ -185,6 +185,26 @@ def test_refreshing_is_limited_for_each_network(deployed: Container, account: di
     assert tokens(elsewhere, refreshToken=refresh_token).status == 200, "what was refused spent nothing"
 
 
+def test_checking_passwords_is_limited_for_each_network_and_what_was_refused_is_no_failure(
+    deployed: Container, account: dict[str, str]
+) -> None:
+    limit_requests(deployed, "password_check", 2)
+    here, elsewhere, name = "203.0.113.210", "203.0.113.211", account["username"]
+    replies = [tokens(here, username=name, password=PASSWORD) for _ in range(9)]
+    assert [reply.status for reply in replies] == [200] * 2 + [429] * 7
+    assert {reply.problem for reply in replies[2:]} == {(429, "too_many_requests")}
+    assert tokens(elsewhere, username=name, password=PASSWORD).status == 200
+
+
+def test_an_account_begins_so_many_sessions_and_nobody_else_uses_them_up(deployed: Container, account: dict[str, str]) -> None:
+    limit_requests(deployed, "session", 2)
+    name = account["username"]
+    for number in range(3):
+        assert tokens(f"203.0.113.{220 + number}", username=name, password="not the password").status == 401
+    statuses = [tokens(f"203.0.113.{220 + number}", username=name, password=PASSWORD).status for number in range(3)]
+    assert statuses == [200, 200, 429]
+
+
 def test_a_log_in_that_succeeds_forgets_the_failures(account: dict[str, str]) -> None:
     here, name = secrets.token_hex(4), account["username"]
     for _ in range(3):
