@@ -1,0 +1,72 @@
+"""The composition root: which adapter stands behind which port, made at the first use and kept for the next calls."""
+
+from __future__ import annotations
+
+import os
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
+
+from shared import ports
+from shared.adapters.secrets_manager import with_secret
+from shared.adapters.tls import what_travels_unprotected
+from shared.config import Settings
+from shared.domain.player import Caller
+from shared.logs import configure_logs, get_logger
+from shared.services.check_access import check_access
+from shared.wiring.postgresql_parts import PostgresParts
+from shared.wiring.rabbitmq_parts import RabbitParts
+
+if TYPE_CHECKING:
+    from shared.services.prepared_boards import PreparedBoards
+
+
+class Container(RabbitParts, PostgresParts):
+    """Everything a handler may need."""
+
+    def close(self) -> None:
+        """End the connections of the clients that were made."""
+        made = vars(self)
+        for name in ("viewers", "_publisher", "_redis", "_pool", "_owners_pool"):
+            if name in made:
+                made[name].close()
+
+    def identify(self, bearer_token: str) -> Caller:
+        """Whose access token this is, with nobody asked whether they may still come in; raises InvalidToken or TokenExpired."""
+        return self.access_tokens.verify(bearer_token)
+
+    def authenticate(self, bearer_token: str) -> Caller:
+        """Who sends this access token, in the role they have now; raises what identify and check_access raise."""
+        return check_access(self.identify(bearer_token), self)
+
+    @cached_property
+    def prepared_boards(self) -> PreparedBoards:
+        from shared.services.prepared_boards import PreparedBoards
+
+        return PreparedBoards(self.leaderboard, self.board_cache, self, self.clock)
+
+    @cached_property
+    def dependencies(self) -> tuple[ports.Dependency, ...]:
+        """Everything /readyz asks."""
+        from shared.adapters.health import postgresql_dependency, rabbitmq_dependency, redis_dependency
+
+        return (
+            redis_dependency(self._redis),
+            rabbitmq_dependency(self.settings.amqp_url, self.settings.amqp_ca_file),
+            postgresql_dependency(self._pool),
+        )
+
+
+@cache
+def container() -> Container:
+    """The container of this process, made at the first call from the environment (and the secret it names)."""
+    settings = Settings.from_environment(with_secret(os.environ))
+    configure_logs(settings.log_level)
+    _warn_of_lines_without_protection(settings)
+    return Container(settings)
+
+
+def _warn_of_lines_without_protection(settings: Settings) -> None:
+    for name in ("redis_url", "amqp_url", "database_url", "migrations_database_url"):
+        warning = what_travels_unprotected(name.upper(), getattr(settings, name))
+        if warning:
+            get_logger(__name__).warning(warning)

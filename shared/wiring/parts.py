@@ -1,0 +1,15 @@
+"""What all parts of the container begin with."""
+
+from __future__ import annotations
+
+from shared import ports
+from shared.adapters.clock import SystemClock
+from shared.config import Settings
+
+
+class Parts:
+    """Adapters are made from the settings at the first use, and kept; their clients are imported and connected only then."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock: ports.Clock = SystemClock()

@@ -1,0 +1,86 @@
+"""Ports behind which PostgreSQL stands."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from shared import ports
+from shared.wiring.parts import Parts
+
+if TYPE_CHECKING:
+    from shared.adapters.postgresql.pool import Pool
+
+
+class PostgresParts(Parts):
+    """One pool for all; another one, of the tables' owner, for the migrations."""
+
+    @cached_property
+    def _pool(self) -> Pool:
+        from shared.adapters.postgresql.pool import Pool
+
+        return Pool(self.settings.database_url, ca_file=self.settings.database_ca_file)
+
+    @cached_property
+    def _owners_pool(self) -> Pool:
+        from shared.adapters.postgresql.pool import Pool
+
+        url, ca_file = self.settings.migrations_database_url, self.settings.database_ca_file
+        return Pool(url, size=1, ca_file=ca_file, name="MIGRATIONS_DATABASE_URL")
+
+    @cached_property
+    def users(self) -> ports.Users:
+        from shared.adapters.postgresql.users import PostgresUsers
+
+        return PostgresUsers(self._pool)
+
+    @cached_property
+    def account_changes(self) -> ports.AccountChanges:
+        from shared.adapters.postgresql.account_changes import PostgresAccountChanges
+
+        return PostgresAccountChanges(self._pool)
+
+    @cached_property
+    def refresh_tokens(self) -> ports.RefreshTokens:
+        from shared.adapters.postgresql.refresh_tokens import PostgresRefreshTokens
+
+        return PostgresRefreshTokens(self._pool)
+
+    @cached_property
+    def sessions(self) -> ports.Sessions:
+        from shared.adapters.postgresql.sessions import PostgresSessions
+
+        return PostgresSessions(self._pool)
+
+    @cached_property
+    def ledger(self) -> ports.Ledger:
+        from shared.adapters.postgresql.ledger import PostgresLedger
+
+        return PostgresLedger(self._pool)
+
+    @cached_property
+    def reconciliations(self) -> ports.Reconciliations:
+        from shared.adapters.postgresql.reconciliations import PostgresReconciliations
+
+        return PostgresReconciliations(self._pool)
+
+    @cached_property
+    def migrations(self) -> ports.Migrations:
+        from shared.adapters.postgresql.migrations import PostgresMigrations
+        from shared.adapters.postgresql.url import DatabaseUrl
+
+        if not self.settings.migrations_database_url:
+            return PostgresMigrations(self._pool)
+        return PostgresMigrations(self._owners_pool, functions_role=DatabaseUrl.parse(self.settings.database_url).user)
+
+    @cached_property
+    def audit_log(self) -> ports.AuditLog:
+        from shared.adapters.postgresql.audit_log import PostgresAuditLog
+
+        return PostgresAuditLog(self._pool)
+
+    @cached_property
+    def audit_seals(self) -> ports.AuditSeals:
+        from shared.adapters.postgresql.audit_seals import PostgresAuditSeals
+
+        return PostgresAuditSeals(self._pool)

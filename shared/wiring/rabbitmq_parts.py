@@ -1,0 +1,61 @@
+"""Ports behind which RabbitMQ stands; what it carries is sealed, and what it confirmed leaves the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from shared import ports
+from shared.wiring.crypto_parts import CryptoParts
+from shared.wiring.redis_parts import RedisParts
+
+if TYPE_CHECKING:
+    from shared.adapters.rabbitmq.publisher import RabbitPublisher
+
+
+class RabbitParts(RedisParts, CryptoParts):
+    """One publishing connection; topology and dead letters open one of their own for as long as they need it."""
+
+    @cached_property
+    def _publisher(self) -> RabbitPublisher:
+        from shared.adapters.rabbitmq.publisher import RabbitPublisher
+
+        return RabbitPublisher(
+            self.settings.amqp_url,
+            ca_file=self.settings.amqp_ca_file,
+            sealer=self.sealer,
+            on_confirmed=self._begin_settling,
+            queues=self.settings.history_queues,
+        )
+
+    def _begin_settling(self, outbox_ids: Sequence[str]) -> Callable[[], object]:
+        """Not the outbox's own method: who publishes nothing from there needs no Redis."""
+        return self.outbox.begin_settling(outbox_ids)
+
+    @cached_property
+    def publisher(self) -> ports.EventPublisher:
+        return self._publisher
+
+    @cached_property
+    def topology(self) -> ports.Topology:
+        from shared.adapters.rabbitmq.topology import RabbitTopology
+
+        return RabbitTopology(
+            self.settings.amqp_url,
+            ca_file=self.settings.amqp_ca_file,
+            retry_delays=self.settings.retry_delays_seconds,
+            queues=self.settings.history_queues,
+        )
+
+    @cached_property
+    def dead_letters(self) -> ports.DeadLetters:
+        from shared.adapters.rabbitmq.dead_letters import RabbitDeadLetters
+
+        return RabbitDeadLetters(self.settings.amqp_url, ca_file=self.settings.amqp_ca_file)
+
+    @cached_property
+    def event_codec(self) -> ports.EventCodec:
+        from shared.adapters.rabbitmq.codec import RabbitEventCodec
+
+        return RabbitEventCodec(self.sealer)
