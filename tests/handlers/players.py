@@ -57,6 +57,15 @@ def new_board(redeploy: Any) -> Container:
     return made
 
 
+@contextmanager
+def board_in_agreement(redeploy: Any) -> Iterator[Container]:
+    """A board of its own that agrees with the ledger, all that was on its way to it included, and a consumer that keeps it up."""
+    made: Container = redeploy(KEY_PREFIX=f"{{{secrets.token_hex(6)}}}:")
+    with consuming(made):
+        assert invoke("rebuild_leaderboard", {})["rebuilt"] is True
+        yield made
+
+
 def add_account(deployed: Container, user_id: str, role: Role = "player", api_key: str = "") -> Account:
     """Store an account, and nothing else."""
     account = Account(

@@ -18,7 +18,7 @@ from shared.services.reconcile_scores import Reconciliation, reconcile_scores
 from shared.wiring import Container
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import invoke, payload
-from tests.handlers.players import Player, consuming, delivered, give, new_player
+from tests.handlers.players import Player, board_in_agreement, delivered, give, new_player
 from tests.support.product import query
 from tests.support.waiting import eventually
 
@@ -31,10 +31,7 @@ def client(redis_url: str) -> Iterator[redis.Redis]:
 
 @pytest.fixture
 def board(deployed: Container, redeploy: Redeploy) -> Iterator[Container]:
-    """A board of its own in agreement with the ledger, and a consumer that keeps the ledger up."""
-    made = redeploy(KEY_PREFIX=f"{{{uuid4()}}}:")
-    with consuming(made):
-        assert invoke("rebuild_leaderboard", {})["rebuilt"] is True
+    with board_in_agreement(redeploy) as made:
         yield made
 
 

@@ -9,14 +9,13 @@ import pytest
 from shared.wiring import Container
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import HandlerReply, call
-from tests.handlers.players import Player, consuming, give, new_board, new_player
+from tests.handlers.players import Player, board_in_agreement, give, new_player
 from tests.support.product import query
 
 
 @pytest.fixture
 def board(deployed: Container, redeploy: Redeploy) -> Iterator[Container]:
-    made = new_board(redeploy)
-    with consuming(made):
+    with board_in_agreement(redeploy) as made:
         yield made
 
 

@@ -126,7 +126,7 @@ def deployed(plan: Plan) -> Iterator[Deployment]:
         management = stack.enter_context(aws.serving(connections))
         service = stack.enter_context(secrets_manager())
         secret = new_keys() if plan.secret is None else plan.secret
-        manifest = _manifest(plan, create_secret(f"scoreboard-{secrets.token_hex(4)}", json.dumps(dict(secret))))
+        manifest = _manifest(plan, create_secret(service, f"scoreboard-{secrets.token_hex(4)}", json.dumps(dict(secret))))
         assert manifest.websocket_api is not None
         variables: dict[str, dict[str, str]] = {}
         functions = Functions(plan.packages, variables)
