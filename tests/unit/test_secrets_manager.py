@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 from collections.abc import Iterator
 
@@ -15,17 +16,21 @@ from tests.support.loopback import Answered, Asked, serving
 from tests.support.secrets_manager import REGION, create_secret, secrets_manager
 
 
-@pytest.fixture(autouse=True)
-def _aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An account that exists in this process only."""
+@pytest.fixture(scope="module")
+def service() -> Iterator[str]:
+    """An account that exists for these tests only."""
     with secrets_manager() as url:
-        for name, value in {**CREDENTIALS, "AWS_REGION": REGION, "AWS_ENDPOINT_URL_SECRETS_MANAGER": url}.items():
-            monkeypatch.setenv(name, value)
-        yield
+        yield url
+
+
+@pytest.fixture(autouse=True)
+def _aws(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {**CREDENTIALS, "AWS_REGION": REGION, "AWS_ENDPOINT_URL_SECRETS_MANAGER": service}.items():
+        monkeypatch.setenv(name, value)
 
 
 def put(text: str) -> str:
-    return create_secret(f"scoreboard-{secrets.token_hex(4)}", text)
+    return create_secret(os.environ["AWS_ENDPOINT_URL_SECRETS_MANAGER"], f"scoreboard-{secrets.token_hex(4)}", text)
 
 
 def test_a_secret_is_an_object_of_settings() -> None:
