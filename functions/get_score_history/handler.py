@@ -16,4 +16,5 @@ def lambda_handler(request: HttpRequest) -> Reply:
     caller = deps.authenticate(request.bearer_token)
     limit = request.integer("limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
     cursor = request.query.get("cursor", "")
-    return Reply.document(get_score_history(request.path_parameters["user_id"], limit, cursor, caller, deps.ledger))
+    user_id = request.path_parameters["user_id"]
+    return Reply.document(get_score_history(user_id, limit, cursor, caller, deps.ledger, deps.users))

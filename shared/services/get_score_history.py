@@ -7,17 +7,20 @@ from typing import Any
 from shared.domain.player import Caller
 from shared.domain.ranking import utc_text
 from shared.domain.score import HistoryEntry
-from shared.ports import Ledger
+from shared.errors import UnknownUser
+from shared.ports import Ledger, Users
 from shared.services.cursor import make_cursor, read_cursor
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
 
 
-def get_score_history(user_id: str, limit: int, cursor: str, caller: Caller, ledger: Ledger) -> dict[str, Any]:
-    """`{"data": [...], "nextCursor": ...}`; raises NotYourScore (admins may read every history) and InvalidParameter."""
+def get_score_history(user_id: str, limit: int, cursor: str, caller: Caller, ledger: Ledger, users: Users) -> dict[str, Any]:
+    """`{"data": [...], "nextCursor": ...}`; raises NotYourScore (admins read all), UnknownUser, InvalidParameter."""
     if caller.role != "admin":
         caller.must_own(user_id)
     entries = ledger.history(user_id, limit + 1, read_cursor(cursor))
+    if not entries and user_id != caller.user_id and not users.profiles([user_id]):
+        raise UnknownUser
     page = entries[:limit]
     more = len(entries) > limit
     return {"data": [_as_json(entry) for entry in page], "nextCursor": make_cursor(page[-1].id) if more else None}

@@ -92,3 +92,10 @@ def test_a_cursor_that_we_did_not_make_is_refused(player: Player, cursor: str) -
 def test_a_database_that_is_away_is_told_so(player: Player, redeploy: Redeploy) -> None:
     redeploy(DATABASE_URL="postgresql://u:p@127.0.0.1:1/scoreboard")
     assert get(player.user_id, player).problem == (503, "database_unavailable")
+
+
+def test_an_admin_is_told_that_there_is_no_such_player(deployed: Container) -> None:
+    admin, idle = new_player(deployed, "admin"), new_player(deployed)
+    assert get(idle.user_id, admin).json == {"data": [], "nextCursor": None}
+    assert get("nobody", admin).problem == (404, "unknown_user")
+    assert get("x" * 500, admin).problem == (404, "unknown_user")
