@@ -87,6 +87,9 @@ class Settings:
     offload_hook: str = _setting(
         "module:function of what hosts the functions, to compute password hashes beside its event loop; empty: in place", ""
     )
+    loop_hook: str = _setting(
+        "module:object of what hosts the functions, its event loop, for many requests to share connections; empty: threads", ""
+    )
     log_level: str = _setting("DEBUG, INFO, WARNING or ERROR", "INFO")
 
     @classmethod

@@ -21,7 +21,8 @@ from gunicorn.arbiter import Arbiter
 
 from local_runtime.deadline import GeventDeadline
 from local_runtime.hosting import load_manifest
-from local_runtime.http.offload import HOOK
+from local_runtime.http.loop import HOOK as LOOP_HOOK
+from local_runtime.http.offload import HOOK as OFFLOAD_HOOK
 from local_runtime.http.options import HttpOptions
 from local_runtime.http.site import Site, SitePlan
 from local_runtime.http.worker import HANDLED, GatewayWorker, StockWorker, hijack
@@ -104,7 +105,7 @@ def serve(settings: InstanceSettings, options: HttpOptions, manifest: Manifest, 
 
 def _import_handlers(manifest: Manifest) -> None:
     """Import what the routes need before the workers are forked: they share it, and no first request has to wait for it."""
-    os.environ["OFFLOAD_HOOK"] = HOOK
+    os.environ["OFFLOAD_HOOK"], os.environ["LOOP_HOOK"] = OFFLOAD_HOOK, LOOP_HOOK
     invoker = Invoker(manifest, GeventDeadline())
     invoker.prepare()
     for function in _routed_functions(manifest):

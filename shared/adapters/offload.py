@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from shared.errors import ConfigurationError, TooBusy
+from shared.adapters.hooks import find_hook
+from shared.errors import TooBusy
 from shared.ports import Offload
 
 T = TypeVar("T")
@@ -22,12 +22,7 @@ def find_offload(hook: str) -> Offload:
     """The host's function named `module:function`, or `in_place` for ""; raises ConfigurationError."""
     if not hook:
         return in_place
-    module, _, name = hook.partition(":")
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError, TypeError) as error:
-        raise ConfigurationError(f"OFFLOAD_HOOK cannot be used: {error}") from None
-    offload: Offload = found
+    offload: Offload = find_hook("OFFLOAD_HOOK", hook)
     return offload
 
 

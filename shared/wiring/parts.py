@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from shared import ports
 from shared.adapters.clock import SystemClock
+from shared.adapters.loop import Loop, find_loop
 from shared.config import Settings
 
 
@@ -13,3 +16,8 @@ class Parts:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.clock: ports.Clock = SystemClock()
+
+    @cached_property
+    def _loop(self) -> Loop | None:
+        """The host's, for requests that are served at the same time."""
+        return find_loop(self.settings.loop_hook)

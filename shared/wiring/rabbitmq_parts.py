@@ -27,6 +27,7 @@ class RabbitParts(RedisParts, CryptoParts):
             sealer=self.sealer,
             on_confirmed=self._begin_settling,
             queues=self.settings.history_queues,
+            loop=self._loop,
         )
 
     def _begin_settling(self, outbox_ids: Sequence[str]) -> Callable[[], object]:

@@ -21,7 +21,7 @@ class RedisParts(Parts):
     def _redis(self) -> redis.Redis:
         from shared.adapters.redis.connection import connect
 
-        return connect(self.settings.redis_url, ca_file=self.settings.redis_ca_file)
+        return connect(self.settings.redis_url, ca_file=self.settings.redis_ca_file, loop=self._loop)
 
     @cached_property
     def _keys(self) -> Keys:

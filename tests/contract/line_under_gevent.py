@@ -1,4 +1,7 @@
-"""Run by a test in a process of its own: the shared connection to Redis in a program that gevent has patched."""
+"""Run by a test in a process of its own: the shared connection to Redis in a program that gevent has patched.
+
+The arguments are Redis's URL and the loop's hook, which is empty for a host that offers none.
+"""
 
 from gevent import monkey
 
@@ -10,6 +13,7 @@ import time  # noqa: E402
 import gevent  # noqa: E402
 import redis  # noqa: E402
 
+from shared.adapters.loop import Loop, find_loop  # noqa: E402
 from shared.adapters.redis.connection import connect  # noqa: E402
 
 ECHO = "return ARGV[1]"
@@ -85,9 +89,9 @@ def a_lost_connection_is_told_to_all_and_made_again(client: redis.Redis, url: st
     assert answered <= counted <= 50, (answered, lost, counted)
 
 
-def a_server_that_says_nothing_is_given_up(url: str) -> None:
+def a_server_that_says_nothing_is_given_up(url: str, loop: Loop | None) -> None:
     """For all who wait, in the time of one."""
-    client = connect(url.partition("#")[0])
+    client = connect(url, loop=loop)
     client.connection_pool.connection_kwargs["socket_timeout"] = 0.3
     client.ping()
     pauser = redis.Redis.from_url(url)
@@ -102,10 +106,11 @@ def a_server_that_says_nothing_is_given_up(url: str) -> None:
 
 
 if __name__ == "__main__":
-    shared = connect(sys.argv[1])
+    found = find_loop(sys.argv[2])
+    shared = connect(sys.argv[1], loop=found)
     shared.connection_pool.connection_kwargs["socket_timeout"] = 60  # a slow machine is no Redis that says nothing
     everybody_gets_their_own(shared)
     who_is_stopped_holds_up_nobody(shared)
     a_lost_connection_is_told_to_all_and_made_again(shared, sys.argv[1])
-    a_server_that_says_nothing_is_given_up(sys.argv[1])
+    a_server_that_says_nothing_is_given_up(sys.argv[1], found)
     print("ok")  # noqa: T201

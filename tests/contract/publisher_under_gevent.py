@@ -13,6 +13,7 @@ import gevent  # noqa: E402
 import gevent.event  # noqa: E402
 
 from shared.adapters.crypto.aes_gcm import AesGcmSealer  # noqa: E402
+from shared.adapters.loop import find_loop  # noqa: E402
 from shared.adapters.rabbitmq.publisher import RabbitPublisher  # noqa: E402
 from shared.domain.score import ScoreAccepted  # noqa: E402
 
@@ -27,6 +28,7 @@ if __name__ == "__main__":
         sealer=AesGcmSealer.from_setting(arguments["payload_keys"]),
         on_confirmed=confirmed.extend,
         wait_seconds=20,
+        loop=find_loop(arguments["loop_hook"]),
     )
 
     def publish(number: int) -> None:

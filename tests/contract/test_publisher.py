@@ -17,6 +17,7 @@ from uuid import uuid4
 
 import pytest
 
+from local_runtime.http.loop import HOOK as LOOP_HOOK
 from shared.adapters.rabbitmq.connection import open_connection
 from shared.adapters.rabbitmq.history_queues import HISTORY
 from shared.adapters.rabbitmq.publisher import RabbitPublisher
@@ -215,8 +216,10 @@ def test_a_url_of_another_scheme_is_refused(make: Make) -> None:
         make(lambda _: None, amqp_url="http://127.0.0.1").publish_accepted(pairs(1))
 
 
-def test_it_works_under_gevent(function_environment: dict[str, str], broker: Broker) -> None:
+@pytest.mark.parametrize("hook", ["", LOOP_HOOK], ids=["threads", "loop"])
+def test_it_works_under_gevent(function_environment: dict[str, str], broker: Broker, hook: str) -> None:
     arguments = {name.lower(): function_environment[name] for name in ("AMQP_URL", "AMQP_CA_FILE", "PAYLOAD_KEYS")}
+    arguments["loop_hook"] = hook
     program = subprocess.run(
         [sys.executable, "-m", "tests.contract.publisher_under_gevent"],
         cwd=ROOT,

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import redis
 
+from local_runtime.http.loop import HOOK as LOOP_HOOK
 from shared.adapters.redis.connection import SharingRedis, connect
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -123,9 +124,10 @@ def test_threads_do_not_share_a_tls_connection() -> None:
     assert done.stdout == "SharingRedis\n"
 
 
-def test_under_gevent(redis_url: str) -> None:
+@pytest.mark.parametrize("hook", ["", LOOP_HOOK], ids=["threads", "loop"])
+def test_under_gevent(redis_url: str, hook: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.contract.line_under_gevent", redis_url],
+        [sys.executable, "-m", "tests.contract.line_under_gevent", redis_url, hook],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import secrets
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -52,7 +50,7 @@ class JwtAccessTokens:
         self._key, self._keys = keys[0], {key.key_id: key for key in keys}
         self._clock = clock
         self._remember = remember
-        self._verified: OrderedDict[bytes, Caller] = OrderedDict()
+        self._verified: dict[str, tuple[Caller, float]] = {}
         self._outside_issuer = outside_issuer
         self._outside_audience = outside_audience
         self._outside_keys = OutsideKeys(outside_jwks_url) if outside_jwks_url else None
@@ -79,24 +77,25 @@ class JwtAccessTokens:
 
     def verify(self, token: str) -> Caller:
         """Who it was issued to; raises InvalidToken or TokenExpired."""
-        digest = hashlib.sha256(token.encode()).digest()
-        caller = self._verified.get(digest)
-        if caller is None:
+        known = self._verified.get(token)
+        if known is None:
             caller = self._verify(token)
-            self._keep(digest, caller)
-        if caller.expires_at.timestamp() <= self._clock():
-            self._verified.pop(digest, None)
+            known = caller, caller.expires_at.timestamp()
+            self._keep(token, known)
+        if known[1] <= self._clock():
+            self._verified.pop(token, None)
             raise TokenExpired
-        return caller
+        return known[0]
 
     def jwks(self) -> dict[str, Any]:
         """Our public keys, as a JWK set."""
         return {"keys": [key.as_jwk() for key in self._keys.values()]}
 
-    def _keep(self, digest: bytes, caller: Caller) -> None:
-        self._verified[digest] = caller
+    def _keep(self, token: str, known: tuple[Caller, float]) -> None:
+        """The oldest goes first."""
+        self._verified[token] = known
         while len(self._verified) > self._remember:
-            self._verified.popitem(last=False)
+            self._verified.pop(next(iter(self._verified)), None)
 
     def _verify(self, token: str) -> Caller:
         if len(token) > MAX_TOKEN_LENGTH:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
+from shared.adapters.loop import Loop, LoopEvent
+
 
 class Delivery:
     """One message in frames; `outbox_id` is settled when it is confirmed, `keep` outlives a lost connection."""
@@ -28,10 +30,10 @@ class Group:
 
     __slots__ = ("_woken", "due", "left")
 
-    def __init__(self) -> None:
+    def __init__(self, loop: Loop | None) -> None:
         self.left = 0
         self.due = 0.0
-        self._woken = threading.Event()
+        self._woken = threading.Event() if loop is None else LoopEvent(loop)
 
     def one_ended(self) -> None:
         """Another message was confirmed or refused; with the last one everybody is woken."""
@@ -46,4 +48,6 @@ class Group:
     def wait(self, deliveries: Sequence[Delivery], seconds: float | None) -> bool:
         """Whether these messages were confirmed when the group was woken, or after `seconds`."""
         self._woken.wait(seconds)
+        if len(deliveries) == 1:
+            return deliveries[0].is_confirmed
         return all(delivery.is_confirmed for delivery in deliveries)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 
 from shared.adapters.forks import in_every_child
+from shared.adapters.loop import Loop
 from shared.adapters.rabbitmq.codec import ACCEPTED, MARKER, RECORDED, RabbitEventCodec
 from shared.adapters.rabbitmq.delivery import Delivery
 from shared.adapters.rabbitmq.frames import published
@@ -38,6 +39,7 @@ class RabbitPublisher:
         on_confirmed: OnConfirmed,
         queues: int = 1,
         wait_seconds: float = WAIT_SECONDS,
+        loop: Loop | None = None,
     ) -> None:
         self._amqp_url = amqp_url
         self._ca_file = ca_file
@@ -45,6 +47,7 @@ class RabbitPublisher:
         self._on_confirmed = on_confirmed
         self._queues = history_queues(queues)
         self._wait_seconds = wait_seconds
+        self._loop = loop
         self._lock = threading.Lock()
         self._thread: PublishingThread | None = None
         in_every_child(self._forget)
@@ -118,7 +121,7 @@ class RabbitPublisher:
                 thread = self._thread
                 if thread is None:
                     thread = self._thread = PublishingThread(
-                        self._amqp_url, self._ca_file, self._on_confirmed, self._wait_seconds
+                        self._amqp_url, self._ca_file, self._on_confirmed, self._wait_seconds, self._loop
                     )
         return thread
 

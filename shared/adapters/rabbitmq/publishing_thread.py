@@ -9,11 +9,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pika
 from pika import frame, spec
 
+from shared.adapters.loop import Loop
 from shared.adapters.rabbitmq.connection import connection_parameters
 from shared.adapters.rabbitmq.delivery import Delivery, Group
 from shared.adapters.rabbitmq.frames import Confirm
@@ -54,14 +56,23 @@ class _Session:
 class PublishingThread:
     """Connects at once and again whenever the connection ends; runs until `stop`."""
 
-    def __init__(self, amqp_url: str, ca_file: str, on_confirmed: OnConfirmed, wait_seconds: float = WAIT_SECONDS) -> None:
+    def __init__(
+        self,
+        amqp_url: str,
+        ca_file: str,
+        on_confirmed: OnConfirmed,
+        wait_seconds: float = WAIT_SECONDS,
+        loop: Loop | None = None,
+    ) -> None:
         self._parameters: pika.ConnectionParameters = connection_parameters(amqp_url, ca_file)
         self._on_confirmed = on_confirmed
         self._wait_seconds = wait_seconds
-        self._lock = threading.Lock()  # of the three that follow
+        self._loop = loop
+        # Of the three that follow; on a loop nobody comes in between.
+        self._lock: AbstractContextManager[object] = threading.Lock() if loop is None else nullcontext()
         self._session: _Session | None = None
         self._incoming: list[Delivery] = []
-        self._group = Group()
+        self._group = Group(self._loop)
         self._returned: set[str | None] = set()
         self._failures = 0
         self._idle_ends = 0  # how many connections ended since the last confirm
@@ -102,8 +113,9 @@ class PublishingThread:
             group.left += len(deliveries)
             for delivery in deliveries:
                 delivery.group = group
+            is_asked = bool(self._incoming) or (session is not None and bool(session.unconfirmed))
             self._incoming.extend(deliveries)
-            is_standing = session is not None and (bool(session.unconfirmed) or not session.link.has_hung_up())
+            is_standing = session is not None and (is_asked or not session.link.has_hung_up())
             writes = session is not None and is_standing and not session.is_writing
             if writes and session is not None:
                 session.is_writing = True
@@ -144,7 +156,7 @@ class PublishingThread:
                 return []
             self._incoming = []
             session.groups.append(self._group)
-            self._group = Group()
+            self._group = Group(self._loop)
             tag = session.next_tag
             session.unconfirmed.update(enumerate(deliveries, tag))
             session.next_tag = tag + len(deliveries)
@@ -265,7 +277,7 @@ class PublishingThread:
         """Nobody waits for these any more."""
         for delivery in deliveries:
             delivery.group = None
-        self._group = Group()
+        self._group = Group(self._loop)
 
     def _failed(self, error: Exception, unconfirmed: Sequence[Delivery] = ()) -> None:
         """Whoever waits is told; what was not confirmed is in the outbox, and what is to be kept goes out once more."""

@@ -12,7 +12,9 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ClusterDownError, OutOfMemoryError, ReadOnlyError, TryAgainError
 from redis.retry import Retry
 
+from shared.adapters.loop import Loop
 from shared.adapters.redis.line import SharedLine
+from shared.adapters.redis.loop_line import LoopLine
 from shared.adapters.tls import client_context
 from shared.errors import ConfigurationError, RedisUnavailable
 
@@ -29,10 +31,11 @@ _TEMPORARY = ("LOADING", "MISCONF", "OOM", "READONLY", "MASTERDOWN", "NOREPLICAS
 _TEMPORARY_ERRORS = (ClusterDownError, OutOfMemoryError, ReadOnlyError, TryAgainError)
 
 
-def connect(url: str, size: int = POOL_SIZE, *, ca_file: str = "") -> redis.Redis:
+def connect(url: str, size: int = POOL_SIZE, *, ca_file: str = "", loop: Loop | None = None) -> redis.Redis:
     """A client of `redis://` or `rediss://`, connecting at the first command; answers are bytes.
 
-    Single commands share one connection (with TLS only where gevent runs everything in one thread); transactions and
+    Single commands share one connection (with TLS only where gevent runs everything in one thread), on the host's `loop` where it
+    has one; transactions and
     subscriptions have one of their own, out of a pool of `size`. A command whose answer was lost is never sent again: an
     increment must not count twice. A connection that went stale while idle is noticed before it is used, so a restarted server
     costs no failed command by itself.
@@ -63,15 +66,19 @@ def connect(url: str, size: int = POOL_SIZE, *, ca_file: str = "") -> redis.Redi
         raise ConfigurationError(f"REDIS_URL cannot be used: {type(error).__name__}") from None
     # One thread may not write to a TLS connection while another one reads from it; greenlets of one thread may.
     is_shared = not uses_tls or ssl.SSLSocket.__module__ != "ssl"
-    return SharingRedis(pool) if is_shared else redis.Redis(connection_pool=pool)
+    if not is_shared:
+        return redis.Redis(connection_pool=pool)
+    if loop is not None and not uses_tls:
+        return SharingRedis(pool, LoopLine(pool.make_connection, loop))
+    return SharingRedis(pool, SharedLine(pool.make_connection))
 
 
 class SharingRedis(redis.Redis):
-    """redis-py with its single commands on a SharedLine; nothing that blocks on the server may be among them."""
+    """redis-py with its single commands on a line that all share; nothing that blocks on the server may be among them."""
 
-    def __init__(self, pool: redis.ConnectionPool) -> None:
+    def __init__(self, pool: redis.ConnectionPool, line: SharedLine | LoopLine) -> None:
         super().__init__(connection_pool=pool)
-        self._line = SharedLine(pool.make_connection)
+        self._line = line
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         """As redis-py's, but for the way to the server."""
@@ -80,6 +87,10 @@ class SharingRedis(redis.Redis):
         options.pop("keys", None)  # meant for redis-py's cache
         parse = self.response_callbacks.get(name)  # type: ignore[no-untyped-call]
         return answer if parse is None else parse(answer, **options)
+
+    def ask(self, *words: Any) -> Any:
+        """The bare answer to a command, as Redis gives it."""
+        return self._line.call(words)
 
     def begin(self, *words: Any) -> Callable[[], Any]:
         """Send a command, and wait for its bare answer when what this gives back is called, in the same thread."""

@@ -151,7 +151,7 @@ class _Link:
                         return
                 self._socket.sendall(b"".join(commands))
         except OSError as error:
-            self.end(_translated(error))
+            self.end(translated_error(error))
         except BaseException:
             # Stopped in the middle: nobody knows how much of it was sent.
             self.end(redis.ConnectionError("a command was cut off"))
@@ -185,7 +185,7 @@ class _Link:
                 while (answer := self._reader.gets()) is not False:
                     self._answer(self._asked.popleft(), answer)
         except OSError as error:
-            self.end(_translated(error))
+            self.end(translated_error(error))
         except hiredis.ProtocolError as error:
             self.end(redis.ConnectionError(str(error)))
 
@@ -210,7 +210,8 @@ def _taken_lock() -> threading.Lock:
     return lock
 
 
-def _translated(error: OSError) -> redis.ConnectionError | redis.TimeoutError:
+def translated_error(error: OSError) -> redis.ConnectionError | redis.TimeoutError:
+    """As redis-py says it."""
     if isinstance(error, TimeoutError):
         return redis.TimeoutError("Redis did not answer in time")
     return redis.ConnectionError(str(error) or type(error).__name__)

@@ -10,6 +10,8 @@ from typing import Any
 
 import redis
 
+from shared.adapters.redis.connection import SharingRedis
+
 LUA = Path(__file__).parent / "lua"
 
 
@@ -22,7 +24,8 @@ def _source(name: str) -> tuple[str, str]:
 def run_script(client: redis.Redis, name: str, keys: Sequence[str], arguments: Sequence[bytes | str | int]) -> Any:
     """Run lua/<name>.lua: one round trip, two when Redis meets the script for the first time."""
     text, digest = _source(name)
-    run: Callable[..., Any] = client.execute_command  # the methods for scripts cost as much again
+    # The methods for scripts cost as much again, and there is nothing in an answer of theirs to be parsed.
+    run: Callable[..., Any] = client.ask if isinstance(client, SharingRedis) else client.execute_command
     try:
         return run("EVALSHA", digest, len(keys), *keys, *arguments)
     except redis.exceptions.NoScriptError:
