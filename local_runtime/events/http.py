@@ -17,6 +17,7 @@ import msgspec
 from local_runtime.events.identity import ApiIdentity, domain_of, text_of
 
 _TEXT_TYPES = re.compile(r"text/.*|application/(json|xml|javascript)|application/.*\+(json|xml)", re.IGNORECASE)
+_TEXT = frozenset({str})
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _CONNECTION_HEADERS = frozenset(
@@ -171,6 +172,11 @@ def _answer_headers(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     given = result.get("headers") or {}
     if not isinstance(given, dict) or not isinstance(result.get("cookies") or [], list):
         raise MalformedAnswer("headers must be an object, cookies a list")
+    values = given.values()
+    if _TEXT.issuperset(map(type, values)) and _are_passed_on(tuple(given)):
+        text = "".join(values)
+        if text.isascii() and text.isprintable():
+            return list(given.items())
     headers = []
     for name, value in given.items():
         if _is_passed_on(name):
@@ -178,6 +184,12 @@ def _answer_headers(result: Mapping[str, Any]) -> list[tuple[str, str]]:
             is_clean = type(value) is str and value.isascii() and value.isprintable()
             headers.append((name, value if is_clean else _header_value(name, value)))
     return headers
+
+
+@lru_cache(256)
+def _are_passed_on(names: tuple[str, ...]) -> bool:
+    """Whether all of them are; raises MalformedAnswer."""
+    return all(_is_passed_on(name) for name in names)
 
 
 @lru_cache(256)

@@ -108,6 +108,7 @@ class HttpConnection:
         finally:
             self.is_busy = False
             if not self._is_taken:
+                self._line.release()
                 self._client.close()
 
     def expire(self) -> None:
@@ -119,6 +120,7 @@ class HttpConnection:
         """The socket, and what was received beyond the request, for another protocol."""
         self._is_taken = True
         self.ends_at = math.inf
+        self._line.release()
         self._client.settimeout(self._patience.send)
         return self._client, self._parser.rest or b""
 

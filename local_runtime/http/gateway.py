@@ -83,9 +83,13 @@ class HttpGateway:
 
 
 def _complete(answer: HttpAnswer, request_id: str, scheme: str, cors: Iterable[tuple[str, str]]) -> HttpAnswer:
-    headers = completed([header for header in answer.headers if header[0] != "X-Request-Id"], scheme)
+    headers = completed(answer.headers, scheme)
+    names = [name for name, _ in headers]
     headers += cors
-    headers.append(("X-Request-Id", request_id))
+    if "X-Request-Id" in names:  # a function says it, too, but it is ours to say
+        headers[names.index("X-Request-Id")] = ("X-Request-Id", request_id)
+    else:
+        headers.append(("X-Request-Id", request_id))
     if answer.status in _WITHOUT_BODY:
         return HttpAnswer(answer.status, tuple(headers), b"")
     headers.append(("Content-Length", str(len(answer.body))))

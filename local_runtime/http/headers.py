@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 STANDARD_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -21,6 +22,11 @@ _SECURE = {**_PLAIN, STRICT_TRANSPORT[0].lower(): STRICT_TRANSPORT}
 def completed(headers: Iterable[tuple[str, str]], scheme: str) -> list[tuple[str, str]]:
     """The headers of an answer with those it does not have itself; `scheme` is `https` or `http`, as the client sees it."""
     headers = list(headers)
-    given = {name.lower() for name, _ in headers}
-    wanted = _SECURE if scheme == "https" else _PLAIN
-    return headers if given.issuperset(wanted) else headers + [header for name, header in wanted.items() if name not in given]
+    return [*headers, *_lacking(tuple([name for name, _ in headers]), scheme == "https")]
+
+
+@lru_cache(256)
+def _lacking(names: tuple[str, ...], is_secure: bool) -> tuple[tuple[str, str], ...]:
+    given = {name.lower() for name in names}
+    wanted = _SECURE if is_secure else _PLAIN
+    return tuple(header for name, header in wanted.items() if name not in given)

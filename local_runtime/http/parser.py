@@ -15,6 +15,7 @@ MAX_FIELD = 8190
 MAX_FIELDS = 64
 MAX_HEAD = 64 * 1024
 _FRAMING = ("host", "connection", "content-length", "transfer-encoding", "expect")
+_ODD = ("", "transfer-encoding")
 CHUNKED_OVERHEAD = 8  # a body of one byte a chunk is six times as long on the wire
 
 
@@ -127,8 +128,16 @@ class RequestParser:
         self._fields += 1
         if self._fields > MAX_FIELDS or len(name) + len(value) > MAX_FIELD:
             raise Refused(431)
-        text, content, headers = _lower(name), value.decode("latin-1"), self._headers
-        if "_" in text:  # becomes the same variable as its twin with a hyphen: nobody may smuggle one in
+        text, headers = _lower(name), self._headers
+        if text in headers or text in _ODD:
+            self._heed(text, value.decode("latin-1"))
+        else:
+            headers[text] = value.decode("latin-1")
+
+    def _heed(self, text: str, content: str) -> None:
+        """A header that came before, or one that not everybody may send."""
+        headers = self._headers
+        if not text:
             return
         if text == "transfer-encoding" and content.strip().lower() != "chunked":
             raise Refused(501)
@@ -180,10 +189,10 @@ class RequestParser:
         )
         self._resumed = None
         self._head_size = self._wire_size = 0
-        self.wants_continue = False
-        self.on_message_begin()
+        self.wants_continue = self.is_in_request = self.is_in_body = False
 
 
 @lru_cache(1024)
 def _lower(name: bytes) -> str:
-    return name.decode("latin-1").lower()
+    """Nothing for one with an underscore: it would become the same variable as its twin with a hyphen, and smuggle one in."""
+    return "" if b"_" in name else name.decode("latin-1").lower()

@@ -15,6 +15,7 @@ from shared.errors import BadMessage, ConfigurationError
 KEY_BYTES = 32
 NONCE_BYTES = 12
 _TAG_BYTES = 16
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
@@ -37,7 +38,7 @@ class AesGcmSealer:
         """Encrypt with the current key, bound to `associated`."""
         nonce = os.urandom(NONCE_BYTES)
         sealed = nonce + self._ciphers[self._current].encrypt(nonce, secret, associated)
-        return f"{self._current}.{base64.urlsafe_b64encode(sealed).decode()}"
+        return f"{self._current}.{binascii.b2a_base64(sealed, newline=False).translate(_URL_SAFE).decode()}"
 
     def open(self, sealed: str, associated: bytes) -> bytes:
         """Decrypt; raises BadMessage when the key is unknown, or the text or `associated` was changed."""

@@ -63,6 +63,9 @@ class RedisLeaderboard:
     ) -> None:
         self._redis: Any = client
         self._keys = keys
+        # Those that are everybody's, made once.
+        self._leaderboard, self._whole, self._outbox = keys.leaderboard, keys.leaderboard_whole, keys.outbox
+        self._rate_windows, self._ended_sessions = keys.rate_windows, keys.ended_sessions
         self._limit = rate_limit_requests
         self._window_seconds = rate_window_seconds
         self._now = now
@@ -75,15 +78,15 @@ class RedisLeaderboard:
             self._redis,
             "update_score",
             (
-                keys.leaderboard,
-                keys.leaderboard_whole,
+                self._leaderboard,
+                self._whole,
                 keys.profile(user_id),
                 keys.requests(user_id),
                 keys.result(user_id, update.key_request_id or update.request_id),
-                keys.outbox,
+                self._outbox,
                 keys.spent_tickets(user_id),
-                keys.rate_windows,
-                keys.ended_sessions,
+                self._rate_windows,
+                self._ended_sessions,
             ),
             (
                 keys.member(user_id),
@@ -112,15 +115,15 @@ class RedisLeaderboard:
     def _accepted(self, update: ScoreUpdate, answer: Sequence[Any]) -> AcceptedUpdate:
         score, rank, accepted_at, remaining, reset, outbox_id, replayed, request_id = answer
         return AcceptedUpdate(
-            request_id=request_id.decode(),
-            user_id=update.user_id,
-            increment=update.increment,
-            score=int(float(score)),
-            rank=int(rank) + 1,
-            accepted_at=datetime.fromtimestamp(int(accepted_at) / 1000, UTC),
-            rate_window=self._window(int(remaining), int(reset)),
-            outbox_id=outbox_id.decode() or None,
-            replayed=bool(replayed),
+            request_id.decode(),
+            update.user_id,
+            update.increment,
+            int(float(score)),
+            int(rank) + 1,
+            datetime.fromtimestamp(int(accepted_at) / 1000, UTC),
+            self._window(int(remaining), int(reset)),
+            outbox_id.decode() or None,
+            bool(replayed),
         )
 
     def _milliseconds(self) -> int:
