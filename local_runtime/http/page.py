@@ -8,6 +8,8 @@ from pathlib import Path
 from flask import Flask, Response, abort, request
 
 PAGE_DIRECTORY = Path(__file__).resolve().parent.parent / "page"
+# What anybody else's page would use, ours uses, too.
+CLIENT = PAGE_DIRECTORY.parent.parent / "infra" / "clients" / "javascript" / "scoreboard.js"
 INDEX = "index.html"
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
@@ -25,7 +27,7 @@ _TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".
 
 
 def add_page(app: Flask, directory: Path = PAGE_DIRECTORY) -> None:
-    """Serve `index.html` at `/` and everything beside it under `/assets/`."""
+    """Serve `index.html` at `/`, and everything beside it and the client under `/assets/`."""
 
     def index() -> Response:
         return _file(directory, INDEX)
@@ -39,7 +41,7 @@ def add_page(app: Flask, directory: Path = PAGE_DIRECTORY) -> None:
 
 def _file(directory: Path, name: str) -> Response:
     # Only names that are there: a path made from the request is never opened.
-    path = next((path for path in directory.glob("*") if path.name == name and path.is_file()), None)
+    path = next((path for path in (*directory.glob("*"), CLIENT) if path.name == name and path.is_file()), None)
     if path is None or (name == INDEX and request.path != "/"):
         abort(404)
     media_type = _TYPES.get(path.suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"

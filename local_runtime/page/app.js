@@ -8,8 +8,8 @@ import { Entry } from "./entry.js";
 import { KeyBox } from "./keybox.js";
 import { Place } from "./place.js";
 import { Play } from "./play.js";
+import { LiveBoard } from "./scoreboard.js";
 import { Session } from "./session.js";
-import { LiveSocket } from "./socket.js";
 
 const GUEST_ASKS_EVERY_MS = 5_000;
 
@@ -42,7 +42,7 @@ const place = new Place(session, {
 const play = new Play(form("play"), session, {
   onReceipt: (receipt) => {
     place.seeReceipt(receipt);
-    socket.retryNow(); // The server answers, so there is nothing left to wait for.
+    live.retryNow(); // The server answers, so there is nothing left to wait for.
   },
   announce,
 });
@@ -55,10 +55,8 @@ const entry = new Entry(form("entry"), session, {
   onApiKey: (apiKey) => keyBox.show(apiKey),
 });
 let boardIsFresh = false;
-const socket = new LiveSocket({
-  getTicket: async () => (await session.call("POST", "/api/ws-tickets")).data,
-  onExpired: () => session.expire(),
-  onFrame: (frame) => {
+const live = new LiveBoard(session, {
+  onBoard: (frame) => {
     boardIsFresh = true;
     showBoard(frame.data, frame.cache_time);
   },
@@ -91,7 +89,7 @@ function showBoard(lines, cacheTime) {
   if (canPlay()) place.seeBoard(lines);
 }
 
-/** The board by HTTP, for the case that the socket's first message takes its time; that one is newer than any answer. */
+/** The board by HTTP, for the case that the live board's first message takes its time; that one is newer than any answer. */
 async function fillBoard() {
   try {
     const { data, cache_time: cacheTime } = await session.call("GET", "/api/scores");
@@ -106,12 +104,12 @@ function showPlayer() {
   document.body.dataset.view = canPlay() ? "player" : "watcher";
   element("own-title").textContent = session.user?.username ?? "";
   if (!canPlay()) element("own-gap").textContent = "This account watches; only players have a score.";
-  socket.start();
+  live.start();
   if (canPlay()) place.ask();
 }
 
 function showGuest() {
-  socket.stop();
+  live.stop();
   place.reset();
   play.reset();
   board.show([]);
@@ -139,17 +137,17 @@ async function watchAsGuest() {
 }
 
 element("sign-out").addEventListener("click", () => {
-  void session.leave();
+  void session.logOut();
   keyBox.hide();
   showGuest();
   announce("Signed out.");
   entry.focus();
 });
-retryButton.addEventListener("click", () => socket.retryNow());
-addEventListener("online", () => socket.retryNow());
+retryButton.addEventListener("click", () => live.retryNow());
+addEventListener("online", () => live.retryNow());
 document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) socket.retryNow();
+  if (!document.hidden) live.retryNow();
 });
 
-if (session.resume()) showPlayer();
+if (session.restore()) showPlayer();
 else showGuest();

@@ -25,7 +25,7 @@ export class Connection {
     this.#announce = announce;
   }
 
-  /** @param {import("./socket.js").State} state */
+  /** @param {import("./scoreboard.js").State} state */
   show({ name, retryAt = 0 }) {
     clearInterval(this.#countdown);
     this.#pill.dataset.state = name;

@@ -74,7 +74,7 @@ export class Entry {
     const password = this.#input("password").value;
     try {
       if (this.#isNew) await this.#register(username, password);
-      await this.#session.signIn(username, password);
+      await this.#session.logIn(username, password);
       this.#form.reset();
       this.#showPassword(false);
       this.#showMode();
@@ -92,7 +92,7 @@ export class Entry {
    * @param {string} password
    */
   async #register(username, password) {
-    this.#callbacks.onApiKey(await this.#session.register(username, password));
+    this.#callbacks.onApiKey((await this.#session.register(username, password)).apiKey);
     // The player exists from here on: should signing in fail now, the next press must not register again.
     const signIn = /** @type {HTMLInputElement} */ (this.#form.querySelector('input[value="sign-in"]'));
     signIn.checked = true;

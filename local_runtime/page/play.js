@@ -3,7 +3,6 @@
 
 import { ApiError } from "./api.js";
 import { explain, number, points, seconds } from "./messages.js";
-import { sendUpdate } from "./updates.js";
 
 /** Two presses closer than this are one press of a nervous finger. */
 const DOUBLE_PRESS_MS = 300;
@@ -70,8 +69,11 @@ export class Play {
     const increment = this.#increment;
     this.#setState("busy");
     try {
-      const receipt = await sendUpdate(this.#session, increment, (error) => {
-        if (this.#session.user === user) this.#tell(kept(error, increment), "wait");
+      const receipt = await this.#session.addPoints(increment, {
+        waitWhenLimited: false,
+        onRetry: (error) => {
+          if (this.#session.user === user) this.#tell(kept(error, increment), "wait");
+        },
       });
       if (this.#session.user !== user) return;
       this.#say("");
@@ -83,7 +85,7 @@ export class Play {
     }
   }
 
-  /** @param {import("./session.js").User} user */
+  /** @param {import("./scoreboard.js").User} user */
   #ready(user) {
     if (this.#session.user === user) this.#setState("ready");
   }

@@ -1,0 +1,727 @@
+// @ts-check
+/**
+ * A client of the scoreboard for browsers and Node 20 or newer: this one file, without dependencies.
+ *
+ *   const scoreboard = new Scoreboard("https://scores.example");
+ *   await scoreboard.logIn("ada", "correct horse battery");
+ *   const receipt = await scoreboard.addPoints(5);
+ *   const live = scoreboard.watch({ onBoard: (board) => console.log(board.data) });
+ */
+
+const TIME_LIMIT_MS = 10_000;
+const GIVE_UP_AFTER_MS = 60_000;
+const MAX_TICKETS = 3;
+const WANTS_TICKET = ["ticket_required", "invalid_action_ticket"];
+const SESSION_ENDED = 4401;
+const POLICY = 1008;
+const STEADY_MS = 5_000;
+const PING = JSON.stringify({ action: "ping" });
+
+/** @typedef {{ userId: string, username: string, rank: number, score: number }} Line A line of the board. */
+/** @typedef {{ userId: string, score: number, rank: number, increment: number, requestId: string }} Receipt */
+/** @typedef {{ requestId: string, increment: number, newScore: number, createdAt: string }} HistoryEntry */
+/** @typedef {{ userId: string, username: string, role: string }} User `username` is empty where only a token is known. */
+/** @typedef {{ user: User, refreshToken: string }} SavedSession What `resume` takes: enough to go on after a restart. */
+/** @typedef {{ type: "leaderboard", version: number, data: Line[], cache_time: string }} Board */
+/** @typedef {{ ticket: string, pingInterval?: number, reconnectIn?: number, url?: string }} WsTicket intervals in seconds */
+/** @typedef {{ name: "off" | "connecting" | "live" | "reconnecting", retryAt?: number }} State `retryAt` in ms of Date.now() */
+
+/**
+ * @typedef {object} Options
+ * @property {() => Promise<string>} [getAccessToken] where tokens of an outside identity provider come from; asked again when one is refused
+ * @property {() => Promise<{ username: string, password: string }>} [getCredentials] to log in again when a session has ended
+ * @property {(session: SavedSession | null) => void} [onSession] told of every new refresh token, to save it; null when there is none any more
+ * @property {(error: ScoreboardError) => void} [onSessionEnd] the session has ended without the user asking for it
+ * @property {typeof fetch} [fetch]
+ * @property {any} [WebSocket] the class, where the platform has none: Node 20 has it with --experimental-websocket
+ * @property {() => number} [random] from 0 to 1
+ */
+
+/**
+ * @typedef {object} Patience
+ * @property {number} [giveUpAfterMs] how long to try; 60 s
+ * @property {boolean} [waitWhenLimited] whether 429 is waited for, which is how it is unless you say false
+ * @property {(error: ScoreboardError, waitMs: number) => void} [onRetry] told before every wait
+ * @property {AbortSignal} [signal] ends trying
+ */
+
+/** A request that was not answered with success; `status` is 0 when no answer came at all. */
+export class ScoreboardError extends Error {
+  /** @type {string | undefined} With an update: it may have been counted. Sent again under this key it counts once. */
+  idempotencyKey;
+
+  /**
+   * @param {number} status
+   * @param {string} code stable, snake_case, from the problem document
+   * @param {{ detail?: string, requestId?: string, retryAfterSeconds?: number }} [more]
+   */
+  constructor(status, code, more = {}) {
+    super(more.detail ?? code);
+    this.name = "ScoreboardError";
+    this.status = status;
+    this.code = code;
+    this.detail = more.detail ?? "";
+    this.requestId = more.requestId ?? "";
+    this.retryAfterSeconds = more.retryAfterSeconds;
+  }
+
+  /** Whether the same request may succeed later; it may also have been carried out already. */
+  get isTemporary() {
+    return this.status === 0 || this.status >= 500;
+  }
+}
+
+/** One account on one scoreboard. */
+export class Scoreboard {
+  /** @type {User | null} */
+  user = null;
+  #baseUrl;
+  #options;
+  #accessToken = "";
+  #refreshToken = "";
+  #expiresAt = 0;
+  /** @type {Promise<void> | null} */
+  #renewal = null;
+  #needsTicket = false;
+
+  /**
+   * @param {string} [baseUrl] the page's own host, where there is a page
+   * @param {Options} [options]
+   */
+  constructor(baseUrl = globalThis.location?.origin ?? "", options = {}) {
+    this.#baseUrl = baseUrl.replace(/\/$/, "");
+    this.#options = options;
+  }
+
+  get options() {
+    return this.#options;
+  }
+
+  /**
+   * Create a player; the API key in the answer is shown this once.
+   * @param {string} username
+   * @param {string} password
+   * @returns {Promise<{ userId: string, username: string, role: string, apiKey: string }>}
+   */
+  async register(username, password) {
+    return (await this.request("POST", "/api/users", { body: { username, password } })).data;
+  }
+
+  /**
+   * @param {string} username
+   * @param {string} password
+   */
+  async logIn(username, password) {
+    const { data } = await this.request("POST", "/api/tokens", { body: { username, password } });
+    const { sub, role } = claims(data.accessToken);
+    this.user = { userId: sub, username, role };
+    this.#keep(data);
+  }
+
+  /**
+   * Take up a saved session; needs no network, the first request renews the access token.
+   * @param {SavedSession} saved
+   */
+  resume({ user, refreshToken }) {
+    this.user = user;
+    this.#accessToken = "";
+    this.#refreshToken = refreshToken;
+  }
+
+  /** Forget the session here, and have the server end it, too; whoever leaves need not wait for that. */
+  async logOut() {
+    const refreshToken = this.#refreshToken;
+    let token = Date.now() < this.#expiresAt ? this.#accessToken : "";
+    this.#forget();
+    try {
+      token ||= (await this.request("POST", "/api/tokens", { body: { refreshToken } })).data.accessToken;
+      await this.request("DELETE", "/api/tokens", { token });
+    } catch {
+      // Nobody answers, or the session has ended already: here the tokens are gone, and there they end by themselves.
+    }
+  }
+
+  /** The access token is not good any more: renew it before the next request. */
+  expire() {
+    this.#accessToken = "";
+  }
+
+  /**
+   * Raise the user's score by 1 to 5. Sent again, with the same key and ticket, until the server answers: it counts once.
+   * @param {number} increment
+   * @param {Patience & { idempotencyKey?: string }} [how] a key of your own outlives this program, for a day
+   * @returns {Promise<Receipt>}
+   * @throws {ScoreboardError} when it was refused, or not confirmed in time; then with its `idempotencyKey`
+   */
+  async addPoints(increment, { idempotencyKey = newKey(), ...patience } = {}) {
+    const user = await this.#whoAmI();
+    const path = `/api/score/${encodeURIComponent(user.userId)}`;
+    /** @type {Record<string, string>} */
+    const headers = { "Idempotency-Key": idempotencyKey };
+    let ticketsLeft = MAX_TICKETS;
+    const send = async () => {
+      if (this.user !== user) throw sessionEnded();
+      for (;;) {
+        try {
+          if (this.#needsTicket) headers["X-Action-Ticket"] ??= (await this.call("POST", `${path}/tickets`)).data.ticket;
+          return (await this.call("POST", path, { body: { increment }, headers, signal: patience.signal })).data;
+        } catch (error) {
+          if (!(error instanceof ScoreboardError) || !WANTS_TICKET.includes(error.code) || ticketsLeft === 0) throw error;
+          this.#needsTicket = true;
+          ticketsLeft -= 1;
+          delete headers["X-Action-Ticket"];
+        }
+      }
+    };
+    try {
+      return await this.patiently(send, patience);
+    } catch (error) {
+      if (error instanceof ScoreboardError) error.idempotencyKey = idempotencyKey;
+      throw error;
+    }
+  }
+
+  /**
+   * The best players; without a session where the board is public.
+   * @param {number} [limit] 1 to 100
+   * @param {Patience} [patience]
+   * @returns {Promise<{ data: Line[], cache_time: string }>}
+   */
+  top(limit = 10, patience = {}) {
+    const isGuest = !this.user && !this.#options.getAccessToken;
+    const path = `/api/scores?limit=${limit}`;
+    return this.patiently(() => (isGuest ? this.request("GET", path) : this.call("GET", path)), patience);
+  }
+
+  /**
+   * A player's score and rank, with those around.
+   * @param {string} [userId] the user's own where not said
+   * @param {number} [neighbours] on each side
+   * @param {Patience} [patience]
+   * @returns {Promise<Line & { neighbours: Line[] }>}
+   */
+  async standing(userId, neighbours = 2, patience = {}) {
+    userId ??= (await this.#whoAmI()).userId;
+    const path = `/api/score/${encodeURIComponent(userId)}?neighbours=${neighbours}`;
+    return (await this.patiently(() => this.call("GET", path), patience)).data;
+  }
+
+  /**
+   * The user's updates, newest first, as many pages as are asked for: `for await (const entry of scoreboard.history())`.
+   * @param {{ userId?: string, pageSize?: number } & Patience} [options]
+   * @returns {AsyncGenerator<HistoryEntry>}
+   */
+  async *history({ userId, pageSize = 50, ...patience } = {}) {
+    userId ??= (await this.#whoAmI()).userId;
+    const path = `/api/score/${encodeURIComponent(userId)}/history?limit=${pageSize}`;
+    for (let cursor = ""; ; ) {
+      const page = await this.patiently(() => this.call("GET", path + cursor), patience);
+      yield* page.data;
+      if (!page.nextCursor) return;
+      cursor = `&cursor=${encodeURIComponent(page.nextCursor)}`;
+    }
+  }
+
+  /**
+   * Watch the board live, until `stop()`.
+   * @param {Callbacks} callbacks
+   * @returns {LiveBoard}
+   */
+  watch(callbacks) {
+    const live = new LiveBoard(this, callbacks);
+    live.start();
+    return live;
+  }
+
+  /**
+   * Where a WebSocket of this scoreboard connects to, with a ticket.
+   * @param {WsTicket} ticket
+   */
+  socketUrl({ url, ticket }) {
+    const address = new URL(url || `${this.#baseUrl}/ws`, this.#baseUrl);
+    address.protocol = address.protocol.replace("http", "ws");
+    address.searchParams.set("ticket", ticket);
+    return address;
+  }
+
+  /**
+   * Make a request in the user's name, renewing the access token where needed.
+   * @param {string} method
+   * @param {string} path
+   * @param {{ body?: unknown, headers?: Record<string, string>, signal?: AbortSignal }} [options]
+   * @returns {Promise<any>}
+   * @throws {ScoreboardError}
+   */
+  async call(method, path, options = {}) {
+    const user = await this.#whoAmI();
+    if (!this.#accessToken || Date.now() >= this.#expiresAt) await this.#renew();
+    const token = this.#accessToken;
+    try {
+      return await this.request(method, path, { ...options, token });
+    } catch (error) {
+      if (!(error instanceof ScoreboardError) || error.status !== 401 || this.user !== user) throw error;
+    }
+    if (token === this.#accessToken) await this.#renew();
+    if (this.user !== user) throw sessionEnded();
+    return this.request(method, path, { ...options, token: this.#accessToken });
+  }
+
+  /**
+   * Send one request, once, and give back the whole JSON document of a successful answer.
+   * @param {string} method
+   * @param {string} path
+   * @param {{ body?: unknown, token?: string, headers?: Record<string, string>, signal?: AbortSignal }} [options]
+   * @returns {Promise<any>}
+   * @throws {ScoreboardError}
+   */
+  async request(method, path, { body, token, headers = {}, signal } = {}) {
+    const sent = new Headers(headers);
+    if (token) sent.set("Authorization", `Bearer ${token}`);
+    if (body !== undefined) sent.set("Content-Type", "application/json");
+    const limit = AbortSignal.timeout(TIME_LIMIT_MS);
+    let response;
+    let document;
+    try {
+      response = await (this.#options.fetch ?? fetch)(this.#baseUrl + path, {
+        method,
+        headers: sent,
+        body: body === undefined ? undefined : JSON.stringify(body),
+        cache: "no-store",
+        credentials: "omit",
+        signal: signal ? AbortSignal.any([signal, limit]) : limit,
+      });
+      document = response.status === 204 ? null : await response.json();
+    } catch {
+      if (signal?.aborted) throw signal.reason;
+      // An answer cut short in its body counts as none, whatever its status line said; only a refusal stays a refusal.
+      throw new ScoreboardError(response && !response.ok ? response.status : 0, "no_answer");
+    }
+    if (!response.ok) throw problem(response, document);
+    return document;
+  }
+
+  /**
+   * Call `send` until it succeeds or fails for good, waiting as the server says, or ever longer, and never all clients at once.
+   * @template T
+   * @param {() => Promise<T>} send
+   * @param {Patience} [patience]
+   * @returns {Promise<T>}
+   */
+  async patiently(send, { giveUpAfterMs = GIVE_UP_AFTER_MS, waitWhenLimited = true, onRetry, signal } = {}) {
+    const giveUpAt = Date.now() + giveUpAfterMs;
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return await send();
+      } catch (error) {
+        const mayPass = error instanceof ScoreboardError && (error.isTemporary || (waitWhenLimited && error.status === 429));
+        if (!mayPass) throw error;
+        const waitMs = (error.retryAfterSeconds ?? 0) * 1000 + this.jitterMs(attempt, { firstMs: 400, capMs: 5_000 });
+        if (Date.now() + waitMs > giveUpAt) throw error;
+        onRetry?.(error, waitMs);
+        await pause(waitMs, signal);
+      }
+    }
+  }
+
+  /**
+   * A wait before attempt number `attempt` (from 0): anything up to a doubling, capped limit, so that a server which comes
+   * back is not met by everybody at once.
+   * @param {number} attempt
+   * @param {{ firstMs?: number, capMs?: number }} [limits]
+   */
+  jitterMs(attempt, { firstMs = 500, capMs = 15_000 } = {}) {
+    return (this.#options.random ?? Math.random)() * Math.min(capMs, firstMs * 2 ** attempt);
+  }
+
+  /** @returns {Promise<User>} */
+  async #whoAmI() {
+    if (!this.user && this.#options.getAccessToken) await this.#renew();
+    if (!this.user) throw sessionEnded();
+    return this.user;
+  }
+
+  /** One renewal at a time: a refresh token is good for one use only. */
+  #renew() {
+    this.#renewal ??= this.#renewOnce().finally(() => {
+      this.#renewal = null;
+    });
+    return this.#renewal;
+  }
+
+  async #renewOnce() {
+    const { getAccessToken, getCredentials } = this.#options;
+    if (getAccessToken) return this.#useOutside(await getAccessToken());
+    const user = this.user;
+    try {
+      const { data } = await this.request("POST", "/api/tokens", { body: { refreshToken: this.#refreshToken } });
+      if (this.user !== user) throw sessionEnded();
+      this.#keep(data);
+    } catch (error) {
+      if (!(error instanceof ScoreboardError) || error.status !== 401 || this.user !== user) throw error;
+      if (getCredentials) {
+        const { username, password } = await getCredentials();
+        const { data } = await this.request("POST", "/api/tokens", { body: { username, password } });
+        return this.#keep(data); // `user` stays the same object: what is under way in that name goes on.
+      }
+      this.#forget();
+      this.#options.onSessionEnd?.(error);
+      throw error;
+    }
+  }
+
+  /** @param {string} token */
+  #useOutside(token) {
+    const { sub, role = "player", exp } = claims(token);
+    if (this.user?.userId !== sub) this.user = { userId: sub, username: "", role };
+    this.#accessToken = token;
+    this.#expiresAt = exp * 1000;
+  }
+
+  /** @param {{ accessToken: string, expiresIn: number, refreshToken: string }} tokens */
+  #keep({ accessToken, expiresIn, refreshToken }) {
+    this.#accessToken = accessToken;
+    this.#expiresAt = Date.now() + (expiresIn - Math.min(30, expiresIn / 10)) * 1000;
+    this.#refreshToken = refreshToken;
+    this.#options.onSession?.({ user: /** @type {User} */ (this.user), refreshToken });
+  }
+
+  #forget() {
+    this.user = null;
+    this.#accessToken = this.#refreshToken = "";
+    this.#renewal = null;
+    this.#options.onSession?.(null);
+  }
+}
+
+/**
+ * @typedef {object} Callbacks
+ * @property {(board: Board) => unknown} onBoard the newest board, versions only rise; while a promise it returned is pending, boards in between are skipped
+ * @property {(state: State) => void} [onState]
+ * @property {(error: ScoreboardError) => void} [onEnd] the server refuses this user for good; watching has stopped
+ * @property {number} [idleCheckMs] after so long without a board it is held against `GET /api/scores`; 30 s
+ */
+
+/** The live board: a WebSocket that comes back by itself, with a fresh ticket each time, and is replaced before it ends. */
+export class LiveBoard {
+  #scoreboard;
+  #callbacks;
+  /** @type {WebSocket | null} */
+  #socket = null;
+  #isWanted = false;
+  #wasLive = false;
+  #attempts = 0;
+  /** Counts attempts, so that what an abandoned one still brings in is ignored. */
+  #run = 0;
+  /** @type {any} */
+  #timer = 0;
+  /** @type {any} */
+  #pinging = 0;
+  /** @type {any} */
+  #replacing = 0;
+  /** @type {any} */
+  #idling = 0;
+  /** @type {Board | null} The newest one; the server counts on even when it lost everything, so no older one is shown again. */
+  #board = null;
+  #isBusy = false;
+  /** @type {Board | null} */
+  #waiting = null;
+
+  /**
+   * @param {Scoreboard} scoreboard
+   * @param {Callbacks} callbacks
+   */
+  constructor(scoreboard, callbacks) {
+    this.#scoreboard = scoreboard;
+    this.#callbacks = callbacks;
+  }
+
+  start() {
+    if (this.#isWanted) return;
+    this.#isWanted = true;
+    this.#wasLive = false;
+    this.#attempts = 0;
+    this.#connect();
+  }
+
+  stop() {
+    this.#isWanted = false;
+    this.#run += 1;
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+    this.#letGo();
+    this.#socket?.close(1000);
+    this.#socket = this.#board = this.#waiting = null;
+    this.#tell({ name: "off" });
+  }
+
+  /** Try at once instead of waiting for the next attempt; does nothing while one is under way. */
+  retryNow() {
+    if (!this.#isWanted || !this.#timer) return;
+    clearTimeout(this.#timer);
+    this.#connect();
+  }
+
+  async #connect() {
+    this.#timer = 0;
+    this.#run += 1;
+    const run = this.#run;
+    this.#tell({ name: this.#wasLive || this.#attempts > 0 ? "reconnecting" : "connecting" });
+    if (run !== this.#run) return; // The callback has stopped us.
+    try {
+      const ticket = await this.#getTicket();
+      if (run === this.#run) this.#open(ticket, run);
+    } catch (error) {
+      if (run !== this.#run) return;
+      if (error instanceof ScoreboardError && [401, 403].includes(error.status)) return this.#end(error);
+      this.#retryLater(error instanceof ScoreboardError ? (error.retryAfterSeconds ?? 0) * 1000 : 0);
+    }
+  }
+
+  /** @returns {Promise<WsTicket>} */
+  async #getTicket() {
+    return (await this.#scoreboard.call("POST", "/api/ws-tickets")).data;
+  }
+
+  /** @param {ScoreboardError} error */
+  #end(error) {
+    this.stop();
+    this.#callbacks.onEnd?.(error);
+  }
+
+  /**
+   * @param {WsTicket} ticket
+   * @param {number} run
+   * @param {WebSocket | null} replaced is left when the new one is open, and stays when it does not open
+   */
+  #open(ticket, run, replaced = null) {
+    const socket = new (this.#scoreboard.options.WebSocket ?? WebSocket)(this.#scoreboard.socketUrl(ticket));
+    if (!replaced) this.#socket = socket;
+    const limit = setTimeout(() => socket.close(), TIME_LIMIT_MS);
+    let openedAt = 0;
+    socket.onopen = () => {
+      clearTimeout(limit);
+      if (run !== this.#run) return socket.close(1000);
+      openedAt = Date.now();
+      this.#wasLive = true;
+      clearTimeout(this.#timer); // The replaced one may have ended a moment ago.
+      this.#timer = 0;
+      const wentOn = replaced !== null && replaced === this.#socket;
+      this.#socket = socket;
+      this.#keep(socket, ticket);
+      if (wentOn) replaced.close(1000);
+      else this.#tell({ name: "live" });
+    };
+    socket.onmessage = (/** @type {{ data: unknown }} */ { data }) => {
+      if (run !== this.#run || socket !== this.#socket) return;
+      this.#checkLater(socket);
+      const board = read(data);
+      if (!board || board.version <= (this.#board?.version ?? -1)) return;
+      this.#board = this.#waiting = board;
+      if (!this.#isBusy) void this.#deliver();
+    };
+    socket.onclose = (/** @type {{ code: number }} */ { code }) => {
+      clearTimeout(limit);
+      if (run !== this.#run) return;
+      if (socket !== this.#socket) {
+        if (replaced === this.#socket) this.#replaceIn(this.#scoreboard.jitterMs(this.#attempts + 4), run);
+        return;
+      }
+      this.#leave(code, openedAt > 0 && Date.now() - openedAt >= STEADY_MS);
+    };
+    socket.onerror = () => {}; // What there is to know, onclose says; some platforms want to be listened to.
+  }
+
+  /** Hand the newest board over, and wait for a handler that takes its time. */
+  async #deliver() {
+    this.#isBusy = true;
+    try {
+      while (this.#waiting) {
+        const board = this.#waiting;
+        this.#waiting = null;
+        await this.#callbacks.onBoard(board);
+      }
+    } finally {
+      this.#isBusy = false;
+    }
+  }
+
+  /**
+   * The connection has ended; come back, at once where only its token had expired.
+   * @param {number} code
+   * @param {boolean} wasSteady
+   */
+  #leave(code, wasSteady) {
+    this.#letGo();
+    if (wasSteady) this.#attempts = 0;
+    if (code === SESSION_ENDED) this.#scoreboard.expire();
+    if (code === POLICY) this.#attempts = Math.max(this.#attempts, 3); // We did something it does not like: slowly.
+    if (code === SESSION_ENDED && wasSteady) this.#connect();
+    else this.#retryLater(0);
+  }
+
+  /**
+   * Do what the server asks of those who want to stay.
+   * @param {WebSocket} socket
+   * @param {WsTicket} ticket
+   */
+  #keep(socket, { pingInterval, reconnectIn }) {
+    this.#letGo();
+    if (pingInterval) this.#pinging = setInterval(() => socket.send(PING), pingInterval * 1000);
+    if (reconnectIn) this.#replaceIn(reconnectIn * 1000, this.#run);
+    this.#checkLater(socket);
+  }
+
+  #letGo() {
+    clearInterval(this.#pinging);
+    clearTimeout(this.#replacing);
+    clearTimeout(this.#idling);
+  }
+
+  /** @param {WebSocket} socket */
+  #checkLater(socket) {
+    clearTimeout(this.#idling);
+    this.#idling = setTimeout(() => void this.#check(socket), this.#callbacks.idleCheckMs ?? 30_000);
+  }
+
+  /**
+   * Nothing came for a while: either nothing happened, or the connection is dead and does not know it, which a browser cannot see.
+   * @param {WebSocket} socket
+   */
+  async #check(socket) {
+    const board = this.#board;
+    let isAlive = true;
+    try {
+      const asked = await this.#scoreboard.call("GET", "/api/scores");
+      isAlive = !hasMoved(board, asked);
+      if (!isAlive) await pause(2_000); // The board's message may be on its way.
+    } catch (error) {
+      isAlive = !(error instanceof ScoreboardError) || error.status !== 0;
+    }
+    if (socket !== this.#socket || board !== this.#board) return;
+    if (isAlive) return this.#checkLater(socket);
+    this.#run += 1;
+    socket.close();
+    this.#leave(1006, true);
+  }
+
+  /**
+   * @param {number} delayMs
+   * @param {number} run
+   */
+  #replaceIn(delayMs, run) {
+    clearTimeout(this.#replacing);
+    this.#replacing = setTimeout(() => this.#replace(run), delayMs);
+  }
+
+  /**
+   * Open another connection, with a new token behind it, before this one has to end.
+   * @param {number} run
+   */
+  async #replace(run) {
+    const old = this.#socket;
+    try {
+      this.#scoreboard.expire();
+      const ticket = await this.#getTicket();
+      if (run === this.#run && old && old === this.#socket) this.#open(ticket, run, old);
+    } catch {
+      if (run === this.#run && old === this.#socket) this.#replaceIn(this.#scoreboard.jitterMs(this.#attempts + 4), run);
+    }
+  }
+
+  /** @param {number} atLeastMs */
+  #retryLater(atLeastMs) {
+    this.#socket = null;
+    if (!this.#isWanted) return;
+    const delay = atLeastMs + this.#scoreboard.jitterMs(this.#attempts);
+    this.#attempts += 1;
+    this.#timer = setTimeout(() => this.#connect(), delay);
+    this.#tell({ name: "reconnecting", retryAt: Date.now() + delay });
+  }
+
+  /** @param {State} state */
+  #tell(state) {
+    this.#callbacks.onState?.(state);
+  }
+}
+
+/** A key by which the server knows an update again. */
+export function newKey() {
+  // randomUUID is missing where the page came over plain HTTP from another machine.
+  if (crypto.randomUUID) return crypto.randomUUID();
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/**
+ * Resolve after a while; reject with the signal's reason when it aborts before.
+ * @param {number} milliseconds
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<void>}
+ */
+export function pause(milliseconds, signal) {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const abort = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", abort);
+      resolve();
+    }, milliseconds);
+    signal?.addEventListener("abort", abort, { once: true });
+  });
+}
+
+function sessionEnded() {
+  return new ScoreboardError(401, "session_ended");
+}
+
+/**
+ * @param {Response} response
+ * @param {any} document
+ */
+function problem(response, document) {
+  const seconds = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);
+  return new ScoreboardError(response.status, String(document?.code ?? "unknown"), {
+    detail: typeof document?.detail === "string" ? document.detail : undefined,
+    requestId: response.headers.get("X-Request-Id") ?? undefined,
+    retryAfterSeconds: Number.isFinite(seconds) ? Math.max(1, seconds) : undefined,
+  });
+}
+
+/**
+ * The claims of a JWT, unverified: the server verifies, a client only wants to know who it is.
+ * @param {string} token
+ * @returns {{ sub: string, role: string, exp: number }}
+ */
+function claims(token) {
+  const base64 = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
+  return JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))));
+}
+
+/**
+ * @param {unknown} text
+ * @returns {Board | null} null for what is not a board
+ */
+function read(text) {
+  try {
+    const board = JSON.parse(String(text));
+    return board?.type === "leaderboard" && Array.isArray(board.data) && Number.isFinite(board.version) ? board : null;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Whether what was asked for is newer than what is shown, and another board.
+ * @param {Board | null} shown
+ * @param {{ data: Line[], cache_time: string }} asked
+ */
+function hasMoved(shown, asked) {
+  if (!shown) return asked.data.length > 0;
+  if (asked.cache_time <= shown.cache_time) return false;
+  return asked.data.slice(0, shown.data.length).some((line, index) => {
+    const { userId, score } = shown.data[index];
+    return line.userId !== userId || line.score !== score;
+  });
+}
