@@ -45,7 +45,7 @@ format: setup          ## format the code and write the generated documents
 
 lock: setup            ## pin the dependencies of pyproject.toml with hashes, all and those of the layer
 	@.venv/bin/pip install --quiet pip-tools
-	@.venv/bin/pip-compile --quiet --extra runtime --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links \
+	@.venv/bin/pip-compile --quiet --extra runtime --extra otel --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--no-header --strip-extras --no-annotate --output-file requirements.txt pyproject.toml
 	@$(PYTHON) -m infra.requirements
 

@@ -1,30 +1,46 @@
-"""Structured logs: one JSON object a line, cheap when the level is off."""
+"""Structured logs: what happens besides the line of each invocation, one JSON object a line, too."""
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
-from datetime import UTC, datetime
 from typing import Any, TextIO
+
+from shared import lines
+from shared.invocation import current
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 class JsonFormatter(logging.Formatter):
-    """One line of JSON: `at`, `level`, `logger`, `message`, whatever `extra` holds, and the traceback if there is one."""
+    """One line of JSON: `at`, `level`, `logger`, `message`, in which invocation, what `extra` holds, and the traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
-            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "at": lines.instant(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
         }
+        invocation = current()
+        if invocation is not None:
+            line.update(function=invocation.function, request_id=invocation.request_id)
         line.update((key, value) for key, value in vars(record).items() if key not in _STANDARD)
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str, ensure_ascii=False)
+        return lines.encoded(line)
+
+
+class _Stderr(logging.StreamHandler[TextIO]):
+    """Whatever stderr is at that moment: who hosts the functions may put a buffer there."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+        self.setFormatter(JsonFormatter())
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        return sys.stderr
 
 
 def get_logger(name: str) -> logging.Logger:
@@ -32,15 +48,14 @@ def get_logger(name: str) -> logging.Logger:
     return logging.getLogger(name)
 
 
-def configure_logs(level: str, stream: TextIO | None = None) -> None:
-    """Send the layer's lines to `stream` (stderr) as JSON; whoever hosts us keeps the root logger."""
+def configure_logs(level: str) -> None:
+    """Write the layer's lines to stderr as JSON; whoever hosts us keeps the root logger."""
+    lines.set_threshold(level)
     logging.getLogger("pika").setLevel(logging.CRITICAL)  # its adapter says what matters, once
     # What is counted is counted at any level, and by a handler of whoever hosts us where there is one.
     for name, threshold in (("shared", level), ("scoreboard.metrics", "INFO")):
         logger = logging.getLogger(name)
         logger.setLevel(threshold)
         if not logger.handlers:
-            handler = logging.StreamHandler(stream or sys.stderr)
-            handler.setFormatter(JsonFormatter())
-            logger.addHandler(handler)
+            logger.addHandler(_Stderr())
             logger.propagate = False

@@ -81,10 +81,14 @@ class ScoreAccepted(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ScoresRecorded:
-    """A batch of updates reached the ledger: `updates` of them, the first one accepted at `accepted_at` (UTC)."""
+    """A batch of updates reached the ledger: `updates` of them, the first one accepted at `accepted_at` (UTC).
+
+    `request_ids` names them, so that the log can tell in which version each was shown.
+    """
 
     updates: int
     accepted_at: datetime
+    request_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

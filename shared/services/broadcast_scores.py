@@ -7,6 +7,7 @@ from datetime import datetime
 
 from shared.domain.ranking import Standing
 from shared.errors import LeaderboardRebuilding
+from shared.invocation import note
 from shared.ports import Clock, EventPublisher, Leaderboard, Profiles, Users, Viewers
 from shared.services.ask_for_broadcast import ask_for_broadcast
 from shared.services.know_players import name_positions
@@ -30,6 +31,7 @@ def broadcast_scores(
         delivery = viewers.broadcast(read_board)
     except LeaderboardRebuilding:
         return 0
+    note(version=delivery.version)
     if not delivery.is_complete:
         ask_for_broadcast(publisher, clock)
     return delivery.version

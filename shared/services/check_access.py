@@ -9,6 +9,7 @@ from shared.domain.player import Caller, Profile
 from shared.domain.score import Missing
 from shared.domain.session import Admission
 from shared.errors import RedisUnavailable
+from shared.invocation import note
 from shared.ports import Access, Profiles, Sessions, Users
 
 MAX_TRIES = 4
@@ -56,6 +57,7 @@ def check_access(caller: Caller, accounts: Accounts) -> Caller:
 
     Somebody without an account here, whom an outside provider vouches for, is a player who may look.
     """
+    note(user_id=caller.user_id)  # a ticket's
     return replace(caller, role=_admitted(caller, accounts, None).role)
 
 

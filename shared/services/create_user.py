@@ -12,6 +12,7 @@ from shared.domain.ids import RANDOM_BYTES, new_user_id
 from shared.domain.password import checked_password
 from shared.domain.player import API_KEY_BYTES, Account, Role, checked_role, checked_username
 from shared.errors import Unavailable
+from shared.invocation import note
 from shared.logs import get_logger
 from shared.ports import Clock, Leaderboard, PasswordHasher, Users
 
@@ -65,6 +66,7 @@ def create_user(command: CreateUser, users: Users, leaderboard: Leaderboard, has
         api_key_hash=hashlib.sha256(api_key.encode()).hexdigest(),
     )
     users.add(account, actor=command.actor, source_ip=command.source_ip)
+    note(user_id=account.user_id)
     if account.role == "player":
         try:
             leaderboard.enter(account.user_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shared.errors import BadMessage
+from shared.invocation import note_updates
 from shared.logs import get_logger
 from shared.ports import EventCodec
 
@@ -16,7 +17,7 @@ def heed_changes(bodies: Sequence[bytes], codec: EventCodec) -> bool:
     heard = False
     for body in bodies:
         try:
-            codec.open_recorded(body)
+            note_updates(codec.open_recorded(body).request_ids)
             heard = True
         except BadMessage as error:
             _log.error("message of score_updated_queue ignored", extra={"reason": error.detail})

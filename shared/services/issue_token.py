@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from shared.domain.player import USERNAME, Account
 from shared.errors import InvalidCredentials, InvalidParameter
+from shared.invocation import note
 from shared.ports import AccessTokens, Clock, RefreshTokens, Users
 from shared.services.check_password import Gatekeeper, check_password
 from shared.services.take_effect import LiveAccounts, end_access
@@ -113,6 +114,7 @@ def _refresh(grant: RefreshGrant, identity: Identity) -> TokenPair:
 
 
 def _pair(account: Account, session_id: str, refresh_token: str, identity: Identity) -> TokenPair:
+    note(user_id=account.user_id)
     now = identity.clock.now()
     access_token, lifetime_seconds = identity.access_tokens.issue(account.user_id, account.role, now, session_id)
     return TokenPair(access_token, lifetime_seconds, refresh_token)

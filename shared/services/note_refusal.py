@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 from shared.domain.player import USERNAME, Caller
 from shared.domain.refusal import ANYBODY, Refusal, matters
 from shared.errors import InvalidToken, ScoreboardError, Unavailable
+from shared.invocation import stand_out
 from shared.logs import get_logger
 from shared.ports import Refusals
 
@@ -76,6 +77,7 @@ def audited(
                 return function(request)
             except ScoreboardError as error:
                 if matters(error):
+                    stand_out()
                     refusal = Refusal(
                         action=action,
                         reason=error.code,

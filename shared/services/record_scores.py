@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from shared import metrics
 from shared.domain.score import ReceivedMessage, RefusedMessage, ScoreAccepted, ScoresRecorded
 from shared.errors import BadMessage, RabbitUnavailable
+from shared.invocation import note, note_updates
 from shared.logs import get_logger
 from shared.ports import EventCodec, EventPublisher, Ledger, Topology
 
@@ -26,12 +28,14 @@ def record_scores(
     settling: the batch returns whole, nothing is counted against any message, and what the ledger has of it is ignored then.
     """
     batch = _open(messages, codec)
+    note_updates(list(batch.updates))
     tried_before = [request_id for request_id, (_, message) in batch.updates.items() if message.attempts or message.redriven]
     recorded = ledger.record([event for event, _ in batch.updates.values()], batch.marker_ids, tried_before=tried_before)
     for request_id, reason in recorded.refused.items():
         message = batch.updates[request_id][1]
         refused = RefusedMessage(message.body, reason, message.attempts + 1, request_id)
         (batch.retried if message.attempts < MAX_RETRIES else batch.parked).append(refused)
+    note(new=recorded.new, retried=len(batch.retried), parked=len(batch.parked))
     _settle(batch, topology)
     if batch.updates:
         _tell(publisher, [event for event, _ in batch.updates.values()])
@@ -67,15 +71,29 @@ def _settle(batch: _Batch, topology: Topology) -> None:
     """After the ledger has committed: a message may come twice, but none is lost."""
     for outcome, refused, send in (("retried", batch.retried, topology.retry), ("parked", batch.parked, topology.park)):
         if refused:
-            reasons = sorted({message.reason for message in refused})
-            _log.error(f"messages {outcome}", extra={"count": len(refused), "reasons": reasons})
             send(refused)
+            _tell_why(outcome, refused)
             metrics.count("queue_messages_refused", len(refused), outcome=outcome)
+
+
+def _tell_why(outcome: str, refused: Sequence[RefusedMessage]) -> None:
+    """One line for each reason; what cannot be read has no request id that could be believed."""
+    for (reason, attempts), group in groupby(sorted(refused, key=_why), key=_why):
+        messages = list(group)
+        request_ids = [message.request_id for message in messages if message.request_id is not None]
+        told = {"reason": reason, "attempts": attempts, "count": len(messages), "updates": request_ids}
+        _log.error(f"updates {outcome}", extra=told)
+
+
+def _why(message: RefusedMessage) -> tuple[str, int]:
+    return message.reason, message.attempts
 
 
 def _tell(publisher: EventPublisher, events: Sequence[ScoreAccepted]) -> None:
     """Viewers who miss this change see it with the next one; the ledger's work must not be done again for that."""
     try:
-        publisher.publish_recorded(ScoresRecorded(len(events), min(event.accepted_at for event in events)))
+        publisher.publish_recorded(
+            ScoresRecorded(len(events), min(event.accepted_at for event in events), tuple(event.request_id for event in events))
+        )
     except RabbitUnavailable:
         _log.warning("the broadcast was not told of a batch", extra={"updates": len(events)})

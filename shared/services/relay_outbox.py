@@ -29,6 +29,7 @@ def relay_outbox(outbox: Outbox, publisher: EventPublisher, older_than_seconds: 
             _log.warning("the broker is away; events wait in the outbox", extra={"published": published})
             break
         published += len(waiting)
+        _log.info("updates published from the outbox", extra={"updates": [event.request_id for _, event in waiting]})
     if published:
         _log.warning("events relayed from the outbox", extra={"published": published})
     return published

@@ -6,7 +6,6 @@ import hashlib
 import re
 import uuid
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +20,7 @@ from shared.errors import (
     TicketRequired,
     UnknownPlayer,
 )
+from shared.invocation import note
 from shared.ports import EventPublisher, Leaderboard, Ledger, TicketSigner
 from shared.services.check_access import Accounts, cache_profile, restore_sessions
 from shared.services.rebuild_leaderboard import ask_for_rebuild
@@ -99,6 +99,9 @@ def update_score(
     except LeaderboardRebuilding:
         ask_for_rebuild(leaderboard, publisher)
         raise
+    note(update_id=accepted.request_id)
+    if accepted.replayed:
+        note(replayed=True)
     if accepted.outbox_id is not None:
         event = ScoreAccepted(
             accepted.request_id,
@@ -108,8 +111,10 @@ def update_score(
             accepted.accepted_at,
             command.source_ip,
         )
-        with suppress(RabbitUnavailable):  # said once by the publisher; the event is safe in the outbox
+        try:
             publisher.publish_accepted([(accepted.outbox_id, event)])
+        except RabbitUnavailable:  # the event is safe in the outbox
+            note(published=False)
     return Receipt(accepted)
 
 

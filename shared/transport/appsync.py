@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.errors import MalformedRequest, ScoreboardError
-from shared.logs import get_logger
-
-_log = get_logger(__name__)
+from shared.invocation import OK, Invocation
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +33,13 @@ def authorizer_handler(function: Callable[[AuthorizationRequest], None]) -> Call
 
     def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         request = AuthorizationRequest.from_event(event)
-        try:
-            function(request)
-        except ScoreboardError as error:
-            _log.info("viewer refused", extra={"code": error.code, "operation": request.operation})
-            return {"isAuthorized": False, "ttlOverride": 0}
-        return {"isAuthorized": True, "ttlOverride": 0}
+        with Invocation("authorizer", context) as invocation:
+            invocation.fields["operation"] = request.operation
+            try:
+                function(request)
+                invocation.outcome = OK
+            except ScoreboardError as error:
+                invocation.failed(error)
+        return {"isAuthorized": invocation.outcome is OK, "ttlOverride": 0}
 
     return lambda_handler

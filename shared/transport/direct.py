@@ -6,16 +6,26 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from shared.errors import InvalidParameter
+from shared.invocation import Invocation
 
 InputFunction = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
 def direct_handler(function: InputFunction) -> Callable[[Any, Any], dict[str, Any]]:
-    """Make a Lambda handler; errors escape, so that the caller sees them. No input is an empty one."""
+    """Make a Lambda handler; errors escape, so that the caller sees them. No input is an empty one.
+
+    The log does not tell the answer, which may be a new account's key.
+    """
 
     def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
-        if event is not None and not isinstance(event, Mapping):
-            raise InvalidParameter("The input must be a JSON object.")
-        return function(event or {})
+        with Invocation("direct", context):
+            return function(checked_input(event))
 
     return lambda_handler
+
+
+def checked_input(event: Any) -> Mapping[str, Any]:
+    """The event as an input; raises InvalidParameter."""
+    if event is not None and not isinstance(event, Mapping):
+        raise InvalidParameter("The input must be a JSON object.")
+    return event or {}

@@ -7,10 +7,7 @@ import binascii
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from http import HTTPStatus
-from logging import DEBUG
 from math import ceil
-from time import perf_counter
 from typing import Any, TypeVar
 
 import msgspec
@@ -25,6 +22,7 @@ from shared.errors import (
     Unauthenticated,
     UnsupportedMediaType,
 )
+from shared.invocation import OK, Invocation
 from shared.logs import get_logger
 from shared.transport.bearer import bearer_token
 
@@ -225,39 +223,27 @@ def _challenge(error: Unauthenticated) -> str:
     return f'Bearer realm="scoreboard", error="invalid_token", error_description="{error.title}"'
 
 
-def _told(cause: BaseException | None) -> str:
-    """With its text, which the representation of a client's error may lack."""
-    return f"{type(cause).__name__}: {cause}" if cause is not None else ""
-
-
 def http_handler(function: Callable[[HttpRequest], Reply]) -> Handler:
     """Make a Lambda handler: every error of the tree becomes its problem document, anything else a logged, generic 500."""
 
     def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-        started = perf_counter()
         try:
             request_id = str(event["requestContext"]["requestId"])
         except (KeyError, TypeError):
             raise MalformedRequest(NO_EVENT) from None
-        try:
-            reply = function(HttpRequest.from_event(event))
-        except ScoreboardError as error:
-            if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                _log.warning("unavailable", extra={"request_id": request_id, "code": error.code, "cause": _told(error.__cause__)})
-            reply = Reply.problem(error, request_id)
-        except Exception:
-            _log.exception("unhandled error", extra={"request_id": request_id, "route": event.get("routeKey")})
-            reply = Reply.problem(ScoreboardError(), request_id)
-        if _log.isEnabledFor(DEBUG):
-            _log.debug(
-                "request",
-                extra={
-                    "request_id": request_id,
-                    "route": event.get("routeKey"),
-                    "status": reply.status,
-                    "duration_ms": round((perf_counter() - started) * 1000, 2),
-                },
-            )
+        with Invocation("http", context, request_id) as invocation:
+            try:
+                reply = function(HttpRequest.from_event(event))
+                invocation.outcome = OK
+            except ScoreboardError as error:
+                invocation.failed(error)
+                reply = Reply.problem(error, request_id)
+            except Exception as error:
+                _log.exception("unhandled error")
+                invocation.failed(error)
+                reply = Reply.problem(ScoreboardError(), request_id)
+            invocation.fields["route"] = event.get("routeKey")
+            invocation.fields["status"] = reply.status
         is_secure = (event.get("headers") or {}).get("x-forwarded-proto") == "https"
         return reply.to_response(request_id, is_secure=is_secure)
 

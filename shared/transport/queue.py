@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.errors import MalformedRequest
+from shared.invocation import Invocation
 
 _HIGHEST_COUNT = 1_000_000
 
@@ -52,7 +53,14 @@ def queue_handler(function: Callable[[Sequence[QueueMessage]], None]) -> Callabl
     """Make a Lambda handler: returning settles the whole batch, so only errors of the infrastructure may escape `function`."""
 
     def lambda_handler(event: dict[str, Any], context: Any) -> None:
-        function(messages(event))
+        with Invocation("queue", context) as invocation:
+            batch = messages(event)
+            invocation.fields.update(
+                queue=", ".join(sorted({message.queue for message in batch})),
+                messages=len(batch),
+                redelivered=sum(message.redelivered for message in batch),
+            )
+            function(batch)
 
     return lambda_handler
 

@@ -1,7 +1,26 @@
-"""EventBridge schedules: the event is exactly the template's Input."""
+"""EventBridge schedules: the event is exactly the template's Input, unless a message of a queue woke the function."""
 
 from __future__ import annotations
 
-from shared.transport.direct import direct_handler
+from collections.abc import Callable
+from typing import Any
 
-schedule_handler = direct_handler  # errors escape here, too: so that they are retried
+from shared.invocation import Invocation
+from shared.transport.direct import InputFunction, checked_input
+
+_TOLD = (bool, int, float, str)
+
+
+def schedule_handler(function: InputFunction) -> Callable[[Any, Any], dict[str, Any]]:
+    """Make a Lambda handler; errors escape, so that the run is tried again. The log tells what came of it, but for lists."""
+
+    def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
+        with Invocation("schedule", context) as invocation:
+            given = checked_input(event)
+            if "rmqMessagesByQueue" in given:
+                invocation.trigger = "queue"
+            result = function(given)
+            invocation.fields["result"] = {name: value for name, value in result.items() if isinstance(value, _TOLD)}
+        return result
+
+    return lambda_handler

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.errors import MalformedRequest, ScoreboardError
+from shared.invocation import OK, Invocation
 from shared.logs import get_logger
 from shared.transport.bearer import bearer_token
 
@@ -59,13 +60,18 @@ def websocket_handler(function: Callable[[WebSocketRequest], Mapping[str, str]])
 
     def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         request = WebSocketRequest.from_event(event)
-        try:
-            return {"statusCode": 200, "headers": dict(function(request))}
-        except ScoreboardError as error:
-            _log.info("websocket refused", extra={"code": error.code, "route": request.route_key})
-            return {"statusCode": error.status}
-        except Exception:
-            _log.exception("unhandled error", extra={"route": request.route_key})
-            return {"statusCode": 500}
+        with Invocation("websocket", context, request.request_id) as invocation:
+            try:
+                answer: dict[str, Any] = {"statusCode": 200, "headers": dict(function(request))}
+                invocation.outcome = OK
+            except ScoreboardError as error:
+                invocation.failed(error)
+                answer = {"statusCode": error.status}
+            except Exception as error:
+                _log.exception("unhandled error")
+                invocation.failed(error)
+                answer = {"statusCode": 500}
+            invocation.fields.update(route=request.route_key, status=answer["statusCode"], connection_id=request.connection_id)
+        return answer
 
     return lambda_handler

@@ -11,6 +11,7 @@ from shared.adapters.secrets_manager import with_secret
 from shared.adapters.tls import what_travels_unprotected
 from shared.config import Settings
 from shared.domain.player import Caller
+from shared.invocation import note
 from shared.logs import configure_logs, get_logger
 from shared.services.check_access import check_access
 from shared.wiring.postgresql_parts import PostgresParts
@@ -32,7 +33,9 @@ class Container(RabbitParts, PostgresParts):
 
     def identify(self, bearer_token: str) -> Caller:
         """Whose access token this is, with nobody asked whether they may still come in; raises InvalidToken or TokenExpired."""
-        return self.access_tokens.verify(bearer_token)
+        caller = self.access_tokens.verify(bearer_token)
+        note(user_id=caller.user_id)
+        return caller
 
     def authenticate(self, bearer_token: str) -> Caller:
         """Who sends this access token, in the role they have now; raises what identify and check_access raise."""

@@ -106,7 +106,7 @@ def websocket_event(
 
 def invoke(function: str, event: Any) -> Any:
     """Call a handler as Lambda does: the event goes in and the answer comes out as JSON."""
-    answer = _handler(function)(json.loads(json.dumps(event)), SimpleNamespace(aws_request_id=REQUEST_ID))
+    answer = _handler(function)(json.loads(json.dumps(event)), SimpleNamespace(aws_request_id=REQUEST_ID, function_name=function))
     return json.loads(json.dumps(answer))
 
 

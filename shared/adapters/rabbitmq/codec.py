@@ -42,6 +42,7 @@ class _RecordedSealed(msgspec.Struct):
     v: int
     updates: int
     accepted_at: int
+    request_ids: tuple[str, ...] = ()
 
 
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
@@ -74,7 +75,7 @@ class RabbitEventCodec:
 
     def recorded(self, event: ScoresRecorded) -> bytes:
         """The body of a message of score_updated_queue."""
-        secret = _encode(_RecordedSealed(VERSION, event.updates, _milliseconds(event.accepted_at)))
+        secret = _encode(_RecordedSealed(VERSION, event.updates, _milliseconds(event.accepted_at), event.request_ids))
         return _encode(_RecordedEnvelope(self._sealer.seal(secret, _bound(RECORDED))))
 
     def open_update(self, body: bytes) -> ScoreAccepted | str:
@@ -102,7 +103,7 @@ class RabbitEventCodec:
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise BadMessage("not a message of score_updated_queue") from None
         sealed = self._open(plain.encrypted_data, _bound(RECORDED), _decode_recorded_sealed)
-        return ScoresRecorded(sealed.updates, _instant(sealed.accepted_at))
+        return ScoresRecorded(sealed.updates, _instant(sealed.accepted_at), sealed.request_ids)
 
     def _open(self, text: str, bound: bytes, decode: Any) -> Any:
         try:

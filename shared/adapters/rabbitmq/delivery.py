@@ -24,15 +24,21 @@ class Delivery:
         self.is_confirmed = False
         self.group: Group | None = None
 
+    @property
+    def is_late(self) -> bool:
+        """Whether nobody waits for it any more."""
+        return self.group is None or self.group.is_given_up
+
 
 class Group:
     """All whose messages are written together: they are woken together, for one after another would cost as much again."""
 
-    __slots__ = ("_woken", "due", "left")
+    __slots__ = ("_woken", "due", "is_given_up", "left")
 
     def __init__(self, loop: Loop | None) -> None:
         self.left = 0
         self.due = 0.0
+        self.is_given_up = False
         self._woken = threading.Event() if loop is None else LoopEvent(loop)
 
     def one_ended(self) -> None:
@@ -43,6 +49,7 @@ class Group:
 
     def wake(self) -> None:
         """Nobody need wait any longer."""
+        self.is_given_up = True
         self._woken.set()
 
     def wait(self, deliveries: Sequence[Delivery], seconds: float | None) -> bool:

@@ -242,6 +242,8 @@ class PublishingThread:
         finish = self._settled(self._on_confirmed, outbox_ids) if outbox_ids else None
         for delivery in arrived:
             delivery.is_confirmed = True
+        if late := [delivery.message_id for delivery in arrived if delivery.outbox_id is not None and delivery.is_late]:
+            _log.info("updates published late", extra={"updates": late})
         _release(confirmed)
         if finish is not None:
             self._settled(finish)
