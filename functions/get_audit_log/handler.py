@@ -17,4 +17,4 @@ def lambda_handler(request: HttpRequest) -> Reply:
     caller.must_be_admin()
     limit = request.integer("limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
     cursor = request.query.get("cursor", "")
-    return Reply.document(get_audit_log(parse_filter(request.query), limit, cursor, caller, deps.audit_log))
+    return Reply.document(get_audit_log(parse_filter(request.query), limit, cursor, caller, deps.audit_log, deps.users))

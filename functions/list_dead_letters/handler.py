@@ -15,4 +15,4 @@ def lambda_handler(request: HttpRequest) -> Reply:
     deps = container()
     deps.authenticate(request.bearer_token).must_be_admin()
     limit = request.integer("limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
-    return Reply.document(list_dead_letters(limit, deps.dead_letters))
+    return Reply.document(list_dead_letters(limit, deps.dead_letters, deps.users))

@@ -17,7 +17,7 @@ def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
     """`{"action": "list", "limit"?}` or `{"action": "redrive", "limit"?, "requestIds"?}`; errors escape."""
     deps = container()
     if event.get("action") == "list":
-        return list_dead_letters(parse_limit(event), deps.dead_letters)
+        return list_dead_letters(parse_limit(event), deps.dead_letters, deps.users)
     if event.get("action") == "redrive":
         return redrive_dead_letters(Redrive.parse(event, actor="operator"), deps.dead_letters, deps.ledger)
     raise InvalidParameter("`action` must be `list` or `redrive`.")

@@ -46,6 +46,7 @@ class AuditFilter:
     actor: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,20 @@ class ReconciliationRun:
     whole_board: bool
     checked: int
     discrepancies: Sequence[Discrepancy]
+
+
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """A run as it was written down; `discrepancies` are the first of the `found`, in the words of the API."""
+
+    run_id: int
+    started_at: datetime
+    finished_at: datetime
+    dry_run: bool
+    whole_board: bool
+    checked: int
+    found: int
+    discrepancies: Sequence[Mapping[str, Any]]
 
 
 def differing(board: Mapping[str, int], ledger: Mapping[str, int]) -> list[str]:

@@ -21,6 +21,7 @@ from shared.ports.accounts import (
 )
 from shared.ports.audit import AuditLog, AuditSeals, Refusals, SealAnchor, SealSigner
 from shared.ports.board import BoardCache, BoardCheck, Leaderboard, Outbox, RateWindows
+from shared.ports.gauges import BoardGauge, LedgerGauge, QueueGauge
 from shared.ports.ledger import Ledger, Migrations, Reconciliations
 from shared.ports.messages import DeadLetters, EventCodec, EventPublisher, Sealer, Topology
 from shared.ports.platform import Clock, Dependency, Offload
@@ -34,6 +35,7 @@ __all__ = [
     "AuditSeals",
     "BoardCache",
     "BoardCheck",
+    "BoardGauge",
     "Clock",
     "DeadLetters",
     "Dependency",
@@ -41,12 +43,14 @@ __all__ = [
     "EventPublisher",
     "Leaderboard",
     "Ledger",
+    "LedgerGauge",
     "LoginThrottle",
     "Migrations",
     "Offload",
     "Outbox",
     "PasswordHasher",
     "Profiles",
+    "QueueGauge",
     "RateWindows",
     "Reconciliations",
     "RefreshTokens",

@@ -29,6 +29,10 @@ class Users(Protocol):
         """The account with this id."""
         ...
 
+    def beginning_with(self, beginning: str, limit: int, after: str) -> list[Account]:
+        """Accounts whose names begin so, in the order of their names, from the one after the name `after` on."""
+        ...
+
     def profiles(self, user_ids: Sequence[str]) -> dict[str, Profile]:
         """Profiles of those of the users that exist."""
         ...

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
-from shared.domain.reconciliation import Discrepancy, EpochSpan, PointsAsOf, ReconciliationRun
+from shared.domain.reconciliation import Discrepancy, EpochSpan, PastRun, PointsAsOf, ReconciliationRun
 from shared.domain.score import HistoryEntry, RecordedBatch, ScoreAccepted
 
 
@@ -102,6 +102,10 @@ class Reconciliations(Protocol):
 
     def save(self, run: ReconciliationRun) -> int:
         """Write one row of reconciliation_runs; answer its id."""
+        ...
+
+    def newest(self, limit: int, before_id: int | None) -> list[PastRun]:
+        """Runs with ids below `before_id`, newest first."""
         ...
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 
 from shared.errors import NotReady
 from shared.logs import get_logger
 from shared.ports import Dependency
+from shared.services.ask_at_once import ask_at_once
 
 PATIENCE_SECONDS = 2.0
 _log = get_logger(__name__)
@@ -18,16 +18,11 @@ def check_health(dependencies: Sequence[Dependency]) -> dict[str, str]:
 
     One that does not answer within two seconds is down.
     """
-    asking = ThreadPoolExecutor(len(dependencies), thread_name_prefix="health")
-    answers = {dependency.name: asking.submit(dependency.ping) for dependency in dependencies}
-    wait(answers.values(), PATIENCE_SECONDS)
-    asking.shutdown(wait=False, cancel_futures=True)
     states: dict[str, str] = {}
-    for name, answer in answers.items():
-        problem = answer.exception() if answer.done() else TimeoutError()
-        states[name] = "down" if problem else "up"
-        if problem:
-            _log.warning("dependency is down", extra={"dependency": name, "cause": repr(problem.__cause__ or problem)})
+    for name, answer in ask_at_once({one.name: one.ping for one in dependencies}, PATIENCE_SECONDS).items():
+        states[name] = "down" if answer else "up"
+        if answer:
+            _log.warning("dependency is down", extra={"dependency": name, "cause": repr(answer.__cause__ or answer)})
     down = [name for name, state in states.items() if state == "down"]
     if down:
         raise NotReady(f"Down: {', '.join(down)}.", data=states)

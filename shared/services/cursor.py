@@ -7,23 +7,53 @@ import binascii
 
 from shared.errors import InvalidParameter
 
-_PREFIX = b"before:"
+_BEFORE, _AFTER = b"before:", b"after:"
+_MAX_NAME = 50
 
 
 def make_cursor(before_id: int) -> str:
     """Text fit for a query string."""
-    return base64.urlsafe_b64encode(_PREFIX + str(before_id).encode()).decode().rstrip("=")
+    return _written(_BEFORE, str(before_id))
 
 
 def read_cursor(cursor: str) -> int | None:
     """The id, or None for the first page; raises InvalidParameter."""
     if not cursor:
         return None
+    digits = _read(_BEFORE, cursor)
+    if not digits.isdigit() or len(digits) > 12:
+        raise _nonsense()
+    return int(digits)
+
+
+def make_name_cursor(name: str) -> str:
+    """The same for what is in the order of names."""
+    return _written(_AFTER, name)
+
+
+def read_name_cursor(cursor: str) -> str:
+    """The name, or "" for the first page; raises InvalidParameter."""
+    if not cursor:
+        return ""
+    name = _read(_AFTER, cursor)
+    if not name.isascii() or len(name) > _MAX_NAME or b"\0" in name:
+        raise _nonsense()
+    return name.decode()
+
+
+def _written(prefix: bytes, text: str) -> str:
+    return base64.urlsafe_b64encode(prefix + text.encode()).decode().rstrip("=")
+
+
+def _read(prefix: bytes, cursor: str) -> bytes:
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         text = b""
-    digits = text.removeprefix(_PREFIX)
-    if not text.startswith(_PREFIX) or not digits.isdigit() or len(digits) > 12:
-        raise InvalidParameter("`cursor` must be the `nextCursor` of the page before, or left out.")
-    return int(digits)
+    if not text.startswith(prefix):
+        raise _nonsense()
+    return text.removeprefix(prefix)
+
+
+def _nonsense() -> InvalidParameter:
+    return InvalidParameter("`cursor` must be the `nextCursor` of the page before, or left out.")

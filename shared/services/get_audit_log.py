@@ -10,19 +10,21 @@ from shared.domain.audit import AuditEntry, AuditFilter
 from shared.domain.player import Caller
 from shared.domain.ranking import utc_text
 from shared.errors import InvalidParameter
-from shared.ports import AuditLog
+from shared.ports import AuditLog, Users
 from shared.services.cursor import make_cursor, read_cursor
+from shared.services.name_users import name_users
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
 MAX_FILTER_LENGTH = 64
 
 
 def parse_filter(query: Mapping[str, Any]) -> AuditFilter:
-    """Read `userId`, `action`, `actor`, `from` (included) and `to` (not included); raises InvalidParameter."""
+    """Read `userId`, `action`, `actor`, `requestId`, `from` (included) and `to` (not included); raises InvalidParameter."""
     return AuditFilter(
         user_id=_name(query, "userId"),
         action=_name(query, "action"),
         actor=_name(query, "actor"),
+        request_id=_name(query, "requestId"),
         since=parse_instant(query, "from"),
         until=parse_instant(query, "to"),
     )
@@ -44,13 +46,19 @@ def parse_instant(query: Mapping[str, Any], name: str) -> datetime | None:
         ) from None
 
 
-def get_audit_log(wanted: AuditFilter, limit: int, cursor: str, caller: Caller, audit_log: AuditLog) -> dict[str, Any]:
-    """`{"data": [...], "nextCursor": ...}`; raises Forbidden for all but admins, and InvalidParameter."""
+def get_audit_log(
+    wanted: AuditFilter, limit: int, cursor: str, caller: Caller, audit_log: AuditLog, users: Users
+) -> dict[str, Any]:
+    """`{"data": [...], "nextCursor": ..., "usernames": {...}}`; raises Forbidden for all but admins, and InvalidParameter."""
     caller.must_be_admin()
     entries = audit_log.newest(wanted, limit + 1, read_cursor(cursor))
     page = entries[:limit]
     more = len(entries) > limit
-    return {"data": [entry_as_json(entry) for entry in page], "nextCursor": make_cursor(page[-1].id) if more else None}
+    return {
+        "data": [entry_as_json(entry) for entry in page],
+        "nextCursor": make_cursor(page[-1].id) if more else None,
+        "usernames": name_users((user_id for entry in page for user_id in (entry.actor, entry.user_id)), users),
+    }
 
 
 def entry_as_json(entry: AuditEntry) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.errors import InvalidParameter
-from shared.ports import DeadLetters
+from shared.ports import DeadLetters, Users
+from shared.services.name_users import name_users
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 100
 
@@ -19,8 +20,11 @@ def parse_limit(event: Mapping[str, Any]) -> int:
     return limit
 
 
-def list_dead_letters(limit: int, dead_letters: DeadLetters) -> dict[str, Any]:
-    """`{"data": [...], "nextCursor": None, "total": n}`, oldest first; a queue has no cursor. They stay where they are."""
+def list_dead_letters(limit: int, dead_letters: DeadLetters, users: Users) -> dict[str, Any]:
+    """`{"data": [...], "nextCursor": None, "total": n, "usernames": {...}}`, oldest first.
+
+    A queue has no cursor. They stay where they are.
+    """
     found, total = dead_letters.peek(limit)
     data = [
         {
@@ -35,4 +39,5 @@ def list_dead_letters(limit: int, dead_letters: DeadLetters) -> dict[str, Any]:
         }
         for letter in found
     ]
-    return {"data": data, "nextCursor": None, "total": total}
+    usernames = name_users((letter.user_id for letter in found), users)
+    return {"data": data, "nextCursor": None, "total": total, "usernames": usernames}

@@ -65,6 +65,12 @@ class PostgresParts(Parts):
         return PostgresReconciliations(self._pool)
 
     @cached_property
+    def ledger_gauge(self) -> ports.LedgerGauge:
+        from shared.adapters.postgresql.gauge import PostgresLedgerGauge
+
+        return PostgresLedgerGauge(self._pool)
+
+    @cached_property
     def migrations(self) -> ports.Migrations:
         from shared.adapters.postgresql.migrations import PostgresMigrations
         from shared.adapters.postgresql.url import DatabaseUrl

@@ -50,6 +50,12 @@ class RabbitParts(RedisParts, CryptoParts):
         )
 
     @cached_property
+    def queue_gauge(self) -> ports.QueueGauge:
+        from shared.adapters.rabbitmq.gauge import RabbitQueueGauge
+
+        return RabbitQueueGauge(self.settings.amqp_url, ca_file=self.settings.amqp_ca_file, queues=self.settings.history_queues)
+
+    @cached_property
     def dead_letters(self) -> ports.DeadLetters:
         from shared.adapters.rabbitmq.dead_letters import RabbitDeadLetters
 

@@ -53,6 +53,12 @@ class RedisParts(Parts):
         return RedisBoardCheck(self._redis, self._keys)
 
     @cached_property
+    def board_gauge(self) -> ports.BoardGauge:
+        from shared.adapters.redis.gauge import RedisBoardGauge
+
+        return RedisBoardGauge(self._redis, self._keys)
+
+    @cached_property
     def board_cache(self) -> ports.BoardCache:
         from shared.adapters.redis.board_cache import RedisBoardCache
 

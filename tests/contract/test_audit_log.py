@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from shared.adapters.postgresql.users import PostgresUsers
 from shared.domain.audit import AuditEntry, AuditFilter
 from shared.domain.player import Caller
 from shared.errors import Forbidden, InvalidParameter
@@ -81,7 +82,7 @@ def test_pages_follow_each_other_whatever_is_added_meanwhile(mixed: Audit) -> No
     seen: list[int] = []
     page: dict[str, Any] = {"nextCursor": ""}
     while page["nextCursor"] is not None:
-        page = get_audit_log(AuditFilter(), 5, page["nextCursor"], ADMIN, mixed.log)
+        page = get_audit_log(AuditFilter(), 5, page["nextCursor"], ADMIN, mixed.log, PostgresUsers(mixed.pool))
         seen += [entry["id"] for entry in page["data"]]
         mixed.add(1)
     assert seen == whole
@@ -89,7 +90,7 @@ def test_pages_follow_each_other_whatever_is_added_meanwhile(mixed: Audit) -> No
 
 def test_only_admins_read_it(mixed: Audit) -> None:
     with pytest.raises(Forbidden):
-        get_audit_log(AuditFilter(), 5, "", Caller("u-1", "player", ADMIN.expires_at), mixed.log)
+        get_audit_log(AuditFilter(), 5, "", Caller("u-1", "player", ADMIN.expires_at), mixed.log, PostgresUsers(mixed.pool))
 
 
 def test_an_export_is_all_of_it_in_its_order(audit: Audit) -> None:

@@ -17,7 +17,7 @@ from tests.support.product import query
 FORBIDDEN = [
     *(
         statement.format(table=table)
-        for table in ("audit_log", "audit_seals", "score_history")
+        for table in ("audit_log", "audit_seals", "score_history", "reconciliation_runs")
         for statement in (
             "DELETE FROM {table}",
             "TRUNCATE {table}",
@@ -35,6 +35,7 @@ FORBIDDEN = [
     "UPDATE audit_log SET actor = 'nobody'",
     "UPDATE audit_seals SET hash = ''",
     "UPDATE score_history SET increment = 5",
+    "UPDATE reconciliation_runs SET discrepancies = 0",
     "DROP TRIGGER audit_log_append_only ON audit_log",
     "INSERT INTO audit_log (id, action, actor) VALUES (-1, 'invented', 'nobody')",
     "INSERT INTO audit_log (at, action, actor) VALUES (now() - INTERVAL '1 year', 'invented', 'nobody')",

@@ -12,8 +12,9 @@ from shared.errors import InvalidParameter
 from shared.wiring import Container
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import REQUEST_ID, SOURCE_IP, HandlerReply, call, invoke, websocket_event
-from tests.handlers.players import Player, new_board, new_player
+from tests.handlers.players import Player, consuming, new_board, new_player
 from tests.support.product import query
+from tests.support.waiting import eventually
 
 LOG = "GET /api/admin/audit-log"
 PASSWORD = "correct horse battery"
@@ -231,7 +232,23 @@ def test_an_admin_reads_page_by_page(player: Player, admin: Player) -> None:
     assert len(read(admin, userId=admin.user_id, **wanted, **{"from": entry["at"][:10]}).json["data"]) == 3
 
 
-@pytest.mark.parametrize("filters", [{"from": "then"}, {"userId": ""}, {"limit": "201"}, {"cursor": "x"}])
+def test_entries_of_a_request_are_found_an_accepted_update_among_them(board: Container, player: Player, admin: Player) -> None:
+    with consuming(board):
+        accepted = [player.score(2, Idempotency_Key=str(uuid4())).data["requestId"] for _ in range(3)]
+        eventually(lambda: len(read(admin, requestId=accepted[-1]).data) == 1, 20, "the last one recorded")
+    page = read(admin, requestId=accepted[0]).json
+    (entry,) = page["data"]
+    assert (entry["action"], entry["userId"], entry["requestId"]) == ("score_accepted", player.user_id, accepted[0])
+    assert page["usernames"] == {player.user_id: player.username}
+    assert read(admin, requestId=accepted[0], actor="somebody").data == []
+    assert read(admin, requestId=accepted[0], to="2020-01-01").data == []
+    call("redrive_dead_letters", "POST /api/admin/dead-letters/redrive", headers=admin.authorization, body={})
+    found = read(admin, requestId=REQUEST_ID, actor=admin.user_id)
+    assert [entry["action"] for entry in found.data] == ["dead_letters_redriven"]
+    assert read(admin, requestId=str(uuid4())).data == []
+
+
+@pytest.mark.parametrize("filters", [{"requestId": ""}, {"from": "then"}, {"userId": ""}, {"limit": "201"}, {"cursor": "x"}])
 def test_nonsense_is_told(admin: Player, filters: dict[str, str]) -> None:
     assert read(admin, **filters).problem == (422, "invalid_parameter")
 

@@ -89,14 +89,3 @@ def test_only_admins_change_accounts_or_find_them(player: LoggedIn) -> None:
 
 def test_an_account_that_nobody_has_is_not_found(admin: Player) -> None:
     assert change(admin, "nobody", {"disabled": True}).problem == (404, "unknown_user")
-
-
-def test_an_account_is_found_by_its_name(admin: Player, player: LoggedIn) -> None:
-    def find(**wanted: str) -> HandlerReply:
-        return call("find_users", "GET /api/admin/users", headers=admin.authorization, query=wanted)
-
-    expected = {"userId": player.user_id, "username": player.username, "role": "player", "disabled": False}
-    assert find(username=player.username.upper()).data == [expected]
-    assert find(username="nobody-has-this-name").data == []
-    for reply in (find(), find(username="%")):
-        assert reply.problem == (422, "invalid_username")

@@ -76,11 +76,13 @@ TABLE = {
     "GET /api/score/{user_id}": everybody_with_a_token(200),
     "GET /api/score/{user_id}/history": Rule(200, 403, 200),
     "POST /api/ws-tickets": everybody_with_a_token(201),
+    "GET /api/admin/overview": only_an_admin(200),
     "GET /api/admin/audit-log": only_an_admin(200),
     "GET /api/admin/dead-letters": only_an_admin(200),
     "POST /api/admin/dead-letters/redrive": only_an_admin(200, lambda: {"body": {"requestIds": [str(uuid4())]}}),
     # With a consumer it would be 201; that the body is looked at says that the caller may.
     "POST /api/admin/reconciliations": only_an_admin(422, lambda: {"body": {"dryRun": "perhaps"}}),
+    "GET /api/admin/reconciliations": only_an_admin(200),
     "GET /api/admin/users": only_an_admin(200, lambda: {"query": {"username": "somebody"}}),
     "PATCH /api/admin/users/{user_id}": only_an_admin(200, lambda: {"body": {"disabled": True}}),
     "GET /.well-known/jwks.json": anybody(200),

@@ -45,6 +45,27 @@ def test_an_admin_finds_what_is_wrong_and_repairs_it(board: Container, database_
     ]
 
 
+def test_runs_are_listed_with_what_they_found(board: Container) -> None:
+    admin, player = new_player(board, "admin"), new_player(board)
+    give(board, {player.user_id: 7})
+    made = [start(admin, {"dryRun": True, "full": True}).data["runId"], start(admin, {"full": True}).data["runId"]]
+    made.append(start(admin, {}).data["runId"])
+    first = runs(admin, limit="2")
+    assert [run["runId"] for run in first.data] == [made[2], made[1]]
+    assert [(run["dryRun"], run["full"], run["found"]) for run in first.data] == [(False, False, 0), (False, True, 1)]
+    assert first.data[1]["discrepancies"] == [
+        {"userId": player.user_id, "ledgerTotal": 0, "boardBefore": 7, "boardAfter": 7, "missingPoints": 0, "difference": -7}
+    ]
+    assert first.data[1]["startedAt"] <= first.data[1]["finishedAt"]
+    assert first.json["usernames"] == {player.user_id: player.username}
+    (dry,) = runs(admin, limit="1", cursor=first.json["nextCursor"]).data
+    assert (dry["runId"], dry["dryRun"]) == (made[0], True)
+
+
+def runs(caller: Player, **query_string: str) -> HandlerReply:
+    return call("list_reconciliations", "GET /api/admin/reconciliations", headers=caller.authorization, query=query_string)
+
+
 @pytest.mark.parametrize("body", [{"dryRun": "yes"}, {"full": 1}, {"dryRun": None}])
 def test_nonsense_is_told(board: Container, body: object) -> None:
     assert start(new_player(board, "admin"), body).problem == (422, "invalid_parameter")

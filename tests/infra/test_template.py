@@ -29,6 +29,8 @@ CONTRACT = {
     "GET /api/score/{user_id}": "get_user_score",
     "GET /api/score/{user_id}/history": "get_score_history",
     "POST /api/ws-tickets": "issue_ws_ticket",
+    "GET /api/admin/overview": "get_overview",
+    "GET /api/admin/reconciliations": "list_reconciliations",
     "GET /api/admin/audit-log": "get_audit_log",
     "GET /api/admin/dead-letters": "list_dead_letters",
     "POST /api/admin/dead-letters/redrive": "redrive_dead_letters",

@@ -28,8 +28,10 @@ class PostgresAuditLog:
 
     def newest(self, wanted: AuditFilter, limit: int, before_id: int | None) -> list[AuditEntry]:
         """By the index that fits what is wanted."""
+        of_request = {} if wanted.request_id is None else {"request_id": wanted.request_id}
         return self._read(
-            "find_audit_entries",
+            "find_audit_entries_of_request" if of_request else "find_audit_entries",
+            **of_request,
             user_id=wanted.user_id,
             action=wanted.action,
             actor=wanted.actor,

@@ -10,13 +10,14 @@ from typing import Any
 
 from shared.adapters.postgresql.pool import Pool
 from shared.adapters.postgresql.statements import statement
-from shared.domain.reconciliation import Discrepancy, EpochSpan, PointsAsOf, ReconciliationRun
+from shared.domain.reconciliation import Discrepancy, EpochSpan, PastRun, PointsAsOf, ReconciliationRun
 from shared.errors import ReconciliationRunning
 
 PAGE = 5000
 MAX_ID_LENGTH = 36
 ANSWER_SECONDS = 120.0
 MAX_DETAILS = 1000
+SHOWN_DETAILS = 100
 RUN_LOCK = 0x7363_6F72_6573  # an arbitrary number, the same for all
 
 
@@ -112,6 +113,11 @@ class PostgresReconciliations:
                 detail=json.dumps([{"userId": entry.user_id, **_as_json(entry)} for entry in run.discrepancies[:MAX_DETAILS]]),
             )
         return int(rows[0][0])
+
+    def newest(self, limit: int, before_id: int | None) -> list[PastRun]:
+        """By the primary key, each with its first SHOWN_DETAILS."""
+        rows = self._run("reconciliation_runs_page", before_id=before_id, limit=limit, details=SHOWN_DETAILS)
+        return [PastRun(*row) for row in rows]
 
     def _run(self, name: str, **parameters: Any) -> list[list[Any]]:
         with self._pool.connection(ANSWER_SECONDS) as session:

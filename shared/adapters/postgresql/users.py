@@ -45,6 +45,14 @@ class PostgresUsers:
         """The account with this id."""
         return self._find("find_user_by_id", user_id=user_id)
 
+    def beginning_with(self, beginning: str, limit: int, after: str) -> list[Account]:
+        """By an index of the names, byte by byte."""
+        with self._pool.connection() as session:
+            rows = session.run(
+                statement("find_users_by_beginning"), beginning=beginning.lower(), after=after.lower(), limit=limit
+            )
+        return [Account(*row) for row in rows]
+
     def profiles(self, user_ids: Sequence[str]) -> dict[str, Profile]:
         """Profiles of those of the users that exist."""
         if not user_ids:

@@ -1,0 +1,24 @@
+"""How the ledger and the audit log stand."""
+
+from __future__ import annotations
+
+from datetime import UTC
+
+from shared.adapters.postgresql.pool import Pool
+from shared.adapters.postgresql.statements import statement
+from shared.domain.overview import LedgerState
+
+
+class PostgresLedgerGauge:
+    """The port LedgerGauge."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def read(self) -> LedgerState:
+        """From the ends of indexes."""
+        with self._pool.connection() as session:
+            [[newest_entry, unrecorded, audit_entries, sealed_id, sealed_at, refusals]] = session.run(statement("read_gauge"))
+        at = None if sealed_at is None else sealed_at.astimezone(UTC)
+        unsealed = max(0, int(audit_entries) - int(sealed_id))
+        return LedgerState(int(newest_entry), int(unrecorded), int(audit_entries), unsealed, at, int(refusals))

@@ -1,0 +1,22 @@
+-- score_history, unrecorded_updates, audit_log, audit_seals: how they stand. Answers the newest id of the ledger, how many updates
+-- it refused, the newest id of the audit log, the last one sealed and when, and how many refusals were noted in five minutes.
+-- Of those the newest 10,000 rows are looked at: there are a few hundred a minute at most.
+
+SELECT
+    coalesce((SELECT max(id) FROM score_history), 0),
+    (SELECT count(*) FROM unrecorded_updates),
+    coalesce((SELECT max(id) FROM audit_log), 0),
+    coalesce(seal.last_id, 0),
+    seal.sealed_at,
+    coalesce(
+        (
+            SELECT sum(CAST(detail ->> 'count' AS bigint))
+            FROM (
+                SELECT at, detail FROM audit_log WHERE action <> 'score_accepted' ORDER BY id DESC LIMIT 10000
+            ) AS recent
+            WHERE at > now() - INTERVAL '5 minutes' AND detail ->> 'count' ~ '^[0-9]{1,12}$'
+        ),
+        0
+    )
+FROM (SELECT 1) AS one
+LEFT JOIN (SELECT last_id, sealed_at FROM audit_seals ORDER BY seq DESC LIMIT 1) AS seal ON TRUE

@@ -1,0 +1,48 @@
+"""How things stand: what each store can say at an instant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BoardState:
+    """The board and what leaves it.
+
+    `accepted` counts the updates accepted since this Redis has kept the outbox, None where Redis is too old to say;
+    `outbox_seconds` is how long the oldest unconfirmed update has waited.
+    """
+
+    players: int
+    is_whole: bool
+    accepted: int | None
+    outbox: int
+    outbox_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """How many messages lie ready, by the name of the queue; and how many of all are updates on their way to the ledger."""
+
+    messages: Mapping[str, int]
+    updates: int
+    dead_letters: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerState:
+    """The history of record and the audit log.
+
+    `newest_entry` is the id of the newest row of the ledger: it rises with every update recorded, by a little more where copies
+    came. `unrecorded` updates were refused by the ledger and wait or lie among the dead letters. `unsealed` rows of the audit log
+    are younger than the newest seal, made at `sealed_at`. `refusals` were noted in the last five minutes.
+    """
+
+    newest_entry: int
+    unrecorded: int
+    audit_entries: int
+    unsealed: int
+    sealed_at: datetime | None
+    refusals: int

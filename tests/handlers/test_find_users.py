@@ -1,0 +1,74 @@
+"""GET /api/admin/users."""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+
+from shared.domain.player import Account
+from shared.wiring import Container
+from tests.handlers.events import HandlerReply, call
+from tests.handlers.players import Player, new_player
+
+
+@pytest.fixture
+def admin(deployed: Container) -> Player:
+    return new_player(deployed, "admin")
+
+
+def found(admin: Player, **query: str) -> HandlerReply:
+    return call("find_users", "GET /api/admin/users", headers=admin.authorization, query=query)
+
+
+def names(reply: HandlerReply) -> list[str]:
+    return [account["username"] for account in reply.data]
+
+
+def add(deployed: Container, *usernames: str) -> None:
+    for username in usernames:
+        deployed.users.add(Account(secrets.token_hex(16), username, "player", "hash", secrets.token_hex(32)))
+
+
+def test_one_is_found_by_name_and_by_id_however_it_is_capitalised(deployed: Container, admin: Player) -> None:
+    player = new_player(deployed)
+    account = {"userId": player.user_id, "username": player.username, "role": "player", "disabled": False}
+    assert found(admin, username=player.username.upper()).data == [account]
+    assert found(admin, userId=player.user_id).data == [account]
+    assert found(admin, userId="nobody").json == {"data": [], "nextCursor": None}
+
+
+def test_all_that_begin_so_come_page_by_page_in_the_order_of_their_names(deployed: Container, admin: Player) -> None:
+    tag = f"F{secrets.token_hex(5)}"
+    add(deployed, f"{tag}b", f"{tag}", f"{tag}_c", f"{tag}A", f"{tag}-", f"{tag}.z", f"G{tag}")
+    wanted = [tag, f"{tag}-", f"{tag}.z", f"{tag}_c", f"{tag}A", f"{tag}b"]
+    first = found(admin, search=tag.lower(), limit="4")
+    assert names(first) == wanted[:4]
+    second = found(admin, search=tag.upper(), limit="4", cursor=first.json["nextCursor"])
+    assert names(second) == wanted[4:]
+    assert second.json["nextCursor"] is None
+    assert names(found(admin, search=f"{tag}_")) == [f"{tag}_c"], "no wildcard"
+
+
+def test_all_are_listed_when_nothing_is_asked(deployed: Container, admin: Player) -> None:
+    new_player(deployed)
+    page = found(admin, limit="2")
+    assert len(page.data) == 2
+    following = found(admin, limit="1", cursor=page.json["nextCursor"])
+    assert names(following)[0].lower() > names(page)[-1].lower()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"search": "a%"}, {"search": "a b"}, {"limit": "0"}, {"cursor": "x"}, {"search": "a", "userId": "b"}, {"userId": ""}],
+)
+def test_nonsense_is_told(admin: Player, query: dict[str, str]) -> None:
+    assert found(admin, **query).problem == (422, "invalid_parameter")
+
+
+def test_the_cursor_of_another_list_is_told(admin: Player) -> None:
+    assert found(admin, cursor="YmVmb3JlOjE").problem == (422, "invalid_parameter")
+
+
+def test_a_name_that_nobody_may_have_is_told(admin: Player) -> None:
+    assert found(admin, username="?").problem == (422, "invalid_username")
