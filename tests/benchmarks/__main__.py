@@ -1,8 +1,9 @@
-"""`make bench`: starts the product, measures, prints a table, writes JSON and draws."""
+"""`make bench`: starts the product, measures, prints a table, writes JSON and draws; `--only` measures some of it."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.benchmarks import (
@@ -12,12 +13,16 @@ from tests.benchmarks import (
     history_queues,
     live,
     logins,
+    memory,
     reconciliation,
     record,
+    stalls,
+    sustained,
     updates,
     viewers,
+    workers,
 )
-from tests.benchmarks.drawings import drawings
+from tests.benchmarks.drawings import growth_drawings, peers_drawing, record_drawing, sustained_drawings, workers_drawing
 from tests.benchmarks.figures import Figure, figure, table, write_json
 from tests.benchmarks.plots import write
 from tests.support.product import Product
@@ -25,38 +30,91 @@ from tests.support.product import Product
 FIRST_START_LIMIT_SECONDS = 15.0
 LATER_START_LIMIT_SECONDS = 8.0
 LATER_STARTS = 3
+_OPTIONS = {"RATE_LIMIT_REQUESTS": "1000000"}
+Found = tuple[list[Figure], dict[str, str]]
 
 
 def main() -> None:
-    """Run all benchmarks; see the module."""
+    """Run the benchmarks; see the module."""
     parser = argparse.ArgumentParser(description="Measure the product against its limits.")
     parser.add_argument("--json", type=Path, default=Path("dist/benchmarks.json"), help="where the figures go")
     parser.add_argument("--players", type=int, default=100_000, help="size of the large board of the reconciliation (100000)")
     parser.add_argument("--rows", type=int, default=20, help="rows of history of each of them (20)")
+    parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS), help="these parts, in this order")
     arguments = parser.parse_args()
     figures: list[Figure] = []
-    with Product(None, RATE_LIMIT_REQUESTS="1000000") as product:
-        figures.append(figure("first start", "s", [product.start_seconds], "limit", FIRST_START_LIMIT_SECONDS))
-        figures += live.measure(product)
-        figures += logins.measure(product)
-        requests = updates.crowd(product)
-        figures += updates.measure(product, requests)
-        grown, growth_found = growth.measure(product, requests, updates.CONNECTIONS)
-        recording, recorded = record.measure(product)
-        figures += grown + recording
+    drawings: dict[str, str] = {}
+    for name in arguments.only:
+        found, drawn = PARTS[name](arguments)
+        print(table(found), flush=True)  # noqa: T201 - a command's output
+        figures += found
+        drawings |= drawn
+    if len(arguments.only) > 1:
+        print("\n" + table(figures))  # noqa: T201
+    write_json(figures, arguments.json)
+    write(drawings, arguments.json.parent)
+
+
+def _product(_arguments: argparse.Namespace) -> Found:
+    """Starts, and what a single user meets."""
+    with Product(None, **_OPTIONS) as product:
+        figures = [figure("first start", "s", [product.start_seconds], "limit", FIRST_START_LIMIT_SECONDS)]
+        figures += live.measure(product) + logins.measure(product)
         later = []
-        for _ in range(LATER_STARTS):
+        for _turn in range(LATER_STARTS):
             product.stop()
             later.append(product.start().start_seconds)
-        figures += reconciliation.measure(product, arguments.players, arguments.rows)
-        figures.append(figure("later start", "s", later, "limit", LATER_START_LIMIT_SECONDS))
-    figures += viewers.measure()
-    figures += cold_starts.measure()
-    figures += history_queues.measure()
-    figures += cloud_viewers.measure()
-    print(table(figures))  # noqa: T201 - a command's output
-    write_json(figures, arguments.json)
-    write(drawings(figures, growth_found, recorded), arguments.json.parent)
+    return [*figures, figure("later start", "s", later, "limit", LATER_START_LIMIT_SECONDS)], {}
+
+
+def _updates(_: argparse.Namespace) -> Found:
+    with Product(None, "--workers", "1", **_OPTIONS) as product:
+        requests = updates.crowd(product)
+        figures = updates.measure(product, requests)
+        return figures + memory.measure(product, updates.user_of(requests[0])), peers_drawing(figures)
+
+
+def _growth(_: argparse.Namespace) -> Found:
+    with Product(None, "--workers", "1", **_OPTIONS) as product:
+        figures, grown = growth.measure(product, updates.crowd(product), updates.CONNECTIONS)
+    return figures, growth_drawings(grown)
+
+
+def _record(_: argparse.Namespace) -> Found:
+    with Product(None, "--workers", "1", **_OPTIONS) as product:
+        figures, recorded = record.measure(product)
+    return figures, record_drawing(recorded)
+
+
+def _reconciliation(arguments: argparse.Namespace) -> Found:
+    with Product(None, **_OPTIONS) as product:
+        return reconciliation.measure(product, arguments.players, arguments.rows), {}
+
+
+def _sustained(_: argparse.Namespace) -> Found:
+    figures, found = sustained.measure()
+    return figures, sustained_drawings(found)
+
+
+def _workers(_: argparse.Namespace) -> Found:
+    figures, found = workers.measure()
+    return figures, workers_drawing(found)
+
+
+PARTS: dict[str, Callable[[argparse.Namespace], Found]] = {
+    "product": _product,
+    "updates": _updates,
+    "growth": _growth,
+    "record": _record,
+    "reconciliation": _reconciliation,
+    "stalls": lambda _: (stalls.measure(), {}),
+    "sustained": _sustained,
+    "workers": _workers,
+    "viewers": lambda _: (viewers.measure(), {}),
+    "cold-starts": lambda _: (cold_starts.measure(), {}),
+    "history-queues": lambda _: (history_queues.measure(), {}),
+    "cloud-viewers": lambda _: (cloud_viewers.measure(), {}),
+}
 
 
 if __name__ == "__main__":

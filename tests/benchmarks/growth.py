@@ -1,4 +1,4 @@
-"""What an update and a read of a place cost on boards of 10 thousand, 100 thousand and a million players."""
+"""What an update, a read of a place and a read of the top cost on boards of 10 thousand to 10 million players."""
 
 from __future__ import annotations
 
@@ -9,22 +9,24 @@ from typing import Any
 
 from tests.benchmarks.figures import Figure, figure
 from tests.benchmarks.load import Load, drive
+from tests.benchmarks.players import fill, strangers
 from tests.support.product import Product
 
-SIZES = (10_000, 100_000, 1_000_000)
+SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 ROUNDS, ROUND_SECONDS = 3, 2.0
 FACTOR = 1.5
-STEP = 10_000
+MAX_MEMORY = 4 * 2**30  # the embedded Redis has 1 GB
 READS_LIMIT, REDIS_LIMIT_MICROSECONDS = 15_000.0, 25.0
 Points = list[tuple[float, float]]
 
 
 @dataclass(slots=True)
 class Growth:
-    """By players on the board: updates and reads a CPU second, and microseconds of Redis an update."""
+    """By players on the board: updates, reads of a place and of the top a CPU second, and microseconds of Redis an update."""
 
     updates: Points = field(default_factory=list)
     reads: Points = field(default_factory=list)
+    tops: Points = field(default_factory=list)
     redis: Points = field(default_factory=list)
 
 
@@ -35,10 +37,12 @@ def measure(product: Product, requests: Sequence[bytes], connections: int) -> tu
     pids = [product.pid("http")]
     read_rates: list[float] = []
     redis_costs: list[float] = []
-    with product.redis() as client:
+    top = [top_of(requests[0])]
+    with product.redis() as client, strangers(client):
+        client.config_set("maxmemory", MAX_MEMORY)
         for size in SIZES:
-            _fill(client, size)
-            updates, places, costs = [], [], []
+            fill(client, size)
+            updates, places, tops, costs = [], [], [], []
             for _ in range(ROUNDS):
                 before = redis_microseconds(client)
                 load = drive(product.base_url, requests, pids, connections=connections, seconds=ROUND_SECONDS)
@@ -46,17 +50,20 @@ def measure(product: Product, requests: Sequence[bytes], connections: int) -> tu
                 updates.append(_checked(load).per_cpu_second)
                 load = drive(product.base_url, reads, pids, connections=connections, seconds=ROUND_SECONDS)
                 places.append(_checked(load).per_cpu_second)
+                load = drive(product.base_url, top, pids, connections=connections, seconds=ROUND_SECONDS)
+                tops.append(_checked(load).per_cpu_second)
             growth.updates.append((size, statistics.median(updates)))
             growth.reads.append((size, statistics.median(places)))
+            growth.tops.append((size, statistics.median(tops)))
             growth.redis.append((size, statistics.median(costs)))
             read_rates += places
             redis_costs += costs
-        _empty(client)
     return [
         figure("GET /api/score/{user_id} a CPU second", "1/s", read_rates, "limit", READS_LIMIT),
         figure("Redis CPU an update", "us", redis_costs, "limit", REDIS_LIMIT_MICROSECONDS),
-        figure("update, million players to ten thousand", "ratio", [_dearer(growth.updates)], "limit", FACTOR),
-        figure("place, million players to ten thousand", "ratio", [_dearer(growth.reads)], "limit", FACTOR),
+        figure("update, ten million players to ten thousand", "ratio", [_dearer(growth.updates)], "limit", FACTOR),
+        figure("place, ten million players to ten thousand", "ratio", [_dearer(growth.reads)], "limit", FACTOR),
+        figure("top, ten million players to ten thousand", "ratio", [_dearer(growth.tops)], "limit", FACTOR),
     ], growth
 
 
@@ -65,6 +72,12 @@ def read_of(update: bytes) -> bytes:
     head = update.partition(b"\r\n\r\n")[0].split(b"\r\n")
     kept = [line for line in head[1:] if line.lower().startswith((b"host:", b"authorization:"))]
     return b"\r\n".join([head[0].replace(b"POST", b"GET"), *kept, b"", b""])
+
+
+def top_of(update: bytes) -> bytes:
+    """The read of the top by whoever makes this update."""
+    lines = read_of(update).split(b"\r\n")
+    return b"\r\n".join([b"GET /api/scores HTTP/1.1", *lines[1:]])
 
 
 def redis_microseconds(client: Any) -> float:
@@ -81,13 +94,3 @@ def _dearer(points: Points) -> float:
 def _checked(load: Load) -> Load:
     assert set(load.statuses) == {200}, load.statuses
     return load
-
-
-def _fill(client: Any, size: int) -> None:
-    for first in range(client.zcard("leaderboard"), size, STEP):
-        client.zadd("leaderboard", {f"user:stranger-{n:08}": n % 1000 for n in range(first, min(first + STEP, size))})
-
-
-def _empty(client: Any) -> None:
-    for first in range(0, max(SIZES), STEP):
-        client.zrem("leaderboard", *(f"user:stranger-{n:08}" for n in range(first, first + STEP)))

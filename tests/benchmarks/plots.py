@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -26,14 +26,22 @@ def bars(title: str, unit: str, values: Mapping[str, float], limit: float | None
     return _drawing(title, unit, top, [*marks, *_limit(limit, top)])
 
 
-def lines(title: str, x_name: str, unit: str, series: Mapping[str, Points], limit: float | None = None) -> str:
-    """A line for each series over a logarithmic axis."""
+def lines(
+    title: str,
+    x_name: str,
+    unit: str,
+    series: Mapping[str, Points],
+    limit: float | None = None,
+    *,
+    scale: Callable[[float], float] = math.log10,
+) -> str:
+    """A line for each series, over a logarithmic axis unless `scale` says otherwise."""
     xs = sorted({x for points in series.values() for x, _ in points})
     top = _nice(max([y for points in series.values() for _, y in points] + [limit or 0.0]))
-    low, high = math.log10(xs[0]), math.log10(xs[-1])
+    low, high = scale(xs[0]), scale(xs[-1])
 
     def place(x: float) -> float:
-        return LEFT + (WIDTH - LEFT - RIGHT) * ((math.log10(x) - low) / (high - low or 1.0))
+        return LEFT + (WIDTH - LEFT - RIGHT) * ((scale(x) - low) / (high - low or 1.0))
 
     marks = [_text(place(x), HEIGHT - BOTTOM + 18, _short(x), "middle") for x in xs]
     marks.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 14, x_name, "middle"))

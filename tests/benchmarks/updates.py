@@ -103,5 +103,10 @@ def _update(host: str, user_id: str, token: str) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
 
 
+def user_of(update: bytes) -> str:
+    """Whose update this is."""
+    return update.split(b" ", 2)[1].rpartition(b"/")[2].decode()
+
+
 def _authorization(request: bytes) -> str:
     return next(line.decode() for line in request.split(b"\r\n") if line.startswith(b"Authorization"))

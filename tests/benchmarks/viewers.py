@@ -12,7 +12,6 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any, Self
 
 from websockets.frames import Frame, Opcode
@@ -20,9 +19,10 @@ from websockets.frames import Frame, Opcode
 from tests.benchmarks.crowd import Crowd
 from tests.benchmarks.figures import Figure, figure
 from tests.benchmarks.load import cpu_seconds, drive
+from tests.benchmarks.memory import resident_kb
 from tests.benchmarks.updates import CONNECTIONS, crowd
 from tests.support.api import Player
-from tests.support.product import Product, descendants
+from tests.support.product import Product
 
 VIEWERS, MANY_VIEWERS, VIEWERS_A_PROCESS = 5_000, 20_000, 7_000
 BROADCASTS = 30
@@ -51,9 +51,9 @@ def measure() -> list[Figure]:
 def _one_gateway(product: Product) -> list[Figure]:
     pid = product.pid("http")
     with ExitStack() as stack:
-        before = _resident_kb(pid)
+        before = resident_kb(pid)
         crowds = _gather(stack, product, VIEWERS)
-        memory = (_resident_kb(pid) - before) / VIEWERS
+        memory = (resident_kb(pid) - before) / VIEWERS
         bare = stack.enter_context(_BareServer(VIEWERS))
         ours, peers = [], []
         for _ in range(BROADCASTS):
@@ -210,11 +210,3 @@ def _text() -> tuple[str, str]:
     ]
     frame = {"type": "leaderboard", "version": version, "data": board, "cache_time": "2026-01-01T12:00:00.000Z"}
     return str(version), json.dumps(frame, separators=(",", ":"))
-
-
-def _resident_kb(pid: int) -> int:
-    found = 0
-    for each in {pid} | descendants(pid):
-        fields = dict(line.split(":", 1) for line in Path(f"/proc/{each}/status").read_text().splitlines())
-        found += int(fields["VmRSS"].split()[0])
-    return found
