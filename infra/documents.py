@@ -9,6 +9,7 @@ from pathlib import Path
 
 from local_runtime.hosting import load_manifest
 from local_runtime.http.connection import Patience
+from local_runtime.logs.options import FORMAT_HELP, LogOptions
 from local_runtime.routes import render_markdown
 from local_runtime.settings import InstanceSettings
 from shared.config import Settings
@@ -45,6 +46,8 @@ def _env_example() -> str:
     lines += ["", "", "# How long clients of the HTTP process may take."]
     for wait in dataclasses.fields(Patience):
         lines += ["", f"# {wait.metadata['help']}", f"# SCOREBOARD_{wait.name.upper()}_SECONDS={wait.default}"]
+    lines += ["", "", "# The log; see LOG_LEVEL below."]
+    lines += ["", f"# {FORMAT_HELP}", f"# LOG_FORMAT={LogOptions().format}"]
     lines += ["", "", "# The functions. The instance provides what has no default; set a URL to use a server of your own."]
     for setting in dataclasses.fields(Settings):
         default = "" if setting.default is dataclasses.MISSING else setting.default

@@ -9,6 +9,7 @@ import sys
 from local_runtime.deadline import ProcessDeadline
 from local_runtime.hosting import load_manifest
 from local_runtime.invoker import FunctionError, Invoker, PayloadTooLarge
+from local_runtime.logs.setup import configure_logs
 from local_runtime.manifest import Function, Manifest
 from local_runtime.settings import InstanceSettings
 
@@ -17,8 +18,7 @@ logger = logging.getLogger(__name__)
 
 def main() -> int:
     """Answers 1 at the first function that fails."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("pika").setLevel(logging.WARNING)
+    configure_logs("at_start", os.environ)
     settings = InstanceSettings.from_environment()
     manifest = load_manifest(settings, os.environ)
     invoker = Invoker(manifest, ProcessDeadline())

@@ -17,6 +17,7 @@ from local_runtime.deadline import ProcessDeadline
 from local_runtime.hosting import load_manifest
 from local_runtime.instance.directory import InstanceDirectory, consumer_name
 from local_runtime.invoker import SMALL_BYTES, Invoker
+from local_runtime.logs.setup import configure_logs, tend_log_file
 from local_runtime.manifest import Function, QueueBinding
 from local_runtime.metrics import RuntimeMetrics
 from local_runtime.queue.broker import connection_parameters
@@ -55,8 +56,9 @@ class ReadyFile:
 
 def main() -> int:
     """Consume until SIGTERM, then settle the batches in hand. An argument says which consumer this is, from 1 on."""
-    logging.basicConfig(level=os.environ.get("LOG_LEVEL", "INFO"), format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("pika").setLevel(logging.CRITICAL)
+    number = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+    configure_logs(consumer_name(number), os.environ)
+    tend_log_file(os.environ)
     if not os.environ.get("AMQP_URL"):
         logger.critical("AMQP_URL is not set")
         return EXIT_FAILED
@@ -66,7 +68,6 @@ def main() -> int:
     manifest = load_manifest(settings, os.environ)
     invoker = Invoker(manifest, ProcessDeadline(), RuntimeMetrics().observe_invocation)
     invoker.prepare()
-    number = int(sys.argv[1]) if len(sys.argv) > 1 else 1
     bindings = manifest.consumers[number - 1]
     ready_file = InstanceDirectory(settings.data_dir).ready_file(consumer_name(number))
     ready = ReadyFile(ready_file, [binding.queue for binding in bindings])

@@ -13,6 +13,7 @@ from local_runtime.deadline import ProcessDeadline
 from local_runtime.hosting import load_manifest
 from local_runtime.instance.directory import InstanceDirectory
 from local_runtime.invoker import Invoker
+from local_runtime.logs.setup import configure_logs, tend_log_file
 from local_runtime.metrics import RuntimeMetrics
 from local_runtime.schedule.clock import SystemClock
 from local_runtime.schedule.retry import Backoff
@@ -30,8 +31,8 @@ EXIT_UNUSABLE = 2
 
 def main() -> int:
     """Answers 0 when told to end, 1 when the loop failed, 2 when the options or the template cannot be used."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("pika").setLevel(logging.WARNING)
+    configure_logs("scheduler", os.environ)
+    tend_log_file(os.environ)
     try:
         settings = InstanceSettings.from_environment()
         manifest = load_manifest(settings, os.environ)

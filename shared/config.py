@@ -90,7 +90,9 @@ class Settings:
     loop_hook: str = _setting(
         "module:object of what hosts the functions, its event loop, for many requests to share connections; empty: threads", ""
     )
-    log_level: str = _setting("DEBUG, INFO, WARNING or ERROR", "INFO")
+    log_level: str = _setting(
+        "DEBUG, INFO, WARNING or ERROR; the console of `serve` shows WARNING and above unless it is set", "INFO"
+    )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:

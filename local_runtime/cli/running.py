@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,11 +45,13 @@ def function_of(data_dir: Path, name: str) -> Callable[[object], Any]:
     from local_runtime.hosting import load_manifest
     from local_runtime.instance.directory import InstanceDirectory
     from local_runtime.invoker import FunctionError, Invoker, PayloadTooLarge
+    from local_runtime.logs.options import LogOptions
+    from local_runtime.logs.setup import configure_logs
     from local_runtime.metrics import RuntimeMetrics
 
-    level = logging.getLevelNamesMapping().get(os.environ.get("LOG_LEVEL", "").upper(), logging.WARNING)
-    logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    os.environ.update(running_instance(data_dir)["function_env"])
+    level = LogOptions.from_environment(os.environ).level if os.environ.get("LOG_LEVEL") else "WARNING"
+    configure_logs(name, os.environ, level=level)
+    os.environ.update(running_instance(data_dir)["function_env"], LOG_LEVEL=level)
     metrics = InstanceDirectory(data_dir.resolve()).metrics
     metrics.mkdir(parents=True, exist_ok=True)  # the instance may just end
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)

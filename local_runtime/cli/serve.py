@@ -41,19 +41,26 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs until it is told to stop."""
     from local_runtime.instance.certificate import own_ca_file
     from local_runtime.instance.run import run_instance
+    from local_runtime.logs.console import Console
     from local_runtime.services.errors import ServerError
     from local_runtime.supervisor.loop import StartFailed
 
     settings = settings_from(arguments)
-    progress = make_progress(sys.stderr)
+    progress = make_progress(sys.stderr) if sys.stderr.isatty() else None
+    console = Console(settings.data_dir, os.environ, progress, verbose=settings.verbose)
+
+    def announce(runtime: Mapping[str, Any]) -> None:
+        _announce(runtime, str(settings.data_dir), own_ca)
+        console.serving()
+
     try:
         own_ca = own_ca_file(settings)
-        run_instance(settings, os.environ, progress, lambda runtime: _announce(runtime, str(settings.data_dir), own_ca))
+        run_instance(settings, os.environ, console, announce)
     except (StartFailed, ServerError) as error:
         advice = "`python -m local_runtime doctor` shows whether this machine lacks something; nothing is left running"
         raise CliError(f"{error}\n{advice}", EXIT_FAILED) from None
     finally:
-        progress.close()
+        console.close()
     return EXIT_OK
 
 

@@ -19,7 +19,7 @@ from local_runtime.http.headers import completed
 from local_runtime.http.host import name_in
 from local_runtime.http.page import add_page
 from local_runtime.http.parser import Request
-from local_runtime.http.problems import problem_body, problem_headers, status_line
+from local_runtime.http.problems import problem_body, problem_headers, status_line, tell
 from local_runtime.http.proxies import TrustedProxies, plain_address
 from local_runtime.http.requests import REQUEST_ID, Peer, choose_request_id, parts_of, path_of, raw_path
 from local_runtime.http.routing import RouteTable, methods_of, rule_of
@@ -145,7 +145,9 @@ def _wants_websocket(environ: dict[str, Any]) -> bool:
 
 
 def _problem(status: int, headers: Iterable[tuple[str, str]] = ()) -> Response:
-    body = problem_body(status, request.environ[REQUEST_ID])
+    request_id = request.environ[REQUEST_ID]
+    tell(status, request_id)
+    body = problem_body(status, request_id)
     return Response(body, status, [*problem_headers(status), *headers])
 
 

@@ -22,7 +22,7 @@ from local_runtime.http.admission import Dismissed
 from local_runtime.http.direct_socket import directly
 from local_runtime.http.headers import completed
 from local_runtime.http.parser import Refused, Request, RequestParser
-from local_runtime.http.problems import may_have_body, problem_body, problem_headers, status_line
+from local_runtime.http.problems import may_have_body, problem_body, problem_headers, status_line, tell
 from local_runtime.http.requests import BODY, CONNECTION, HEADERS, Peer, new_request_id, query_of
 
 logger = logging.getLogger(__name__)
@@ -204,6 +204,7 @@ class HttpConnection:
     def _refuse(self, status: int, *, lingers: bool = True) -> None:
         """In the format of all other errors; then the client gets a moment to read it, unless its place is wanted."""
         request_id = new_request_id()
+        tell(status, request_id)
         line, headers, body = self._problem(status, request_id).with_body(problem_body(status, request_id))
         self.ends_at = math.inf
         with suppress(OSError):

@@ -15,7 +15,7 @@ from local_runtime.events.http import HttpAnswer, HttpRequestParts, MalformedAns
 from local_runtime.events.identity import ApiIdentity
 from local_runtime.http.cors import CorsHeaders
 from local_runtime.http.headers import completed
-from local_runtime.http.problems import problem_body, problem_headers
+from local_runtime.http.problems import problem_body, problem_headers, tell
 from local_runtime.http.proxies import TrustedProxies
 from local_runtime.http.requests import REQUEST_ID, UnreadableBody, read_body, request_parts
 from local_runtime.invoker import SMALL_BYTES, FunctionError, FunctionTimedOut, Invoker, PayloadTooLarge
@@ -49,6 +49,7 @@ class HttpGateway:
             body = read_body(environ, self._max_body_bytes)
         except UnreadableBody as error:
             request_id, scheme = environ[REQUEST_ID], self._proxies.scheme(environ)
+            tell(error.status, request_id)
             cors = self._cors.answer(environ["REQUEST_METHOD"], environ.get("HTTP_ORIGIN", ""), "")
             return _complete(_problem(error.status, request_id), request_id, scheme, cors)
         return self.answer(request_parts(environ, body, self._proxies), route, parameters)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from functools import lru_cache
 from http import HTTPStatus
 
 from local_runtime.http.headers import STANDARD_HEADERS
+
+logger = logging.getLogger(__name__)
 
 _KNOWN = {
     400: ("malformed_request", "Malformed request", "The request cannot be read."),
@@ -60,6 +63,12 @@ def problem_body(status: int, request_id: str, *, code: str | None = None, detai
         "requestId": request_id,
     }
     return json.dumps(document).encode()
+
+
+def tell(status: int, request_id: str) -> None:
+    """In the log: a request that no function was asked about. Not what was asked for, which may be anything."""
+    code, _, _ = _KNOWN.get(status, (status_line(status), "", ""))
+    logger.info("refused at the gateway", extra={"request_id": request_id, "status": status, "outcome": code})
 
 
 def problem_headers(status: int) -> list[tuple[str, str]]:

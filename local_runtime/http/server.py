@@ -10,7 +10,6 @@ import os
 import resource
 import shutil
 import socket
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,12 +20,14 @@ from gunicorn.arbiter import Arbiter
 
 from local_runtime.deadline import GeventDeadline
 from local_runtime.hosting import load_manifest
+from local_runtime.http.log import GunicornLog
 from local_runtime.http.loop import HOOK as LOOP_HOOK
 from local_runtime.http.offload import HOOK as OFFLOAD_HOOK
 from local_runtime.http.options import HttpOptions
 from local_runtime.http.site import Site, SitePlan
 from local_runtime.http.worker import HANDLED, GatewayWorker, StockWorker, hijack
 from local_runtime.invoker import FunctionError, Invoker
+from local_runtime.logs.setup import configure_logs, log_file
 from local_runtime.manifest import Function, Manifest
 from local_runtime.metrics import clear_directory, forget_dead_processes, forget_process
 from local_runtime.settings import InstanceSettings, SettingsError
@@ -46,6 +47,13 @@ class GatewayArbiter(Arbiter):  # type: ignore[misc]
 
     handle_int = Arbiter.handle_term
     handle_quit = Arbiter.handle_term
+
+    def murder_workers(self) -> None:
+        """Called once a second."""
+        super().murder_workers()
+        file = log_file(os.environ)
+        if file is not None:
+            file.tend()
 
 
 class GatewayApplication(BaseApplication):  # type: ignore[misc]
@@ -73,7 +81,7 @@ class GatewayApplication(BaseApplication):  # type: ignore[misc]
 def main(environment: Mapping[str, str] | None = None) -> int:
     """Run the HTTP process; answers the exit code where it cannot start."""
     environment = os.environ if environment is None else environment
-    _configure_logs(environment.get("LOG_LEVEL", "INFO"))
+    configure_logs("http", environment)
     try:
         settings = InstanceSettings.from_environment(environment)
         options = HttpOptions.from_environment(environment, settings)
@@ -149,6 +157,7 @@ def _gunicorn_options(plan: SitePlan, listeners: list[int]) -> dict[str, object]
         "secure_scheme_headers": {},
         "forwarder_headers": "",
         "loglevel": "warning",
+        "logger_class": GunicornLog,
         "control_socket_disable": True,
         "proc_name": "scoreboard-http",
         "child_exit": _forget_worker(plan),
@@ -214,9 +223,3 @@ def _allow_many_descriptors() -> None:
     if soft != hard:
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def _configure_logs(level: str) -> None:
-    known = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
-    logging.basicConfig(level=known, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("websockets.server").setLevel(logging.WARNING)

@@ -24,7 +24,8 @@ from gunicorn.workers.ggevent import GeventWorker
 from local_runtime.http.admission import Admission, Dismissed, Displaced, NoPlace
 from local_runtime.http.connection import LINGER_BYTES, LINGER_SECONDS, RECEIVE_BYTES, HttpConnection, connection_environ
 from local_runtime.http.headers import completed
-from local_runtime.http.problems import problem_body, problem_headers, status_line
+from local_runtime.http.log import WorkerLog
+from local_runtime.http.problems import problem_body, problem_headers, status_line, tell
 from local_runtime.http.requests import CONNECTION
 from local_runtime.http.site import Site
 from local_runtime.http.stock import StockBody, refuse_doubtful, status_of
@@ -70,6 +71,10 @@ class StockWorker(GeventWorker):  # type: ignore[misc]
 
     def run(self) -> None:
         """Serve until told to stop, then finish what is in flight."""
+        with WorkerLog() as log:
+            self._serve(log)
+
+    def _serve(self, log: WorkerLog) -> None:
         self._answering: set[Greenlet] = set()
         self._admission: Admission[Greenlet] = self.wsgi.admission(self._may_go)
         self._tls = self.wsgi.server_tls()
@@ -80,6 +85,7 @@ class StockWorker(GeventWorker):  # type: ignore[misc]
         while self.alive:
             self.notify()
             self.wsgi.flush_metrics()
+            log.tend()
             if self._tls is not None:
                 self._tls.refresh()
             gevent.sleep(_NOTIFY_SECONDS)
@@ -211,6 +217,7 @@ class StockWorker(GeventWorker):  # type: ignore[misc]
     def _say_problem(self, client: Any, status: int, cause: BaseException | None = None) -> None:
         """Answer a connection that is closed after that."""
         request_id = str(uuid.uuid4())
+        tell(status, request_id)
         if status == 500:
             logger.error("%s request failed", request_id, exc_info=cause)
         body = problem_body(status, request_id)

@@ -75,7 +75,9 @@ def process_environment(environment: Mapping[str, str], function_env: Mapping[st
     """The whole environment of a process of the product, but for what only those at the start need: see owners_environment."""
     kept = {name: value for name, value in environment.items() if name not in _NOT_PASSED_ON}
     return (
-        kept | dict(function_env) | {OWNERS_DATABASE_URL: "", "PROMETHEUS_MULTIPROC_DIR": str(metrics), "PYTHONUNBUFFERED": "1"}
+        kept
+        | dict(function_env)
+        | {OWNERS_DATABASE_URL: "", "LOG_FORMAT": "json", "PROMETHEUS_MULTIPROC_DIR": str(metrics), "PYTHONUNBUFFERED": "1"}
     )
 
 

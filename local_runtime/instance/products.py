@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from local_runtime.instance.directory import InstanceDirectory, consumer_name
 from local_runtime.instance.listeners import Listeners
 from local_runtime.instance.probes import Both, HttpProbe, QueuesOnDisk, ReadyFile
+from local_runtime.logs.setup import LOG_FILE
 from local_runtime.manifest import Manifest
 from local_runtime.process import ProcessSpec
 from local_runtime.settings import PROJECT_ROOT, InstanceSettings
@@ -60,12 +61,13 @@ def _spec(
     directory: InstanceDirectory, environment: Mapping[str, str], name: str, probe: object, **options: object
 ) -> ProcessSpec:
     module, *number = name.split(".")
+    log_file = directory.logs / f"{name}.log"
     return ProcessSpec(
         name=name,
         argv=(sys.executable, "-m", f"local_runtime.{module}", *number),
-        env=environment,
+        env={**environment, LOG_FILE: str(log_file)},
         cwd=PROJECT_ROOT,
-        log_file=directory.logs / f"{name}.log",
+        log_file=log_file,
         probe=probe,  # type: ignore[arg-type]
         **options,  # type: ignore[arg-type]
     )

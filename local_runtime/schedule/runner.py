@@ -144,7 +144,7 @@ class ScheduleRunner:
         milliseconds = (self._clock.now() - started_at).total_seconds() * 1000
         labels = (request_id, schedule.name, schedule.function.name, delivery.attempt)
         if outcome is None:
-            logger.info("%s schedule %s: %s ok, attempt %d, %.0f ms", *labels, milliseconds)
+            logger.debug("%s schedule %s: %s ok, attempt %d, %.0f ms", *labels, milliseconds)
         else:
             logger.warning("%s schedule %s: %s failed, attempt %d, %.0f ms: %s", *labels, milliseconds, outcome)
             self._try_again(delivery)

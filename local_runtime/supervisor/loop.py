@@ -16,6 +16,7 @@ from local_runtime.supervisor.spawn import kill_group, spawn
 from local_runtime.supervisor.stale import end_marked
 
 STOP_SECONDS = 9.0
+TICK_SECONDS = 0.25
 _STARTS_TRIED = 3  # what a killed instance has left may take a moment to let go of its files
 
 
@@ -129,8 +130,9 @@ class Supervisor:
             if self._inbox.reload_requests:
                 self._inbox.reload_requests = 0
                 on_reload()
-            elif self._step(None):
+            elif self._step(TICK_SECONDS):
                 self._on_change(self.processes)
+            self._observer.tick()
 
     def stop(self, stages: Sequence[StopStage], seconds: float = STOP_SECONDS) -> None:
         """End the processes stage by stage, what no stage names last; another signal meanwhile ends everything at once."""

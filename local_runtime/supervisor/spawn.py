@@ -28,7 +28,7 @@ def spawn(spec: ProcessSpec, marker: tuple[str, str]) -> subprocess.Popen[bytes]
     """
     name, value = marker
     with contextlib.ExitStack() as stack:
-        output = stack.enter_context(_open_log(spec.log_file)) if spec.log_file is not None else None
+        output = stack.enter_context(open_log(spec.log_file)) if spec.log_file is not None else None
         return subprocess.Popen(
             spec.argv,
             env={**spec.env, name: value},
@@ -72,7 +72,7 @@ def _die_with_parent(parent: int) -> Callable[[], None] | None:
     return request
 
 
-def _open_log(path: Path) -> IO[bytes]:
+def open_log(path: Path) -> IO[bytes]:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.exists() and path.stat().st_size > MAX_LOG_BYTES:
         path.replace(path.with_name(path.name + ".1"))

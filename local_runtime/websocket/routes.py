@@ -36,7 +36,7 @@ class WebSocketRoutes:
         function = self._functions.get("$connect")
         if function is None:
             return HttpAnswer(200, (), b"")
-        event = connect_event(peer, headers, query_string, self._identity, new_id(), time.time())
+        event = connect_event(peer, headers, query_string, self._identity, request_id, time.time())
         try:
             return connect_answer(self._invoker.invoke(function, event, request_id, trigger="websocket"))
         except FunctionTimedOut as error:

@@ -37,6 +37,7 @@ def start(directory: Path, template: Path) -> subprocess.Popen[str]:
         "PATH": os.environ["PATH"],
         "SCOREBOARD_DATA_DIR": str(directory / "data"),
         "SCOREBOARD_TEMPLATE": str(template),
+        "LOG_LEVEL": "DEBUG",
     }
     command = [sys.executable, "-m", "local_runtime.scheduler"]
     return subprocess.Popen(command, cwd=PROJECT_ROOT, env=environment, stderr=subprocess.PIPE, text=True)

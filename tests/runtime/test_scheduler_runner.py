@@ -151,7 +151,7 @@ def test_invocations_overlap_but_not_without_end(caplog: pytest.LogCaptureFixtur
 
 
 def test_every_invocation_is_logged_with_outcome_and_duration(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO")
+    caplog.set_level("DEBUG")
     clock = HandClock()
     runner = runner_of(EVERY_MINUTE, Recorder(lambda: clock.advance(seconds=1.5)), clock)
     clock.advance(minutes=1)

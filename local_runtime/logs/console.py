@@ -1,0 +1,112 @@
+"""What is seen at the console of `serve`: progress on a terminal, and the lines of all processes that somebody should see."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+from local_runtime.logs.follower import LogFollower, as_json
+from local_runtime.logs.options import console_level, stderr_is_text
+from local_runtime.logs.setup import LineFormatter
+from local_runtime.logs.text import rendered
+from local_runtime.supervisor.child import Observer
+from local_runtime.supervisor.spawn import open_log
+
+logger = logging.getLogger(__name__)
+_SERVER_LOGS = ("redis/redis.log", "rabbitmq/rabbitmq.log", "postgresql/postgresql.log")
+
+
+class Progress(Observer, Protocol):
+    """An observer that may have something on the screen that must go in the end."""
+
+    def close(self) -> None:
+        """Take it away."""
+        ...
+
+
+class Console:
+    """An Observer of the supervisor: notes in a log of its own what becomes of the processes, and shows the logs of all.
+
+    `progress` is told, too, where there is a terminal to draw on. The servers have much to say while they start and stop that is
+    of no interest: they are listened to in between.
+    """
+
+    def __init__(self, data_dir: Path, environment: Mapping[str, str], progress: Progress | None, *, verbose: bool) -> None:
+        self._data_dir = data_dir
+        self._server_logs = [data_dir / name for name in _SERVER_LOGS]
+        self._progress = progress
+        self._is_text = stderr_is_text(environment)
+        self._is_coloured = sys.stderr.isatty() and not environment.get("NO_COLOR")
+        self._level = console_level(environment, verbose=verbose)
+        self._log: logging.Handler | None = None
+        self._follower: LogFollower | None = None
+
+    def starting(self, name: str) -> None:
+        """See Observer."""
+        if self._follower is None:
+            self._begin()
+        if self._progress is not None:
+            self._progress.starting(name)
+
+    def ready(self, name: str, seconds: float) -> None:
+        """See Observer."""
+        logger.info("%s is ready", name, extra={"seconds": round(seconds, 3)})
+        if self._progress is not None:
+            self._progress.ready(name, seconds)
+
+    def ended(self, name: str, how: str, delay_seconds: float) -> None:
+        """See Observer."""
+        when = f"in {delay_seconds:.1f} s" if delay_seconds else "now"
+        logger.warning("%s %s; starting it again %s", name, how, when)
+
+    def stopping(self, name: str) -> None:
+        """See Observer."""
+        if self._follower is not None:
+            self._follower.leave(self._server_logs)
+        if self._progress is not None:
+            self._progress.stopping(name)
+
+    def tick(self) -> None:
+        """See Observer."""
+        if self._follower is not None:
+            self._follower.poll()
+        if self._progress is not None:
+            self._progress.tick()
+
+    def serving(self) -> None:
+        """Everything is ready."""
+        if self._follower is not None:
+            self._follower.follow(self._server_logs)
+
+    def close(self) -> None:
+        """Show what is left to be shown."""
+        if self._progress is not None:
+            self._progress.close()
+        if self._follower is not None:
+            self._follower.poll()
+            self._follower.close()
+        if self._log is not None:
+            logging.getLogger().removeHandler(self._log)
+            self._log.close()
+
+    def _begin(self) -> None:
+        """Now the data directory is ours."""
+        self._follower = LogFollower(self._data_dir / "logs", self._level, self._show)
+        log = open_log(self._data_dir / "logs" / "supervisor.log")
+        self._log = logging.StreamHandler(os.fdopen(os.dup(log.fileno()), "w", encoding="utf-8", errors="backslashreplace"))
+        log.close()
+        self._log.setFormatter(LineFormatter("supervisor"))
+        root = logging.getLogger()
+        root.addHandler(self._log)
+        root.setLevel(logging.INFO)
+
+    def _show(self, line: Mapping[str, Any]) -> None:
+        text = rendered(line, coloured=self._is_coloured) if self._is_text else as_json(line)
+        with suppress(OSError):  # a terminal that was closed must not take the instance with it
+            sys.stderr.write(f"{text}\n")
+            sys.stderr.flush()

@@ -1,0 +1,130 @@
+"""Reads on in the log files of an instance, for those who sit at its console."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from local_runtime.logs.servers import server_line
+from local_runtime.logs.text import parsed
+
+READ_BYTES = 1024 * 1024
+MOST_AT_ONCE = 20
+_LEVEL_AT = 36  # every line of ours begins with "at" and goes on with "level"
+_ORDINARY = {logging.INFO: (b'"level":"debug"',), logging.WARNING: (b'"level":"info"', b'"level":"debug"')}
+
+
+class LogFollower:
+    """Of all logs in a directory: `poll` gives `show` the lines since the last time, from a level on, and of very many only some
+    and their number.
+    """
+
+    def __init__(self, directory: Path, level: str, show: Callable[[dict[str, Any]], object]) -> None:
+        self._directory = directory
+        self._level = logging.getLevelNamesMapping()[level]
+        self._show = show
+        self._files: dict[Path, _Followed] = {}
+        self.follow(directory.glob("*.log"))
+
+    def follow(self, paths: Iterable[Path]) -> None:
+        """These, too, from what they say next on."""
+        self._files |= {path: _Followed(path, from_end=True) for path in paths}
+
+    def leave(self, paths: Iterable[Path]) -> None:
+        """These no more."""
+        for path in paths:
+            file = self._files.pop(path, None)
+            if file is not None:
+                file.close()
+
+    def poll(self) -> None:
+        """Never waits for anything but the disk."""
+        for path in self._directory.glob("*.log"):
+            if path not in self._files:
+                self._files[path] = _Followed(path, from_end=False)
+        for path, file in self._files.items():
+            left_out = 0
+            for shown, line in enumerate(self._wanted(path.stem, file)):
+                if shown < MOST_AT_ONCE:
+                    self._show(line)
+                else:
+                    left_out += 1
+            if left_out:
+                told = {"level": "warning", "process": path.stem, "message": f"and {left_out} lines more like these in {path}"}
+                self._show({"at": _now(), **told})
+
+    def close(self) -> None:
+        """Read no more."""
+        for file in self._files.values():
+            file.close()
+
+    def _wanted(self, process: str, file: _Followed) -> Iterator[dict[str, Any]]:
+        ordinary = _ORDINARY.get(self._level, ())
+        for text in file.lines():
+            if text.startswith(ordinary, _LEVEL_AT):
+                continue
+            decoded = text.decode(errors="replace")
+            line = parsed(decoded) or server_line(process, decoded, _now())
+            if logging.getLevelNamesMapping().get(str(line.get("level")).upper(), logging.INFO) >= self._level:
+                yield line
+
+
+class _Followed:
+    """One file, and the one that takes its place."""
+
+    def __init__(self, path: Path, *, from_end: bool) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
+        self._rest = b""
+        if from_end:
+            with suppress(OSError):
+                self._file = path.open("rb", buffering=0)
+                self._file.seek(0, os.SEEK_END)
+
+    def lines(self) -> Iterator[bytes]:
+        """Whole lines that are new."""
+        while True:
+            while self._file is not None and (read := self._file.read(READ_BYTES)):
+                *lines, self._rest = (self._rest + read).split(b"\n")
+                yield from filter(None, lines)
+            if not self._opened_next():
+                return
+            if self._rest:
+                yield self._rest
+                self._rest = b""
+
+    def close(self) -> None:
+        """Read no more."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _opened_next(self) -> bool:
+        """Whether another file stands there by now."""
+        try:
+            there = self._path.stat()
+            if self._file is not None:
+                own = os.fstat(self._file.fileno())
+                if (own.st_dev, own.st_ino) == (there.st_dev, there.st_ino):
+                    return False
+                self._file.close()
+            self._file = self._path.open("rb", buffering=0)
+        except OSError:
+            return False
+        return True
+
+
+def as_json(line: Mapping[str, Any]) -> str:
+    """The line as it stands in a file."""
+    return msgspec.json.encode(line).decode()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

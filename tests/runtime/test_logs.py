@@ -1,0 +1,207 @@
+"""How lines look, where they go, and that a file of them has an end."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local_runtime.logs.follower import MOST_AT_ONCE, LogFollower
+from local_runtime.logs.options import LogOptions, console_level
+from local_runtime.logs.rotation import LogFile
+from local_runtime.logs.servers import server_line
+from local_runtime.logs.stream import FULL_CHARACTERS, LineStream, for_people
+from local_runtime.logs.text import rendered
+
+AT = "2026-11-24T12:00:00.123Z"
+LINE = {
+    "at": AT,
+    "level": "warning",
+    "trigger": "http",
+    "function": "update_score",
+    "request_id": "r-1",
+    "outcome": "rate_limited",
+    "duration_ms": 1.5,
+    "user_id": "u-1",
+    "route": "POST /api/score/{user_id}",
+    "status": 429,
+}
+BATCH = {"at": AT, "level": "info", "trigger": "queue", "function": "record_scores", "outcome": "ok", "updates": ["a", "b"]}
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def test_a_line_for_people_says_what_happened_first() -> None:
+    shown = rendered(LINE, coloured=False)
+    what = "warn  update_score       429 rate_limited · POST /api/score/{user_id}  request_id=r-1 duration_ms=1.5 user_id=u-1"
+    assert shown[12:] == f" {what}"
+    assert re.fullmatch(r"\d\d:\d\d:\d\d\.123", shown[:12])
+    assert rendered(BATCH, coloured=False)[13:] == "info  record_scores      ok · queue  updates=[2]"
+
+
+def test_colour_changes_nothing_but_the_colour() -> None:
+    shown = rendered(LINE, coloured=True)
+    assert COLOUR.search(shown)
+    assert COLOUR.sub("", shown) == rendered(LINE, coloured=False)
+
+
+@given(st.dictionaries(st.text(max_size=8), st.text() | st.integers() | st.lists(st.text(), max_size=3), max_size=5))
+def test_nothing_that_was_logged_gives_orders_to_the_terminal(members: dict[str, Any]) -> None:
+    shown = rendered({"at": AT, "level": "info", "message": "\x1b[2J\r\n", **members}, coloured=False)
+    assert all(each.isprintable() for each in shown.replace("\n    ", ""))
+
+
+def test_a_traceback_stands_below_its_line() -> None:
+    shown = rendered({"at": AT, "level": "error", "process": "http", "message": "failed", "traceback": "a\nb"}, coloured=False)
+    assert shown.splitlines()[1:] == ["    a", "    b"]
+
+
+def test_lines_are_made_readable_and_what_is_none_stays_as_it_is() -> None:
+    show = for_people(coloured=False)
+    assert show(json.dumps(BATCH) + "\n").endswith("updates=[2]\n")
+    assert show("plain\n") == "plain\n"
+    assert show("{broken\n") == "{broken\n"
+
+
+@pytest.fixture
+def descriptor(tmp_path: Path) -> Any:
+    opened = os.open(tmp_path / "lines.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    yield opened
+    os.close(opened)
+
+
+def test_a_buffer_waits_until_it_is_flushed_or_full(descriptor: int, tmp_path: Path) -> None:
+    written = tmp_path / "lines.log"
+    stream = LineStream(descriptor, is_buffered=True)
+    stream.write("one\n")
+    assert written.read_text() == ""
+    stream.flush()
+    assert written.read_text() == "one\n"
+    stream.write("x" * FULL_CHARACTERS + "\n")
+    assert written.stat().st_size == FULL_CHARACTERS + 5
+
+
+def test_without_a_buffer_whole_lines_are_written_in_one_piece(descriptor: int, tmp_path: Path) -> None:
+    stream = LineStream(descriptor)
+    stream.write("half a ")
+    assert (tmp_path / "lines.log").read_text() == ""
+    stream.write("line\n")
+    assert (tmp_path / "lines.log").read_text() == "half a line\n"
+    stream.write("\ud800\n")
+    assert (tmp_path / "lines.log").read_text() == "half a line\n\\ud800\n"
+
+
+def test_a_full_file_is_put_aside_by_one_and_followed_by_all(tmp_path: Path) -> None:
+    path = tmp_path / "http.log"
+    descriptors = [os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) for _ in range(3)]
+    files = [LogFile(path, 10, (each,)) for each in descriptors]
+    for number in range(6):
+        for file, descriptor in zip(files, descriptors, strict=True):
+            os.write(descriptor, b"a line\n")
+            file.tend()
+        assert path.stat().st_size <= 21, number
+    for file, descriptor in zip(files, descriptors, strict=True):
+        file.tend()
+        assert os.fstat(descriptor).st_ino == path.stat().st_ino
+        os.close(descriptor)
+    aside = path.with_name("http.log.1")
+    assert set(aside.read_text().splitlines()) == {"a line"}
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@contextmanager
+def following(directory: Path, level: str = "WARNING") -> Iterator[tuple[LogFollower, list[dict[str, Any]]]]:
+    shown: list[dict[str, Any]] = []
+    follower = LogFollower(directory, level, shown.append)
+    yield follower, shown
+    follower.close()
+
+
+def say(path: Path, *lines: dict[str, Any] | str) -> None:
+    with path.open("a") as file:
+        file.writelines(f"{line if isinstance(line, str) else json.dumps(line, separators=(',', ':'))}\n" for line in lines)
+
+
+def test_the_console_shows_what_is_new_and_grave_from_files_old_and_new(tmp_path: Path) -> None:
+    old, new = tmp_path / "http.log", tmp_path / "consumer.log"
+    say(old, {**LINE, "request_id": "before"})
+    with following(tmp_path) as (followed, shown):
+        say(old, BATCH, LINE)
+        say(new, {**LINE, "function": "record_scores"})
+        followed.poll()
+        assert [line["function"] for line in shown] == ["update_score", "record_scores"]
+        followed.poll()
+        assert len(shown) == 2
+
+
+def test_with_a_lower_level_it_shows_ordinary_lines_too(tmp_path: Path) -> None:
+    with following(tmp_path, "INFO") as (followed, shown):
+        say(tmp_path / "consumer.log", {**BATCH, "level": "debug"}, BATCH)
+        followed.poll()
+        assert shown == [BATCH]
+
+
+def test_half_a_line_waits_for_its_end_and_a_file_put_aside_is_read_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "http.log"
+    path.touch()
+    with following(tmp_path) as (followed, shown):
+        text = json.dumps(LINE, separators=(",", ":"))
+        with path.open("a") as file:
+            file.write(text[:50])
+            file.flush()
+            followed.poll()
+            assert shown == []
+            path.replace(tmp_path / "http.log.1")
+            say(path, {**LINE, "request_id": "r-2"})
+            file.write(f"{text[50:]}\n")
+        followed.poll()
+        assert [line["request_id"] for line in shown] == ["r-1", "r-2"]
+
+
+def test_of_a_flood_some_are_shown_and_the_rest_is_counted(tmp_path: Path) -> None:
+    with following(tmp_path) as (followed, shown):
+        say(tmp_path / "http.log", *[LINE] * (MOST_AT_ONCE + 7))
+        followed.poll()
+        assert len(shown) == MOST_AT_ONCE + 1
+        assert "7 lines more" in shown[-1]["message"]
+
+
+@pytest.mark.parametrize(
+    ("process", "text", "level", "message"),
+    [
+        (
+            "redis",
+            "4711:M 24 Nov 2026 12:00:00.123 # Can't save in background: fork",
+            "warning",
+            "Can't save in background: fork",
+        ),
+        ("redis", "4711:M 24 Nov 2026 12:00:00.123 * Ready to accept connections", "info", "Ready to accept connections"),
+        ("postgresql", "2026-11-24 12:00:00.123 UTC [99] FATAL:  the database system is shutting down", "error", None),
+        ("postgresql", "2026-11-24 12:00:00.123 UTC [99] LOG:  checkpoint complete", "info", "checkpoint complete"),
+        ("rabbitmq", "\x1b[38;5;87m2026-11-24 12:00:00.123456+00:00 [error] <0.12.0> boom\x1b[0m", "error", "boom"),
+        ("rabbitmq", "2026-11-24 12:00:00.123456+00:00 [warning] <0.12.0> closing AMQP connection", "info", None),
+        ("http", "Traceback (most recent call last):", "debug", "Traceback (most recent call last):"),
+    ],
+)
+def test_the_servers_lines_are_understood(process: str, text: str, level: str, message: str | None) -> None:
+    line = server_line(process, text, AT)
+    assert (line["level"], line["process"]) == (level, process)
+    assert message is None or line["message"] == message
+
+
+def test_options_that_cannot_be_used_are_the_default_ones() -> None:
+    assert LogOptions.from_environment({"LOG_LEVEL": "loud", "LOG_FORMAT": "xml"}) == LogOptions()
+    assert LogOptions.from_environment({"LOG_LEVEL": "debug", "LOG_FORMAT": "Text"}) == LogOptions("DEBUG", "text")
+
+
+def test_the_console_is_quiet_unless_told_otherwise() -> None:
+    assert console_level({}, verbose=False) == "WARNING"
+    assert console_level({"LOG_LEVEL": "debug"}, verbose=False) == "DEBUG"
+    assert console_level({"LOG_LEVEL": "ERROR"}, verbose=True) == "INFO"
