@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from local_runtime.cli.errors import EXIT_USAGE, CliError
+from local_runtime.cli.output import tell
 from local_runtime.instance.errors import InstanceError
 from local_runtime.settings import PROJECT_ROOT, SettingsError
 
@@ -29,6 +30,8 @@ VERBS = {
     "rotate-keys": ("rotate_keys", "put new keys in use without refusing a request"),
     "create-user": ("create_user", "make an account with a role"),
     "simulate": ("simulate", "play the game against a running instance"),
+    "top": ("top", "watch the board move"),
+    "tail": ("tail", "watch what happens: updates, refusals, what admins do"),
     "doctor": ("doctor", "what is installed, what is missing, how to get it"),
 }
 
@@ -96,5 +99,5 @@ def _version() -> str:
 
 
 def _fail(message: str, exit_code: int) -> int:
-    print(f"error: {message}", file=sys.stderr, flush=True)  # noqa: T201 - a command's output
+    tell(f"error: {message}")
     return exit_code

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -14,10 +15,21 @@ def say(line: str = "") -> None:
     print(line, flush=True)  # noqa: T201 - a command's output
 
 
-def terminal() -> Console | None:
-    """A rich console on stdout where that is a terminal."""
-    if not sys.stdout.isatty():
+def tell(line: str) -> None:
+    """Print a line to stderr: what is not the result."""
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 - a command's output
+
+
+def terminal(out: TextIO | None = None) -> Console | None:
+    """A rich console on `out` (stdout) where that is a terminal that can do more than lines; it heeds NO_COLOR."""
+    out = sys.stdout if out is None else out
+    if not out.isatty() or os.environ.get("TERM", "") in ("", "dumb", "unknown"):
         return None
     from rich.console import Console
 
-    return Console(highlight=False)
+    return Console(file=out, highlight=False)
+
+
+def printable(text: object) -> str:
+    """A text as it may be shown on a terminal: without what would move its cursor or change its state."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in str(text))

@@ -9,9 +9,33 @@ from pathlib import Path
 from typing import Any
 
 from local_runtime.cli.errors import EXIT_FAILED, EXIT_USAGE, CliError
-from local_runtime.settings import InstanceSettings
+from local_runtime.settings import SERVER_URLS, InstanceSettings
 
 logger = logging.getLogger(__name__)
+
+
+class Moved(CliError):
+    """The instance came back with its servers elsewhere, where this process cannot follow."""
+
+
+class LastingFunction:
+    """A function for a verb that stays while instances end and start again on its data directory."""
+
+    def __init__(self, data_dir: Path, name: str) -> None:
+        self._data_dir = data_dir
+        self._name = name
+        self._call: Callable[[object], Any] | None = None
+        self._servers: list[str] = []
+
+    def __call__(self, event: object) -> Any:
+        """Its answer; CliError when it fails or no instance is ready, Moved when one is that it cannot reach."""
+        environment = running_instance(self._data_dir)["function_env"]
+        servers = [environment.get(name, "") for name in SERVER_URLS]
+        if self._call is None:
+            self._call, self._servers = function_of(self._data_dir, self._name), servers
+        elif servers != self._servers:
+            raise Moved("the instance has started again with its servers on other ports: start this once more", EXIT_FAILED)
+        return self._call(event)
 
 
 def running_instance(data_dir: Path) -> dict[str, Any]:

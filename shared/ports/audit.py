@@ -21,6 +21,10 @@ class AuditLog(Protocol):
         """Entries with ids above `after_id`, oldest first; `since` is included, `until` is not."""
         ...
 
+    def additions(self, wanted: AuditFilter, after_id: int, up_to: int, limit: int) -> list[AuditEntry]:
+        """Entries with ids above `after_id` up to `up_to`, oldest first; `user_id` is whom they are about, or who did it."""
+        ...
+
     def add_refusals(self, batch: RefusalBatch) -> int:
         """A row for each group, unless the batch is there already; answer how many rows that made."""
         ...

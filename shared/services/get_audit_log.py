@@ -21,10 +21,10 @@ MAX_FILTER_LENGTH = 64
 def parse_filter(query: Mapping[str, Any]) -> AuditFilter:
     """Read `userId`, `action`, `actor`, `requestId`, `from` (included) and `to` (not included); raises InvalidParameter."""
     return AuditFilter(
-        user_id=_name(query, "userId"),
-        action=_name(query, "action"),
-        actor=_name(query, "actor"),
-        request_id=_name(query, "requestId"),
+        user_id=parse_name(query, "userId"),
+        action=parse_name(query, "action"),
+        actor=parse_name(query, "actor"),
+        request_id=parse_name(query, "requestId"),
         since=parse_instant(query, "from"),
         until=parse_instant(query, "to"),
     )
@@ -75,8 +75,11 @@ def entry_as_json(entry: AuditEntry) -> dict[str, Any]:
     }
 
 
-def _name(query: Mapping[str, Any], name: str) -> str | None:
+def parse_name(query: Mapping[str, Any], name: str) -> str | None:
+    """A text to look for; None when it is not given; raises InvalidParameter."""
     value = query.get(name)
-    if value is not None and (not value or len(value) > MAX_FILTER_LENGTH or not value.isprintable()):
+    if value is not None and (
+        not isinstance(value, str) or not value or len(value) > MAX_FILTER_LENGTH or not value.isprintable()
+    ):
         raise InvalidParameter(f"`{name}` must be a text of 1 to {MAX_FILTER_LENGTH} characters.")
     return value

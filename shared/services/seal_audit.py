@@ -16,11 +16,11 @@ from shared import metrics
 from shared.domain.audit import NO_HASH, Content, Seal
 from shared.logs import get_logger
 from shared.ports import AuditSeals, Clock, SealAnchor, SealSigner
+from shared.services.settled_horizon import settled_horizon
 
 ROWS_A_SEAL = 500
 SEALS_AT_ONCE = 40
 WAIT_SECONDS = 20.0
-LOOK_SECONDS = 0.05
 MAX_SECONDS = 240.0
 _log = get_logger(__name__)
 
@@ -42,20 +42,19 @@ class AuditChain:
 def seal_audit(chain: AuditChain) -> dict[str, int]:
     """Answer `{"seals", "rows"}` that were sealed; what time does not suffice for is the next run's.
 
-    Ids are given before their transactions commit, and a row that shows up late among sealed ones would look like a forgery. So
-    only what is behind a horizon is sealed: ids given away by a moment at which we also noted who was writing, once all of those
-    have ended. Of several runs at the same time one seals, the others find its seals and stop.
+    A row that shows up late among sealed ones would look like a forgery, so only what is behind a settled horizon is sealed. Of
+    several runs at the same time one seals, the others find its seals and stop.
     """
     ends_at = chain.clock.monotonic() + MAX_SECONDS
-    horizon = chain.seals.horizon()
+    up_to = settled_horizon(chain.seals, chain.clock, WAIT_SECONDS)
     sealed = {"seals": 0, "rows": 0}
-    if not _have_ended(horizon.writers, chain):
+    if up_to is None:
         _log.warning("the audit log is not sealed: a transaction has been writing to it for long")
         return sealed
     last, seq = _end_of_chain(chain)
     while chain.clock.monotonic() < ends_at:
         after_id = last.content.last_id if last else 0
-        contents = chain.seals.unsealed(after_id, horizon.last_id, ROWS_A_SEAL, SEALS_AT_ONCE)
+        contents = chain.seals.unsealed(after_id, up_to, ROWS_A_SEAL, SEALS_AT_ONCE)
         seals = _chained(contents, last, seq, chain)
         if not seals or not chain.seals.add(seals):
             break
@@ -71,15 +70,6 @@ def seal_audit(chain: AuditChain) -> dict[str, int]:
 def head(seal: Seal) -> dict[str, Any]:
     """What to note of a seal: `seq`, `lastId`, `hash`."""
     return {"seq": seal.seq, "lastId": seal.content.last_id, "hash": seal.hash}
-
-
-def _have_ended(writers: frozenset[str], chain: AuditChain) -> bool:
-    gives_up_at = chain.clock.monotonic() + WAIT_SECONDS
-    while writers := chain.seals.still_writing(writers) if writers else writers:
-        if chain.clock.monotonic() >= gives_up_at:
-            return False
-        chain.clock.sleep(LOOK_SECONDS)
-    return True
 
 
 def _end_of_chain(chain: AuditChain) -> tuple[Seal | None, int]:

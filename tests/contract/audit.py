@@ -45,6 +45,7 @@ class Audit:
     """audit_log in a database of its own."""
 
     def __init__(self, database_url: str, client: redis.Redis) -> None:
+        self.url = database_url
         self.pool = Pool(database_url)
         self.log = PostgresAuditLog(self.pool)
         self.anchor = RedisSealAnchor(client, Keys(f"{{{secrets.token_hex(6)}}}:"))

@@ -24,7 +24,14 @@ from tests.handlers.players import new_player
 
 SOURCES = {path.parent.name: path.read_text() for path in sorted((ROOT / "functions").glob("*/handler.py"))}
 CALLED = [name for name, source in SOURCES.items() if "@direct_handler" in source or "@schedule_handler" in source]
-READ_THEIR_INPUT = ("create_user", "export_audit_log", "manage_dead_letters", "reconcile_scores", "verify_audit")
+READ_THEIR_INPUT = (
+    "create_user",
+    "export_audit_log",
+    "follow_audit_log",
+    "manage_dead_letters",
+    "reconcile_scores",
+    "verify_audit",
+)
 NO_OBJECTS: list[Any] = [[], "text", 7]
 WRONG_INPUT = {"dryRun": "yes", "action": 5, "username": [], "limit": "all", "fromSeal": {}, "after": "x", "from": 5, "head": []}
 NO_EVENTS: list[Any] = [

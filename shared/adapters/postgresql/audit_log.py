@@ -45,6 +45,18 @@ class PostgresAuditLog:
         """By the primary key."""
         return self._read("audit_page", since=_text(since), until=_text(until), after_id=after_id, limit=limit)
 
+    def additions(self, wanted: AuditFilter, after_id: int, up_to: int, limit: int) -> list[AuditEntry]:
+        """By the primary key."""
+        return self._read(
+            "audit_additions",
+            user_id=wanted.user_id,
+            action=wanted.action,
+            request_id=wanted.request_id,
+            after_id=after_id,
+            up_to=up_to,
+            limit=limit,
+        )
+
     def add_refusals(self, batch: RefusalBatch) -> int:
         """One transaction with the id of the batch: a second time writes nothing."""
         with self._pool.transaction() as session:

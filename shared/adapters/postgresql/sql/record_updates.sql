@@ -35,6 +35,7 @@ audited AS (
     SELECT 'score_accepted', known.user_id, known.user_id, known.request_id, known.source_ip,
         jsonb_build_object('increment', known.increment, 'newScore', known.new_score)
     FROM known JOIN recorded USING (request_id)
+    ORDER BY known.accepted_at, known.new_score
 ),
 strangers AS (
     SELECT request_id, user_id, increment FROM batch WHERE user_id NOT IN (SELECT user_id FROM known)

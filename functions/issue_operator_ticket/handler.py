@@ -1,0 +1,17 @@
+"""A ticket for one WebSocket handshake of somebody without an account; for operators (`top`), no trigger leads here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.services.issue_operator_ticket import issue_operator_ticket
+from shared.transport.direct import direct_handler
+from shared.wiring import container
+
+
+@direct_handler
+def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
+    """`{}` becomes `{"ticket", "expiresIn"}`; errors escape."""
+    deps = container()
+    return issue_operator_ticket(deps.ws_tickets, deps.clock)

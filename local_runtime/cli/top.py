@@ -1,0 +1,121 @@
+"""`top`: the board in the terminal, moving."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import time
+from typing import TYPE_CHECKING
+
+from local_runtime.cli.errors import EXIT_OK, EXIT_USAGE, CliError
+from local_runtime.cli.options import add_options, settings_from
+from local_runtime.cli.output import say, terminal
+from local_runtime.cli.running import LastingFunction, Moved, running_instance
+from local_runtime.tls import client_context
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from local_runtime.cli.board_feed import Feed, Place
+
+FUNCTION = "issue_operator_ticket"
+MOST = 10
+DRAW_SECONDS = 0.25
+EPILOG = f"""\
+Watches as any viewer does, over the WebSocket, and connects again when the instance has started again. It needs no account:
+whoever may read the data directory can make a ticket that is good for one connection. On a terminal the board moves in place, and
+the screen is as before when Ctrl-C ends it; elsewhere each change is a line. The broadcast holds {MOST} players.
+
+examples:
+  python -m local_runtime top
+  python -m local_runtime top --limit 3
+  python -m local_runtime top --json
+
+exit codes:
+  0  it was ended with Ctrl-C
+  1  it failed
+  2  bad usage, or no instance is running
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """How many, and how."""
+    parser.add_argument("--limit", type=int, default=MOST, metavar="N", help=f"how many players, 1 to {MOST} ({MOST})")
+    parser.add_argument("--json", action="store_true", help="each change as one JSON object a line, as it came")
+    add_options(parser, "data_dir")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Shows boards until it is interrupted."""
+    from local_runtime.cli.board_feed import Feed
+
+    if not 1 <= arguments.limit <= MOST:
+        raise CliError(f"--limit must be from 1 to {MOST}: more are not broadcast", EXIT_USAGE)
+    door = _Door(settings_from(arguments).data_dir)
+    feed = Feed(door.place)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the screen is given back then, too
+    try:
+        console = None if arguments.json else terminal()
+        if console is None:
+            _print(feed, arguments.limit, as_json=arguments.json)
+        else:
+            _draw(feed, arguments.limit, console, door.address)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        feed.close()
+    return EXIT_OK
+
+
+class _Door:
+    """Where the instance is, and a ticket to it; that there is one when this begins is seen to at once."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+        self._issue = LastingFunction(data_dir, FUNCTION)
+        self.address = str(running_instance(data_dir)["base_url"])
+        self._has_answered = False
+
+    def place(self) -> Place:
+        """See Feed."""
+        from local_runtime.cli.board_feed import NotNow, Place
+
+        try:
+            ticket = self._issue({})["ticket"]
+            runtime = running_instance(self._data_dir)
+        except CliError as error:
+            if isinstance(error, Moved) or not self._has_answered:
+                raise
+            raise NotNow from error
+        self._has_answered = True
+        tls = client_context(runtime["ca_file"]) if runtime["ws_url"].startswith("wss:") else None
+        return Place(f"{runtime['ws_url']}?ticket={ticket}", tls)
+
+
+def _print(feed: Feed, limit: int, *, as_json: bool) -> None:
+    from local_runtime.cli.board_screen import board_line
+
+    while True:
+        frame = feed.frame(DRAW_SECONDS)
+        if frame is not None and as_json:
+            say(json.dumps({**frame, "data": frame["data"][:limit]}, ensure_ascii=False))
+        elif frame is not None:
+            say(board_line(frame, limit))
+
+
+def _draw(feed: Feed, limit: int, console: Console, address: str) -> None:
+    from rich.live import Live
+
+    from local_runtime.cli.board_screen import Screen
+
+    screen = Screen(limit, address)
+    with Live(console=console, screen=True, auto_refresh=False) as live:
+        while True:
+            frame = feed.frame(DRAW_SECONDS)
+            now = time.monotonic()
+            if frame is not None:
+                screen.take(frame, now)
+            live.update(screen.drawing(now, connected=feed.is_connected, reconnects=feed.reconnects), refresh=True)
