@@ -16,7 +16,7 @@ run: setup             ## start the scoreboard: http://127.0.0.1:8080
 	@exec $(PYTHON) -m local_runtime serve
 
 test:                  ## lint, types, import rules and all tests, on servers the tests start themselves
-	@infra/setup.sh --with-browser
+	@infra/setup.sh --for-tests
 	@$(MAKE) --no-print-directory check
 	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Sets everything up: .venv with the pinned requirements, and the servers this machine lacks. Near-instant when all is there.
-#   infra/setup.sh [--with-browser]     --with-browser also installs Chromium, which the tests drive
+#   infra/setup.sh [--for-tests]     --for-tests also installs what only tests drive: Chromium, and Prometheus with promtool
 set -euo pipefail
 cd -P "$(dirname "${BASH_SOURCE[0]}")/.."
 
-WITH_BROWSER=false
+FOR_TESTS=false
 for argument in "$@"; do
     case "$argument" in
-        --with-browser) WITH_BROWSER=true ;;
-        *) echo "usage: infra/setup.sh [--with-browser]" >&2; exit 2 ;;
+        --for-tests) FOR_TESTS=true ;;
+        *) echo "usage: infra/setup.sh [--for-tests]" >&2; exit 2 ;;
     esac
 done
 
@@ -54,6 +54,7 @@ have_redis() { have redis-server || compgen -G '/opt/homebrew/opt/redis/bin/redi
 have_postgres() { have postgres || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || compgen -G '/opt/homebrew/opt/postgresql@*/bin/postgres' >/dev/null || compgen -G '/usr/local/opt/postgresql@*/bin/postgres' >/dev/null; }
 have_rabbitmq() { have rabbitmq-server || compgen -G '/usr/lib/rabbitmq/lib/*/sbin/rabbitmq-server' >/dev/null || compgen -G '/opt/homebrew/opt/rabbitmq/sbin/rabbitmq-server' >/dev/null || compgen -G '/usr/local/opt/rabbitmq/sbin/rabbitmq-server' >/dev/null; }
 have_browser() { have chromium || have chromium-browser || have google-chrome || [ -d "/Applications/Google Chrome.app" ] || [ -d /Applications/Chromium.app ]; }
+have_prometheus() { have prometheus && have promtool; }
 
 missing_debian() {
     # Where python3 itself is too old, some releases have a newer one beside it.
@@ -62,7 +63,7 @@ missing_debian() {
     have_redis || echo redis-server
     have_rabbitmq || echo rabbitmq-server
     have_postgres || echo postgresql
-    if $WITH_BROWSER; then have_browser || echo chromium; fi
+    if $FOR_TESTS; then have_browser || echo chromium; have_prometheus || echo prometheus; fi
 }
 
 missing_homebrew() {
@@ -70,7 +71,7 @@ missing_homebrew() {
     have_redis || echo redis
     have_rabbitmq || echo rabbitmq
     have_postgres || echo postgresql@16
-    if $WITH_BROWSER; then have_browser || echo chromium; fi
+    if $FOR_TESTS; then have_browser || echo chromium; have_prometheus || echo prometheus; fi
 }
 
 # Debian starts a server as soon as it is installed. Nobody asked for that: the scoreboard starts its own. While a policy-rc.d
@@ -119,7 +120,7 @@ apt_install() {
     for package in "$@"; do
         case "$package" in
             postgresql) units+=("$package"); forbid_main_cluster ;;
-            redis-server) units+=("$package") ;;
+            redis-server | prometheus) units+=("$package") ;;
             rabbitmq-server) units+=("$package"); have epmd || units+=(epmd.socket epmd.service) ;; # Erlang's port mapper
         esac
     done

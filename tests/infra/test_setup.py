@@ -31,7 +31,7 @@ def path_with(directory: Path, *tools: str) -> str:
 
 
 def test_a_machine_that_has_everything_is_left_alone() -> None:
-    done = set_up(os.environ["PATH"], "--with-browser")
+    done = set_up(os.environ["PATH"], "--for-tests")
     assert done.returncode == 0
     assert done.stderr == ""
 
@@ -68,6 +68,6 @@ def test_a_linked_environment_is_never_emptied(tmp_path: Path) -> None:
     assert (elsewhere / "marker").exists()
 
 
-@pytest.mark.parametrize("option", ["--no-such-option", "with-browser"])
+@pytest.mark.parametrize("option", ["--no-such-option", "for-tests"])
 def test_an_unknown_option_is_bad_usage(option: str) -> None:
     assert set_up(os.environ["PATH"], option).returncode == 2

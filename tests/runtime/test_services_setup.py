@@ -16,7 +16,7 @@ import pytest
 from local_runtime.settings import PROJECT_ROOT
 
 TOOLS = ("bash", "cat", "chmod", "dirname", "flock", "grep", "id", "mktemp", "rm", "sleep", "tail", "touch")
-SERVERS = ("redis-server", "rabbitmq-server", "postgres", "chromium")
+PROGRAMS = ("redis-server", "rabbitmq-server", "postgres", "chromium", "prometheus", "promtool")
 POLICY = Path("/usr/sbin/policy-rc.d")
 
 
@@ -98,8 +98,8 @@ def machine(tmp_path: Path) -> Machine:
     made.add("python3", f'exec {sys.base_prefix}/bin/python3 "$@"')
     made.add("apt-get", f"echo apt-get >>{made.clone}/calls")
     made.add("systemctl")
-    for server in SERVERS:
-        made.add(server)
+    for program in PROGRAMS:
+        made.add(program)
     return made
 
 
@@ -110,7 +110,7 @@ def lack_redis(machine: Machine) -> None:
 
 def test_where_all_is_there_nothing_is_done_or_said(machine: Machine) -> None:
     machine.pretend_venv()
-    assert machine.setup("--with-browser") == (0, "")
+    assert machine.setup("--for-tests") == (0, "")
     assert machine.calls == []
 
 
@@ -140,10 +140,10 @@ def assert_starts_were_forbidden_meanwhile(calls: list[str]) -> None:
 
 def test_an_ordinary_user_without_sudo_is_told_what_to_install(machine: Machine) -> None:
     lack_redis(machine)
-    machine.remove("chromium")
-    code, said = machine.setup("--with-browser")
+    machine.remove("chromium", "promtool")
+    code, said = machine.setup("--for-tests")
     assert code == 1
-    assert "apt-get install --no-install-recommends redis-server chromium" in said
+    assert "apt-get install --no-install-recommends redis-server chromium prometheus" in said
     assert machine.calls == []
 
 

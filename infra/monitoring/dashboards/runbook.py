@@ -1,0 +1,25 @@
+"""The runbook's paragraphs, shown by Grafana too: its links then need not know where this repository is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+RUNBOOK = Path(__file__).resolve().parent.parent / "RUNBOOK.md"
+UID = "scoreboard-runbook"
+
+
+def paragraphs() -> dict[str, str]:
+    """The text for each alert, in the runbook's order."""
+    parts = re.split(r"^## (\w+)\n", RUNBOOK.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {name: text.strip() for name, text in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def panel_ids() -> dict[str, int]:
+    """The panel of each alert."""
+    return {name: number for number, name in enumerate(paragraphs(), start=1)}
+
+
+def link(alert: str) -> str:
+    """Where Grafana shows the paragraph of an alert."""
+    return f"/d/{UID}?viewPanel={panel_ids()[alert]}"

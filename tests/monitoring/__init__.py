@@ -1,0 +1,1 @@
+"""The monitoring, held against the real Prometheus and against what it says of itself."""
