@@ -66,15 +66,18 @@ def main() -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     settings = InstanceSettings.from_environment()
     manifest = load_manifest(settings, os.environ)
-    invoker = Invoker(manifest, ProcessDeadline(), RuntimeMetrics().observe_invocation)
+    metrics = RuntimeMetrics(is_flushed=True)
+    invoker = Invoker(manifest, ProcessDeadline(), metrics.observe_invocation)
     invoker.prepare()
+    metrics.watch(in_flight=invoker.in_flight)
+    metrics.flush_regularly()
     bindings = manifest.consumers[number - 1]
     ready_file = InstanceDirectory(settings.data_dir).ready_file(consumer_name(number))
     ready = ReadyFile(ready_file, [binding.queue for binding in bindings])
-    return _host([_mapping(binding, invoker, ready) for binding in bindings])
+    return _host([_mapping(binding, invoker, ready) for binding in bindings], metrics)
 
 
-def _host(mappings: Sequence[EventSourceMapping]) -> int:
+def _host(mappings: Sequence[EventSourceMapping], metrics: RuntimeMetrics) -> int:
     failed = threading.Event()
     threads = [threading.Thread(target=_guarded(mapping.run, failed), daemon=True) for mapping in mappings]
     for thread in threads:
@@ -87,6 +90,7 @@ def _host(mappings: Sequence[EventSourceMapping]) -> int:
     ends_at = time.monotonic() + STOP_SECONDS
     for thread in threads:
         thread.join(max(0.0, ends_at - time.monotonic()))
+    metrics.flush()
     if any(thread.is_alive() for thread in threads):
         logger.warning("a function did not end within %g s; its batch goes back to the queue", STOP_SECONDS)
         logging.shutdown()

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -81,6 +82,7 @@ class Invoker:
         self._handlers: dict[str, Handler] = {}
         self._loading = threading.Lock()
         self._names: dict[str, tuple[str, str, str]] = {}
+        self.in_flight: defaultdict[tuple[str, ...], int] = defaultdict(int)  # by function and trigger
 
     def prepare(self) -> None:
         """Put the layers on the import path and the functions' variables into the environment, where not set already."""
@@ -102,7 +104,8 @@ class Invoker:
         if not is_plain:
             event = _copy_event(event)
         started = time.monotonic()
-        outcome = "error"
+        outcome, kind = "error", (function.name, trigger)
+        self.in_flight[kind] += 1
         try:
             handler = self._handlers.get(function.name) or self.load(function)
             context = self._context(function, request_id, started)
@@ -113,6 +116,7 @@ class Invoker:
             outcome = "timeout"
             raise FunctionTimedOut(f"{function.name} did not end within {function.timeout_seconds} s") from None
         finally:
+            self.in_flight[kind] -= 1
             if self._observe is not None:
                 self._observe(function.name, trigger, outcome, time.monotonic() - started)
         return result

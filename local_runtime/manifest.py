@@ -23,6 +23,7 @@ class Function:
     memory_mb: int
     environment: Mapping[str, str] = field(repr=False)
     invoke_at_start: bool = False
+    invoke_on_scrape: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 import os
+import threading
+import time
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from prometheus_client import Counter
+from local_runtime.layer_metrics import LayerMetrics
+from local_runtime.version import product_version
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 DURATION_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-
-
-FUNCTION_METRICS_LOGGER = "scoreboard.metrics"
-
-
-class _Counting(logging.Handler):
-    """Takes records with the members `metric`, `value` and `labels`."""
-
-    def __init__(self, count: Callable[[str, int, Mapping[str, str]], None]) -> None:
-        super().__init__(logging.INFO)
-        self._count = count
-
-    def emit(self, record: logging.LogRecord) -> None:
-        said: dict[str, Any] = vars(record)
-        self._count(said["metric"], said["value"], said["labels"])
+LAG_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+FLUSH_SECONDS = 0.5
 
 
 class _Observed:
@@ -96,27 +84,32 @@ class RuntimeMetrics:
             buckets=DURATION_BUCKETS,
             registry=registry,
         )
+        self.broadcast_lag_seconds = Histogram(
+            "scoreboard_broadcast_lag_seconds",
+            "Time from the acceptance of the oldest update that a frame was made for until viewers were given the frame",
+            buckets=LAG_BUCKETS,
+            registry=registry,
+        )
+        self.restarts = Counter(
+            "scoreboard_process_restarts", "Processes that died and were started again", ["process"], registry=registry
+        )
+        self._in_flight = Gauge(
+            "scoreboard_function_in_flight",
+            "Invocations that have begun and not ended",
+            ["function", "trigger"],
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self._responses = Counter(
+            "scoreboard_http_responses", "Answers to HTTP requests for a function", ["function", "status"], registry=registry
+        )
+        self._refusals = Counter("scoreboard_refusals", "Problems answered, by their stable code", ["code"], registry=registry)
 
-        self._counters: dict[str, Counter] = {}
         self._is_flushed = is_flushed
         self._observed: dict[tuple[str, str, str], _Observed] = {}
-        self._count_what_functions_say()
-
-    def _count_what_functions_say(self) -> None:
-        """The layer says what it counts as log records, so that it needs to know nothing of Prometheus."""
-        logger = logging.getLogger(FUNCTION_METRICS_LOGGER)
-        logger.handlers = [_Counting(self.count)]
-        logger.propagate = False
-
-    def count(self, name: str, value: int, labels: Mapping[str, str]) -> None:
-        """Add to the counter `scoreboard_<name>`, made at its first use."""
-        from prometheus_client import Counter
-
-        counter = self._counters.get(name)
-        if counter is None:
-            counter = Counter(f"scoreboard_{name}", "Counted by the functions", sorted(labels), registry=self._registry)
-            self._counters[name] = counter
-        (counter.labels(**labels) if labels else counter).inc(value)
+        self._layer = LayerMetrics(registry, {"scoreboard_refusals_total": self._refusals})
+        self._watched: list[tuple[Any, Mapping[tuple[str, ...], int], dict[tuple[str, ...], int]]] = []
+        self._flushing = threading.Lock()
 
     def observe_invocation(self, function: str, trigger: str, outcome: str, seconds: float) -> None:
         """Count one invocation; the observer of an Invoker."""
@@ -127,24 +120,77 @@ class RuntimeMetrics:
             observed = self._observed[key] = _Observed(count, duration)
         observed.durations.append(seconds)
         if not self._is_flushed:
-            observed.flush()
+            self.flush()
 
     def flush(self) -> None:
         """Bring what was observed to where it is read: each number written costs as much as all of an observation."""
-        for observed in self._observed.values():
-            observed.flush()
+        with self._flushing:
+            for observed in tuple(self._observed.values()):
+                observed.flush()
+            for metric, counts, before in self._watched:
+                for labels, count in tuple(counts.items()):
+                    if count != before.get(labels):
+                        metric.labels(*labels).inc(count - before.get(labels, 0))
+                        before[labels] = count
+            self._layer.flush()
 
-    def render(self) -> bytes:
-        """The text exposition of all processes, or of this one where no directory is shared."""
+    def flush_regularly(self) -> None:
+        """In a thread of its own from now on, for a process that has no loop to do it in."""
+        threading.Thread(target=self._flush_for_ever, name="metrics", daemon=True).start()
+
+    def _flush_for_ever(self) -> None:
+        while True:
+            time.sleep(FLUSH_SECONDS)
+            self.flush()
+
+    def watch(
+        self,
+        *,
+        in_flight: Mapping[tuple[str, ...], int] | None = None,
+        responses: Mapping[tuple[str, ...], int] | None = None,
+        refusals: Mapping[tuple[str, ...], int] | None = None,
+    ) -> None:
+        """Numbers that others count, by the values of the labels; read whenever there is a flush."""
+        for metric, counts in ((self._in_flight, in_flight), (self._responses, responses), (self._refusals, refusals)):
+            if counts is not None:
+                self._watched.append((metric, counts, {}))
+
+    def render(self, *, with_gauges: bool = False) -> bytes:
+        """The text exposition of all processes, or of this one where no directory is shared.
+
+        With gauges of what exists once, if they were just measured in this process: nobody else's are asked for.
+        """
         from prometheus_client import CollectorRegistry, generate_latest
         from prometheus_client.multiprocess import MultiProcessCollector
 
         self.flush()
-        if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-            return generate_latest(self._registry)
         registry = CollectorRegistry()
+        registry.register(_Once(self._layer.gauges() if with_gauges else []))
+        if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+            return generate_latest(self._registry) + generate_latest(registry)
+        forget_dead_processes()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry)
+
+
+class _Once:
+    """What exists once, whichever process tells of it."""
+
+    def __init__(self, gauges: Sequence[Any]) -> None:
+        self._gauges = gauges
+
+    def collect(self) -> Iterator[Any]:
+        """Called by the library."""
+        from prometheus_client.core import GaugeMetricFamily
+
+        build = GaugeMetricFamily("scoreboard_build_info", "The version that runs", labels=["version"])
+        build.add_metric([product_version()], 1)
+        yield build
+        for gauge in self._gauges:
+            family = GaugeMetricFamily(gauge.name, gauge.help, labels=gauge.labels)
+            for values, value in gauge.values.items():
+                family.add_metric(values, value)
+            yield family
 
 
 def forget_process(pid: int) -> None:

@@ -41,8 +41,11 @@ def main() -> int:
         return EXIT_UNUSABLE
     # Blocked, and waited for by this thread alone: a handler must not touch the locks that it may have interrupted.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-    invoker = Invoker(manifest, ProcessDeadline(), RuntimeMetrics().observe_invocation)
+    metrics = RuntimeMetrics(is_flushed=True)
+    invoker = Invoker(manifest, ProcessDeadline(), metrics.observe_invocation)
     invoker.prepare()
+    metrics.watch(in_flight=invoker.in_flight)
+    metrics.flush_regularly()
     backoff = Backoff(random.random)
     runner = ScheduleRunner(manifest.schedules, invoker, SystemClock(), backoff, os.environ.get("AWS_REGION", "us-east-1"))
     ready = InstanceDirectory(settings.data_dir).ready_file("scheduler")
@@ -55,6 +58,7 @@ def main() -> int:
     runner.stop()
     if not runner.join(STOP_SECONDS):
         logger.warning("ends in the middle of an invocation")
+    metrics.flush()
     return EXIT_FAILED if failed.is_set() else 0
 
 

@@ -90,6 +90,13 @@ class Settings:
     loop_hook: str = _setting(
         "module:object of what hosts the functions, its event loop, for many requests to share connections; empty: threads", ""
     )
+    metrics_hook: str = _setting(
+        "module:function of what hosts the functions, which is given what reads the metrics; empty: see METRICS_NAMESPACE",
+        "",
+    )
+    metrics_namespace: str = _setting(
+        "CloudWatch namespace of the metrics, written to the log in embedded metric format; empty: none are written", ""
+    )
     log_level: str = _setting(
         "DEBUG, INFO, WARNING or ERROR; the console of `serve` shows WARNING and above unless it is set", "INFO"
     )

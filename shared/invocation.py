@@ -9,8 +9,10 @@ from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
 
+from shared import metrics
 from shared.errors import ScoreboardError
 from shared.lines import instant, is_written, write
+from shared.metrics import export
 
 MAX_UPDATES = 500
 OK, INTERRUPTED = "ok", "interrupted"
@@ -44,12 +46,20 @@ class Invocation:
             if self.outcome is INTERRUPTED:
                 self.outcome = OK
         elif isinstance(error, Exception):
-            self.failed(error)
+            self._end_with(error)
+        seconds = perf_counter() - self._started
         if is_written(self.level):
-            self._write()
+            self._write(seconds)
+        if export.exporter is not None:
+            outcome, status = "ok" if error is None else "error", self.fields.get("status")
+            export.exporter.invocation_ended(self.function, self.trigger, outcome, seconds, status, self.request_id)
 
     def failed(self, error: Exception) -> None:
-        """It ends with this error: the fault of whoever called, of a store that is away, or our own."""
+        """It answers this error: the fault of whoever called, of a store that is away, or our own."""
+        self._end_with(error)
+        metrics.refusals.of(self.outcome).inc()
+
+    def _end_with(self, error: Exception) -> None:
         if not isinstance(error, ScoreboardError):
             self.outcome, self.level = ScoreboardError.code, "error"
             self._blame(error)
@@ -64,7 +74,7 @@ class Invocation:
         if cause is not None:
             self.fields["cause"] = f"{type(cause).__name__}: {cause}"
 
-    def _write(self) -> None:
+    def _write(self, seconds: float) -> None:
         line = {
             "at": instant(),
             "level": self.level,
@@ -72,7 +82,7 @@ class Invocation:
             "function": self.function,
             "request_id": self.request_id,
             "outcome": self.outcome,
-            "duration_ms": round((perf_counter() - self._started) * 1000, 3),
+            "duration_ms": round(seconds * 1000, 3),
             **self.fields,
         }
         updates = self.updates

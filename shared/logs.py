@@ -52,10 +52,8 @@ def configure_logs(level: str) -> None:
     """Write the layer's lines to stderr as JSON; whoever hosts us keeps the root logger."""
     lines.set_threshold(level)
     logging.getLogger("pika").setLevel(logging.CRITICAL)  # its adapter says what matters, once
-    # What is counted is counted at any level, and by a handler of whoever hosts us where there is one.
-    for name, threshold in (("shared", level), ("scoreboard.metrics", "INFO")):
-        logger = logging.getLogger(name)
-        logger.setLevel(threshold)
-        if not logger.handlers:
-            logger.addHandler(_Stderr())
-            logger.propagate = False
+    logger = logging.getLogger("shared")
+    logger.setLevel(level)
+    if not logger.handlers:
+        logger.addHandler(_Stderr())
+        logger.propagate = False

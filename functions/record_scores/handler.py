@@ -18,4 +18,4 @@ def lambda_handler(messages: Sequence[QueueMessage]) -> None:
         ReceivedMessage(message.body, message.whole_number("x-attempts"), "x-redriven-at" in message.headers)
         for message in messages
     ]
-    record_scores(received, deps.event_codec, deps.ledger, deps.topology, deps.publisher)
+    record_scores(received, deps.event_codec, deps.ledger, deps.topology, deps.publisher, deps.clock)

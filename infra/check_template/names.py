@@ -14,10 +14,9 @@ from infra.sam import Sam
 from shared.adapters.rabbitmq.history_queues import MAX_HISTORY_QUEUES, history_queues
 from shared.adapters.rabbitmq.topology import QUEUES
 from shared.config import Settings
+from shared.metrics import registry
 
 DECLARED = {*QUEUES, *history_queues(MAX_HISTORY_QUEUES)}
-_COUNTED = re.compile(r"""metrics\.count\(\s*"(\w+)\"""")
-_METRIC = re.compile(r'\$\.metric = "(\w+)"')
 
 
 def variables_are_settings(stack: Stack, sam: Sam) -> Iterator[str]:
@@ -34,17 +33,18 @@ def queues_are_declared(stack: Stack, sam: Sam) -> Iterator[str]:
 
 
 def own_metrics_are_counted(stack: Stack, sam: Sam) -> Iterator[str]:
-    """An alarm on the product's own metric has a filter that makes it, of something that the layer counts."""
-    counted = {name for path in sam.layer.rglob("*.py") for name in _COUNTED.findall(path.read_text(encoding="utf-8"))}
-    made = set()
-    for name, each in stack.resources("AWS::Logs::MetricFilter").items():
-        made |= {transformation["MetricName"] for transformation in each["MetricTransformations"]}
-        yield from (
-            f"{name}: nothing counts {metric}" for metric in _METRIC.findall(each["FilterPattern"]) if metric not in counted
-        )
+    """An alarm on the product's own metric names one that the layer writes, and a combination of labels that it has."""
     for name, metric in _watched(stack):
-        if not str(metric["Namespace"]).startswith("AWS/") and metric["MetricName"] not in made:
+        if str(metric["Namespace"]).startswith("AWS/"):
+            continue
+        given = {dimension["Name"]: str(dimension["Value"]) for dimension in metric.get("Dimensions", [])}
+        family = next((each for each in registry.read() if each.name == metric["MetricName"]), None)
+        if family is None:
             yield f"{name}: nothing makes the metric {metric['MetricName']}"
+        elif set(given) != set(family.labels):
+            yield f"{name}: {family.name} has the dimensions {list(family.labels)}"
+        elif family.values and tuple(given[label] for label in family.labels) not in family.values:
+            yield f"{name}: {family.name} is never {given}"
 
 
 def alarms_tell_somebody(stack: Stack, sam: Sam) -> Iterator[str]:

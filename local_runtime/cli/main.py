@@ -7,14 +7,14 @@ import importlib
 import os
 import shutil
 import sys
-import tomllib
 from collections.abc import Sequence
 from typing import Any
 
 from local_runtime.cli.errors import EXIT_USAGE, CliError
 from local_runtime.cli.output import tell
 from local_runtime.instance.errors import InstanceError
-from local_runtime.settings import PROJECT_ROOT, SettingsError
+from local_runtime.settings import SettingsError
+from local_runtime.version import product_version
 
 DEFAULT_VERB = "serve"
 # The verb, its module in this package, and its line in the overview.
@@ -62,7 +62,7 @@ def main(argv: Sequence[str]) -> int:
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line."""
     parser = _parser(argparse.ArgumentParser, prog="python -m local_runtime", description="Runs the scoreboard on this machine.")
-    parser.add_argument("--version", action="version", version=f"scoreboard {_version()}")
+    parser.add_argument("--version", action="version", version=f"scoreboard {product_version()}")
     parser.epilog = "`python -m local_runtime VERB --help` shows a verb's options, an example and its exit codes."
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     for verb, (module_name, summary) in VERBS.items():
@@ -91,11 +91,6 @@ def _with_verb(argv: Sequence[str]) -> list[str]:
     if argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version"):
         return [DEFAULT_VERB, *argv]
     return list(argv)
-
-
-def _version() -> str:
-    with (PROJECT_ROOT / "pyproject.toml").open("rb") as file:
-        return str(tomllib.load(file)["project"]["version"])
 
 
 def _fail(message: str, exit_code: int) -> int:

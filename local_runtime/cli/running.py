@@ -69,6 +69,7 @@ def function_of(data_dir: Path, name: str) -> Callable[[object], Any]:
     from local_runtime.hosting import load_manifest
     from local_runtime.instance.directory import InstanceDirectory
     from local_runtime.invoker import FunctionError, Invoker, PayloadTooLarge
+    from local_runtime.layer_metrics import HOOK
     from local_runtime.logs.options import LogOptions
     from local_runtime.logs.setup import configure_logs
     from local_runtime.metrics import RuntimeMetrics
@@ -76,10 +77,10 @@ def function_of(data_dir: Path, name: str) -> Callable[[object], Any]:
     level = LogOptions.from_environment(os.environ).level if os.environ.get("LOG_LEVEL") else "WARNING"
     configure_logs(name, os.environ, level=level)
     os.environ.update(running_instance(data_dir)["function_env"], LOG_LEVEL=level)
-    metrics = InstanceDirectory(data_dir.resolve()).metrics
-    metrics.mkdir(parents=True, exist_ok=True)  # the instance may just end
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
-    RuntimeMetrics()  # what the function counts is counted by the instance
+    shared = InstanceDirectory(data_dir.resolve()).metrics
+    shared.mkdir(parents=True, exist_ok=True)  # the instance may just end
+    os.environ |= {"PROMETHEUS_MULTIPROC_DIR": str(shared), "METRICS_HOOK": HOOK}
+    metrics = RuntimeMetrics()  # what the function counts is counted by the instance
     manifest = load_manifest(InstanceSettings.from_environment(), os.environ)
     try:
         function = manifest.function(name)
@@ -94,5 +95,7 @@ def function_of(data_dir: Path, name: str) -> Callable[[object], Any]:
         except (FunctionError, PayloadTooLarge) as error:
             logger.debug("%s failed", name, exc_info=error.__cause__)
             raise CliError(f"{name}: {error}", EXIT_FAILED) from None
+        finally:
+            metrics.flush()
 
     return call

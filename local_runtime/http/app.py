@@ -19,10 +19,12 @@ from local_runtime.http.headers import completed
 from local_runtime.http.host import name_in
 from local_runtime.http.page import add_page
 from local_runtime.http.parser import Request
+from local_runtime.http.problems import answered as problems_answered
 from local_runtime.http.problems import problem_body, problem_headers, status_line, tell
 from local_runtime.http.proxies import TrustedProxies, plain_address
 from local_runtime.http.requests import REQUEST_ID, Peer, choose_request_id, parts_of, path_of, raw_path
 from local_runtime.http.routing import RouteTable, methods_of, rule_of
+from local_runtime.http.scrape import Scrape
 from local_runtime.invoker import Invoker
 from local_runtime.manifest import HttpRoute, Manifest
 from local_runtime.metrics import CONTENT_TYPE as METRICS_CONTENT_TYPE
@@ -115,6 +117,7 @@ def create_app(
     app = GatewayApp()
     cors = CorsHeaders(manifest.cors)
     gateway = HttpGateway(invoker, settings.max_body_bytes, proxies, cors)
+    metrics.watch(in_flight=invoker.in_flight, responses=gateway.responses, refusals=problems_answered)
     for route in manifest.http_routes:
         rule = rule_of(route.path)
         view = partial(_serve, gateway, route, rule.names)
@@ -123,7 +126,7 @@ def create_app(
     if "/" not in taken:
         add_page(app)
     if "/metrics" not in taken:
-        app.add_url_rule("/metrics", "metrics", partial(_metrics, metrics, metrics_token, proxies))
+        app.add_url_rule("/metrics", "metrics", partial(_metrics, Scrape(metrics, manifest, invoker), metrics_token, proxies))
     if websocket is not None and "/ws" not in taken:
         app.add_url_rule("/ws", "websocket", _upgrade_required)
     app.register_error_handler(HTTPException, _http_problem)
@@ -176,12 +179,12 @@ def _finish(proxies: TrustedProxies, cors: CorsHeaders, response: Response) -> R
     return response
 
 
-def _metrics(metrics: RuntimeMetrics, token: str, proxies: TrustedProxies) -> Response:
+def _metrics(scrape: Scrape, token: str, proxies: TrustedProxies) -> Response:
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
     known = bool(token) and hmac.compare_digest(given.encode(), token.encode())
     if not known and not _asked_locally(proxies):
         return _problem(403)
-    return Response(metrics.render(), content_type=METRICS_CONTENT_TYPE)
+    return Response(scrape.run(), content_type=METRICS_CONTENT_TYPE)
 
 
 def _asked_locally(proxies: TrustedProxies) -> bool:

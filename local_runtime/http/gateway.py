@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -35,19 +36,23 @@ class HttpGateway:
         self._proxies = proxies
         self._cors = cors
         self._identity = ApiIdentity()
+        self.responses: defaultdict[tuple[str, ...], int] = defaultdict(int)  # by function and status
 
     def answer(self, parts: HttpRequestParts, route: HttpRoute, parameters: Mapping[str, str]) -> HttpAnswer:
         """The whole answer to a request for a route; `parameters` come percent-encoded."""
         origin = parts.headers.get("origin", "")
         cors = self._cors.answer(parts.method, origin, parts.headers.get("access-control-request-method", ""))
         scheme = parts.headers["x-forwarded-proto"]
-        return _complete(self._answer(parts, route, parameters), parts.request_id, scheme, cors)
+        answer = self._answer(parts, route, parameters)
+        self.responses[route.function.name, str(answer.status)] += 1
+        return _complete(answer, parts.request_id, scheme, cors)
 
     def answer_wsgi(self, environ: dict[str, Any], route: HttpRoute, parameters: Mapping[str, str]) -> HttpAnswer:
         """The same of an environment."""
         try:
             body = read_body(environ, self._max_body_bytes)
         except UnreadableBody as error:
+            self.responses[route.function.name, str(error.status)] += 1
             request_id, scheme = environ[REQUEST_ID], self._proxies.scheme(environ)
             tell(error.status, request_id)
             cors = self._cors.answer(environ["REQUEST_METHOD"], environ.get("HTTP_ORIGIN", ""), "")

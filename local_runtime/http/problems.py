@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections import defaultdict
 from functools import lru_cache
 from http import HTTPStatus
 
@@ -33,6 +34,7 @@ _KNOWN = {
 }
 _WORD = re.compile(r"[a-z0-9]+")
 CONTENT_TYPE = "application/problem+json"
+answered: defaultdict[tuple[str, ...], int] = defaultdict(int)  # how often, by code, in this process
 
 
 @lru_cache(600)
@@ -50,10 +52,11 @@ def may_have_body(status: str) -> bool:
 
 
 def problem_body(status: int, request_id: str, *, code: str | None = None, detail: str | None = None) -> bytes:
-    """The document of a status, with another code or detail where the usual one does not say enough."""
+    """The document of a status, with another code or detail where the usual one does not say enough; it is counted."""
     phrase = status_line(status).partition(" ")[2]
     known_code, title, known_detail = _KNOWN.get(status, ("_".join(_WORD.findall(phrase.lower())), phrase, f"{phrase}."))
     code = code or known_code
+    answered[(code,)] += 1
     document = {
         "type": f"urn:scoreboard:problem:{code}",
         "title": title,

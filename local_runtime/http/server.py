@@ -27,6 +27,7 @@ from local_runtime.http.options import HttpOptions
 from local_runtime.http.site import Site, SitePlan
 from local_runtime.http.worker import HANDLED, GatewayWorker, StockWorker, hijack
 from local_runtime.invoker import FunctionError, Invoker
+from local_runtime.layer_metrics import HOOK as METRICS_HOOK
 from local_runtime.logs.setup import configure_logs, log_file
 from local_runtime.manifest import Function, Manifest
 from local_runtime.metrics import clear_directory, forget_dead_processes, forget_process
@@ -100,6 +101,7 @@ def serve(settings: InstanceSettings, options: HttpOptions, manifest: Manifest, 
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(run_directory / "metrics")
         clear_directory(run_directory / "metrics")
+    os.environ["METRICS_HOOK"] = METRICS_HOOK
     forget_dead_processes()
     public = _listener(options.listen_fd, settings.host, settings.port)
     management = _listener(options.management_fd, "127.0.0.1", 0)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from local_runtime.instance.errors import InstanceError
 from local_runtime.instance.keyring import Keyring
+from local_runtime.layer_metrics import HOOK
 from local_runtime.settings import OWNERS_DATABASE_URL, SERVER_URLS, InstanceSettings
 from local_runtime.tls import CA_FILES
 
@@ -20,6 +21,7 @@ _PROVIDED = (
     "BROADCAST_CHANNEL",
     "WEBSOCKET_MANAGEMENT_URL",
     "VIEWERS_URL",
+    "METRICS_NAMESPACE",
     "SCOREBOARD_SECRET_ID",
 )
 _NOT_PASSED_ON = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
@@ -62,6 +64,7 @@ def function_environment(
         "BROADCAST_CHANNEL": environment.get("BROADCAST_CHANNEL") or f"{values.get('KEY_PREFIX', '')}{BROADCAST_CHANNEL}",
         "WEBSOCKET_MANAGEMENT_URL": management_url,
         "VIEWERS_URL": environment.get("VIEWERS_URL", ""),
+        "METRICS_NAMESPACE": "",  # nor does it write metrics to a log: it collects them
         "SCOREBOARD_SECRET_ID": "",  # the instance is its own secrets manager
         "AWS_ACCESS_KEY_ID": keyring.access_key_id,
         "AWS_SECRET_ACCESS_KEY": keyring.secret_access_key,
@@ -74,11 +77,14 @@ def function_environment(
 def process_environment(environment: Mapping[str, str], function_env: Mapping[str, str], metrics: Path) -> dict[str, str]:
     """The whole environment of a process of the product, but for what only those at the start need: see owners_environment."""
     kept = {name: value for name, value in environment.items() if name not in _NOT_PASSED_ON}
-    return (
-        kept
-        | dict(function_env)
-        | {OWNERS_DATABASE_URL: "", "LOG_FORMAT": "json", "PROMETHEUS_MULTIPROC_DIR": str(metrics), "PYTHONUNBUFFERED": "1"}
-    )
+    own = {
+        OWNERS_DATABASE_URL: "",
+        "LOG_FORMAT": "json",
+        "METRICS_HOOK": HOOK,
+        "PROMETHEUS_MULTIPROC_DIR": str(metrics),
+        "PYTHONUNBUFFERED": "1",
+    }
+    return kept | dict(function_env) | own
 
 
 def owners_environment(process_env: Mapping[str, str], function_env: Mapping[str, str]) -> dict[str, str]:

@@ -78,6 +78,7 @@ def read_function(resource: Resource, defaults: Node, reading: Reading) -> Decla
         memory_mb=fields.integer("MemorySize", 128, 10240, default=128),
         environment=read_environment(fields, reading),
         invoke_at_start=resource.invoke_at_start,
+        invoke_on_scrape=resource.invoke_on_scrape,
     )
     events = fields.node("Events")
     fields.without_effect(_WITHOUT_EFFECT)

@@ -59,6 +59,7 @@ class Resource:
     kind: str
     properties: Node
     invoke_at_start: bool = False
+    invoke_on_scrape: bool = False
 
 
 def read_resources(reading: Reading, references: ReferenceCheck) -> list[Resource]:
@@ -74,14 +75,14 @@ def _read(name: str, node: Node, reading: Reading, references: ReferenceCheck) -
         return None
     for attribute in node.members.keys() - _ATTRIBUTES:
         reading.report.add(node.members[attribute], "is not supported in a resource", ", ".join(sorted(_ATTRIBUTES)))
-    invoke_at_start = _metadata(node, reading, is_function=kind == FUNCTION)
+    marks = _metadata(node, reading, is_function=kind == FUNCTION)
     depends_on = node.members.get("DependsOn", Node([]))
     for target in depends_on.items or ([depends_on] if depends_on.value else []):
         references.resource(target)
     if not _exists(node, reading, references) or kind not in HOSTED:
         return None
     properties = node.members.get("Properties", Node({}, (*node.path, "Properties"), node.line))
-    return Resource(name, kind, properties, invoke_at_start)
+    return Resource(name, kind, properties, *marks)
 
 
 def _exists(node: Node, reading: Reading, references: ReferenceCheck) -> bool:
@@ -97,10 +98,11 @@ def _exists(node: Node, reading: Reading, references: ReferenceCheck) -> bool:
         return False
 
 
-def _metadata(node: Node, reading: Reading, *, is_function: bool) -> bool:
+def _metadata(node: Node, reading: Reading, *, is_function: bool) -> tuple[bool, bool]:
+    """Whether it is to be invoked at the start, and whenever metrics are read."""
     metadata = node.members.get("Metadata")
     if metadata is None:
-        return False
+        return False, False
     fields = Fields(metadata, reading, "resource's Metadata")
     fields.without_effect(_METADATA)
     local = fields.fields("LocalRuntime", "LocalRuntime entry") if is_function else None
@@ -108,7 +110,8 @@ def _metadata(node: Node, reading: Reading, *, is_function: bool) -> bool:
         fields.without_effect(_METADATA_OF_FUNCTIONS)
     fields.finish()
     if local is None:
-        return False
-    invoke_at_start = local.only("InvokeAtStart", ("true", "false"), "false") == "true"
+        return False, False
+    at_start = local.only("InvokeAtStart", ("true", "false"), "false") == "true"
+    on_scrape = local.only("InvokeOnScrape", ("true", "false"), "false") == "true"
     local.finish()
-    return invoke_at_start
+    return at_start, on_scrape

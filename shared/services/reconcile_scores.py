@@ -84,8 +84,8 @@ def _reconcile(stores: Reconciliation, *, dry_run: bool, full: bool) -> dict[str
     run = ReconciliationRun(span.opened, started_at, dry_run, full, comparison.checked, exact)
     summary = _summary(comparison.checked, len(exact), dry_run)
     summary |= {"runId": stores.reconciliations.save(run), "leftForTheNextRun": len(restless)}
-    metrics.count("reconciliation_runs", dry_run=dry_run)
-    metrics.count("reconciliation_discrepancies", len(exact), repaired=not dry_run)
+    metrics.reconciliation_runs.of(_text(dry_run)).inc()
+    metrics.discrepancies.of(_text(not dry_run)).inc(len(exact))
     _log.info("reconciled", extra=summary)
     return {**summary, "discrepancies": [_as_json(entry) for entry in exact[:MAX_DETAILS]]}
 
@@ -212,3 +212,7 @@ def _as_json(entry: Discrepancy) -> dict[str, Any]:
         "missingPoints": entry.missing_points,
         "difference": entry.difference,
     }
+
+
+def _text(flag: bool) -> str:
+    return "true" if flag else "false"

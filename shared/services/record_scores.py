@@ -7,18 +7,23 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from shared import metrics
-from shared.domain.score import ReceivedMessage, RefusedMessage, ScoreAccepted, ScoresRecorded
+from shared.domain.score import ReceivedMessage, RecordedBatch, RefusedMessage, ScoreAccepted, ScoresRecorded
 from shared.errors import BadMessage, RabbitUnavailable
 from shared.invocation import note, note_updates
 from shared.logs import get_logger
-from shared.ports import EventCodec, EventPublisher, Ledger, Topology
+from shared.ports import Clock, EventCodec, EventPublisher, Ledger, Topology
 
 MAX_RETRIES = 3
 _log = get_logger(__name__)
 
 
 def record_scores(
-    messages: Sequence[ReceivedMessage], codec: EventCodec, ledger: Ledger, topology: Topology, publisher: EventPublisher
+    messages: Sequence[ReceivedMessage],
+    codec: EventCodec,
+    ledger: Ledger,
+    topology: Topology,
+    publisher: EventPublisher,
+    clock: Clock,
 ) -> int:
     """Answer how many updates were new. Returning settles the whole batch.
 
@@ -27,10 +32,12 @@ def record_scores(
     delay, then it is parked. Neither takes its batch down. PostgresUnavailable escapes, and so does RabbitUnavailable while
     settling: the batch returns whole, nothing is counted against any message, and what the ledger has of it is ignored then.
     """
+    metrics.record_batch_size.observe(len(messages))
     batch = _open(messages, codec)
     note_updates(list(batch.updates))
     tried_before = [request_id for request_id, (_, message) in batch.updates.items() if message.attempts or message.redriven]
     recorded = ledger.record([event for event, _ in batch.updates.values()], batch.marker_ids, tried_before=tried_before)
+    _measure_lag(batch, recorded, clock)
     for request_id, reason in recorded.refused.items():
         message = batch.updates[request_id][1]
         refused = RefusedMessage(message.body, reason, message.attempts + 1, request_id)
@@ -67,13 +74,20 @@ def _open(messages: Sequence[ReceivedMessage], codec: EventCodec) -> _Batch:
     return batch
 
 
+def _measure_lag(batch: _Batch, recorded: RecordedBatch, clock: Clock) -> None:
+    now, observe = clock.now(), metrics.record_lag_seconds.observe
+    for request_id, (event, _) in batch.updates.items():
+        if request_id not in recorded.refused:
+            observe((now - event.accepted_at).total_seconds())
+
+
 def _settle(batch: _Batch, topology: Topology) -> None:
     """After the ledger has committed: a message may come twice, but none is lost."""
     for outcome, refused, send in (("retried", batch.retried, topology.retry), ("parked", batch.parked, topology.park)):
         if refused:
             send(refused)
             _tell_why(outcome, refused)
-            metrics.count("queue_messages_refused", len(refused), outcome=outcome)
+            metrics.messages_refused.of(outcome).inc(len(refused))
 
 
 def _tell_why(outcome: str, refused: Sequence[RefusedMessage]) -> None:

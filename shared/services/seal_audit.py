@@ -83,7 +83,7 @@ def _end_of_chain(chain: AuditChain) -> tuple[Seal | None, int]:
     genuine = [seal for seal in ends if chain.is_genuine(seal)]
     last = max(genuine, key=lambda seal: seal.seq, default=None)
     if last != stored:
-        metrics.count("audit_chain_broken")
+        metrics.audit_chain_broken.inc()
         _log.error("the end of the audit log's chain is not what it was: run verify_audit", extra=head(last) if last else None)
     return last, max((seal.seq for seal in ends), default=0)
 

@@ -7,12 +7,14 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from shared import ports
+from shared.adapters.hooks import find_hook
 from shared.adapters.secrets_manager import with_secret
 from shared.adapters.tls import what_travels_unprotected
 from shared.config import Settings
 from shared.domain.player import Caller
 from shared.invocation import note
 from shared.logs import configure_logs, get_logger
+from shared.metrics.export import export_metrics
 from shared.services.check_access import check_access
 from shared.wiring.postgresql_parts import PostgresParts
 from shared.wiring.rabbitmq_parts import RabbitParts
@@ -64,6 +66,8 @@ def container() -> Container:
     """The container of this process, made at the first call from the environment (and the secret it names)."""
     settings = Settings.from_environment(with_secret(os.environ))
     configure_logs(settings.log_level)
+    hook = settings.metrics_hook
+    export_metrics(find_hook("METRICS_HOOK", hook) if hook else None, settings.metrics_namespace)
     _warn_of_lines_without_protection(settings)
     return Container(settings)
 

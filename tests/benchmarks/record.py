@@ -72,8 +72,10 @@ def _backlog(product: Product, stores: Container, ids: Sequence[str]) -> float:
 def _in_process(stores: Container, ids: Sequence[str], size: int) -> float:
     codec = RabbitEventCodec(stores.sealer)
     messages = [ReceivedMessage(codec.update(event)) for event in _events(ids, EACH_BATCH)]
-    record_scores(messages[:size], stores.event_codec, stores.ledger, stores.topology, stores.publisher)
+    record_scores(messages[:size], stores.event_codec, stores.ledger, stores.topology, stores.publisher, stores.clock)
     began = time.process_time()
     for first in range(size, EACH_BATCH, size):
-        record_scores(messages[first : first + size], stores.event_codec, stores.ledger, stores.topology, stores.publisher)
+        record_scores(
+            messages[first : first + size], stores.event_codec, stores.ledger, stores.topology, stores.publisher, stores.clock
+        )
     return (EACH_BATCH - size) / (time.process_time() - began)

@@ -328,7 +328,7 @@ def test_many_who_seal_at_once_make_one_chain(audit: Audit) -> None:
 
 
 def test_a_transaction_that_ends_late_is_waited_for(audit: Audit) -> None:
-    with audit.pool.transaction() as late:
+    with audit.pool.transaction("test") as late:
         late.run("INSERT INTO audit_log (action, actor) VALUES ('late', 'late')")
         audit.add(ROWS)
         clock = StepClock(then=[lambda: late.script("COMMIT; BEGIN")])
@@ -338,7 +338,7 @@ def test_a_transaction_that_ends_late_is_waited_for(audit: Audit) -> None:
 
 
 def test_a_transaction_that_does_not_end_holds_up_the_seals_and_nothing_else(audit: Audit) -> None:
-    with audit.pool.transaction() as late:
+    with audit.pool.transaction("test") as late:
         late.run("INSERT INTO audit_log (action, actor) VALUES ('late', 'late')")
         audit.add(ROWS)
         clock = StepClock()
@@ -350,7 +350,7 @@ def test_a_transaction_that_does_not_end_holds_up_the_seals_and_nothing_else(aud
 
 
 def test_who_begins_later_is_not_waited_for(audit: Audit) -> None:
-    with audit.pool.transaction() as late, audit.pool.transaction() as later:
+    with audit.pool.transaction("test") as late, audit.pool.transaction("test") as later:
         late.run("INSERT INTO audit_log (action, actor) VALUES ('late', 'late')")
 
         def meanwhile() -> None:

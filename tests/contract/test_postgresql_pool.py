@@ -44,13 +44,13 @@ def alive(pool: Pool, pid: int) -> bool:
 
 
 def insert_and_raise(pool: Pool, number: int, error: Exception) -> None:
-    with pool.transaction() as session:
+    with pool.transaction("test") as session:
         session.run("INSERT INTO pool_transaction VALUES (:n)", n=number)
         raise error
 
 
 def insert_twice(pool: Pool, number: int) -> None:
-    with pool.transaction() as session:
+    with pool.transaction("test") as session:
         for _ in range(2):
             session.run("INSERT INTO pool_transaction VALUES (:n)", n=number)
 
@@ -69,7 +69,7 @@ def test_the_session_is_in_utc(pool: Pool) -> None:
 def test_a_transaction_commits_or_leaves_nothing(pool: Pool) -> None:
     with pool.connection() as session:
         session.script("CREATE TABLE IF NOT EXISTS pool_transaction (n INT PRIMARY KEY); TRUNCATE pool_transaction")
-    with pool.transaction() as session:
+    with pool.transaction("test") as session:
         session.run("INSERT INTO pool_transaction VALUES (:n)", n=1)
     with pytest.raises(NotFound):
         insert_and_raise(pool, 2, NotFound())
@@ -109,7 +109,7 @@ def test_a_connection_lost_in_the_middle_is_an_outage(pool: Pool) -> None:
 
 
 def test_a_transaction_lost_in_the_middle_is_an_outage(pool: Pool) -> None:
-    with pytest.raises(PostgresUnavailable), pool.transaction() as session:
+    with pytest.raises(PostgresUnavailable), pool.transaction("test") as session:
         session.run("SELECT pg_terminate_backend(pg_backend_pid())")
     assert backend(pool)
 

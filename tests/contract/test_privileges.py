@@ -80,7 +80,7 @@ def prepare(postgresql: PrivatePostgreSQL, functions_role: str = FUNCTIONS_USER)
 @pytest.mark.parametrize("sql", FORBIDDEN)
 def test_what_is_kept_for_good_is_kept_from_the_functions(functions: Pool, database_url: str, sql: str) -> None:
     kept = query(database_url, "SELECT id, action, actor FROM audit_log ORDER BY id")
-    with pytest.raises(StatementRejected) as refused, functions.transaction() as session:
+    with pytest.raises(StatementRejected) as refused, functions.transaction("test") as session:
         session.script(sql)
     assert refused.value.sqlstate == "42501", refused.value
     assert "append-only" not in str(refused.value), "the trigger is the second lock; this is about the first"

@@ -14,7 +14,15 @@ from local_runtime.template.tree import Node
 from shared.adapters.api_gateway.viewers import BROADCAST_SECONDS, CHUNK_SECONDS, SWEEP_SECONDS
 from shared.adapters.signed_http import TIMEOUT_SECONDS
 
-PROVIDED = ("REDIS_URL", "AMQP_URL", "DATABASE_URL", "SCOREBOARD_SECRET_ID", "WEBSOCKET_MANAGEMENT_URL", "VIEWERS_URL")
+PROVIDED = (
+    "REDIS_URL",
+    "AMQP_URL",
+    "DATABASE_URL",
+    "SCOREBOARD_SECRET_ID",
+    "WEBSOCKET_MANAGEMENT_URL",
+    "VIEWERS_URL",
+    "METRICS_NAMESPACE",
+)
 CONTRACT = {
     "POST /api/users": "register_user",
     "POST /api/tokens": "issue_token",

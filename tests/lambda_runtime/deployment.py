@@ -38,7 +38,7 @@ from tests.support.product import new_data_dir, query, remove_data_dir
 from tests.support.secrets_manager import create_secret, secrets_manager
 
 # Variables whose values only a deployment knows.
-ATTRIBUTES = ("WEBSOCKET_MANAGEMENT_URL", "VIEWERS_URL")
+ATTRIBUTES = ("WEBSOCKET_MANAGEMENT_URL", "VIEWERS_URL", "METRICS_NAMESPACE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +135,7 @@ def deployed(plan: Plan) -> Iterator[Deployment]:
         attributes = {
             "WEBSOCKET_MANAGEMENT_URL": f"{management}/{manifest.websocket_api.stage}",
             "VIEWERS_URL": stack.enter_context(accepting(sockets)),
+            "METRICS_NAMESPACE": "scoreboard/test",
         }
         platform = {"AWS_ENDPOINT_URL_SECRETS_MANAGER": service, "SSL_CERT_FILE": plan.stores.ca_file}
         variables |= {name: {**platform, **own} for name, own in _variables(plan, manifest, attributes).items()}

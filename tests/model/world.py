@@ -167,11 +167,11 @@ class Broker:
         if crash is Crash.BEFORE_COMMIT:
             away: Any = _FailingLedger()
             try:
-                record_scores(batch, self.codec, away, self._topology, self)
+                record_scores(batch, self.codec, away, self._topology, self, WorldClock())
             except PostgresUnavailable:
                 return
             raise AssertionError("a batch was settled without a database")
-        record_scores(batch, self.codec, self._ledger, self._topology, self)
+        record_scores(batch, self.codec, self._ledger, self._topology, self, WorldClock())
         if crash is Crash.NOT:
             del self.queue[: len(batch)]
 

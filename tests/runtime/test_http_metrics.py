@@ -16,13 +16,17 @@ metrics.connections.set(3)
 metrics.observe_invocation("f", "queue", "ok", 0.01)
 """
 COUNT = """
+from local_runtime.layer_metrics import read_from
 from local_runtime.metrics import RuntimeMetrics
-RuntimeMetrics()
+host = RuntimeMetrics()
 from shared import metrics
-from shared.logs import configure_logs
-configure_logs("ERROR")
-metrics.count("reconciliation_discrepancies", 3, repaired=True)
-metrics.count("reconciliation_runs")
+from shared.metrics.export import export_metrics
+export_metrics(read_from, "")
+metrics.discrepancies.of("true").inc(3)
+for seconds in (0.0001, 0.2, 100.0):
+    metrics.redis_command_seconds.of("update_score").observe(seconds)
+host.flush()
+host.flush()
 """
 READ = "from local_runtime.metrics import RuntimeMetrics; print(RuntimeMetrics().render().decode())"
 FORGET = "from local_runtime.metrics import forget_dead_processes; forget_dead_processes()"
@@ -51,11 +55,16 @@ def test_without_a_shared_directory_there_is_nothing_to_forget() -> None:
 
 
 def test_what_functions_count_is_counted_over_all_processes(tmp_path: Path) -> None:
-    """They say it in a log record, and know nothing of Prometheus."""
+    """They know nothing of Prometheus, and hand over what reads their numbers."""
     directory = tmp_path / "metrics"
     clear_directory(directory)
     for _ in range(2):
         run(COUNT, directory)
     text = run(READ, directory)
+    name = "scoreboard_redis_command_duration_seconds"
     assert 'scoreboard_reconciliation_discrepancies_total{repaired="true"} 6.0' in text
-    assert "scoreboard_reconciliation_runs_total 2.0" in text
+    assert 'scoreboard_reconciliation_discrepancies_total{repaired="false"} 0.0' in text
+    assert f'{name}_bucket{{command="update_score",le="0.0001"}} 2.0' in text
+    assert f'{name}_bucket{{command="update_score",le="5.0"}} 4.0' in text
+    assert f'{name}_count{{command="update_score"}} 6.0' in text
+    assert f'{name}_sum{{command="update_score"}} 200.4002' in text

@@ -21,7 +21,7 @@ OTHERS = 20
 def server(function_environment: dict[str, str]) -> Iterator[HttpProcess]:
     """The product's functions on one worker."""
     template = {"SCOREBOARD_TEMPLATE": str(ROOT / "infra" / "template.yaml")}
-    unused = {"SCOREBOARD_SECRET_ID": "", "WEBSOCKET_MANAGEMENT_URL": "", "VIEWERS_URL": ""}
+    unused = {"SCOREBOARD_SECRET_ID": "", "WEBSOCKET_MANAGEMENT_URL": "", "VIEWERS_URL": "", "METRICS_NAMESPACE": ""}
     with HttpProcess({**function_environment, **template, **unused}) as process:
         yield process
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import jwt
 
+from shared import metrics
 from shared.adapters.crypto.outside_keys import OutsideKeys
 from shared.adapters.crypto.signing_key import ALGORITHM, read_signing_keys
 from shared.domain.player import Caller
@@ -28,6 +29,7 @@ REMEMBERED_TOKENS = 20_000
 _SUBJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._|@-]{0,35}")
 _SESSION = re.compile(r"[A-Za-z0-9-]{1,36}")
 _ROLES = ("player", "admin")
+_hits, _misses = metrics.token_cache_lookups.of("hit"), metrics.token_cache_lookups.of("miss")
 
 
 class JwtAccessTokens:
@@ -79,9 +81,12 @@ class JwtAccessTokens:
         """Who it was issued to; raises InvalidToken or TokenExpired."""
         known = self._verified.get(token)
         if known is None:
+            _misses.inc()
             caller = self._verify(token)
             known = caller, caller.expires_at.timestamp()
             self._keep(token, known)
+        else:
+            _hits.inc()
         if known[1] <= self._clock():
             self._verified.pop(token, None)
             raise TokenExpired

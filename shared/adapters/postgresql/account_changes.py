@@ -21,7 +21,7 @@ class PostgresAccountChanges:
 
     def change_password(self, account: Account, hashed_password: str, kept_session: str, actor: Actor) -> list[EndedSession]:
         """`account` as it was read when its password was checked."""
-        with self._pool.transaction() as session:
+        with self._pool.transaction("change_password") as session:
             if _locked(session, account.user_id).hashed_password != account.hashed_password:
                 raise WrongPassword
             session.run(statement("change_password"), user_id=account.user_id, hashed_password=hashed_password)
@@ -31,14 +31,14 @@ class PostgresAccountChanges:
 
     def change_api_key(self, user_id: str, api_key_hash: str, actor: Actor) -> None:
         """The old key's hash is overwritten."""
-        with self._pool.transaction() as session:
+        with self._pool.transaction("change_api_key") as session:
             _locked(session, user_id)
             session.run(statement("change_api_key"), user_id=user_id, api_key=api_key_hash)
             add_audit_row(session, "api_key_rotated", actor, user_id, {})
 
     def change(self, user_id: str, change: AccountChange, actor: Actor) -> tuple[Account, list[EndedSession]]:
         """Those who take an admin's place away come one after the other, so that two admins cannot remove each other."""
-        with self._pool.transaction() as session:
+        with self._pool.transaction("change_user") as session:
             session.run(statement("lock_admins"))
             before = _locked(session, user_id)
             after = change.of(before)

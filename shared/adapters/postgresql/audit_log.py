@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from shared import metrics
 from shared.adapters.postgresql.pool import Pool
 from shared.adapters.postgresql.session import Session
 from shared.adapters.postgresql.statements import statement
@@ -59,7 +60,7 @@ class PostgresAuditLog:
 
     def add_refusals(self, batch: RefusalBatch) -> int:
         """One transaction with the id of the batch: a second time writes nothing."""
-        with self._pool.transaction() as session:
+        with self._pool.transaction("record_refusals") as session:
             if not session.run(statement("begin_refusal_batch"), batch_id=batch.batch_id):
                 return 0
             groups = merged(_with_user_ids(batch.groups, session))
@@ -72,10 +73,11 @@ class PostgresAuditLog:
                 source_ips=[group.source_ip for group in groups],
                 details=[json.dumps(_detail(group)) for group in groups],
             )
+        metrics.rows_inserted.of("audit_log").inc(len(groups))
         return len(groups)
 
     def _read(self, name: str, **parameters: Any) -> list[AuditEntry]:
-        with self._pool.transaction() as session:
+        with self._pool.transaction("read_audit_log") as session:
             session.script("SET LOCAL plan_cache_mode = force_custom_plan")
             rows = session.run(statement(name), **parameters)
         return [_entry(row) for row in rows]

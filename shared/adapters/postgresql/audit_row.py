@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from shared import metrics
 from shared.adapters.postgresql.session import Session
 from shared.adapters.postgresql.statements import statement
 from shared.domain.audit import Actor
@@ -22,3 +23,4 @@ def add_audit_row(session: Session, action: str, actor: Actor, user_id: str | No
         request_id=actor.request_id,
         detail=json.dumps(detail),
     )
+    metrics.rows_inserted.of("audit_log").inc()

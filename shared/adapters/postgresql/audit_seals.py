@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from shared import metrics
 from shared.adapters.postgresql.errors import UniqueViolation
 from shared.adapters.postgresql.pool import Pool
 from shared.adapters.postgresql.statements import statement
@@ -67,6 +68,7 @@ class PostgresAuditSeals:
             )
         except UniqueViolation:
             return False
+        metrics.rows_inserted.of("audit_seals").inc(len(seals))
         return True
 
     def page(self, from_seq: int, limit: int) -> list[Seal]:

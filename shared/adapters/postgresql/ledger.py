@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
+from shared import metrics
 from shared.adapters.postgresql.audit_row import add_audit_row
 from shared.adapters.postgresql.errors import StatementRejected
 from shared.adapters.postgresql.pool import Pool
@@ -31,15 +32,17 @@ class PostgresLedger:
         """
         ordered = sorted(events, key=lambda event: event.user_id)
         try:
-            with self._pool.transaction() as session:
+            with self._pool.transaction("record_updates") as session:
                 batch = _record_together(session, ordered)
                 _settle(session, marker_ids, tried_before)
         except StatementRejected as error:
             if not error.blames_the_row:
                 raise PostgresUnavailable from error
-            with self._pool.transaction() as session:
+            with self._pool.transaction("record_updates_apart") as session:
                 batch = _record_apart(session, ordered)
                 _settle(session, marker_ids, tried_before)
+        for table in ("score_history", "audit_log"):
+            metrics.rows_inserted.of(table).inc(batch.new)
         return batch
 
     def recorded(self, request_id: str) -> HistoryEntry | None:

@@ -70,7 +70,7 @@ class PostgresMigrations:
     @contextmanager
     def _alone(self) -> Iterator[Session]:
         """A transaction while which no other process migrates."""
-        with self._pool.transaction(ANSWER_SECONDS) as session:
+        with self._pool.transaction("migrate", ANSWER_SECONDS) as session:
             session.script("SET LOCAL statement_timeout = 0")
             session.script(f"SELECT pg_advisory_xact_lock({_LOCK_ID})")
             yield session

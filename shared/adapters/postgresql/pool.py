@@ -8,7 +8,9 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from time import perf_counter
 
+from shared import metrics
 from shared.adapters.postgresql.errors import StatementRejected
 from shared.adapters.postgresql.session import Session
 from shared.adapters.postgresql.url import DatabaseUrl
@@ -51,17 +53,21 @@ class Pool:
             self._free.release()
 
     @contextmanager
-    def transaction(self, answer_seconds: float = ANSWER_SECONDS) -> Iterator[Session]:
-        """A connection in a transaction: committed when the block ends, rolled back when it raises."""
+    def transaction(self, name: str, answer_seconds: float = ANSWER_SECONDS) -> Iterator[Session]:
+        """A connection in a transaction: committed when the block ends, rolled back when it raises; measured by its name."""
         with self.connection(answer_seconds) as session:
-            session.script("BEGIN")
+            began = perf_counter()
             try:
-                yield session
-            except (ScoreboardError, StatementRejected):
-                if not session.broken:
-                    session.script("ROLLBACK")
-                raise
-            session.script("COMMIT")
+                session.script("BEGIN")
+                try:
+                    yield session
+                except (ScoreboardError, StatementRejected):
+                    if not session.broken:
+                        session.script("ROLLBACK")
+                    raise
+                session.script("COMMIT")
+            finally:
+                metrics.transaction_seconds.of(name).observe(perf_counter() - began)
 
     def close(self) -> None:
         """Close every idle connection."""

@@ -45,7 +45,7 @@ class PostgresRefreshTokens:
         A token that was spent before came back: one of its two holders is a thief, so nobody of the session goes on.
         Raises InvalidCredentials for an unknown or expired token.
         """
-        with self._pool.transaction() as session:
+        with self._pool.transaction("rotate_refresh_token") as session:
             # The row of its owner first, as everybody does who ends sessions; then the token as it is when that is held.
             session.run(statement("lock_owner_of_token"), token_hash=token_hash)
             rows = session.run(statement("find_refresh_token"), token_hash=token_hash)

@@ -21,7 +21,7 @@ class PostgresSessions:
 
     def end(self, caller: Caller, actor: Actor, *, everywhere: bool) -> list[EndedSession]:
         """One transaction, with its audit row."""
-        with self._pool.transaction() as session:
+        with self._pool.transaction("end_sessions") as session:
             session.run(statement("lock_user"), user_id=caller.user_id)
             ended = end_sessions(session, caller.user_id, only="" if everywhere else caller.session_id)
             add_audit_row(session, "logged_out", actor, caller.user_id, {"everywhere": everywhere})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from shared import metrics
 from shared.adapters.postgresql.errors import UniqueViolation
 from shared.adapters.postgresql.pool import Pool
 from shared.adapters.postgresql.statements import statement
@@ -36,6 +37,8 @@ class PostgresUsers:
             if "username" not in error.constraint:
                 raise
             raise UsernameTaken from error
+        for table in ("users", "audit_log"):
+            metrics.rows_inserted.of(table).inc()
 
     def by_username(self, username: str) -> Account | None:
         """The account with this name, however it is capitalised."""

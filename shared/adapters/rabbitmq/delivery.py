@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from time import monotonic
 
+from shared import metrics
 from shared.adapters.loop import Loop, LoopEvent
 
 
@@ -33,11 +35,11 @@ class Delivery:
 class Group:
     """All whose messages are written together: they are woken together, for one after another would cost as much again."""
 
-    __slots__ = ("_woken", "due", "is_given_up", "left")
+    __slots__ = ("_woken", "due", "is_given_up", "left", "messages", "since")
 
     def __init__(self, loop: Loop | None) -> None:
-        self.left = 0
-        self.due = 0.0
+        self.left = self.messages = 0
+        self.due = self.since = 0.0
         self.is_given_up = False
         self._woken = threading.Event() if loop is None else LoopEvent(loop)
 
@@ -46,6 +48,7 @@ class Group:
         self.left -= 1
         if self.left == 0:
             self._woken.set()
+            metrics.publish_confirm_seconds.observe(monotonic() - self.since, self.messages)
 
     def wake(self) -> None:
         """Nobody need wait any longer."""

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 
+from shared import metrics
 from shared.adapters.forks import in_every_child
 from shared.adapters.loop import Loop
 from shared.adapters.rabbitmq.codec import ACCEPTED, MARKER, RECORDED, RabbitEventCodec
@@ -98,16 +99,18 @@ class RabbitPublisher:
             self._thread = None
 
     def _publish(self, deliveries: list[Delivery]) -> None:
-        if not deliveries:
-            return
+        if deliveries and not self._is_published(deliveries):
+            metrics.publish_failures.inc(len(deliveries))
+            raise RabbitUnavailable
+
+    def _is_published(self, deliveries: list[Delivery]) -> bool:
         thread = self._running_thread()
         if thread.waiting + len(deliveries) > MAX_WAITING:
-            raise RabbitUnavailable
+            return False
         if not thread.usable:
             thread.keep([delivery for delivery in deliveries if delivery.keep])
-            raise RabbitUnavailable
-        if not thread.publish(deliveries):
-            raise RabbitUnavailable
+            return False
+        return thread.publish(deliveries)
 
     def _forget(self) -> None:
         """In a forked child: the thread and its connection are its parent's, and whoever held the lock is not here."""

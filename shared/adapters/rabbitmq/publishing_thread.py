@@ -109,8 +109,10 @@ class PublishingThread:
         with self._lock:
             group, session = self._group, self._session
             if not group.left:
-                group.due = time.monotonic() + self._wait_seconds
+                group.since = time.monotonic()
+                group.due = group.since + self._wait_seconds
             group.left += len(deliveries)
+            group.messages += len(deliveries)
             for delivery in deliveries:
                 delivery.group = group
             is_asked = bool(self._incoming) or (session is not None and bool(session.unconfirmed))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from functools import wraps
+from time import perf_counter
 from typing import Any, ParamSpec, TypeVar
 
 import redis
@@ -12,6 +13,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ClusterDownError, OutOfMemoryError, ReadOnlyError, TryAgainError
 from redis.retry import Retry
 
+from shared import metrics
 from shared.adapters.loop import Loop
 from shared.adapters.redis.line import SharedLine
 from shared.adapters.redis.loop_line import LoopLine
@@ -23,6 +25,7 @@ ANSWER_SECONDS = 5.0
 POOL_SIZE = 64
 POOL_WAIT_SECONDS = 2.0
 
+_SCRIPT_COMMANDS = frozenset({"EVALSHA", "EVAL"})
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -67,21 +70,54 @@ def connect(url: str, size: int = POOL_SIZE, *, ca_file: str = "", loop: Loop | 
     # One thread may not write to a TLS connection while another one reads from it; greenlets of one thread may.
     is_shared = not uses_tls or ssl.SSLSocket.__module__ != "ssl"
     if not is_shared:
-        return redis.Redis(connection_pool=pool)
+        return MeasuredRedis(connection_pool=pool)
     if loop is not None and not uses_tls:
         return SharingRedis(pool, LoopLine(pool.make_connection, loop))
     return SharingRedis(pool, SharedLine(pool.make_connection))
 
 
-class SharingRedis(redis.Redis):
+class MeasuredRedis(redis.Redis):
+    """redis-py, with a look at the clock; scripts are measured by their names where they are run."""
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        """As redis-py's."""
+        name = args[0]
+        if name in _SCRIPT_COMMANDS:
+            return self._execute(*args, **options)
+        return _measured(name, lambda: self._execute(*args, **options))
+
+    def pipeline(self, transaction: bool = True, shard_hint: Any = None) -> Any:
+        """As redis-py's."""
+        return _MeasuredPipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+
+    def _execute(self, *args: Any, **options: Any) -> Any:
+        return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+
+
+class _MeasuredPipeline(redis.client.Pipeline):
+    def execute(self, raise_on_error: bool = True) -> list[Any]:
+        return _measured("pipeline", lambda: super(_MeasuredPipeline, self).execute(raise_on_error))  # type: ignore[no-any-return]
+
+
+def _measured(name: str, run: Callable[[], Any]) -> Any:
+    began = perf_counter()
+    try:
+        answer = run()
+    except redis.RedisError:
+        metrics.redis_errors.of(name).inc()
+        raise
+    metrics.redis_command_seconds.of(name).observe(perf_counter() - began)
+    return answer
+
+
+class SharingRedis(MeasuredRedis):
     """redis-py with its single commands on a line that all share; nothing that blocks on the server may be among them."""
 
     def __init__(self, pool: redis.ConnectionPool, line: SharedLine | LoopLine) -> None:
         super().__init__(connection_pool=pool)
         self._line = line
 
-    def execute_command(self, *args: Any, **options: Any) -> Any:
-        """As redis-py's, but for the way to the server."""
+    def _execute(self, *args: Any, **options: Any) -> Any:
         name = args[0]
         answer = self._line.call((*name.split(), *args[1:]) if " " in name else args)
         options.pop("keys", None)  # meant for redis-py's cache

@@ -6,27 +6,37 @@ import hashlib
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import redis
 
+from shared import metrics
 from shared.adapters.redis.connection import SharingRedis
+from shared.metrics.instruments import Histogram
 
 LUA = Path(__file__).parent / "lua"
 
 
 @cache
-def _source(name: str) -> tuple[str, str]:
+def _source(name: str) -> tuple[str, str, Histogram]:
     text = (LUA / f"{name}.lua").read_text(encoding="utf-8")
-    return text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+    return text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(), metrics.redis_command_seconds.of(name)
 
 
 def run_script(client: redis.Redis, name: str, keys: Sequence[str], arguments: Sequence[bytes | str | int]) -> Any:
     """Run lua/<name>.lua: one round trip, two when Redis meets the script for the first time."""
-    text, digest = _source(name)
     # The methods for scripts cost as much again, and there is nothing in an answer of theirs to be parsed.
     run: Callable[..., Any] = client.ask if isinstance(client, SharingRedis) else client.execute_command
+    text, digest, seconds = _source(name)
+    began = perf_counter()
     try:
-        return run("EVALSHA", digest, len(keys), *keys, *arguments)
-    except redis.exceptions.NoScriptError:
-        return run("EVAL", text, len(keys), *keys, *arguments)
+        try:
+            answer = run("EVALSHA", digest, len(keys), *keys, *arguments)
+        except redis.exceptions.NoScriptError:
+            answer = run("EVAL", text, len(keys), *keys, *arguments)
+    except redis.RedisError:
+        metrics.redis_errors.of(name).inc()
+        raise
+    seconds.observe(perf_counter() - began)
+    return answer
