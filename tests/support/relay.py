@@ -1,4 +1,4 @@
-"""A way to a broker that can be cut."""
+"""A way to a server that can be cut."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from urllib.parse import urlsplit
 
 
 class Relay:
-    """A way to the broker that can be cut."""
+    """A way to a server, by its URL, that can be cut."""
 
-    def __init__(self, amqp_url: str) -> None:
-        self._broker = urlsplit(amqp_url)
+    def __init__(self, server_url: str) -> None:
+        self._server = urlsplit(server_url)
         self._open = True
+        self._answers_to_lose = 0
         self._sockets: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         port = self._listener.getsockname()[1]
-        self.url = amqp_url.replace(f":{self._broker.port}/", f":{port}/")
+        self.url = server_url.replace(f"{self._server.hostname}:{self._server.port}", f"127.0.0.1:{port}")
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
 
@@ -31,6 +32,10 @@ class Relay:
         for one in tuple(self._sockets):  # not on those who come back meanwhile
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
+
+    def lose(self, answers: int) -> None:
+        """Of the next answers, let none arrive: their connections end when the server has sent them."""
+        self._answers_to_lose = answers
 
     def mend(self) -> None:
         """Let new connections through."""
@@ -52,15 +57,17 @@ class Relay:
                 if not self._open:
                     client.close()
                     continue
-                server = socket.create_connection((self._broker.hostname, self._broker.port))
+                server = socket.create_connection((self._server.hostname, self._server.port))
                 self._sockets += [client, server]
                 for one, other in ((client, server), (server, client)):
-                    self._threads.append(threading.Thread(target=self._copy, args=(one, other)))
+                    self._threads.append(threading.Thread(target=self._copy, args=(one, other, one is server)))
                     self._threads[-1].start()
 
-    @staticmethod
-    def _copy(one: socket.socket, other: socket.socket) -> None:
+    def _copy(self, one: socket.socket, other: socket.socket, is_answer: bool) -> None:
         with suppress(OSError):
             while data := one.recv(65536):
+                if is_answer and self._answers_to_lose:
+                    self._answers_to_lose -= 1
+                    break
                 other.sendall(data)
             other.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,1 @@
+"""The clients of infra/clients against the real product."""

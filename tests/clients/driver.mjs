@@ -1,0 +1,60 @@
+// Does what standard input says, a JSON object a line, with the JavaScript client; answers in JSON lines. The same protocol as driver.py.
+import { createInterface } from "node:readline";
+import { Scoreboard } from "../../infra/clients/javascript/scoreboard.js";
+
+const say = (line) => process.stdout.write(JSON.stringify(line) + "\n");
+const accounts = new Map();
+const lives = new Map();
+
+const commands = {
+  async join({ name, url, password, token_url: tokenUrl, log_in_again: again }) {
+    const options = {};
+    if (tokenUrl) options.getAccessToken = async () => (await fetch(tokenUrl)).text();
+    if (again) options.getCredentials = async () => ({ username: name, password });
+    const scoreboard = new Scoreboard(url, options);
+    accounts.set(name, scoreboard);
+    if (!tokenUrl) await scoreboard.logIn(name, password);
+    return true;
+  },
+  async add({ name, increment = 1, times = 1 }) {
+    let receipt;
+    for (let count = 0; count < times; count += 1) receipt = await accounts.get(name).addPoints(increment);
+    return receipt;
+  },
+  async impatient({ name, times }) {
+    for (let count = 0; count < times; count += 1) await accounts.get(name).addPoints(1, { waitWhenLimited: false });
+  },
+  async end_session({ name }) {
+    await accounts.get(name).call("DELETE", "/api/tokens");
+    return true;
+  },
+  async history({ name, page_size: pageSize }) {
+    const found = [];
+    for await (const entry of accounts.get(name).history({ pageSize })) found.push(entry.increment);
+    return found;
+  },
+  async standing({ name }) {
+    return accounts.get(name).standing();
+  },
+  async watch({ name }) {
+    const live = accounts.get(name).watch({
+      onBoard: (board) => say({ board: board.version, scores: Object.fromEntries(board.data.map((line) => [line.username, line.score])) }),
+      onEnd: (error) => say({ ended: error.status }),
+    });
+    lives.set(name, live);
+    return true;
+  },
+  async stop({ name }) {
+    lives.get(name).stop();
+    return true;
+  },
+};
+
+for await (const text of createInterface({ input: process.stdin })) {
+  const { id, command, ...parameters } = JSON.parse(text);
+  commands[command](parameters).then(
+    (result) => say({ id, result }),
+    (error) => say({ id, error: { status: error.status, code: error.code, key: error.idempotencyKey, text: String(error.stack) } }),
+  );
+}
+for (const live of lives.values()) live.stop();

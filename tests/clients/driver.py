@@ -1,0 +1,91 @@
+"""Does what standard input says, a JSON object a line, with the Python client; answers in JSON lines, as driver.mjs does."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import traceback
+import urllib.request
+from typing import Any
+
+from infra.clients.python.scoreboard_client import LiveBoard, Patience, Scoreboard, ScoreboardError
+
+_saying = threading.Lock()
+accounts: dict[str, Scoreboard] = {}
+lives: dict[str, LiveBoard] = {}
+
+
+def say(line: dict[str, Any]) -> None:
+    with _saying:
+        print(json.dumps(line), flush=True)  # noqa: T201 - what it is for
+
+
+def join(name: str, url: str, password: str = "", token_url: str = "", log_in_again: bool = False) -> bool:
+    def outside_token() -> str:
+        with urllib.request.urlopen(token_url) as answer:
+            return str(answer.read().decode())
+
+    scoreboard = accounts[name] = Scoreboard(
+        url,
+        get_access_token=outside_token if token_url else None,
+        get_credentials=(lambda: (name, password)) if log_in_again else None,
+    )
+    if not token_url:
+        scoreboard.log_in(name, password)
+    return True
+
+
+def add(name: str, increment: int = 1, times: int = 1) -> Any:
+    return [accounts[name].add_points(increment) for _ in range(times)][-1]
+
+
+def impatient(name: str, times: int) -> Any:
+    return [accounts[name].add_points(1, patience=Patience(wait_when_limited=False)) for _ in range(times)]
+
+
+def end_session(name: str) -> bool:
+    accounts[name].call("DELETE", "/api/tokens")
+    return True
+
+
+def history(name: str, page_size: int) -> list[int]:
+    return [entry["increment"] for entry in accounts[name].history(page_size=page_size)]
+
+
+def standing(name: str) -> Any:
+    return accounts[name].standing()
+
+
+def watch(name: str) -> bool:
+    live = lives[name] = accounts[name].watch()
+
+    def show() -> None:
+        try:
+            for board in live:
+                say({"board": board["version"], "scores": {line["username"]: line["score"] for line in board["data"]}})
+        except ScoreboardError as error:
+            say({"ended": error.status})
+
+    threading.Thread(target=show, daemon=True).start()
+    return True
+
+
+def stop(name: str) -> bool:
+    lives[name].close()
+    return True
+
+
+def execute(identity: int, command: str, parameters: dict[str, Any]) -> None:
+    try:
+        say({"id": identity, "result": globals()[command](**parameters)})
+    except ScoreboardError as error:
+        told = {"status": error.status, "code": error.code, "key": error.idempotency_key, "text": traceback.format_exc()}
+        say({"id": identity, "error": told})
+
+
+for text in sys.stdin:
+    order = json.loads(text)
+    threading.Thread(target=execute, args=(order.pop("id"), order.pop("command"), order), daemon=True).start()
+for each in lives.values():
+    each.close()

@@ -1,0 +1,133 @@
+"""Both clients while parts of the real product die, refuse and stay silent: no point lost, none counted twice."""
+
+from __future__ import annotations
+
+import secrets
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+
+import pytest
+
+from tests.clients.driven import COMMANDS, Driven, Refused, only_rises
+from tests.support.api import PASSWORD
+from tests.support.product import Product
+from tests.support.relay import Relay
+from tests.support.waiting import eventually
+
+pytestmark = [pytest.mark.xdist_group("clients"), pytest.mark.timeout(240)]
+LANGUAGES = sorted(COMMANDS)
+LIMIT = 40
+
+
+@pytest.fixture(scope="module")
+def product() -> Iterator[Product]:
+    """Two workers, an address that stays after a restart, and a limit that tests can wait for."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    options = ("--port", str(port), "--workers", "2")
+    with Product(None, *options, RATE_LIMIT_REQUESTS=str(LIMIT), RATE_WINDOW_SECONDS="2") as running:
+        yield running
+
+
+@pytest.fixture(params=LANGUAGES)
+def client(request: pytest.FixtureRequest) -> Iterator[Driven]:
+    with Driven(request.param) as driven:
+        yield driven
+
+
+def joined(client: Driven, product: Product, url: str = "", **options: object) -> str:
+    """A new player of the product, logged in through the client; answers the name."""
+    name = f"client-{secrets.token_hex(6)}"
+    product.api.post("/api/users", {"username": name, "password": PASSWORD})
+    assert client.do("join", name=name, url=url or product.base_url, password=PASSWORD, **options)
+    return name
+
+
+def recorded(product: Product, name: str) -> tuple[int, int]:
+    """How many updates the ledger has of a player, and their points."""
+    sql = """SELECT count(*), coalesce(sum(increment), 0) FROM score_history JOIN users ON users.user_id = score_history.user_id
+             WHERE username = :name"""
+    ((updates, points),) = product.query(sql, name=name)
+    return int(updates), int(points)
+
+
+def test_an_update_whose_answers_are_lost_counts_once(client: Driven, product: Product) -> None:
+    with closing(Relay(product.base_url)) as way:
+        name = joined(client, product, way.url)
+        client.do("add", name=name, increment=2)
+        way.lose(3)
+        assert client.do("add", name=name, increment=3)["score"] == 5
+        assert client.do("standing", name=name)["score"] == 5
+        assert client.do("history", name=name, page_size=1) == [3, 2]
+    eventually(lambda: recorded(product, name) == (2, 5), 20, "the ledger has both updates, once")
+
+
+def test_the_limit_is_waited_for_or_told(client: Driven, product: Product) -> None:
+    name = joined(client, product)
+    assert client.do("add", name=name, times=LIMIT + 5)["score"] == LIMIT + 5
+    with pytest.raises(Refused) as refused:
+        client.do("impatient", name=name, times=LIMIT + 1)
+    assert (refused.value.error["status"], refused.value.error["code"]) == (429, "rate_limited")
+    assert refused.value.error["key"]
+
+
+def test_a_session_that_ended_is_begun_anew_or_told(client: Driven, product: Product) -> None:
+    stays, leaves = joined(client, product, log_in_again=True), joined(client, product)
+    for name in (stays, leaves):
+        client.do("watch", name=name)
+    eventually(lambda: client.boards, 20, "the board is shown")
+    for name in (stays, leaves):
+        client.do("end_session", name=name)
+    assert client.do("add", name=stays)["score"] == 1
+    eventually(lambda: client.ends == [401], 30, "who cannot log in again is told so, and nobody else")
+    with pytest.raises(Refused) as refused:
+        client.do("add", name=leaves)
+    assert refused.value.error["status"] == 401
+
+
+def test_a_broker_that_is_away_costs_no_update(product: Product) -> None:
+    with ExitStack() as stack:
+        clients = [stack.enter_context(Driven(language)) for language in LANGUAGES]
+        names = [joined(client, product) for client in clients]
+        old_pid = product.kill("rabbitmq")
+        begun = [client.begin("add", name=name, increment=5, times=4) for client, name in zip(clients, names, strict=True)]
+        assert [client.result(one)["score"] for client, one in zip(clients, begun, strict=True)] == [20, 20]
+        product.wait_replaced("rabbitmq", old_pid, 60)
+    for name in names:
+        eventually(lambda name=name: recorded(product, name) == (4, 20), 90, "the ledger has it all")  # type: ignore[misc]
+
+
+def test_a_thousand_updates_under_killed_workers_and_a_restart_are_a_thousand(product: Product) -> None:
+    """Two libraries, five players each, a hundred updates each; meanwhile all workers die twice and the product restarts once."""
+    with ExitStack() as stack:
+        clients = [stack.enter_context(Driven(language)) for language in LANGUAGES]
+        players = [(client, joined(client, product)) for client in clients for _ in range(5)]
+        for client in clients:
+            client.do("watch", name=next(name for owner, name in players if owner is client))
+        begun = [(client, client.begin("add", name=name, times=100)) for client, name in players]
+        total = """SELECT count(*) FROM score_history JOIN users ON users.user_id = score_history.user_id
+                   WHERE username = ANY(:names)"""
+        names = [name for _, name in players]
+
+        def progress() -> int:
+            return int(product.query(total, names=names)[0][0])
+
+        eventually(lambda: progress() > 100, 60, "a tenth is played")
+        product.restart_http()
+        eventually(lambda: progress() > 300, 60, "a third is played")
+        product.stop(30)
+        product.start()
+        eventually(lambda: progress() > 600, 60, "more than half is played")
+        product.kill("http", signal.SIGKILL)
+        assert {client.result(one, 120)["score"] for client, one in begun} == {100}
+        eventually(lambda: progress() == 1000, 60, "the ledger has a thousand")
+        for client, name in players:
+            assert client.do("standing", name=name)["score"] == 100
+        eventually(lambda: clients[0].boards[-1]["scores"] == clients[1].boards[-1]["scores"], 30, "both show the same")
+        for client in clients:
+            newest = client.boards[-1]["scores"]
+            assert {newest[name] for name in names if name in newest} <= {100}
+            assert only_rises(client.versions()), client.versions()
+    assert {recorded(product, name) for name in names} == {(100, 100)}
