@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import json
 import random
 import secrets
 import ssl
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
@@ -132,10 +134,10 @@ def _closed_on_failure(clients: Sequence[ApiClient]) -> Iterator[None]:
 def _receive(viewer: ClientConnection, tally: Tally, over: threading.Event) -> None:
     while not over.is_set():
         try:
-            viewer.recv(timeout=QUIET_SECONDS)
+            frame = viewer.recv(timeout=QUIET_SECONDS)
         except TimeoutError:
             continue  # nobody scored for a while
-        tally.frame()
+        tally.seen(json.loads(frame), time.monotonic())
 
 
 def _play(players: Sequence[SimulatedPlayer], tally: Tally, over: threading.Event) -> None:
@@ -145,7 +147,7 @@ def _play(players: Sequence[SimulatedPlayer], tally: Tally, over: threading.Even
     heapq.heapify(due)
     while not over.wait(max(0.0, due[0][0] - time.monotonic())):
         _, n = due[0]
-        began = time.monotonic()
-        status, wait_seconds = players[n].score(dice.randint(*INCREMENTS), over)
-        tally.update(status, time.monotonic() - began)
-        heapq.heapreplace(due, (began + max(wait_seconds, dice.uniform(*PAUSE_SECONDS)), n))
+        player, began = players[n], time.monotonic()
+        answer = player.score(dice.randint(*INCREMENTS), over, partial(tally.sent, player.user_id, at=began))
+        tally.answered(player.user_id, answer, time.monotonic() - began)
+        heapq.heapreplace(due, (began + max(answer.retry_after_seconds, dice.uniform(*PAUSE_SECONDS)), n))

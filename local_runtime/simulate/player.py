@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import secrets
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from local_runtime.simulate.client import Answer, ApiClient, Unreachable
@@ -50,13 +51,14 @@ class SimulatedPlayer:
         credentials = {"username": self.username, "password": self.password}
         self.client.access_token = _patiently(self.client, "POST", "/api/tokens", credentials, over).data["accessToken"]
 
-    def score(self, increment: int, over: threading.Event) -> tuple[int, float]:
-        """Raise the score; answers the status and how long to wait before the next try. Raises Unreachable.
+    def score(self, increment: int, over: threading.Event, sent: Callable[[int], object] = lambda _score: None) -> Answer:
+        """Raise the score; `sent` is told beforehand which it will be. Raises Unreachable.
 
         After an error of the server nobody knows whether the points were counted: the same update is sent again the next time.
         """
         increment, key = self._unanswered or (increment, secrets.token_hex(16))
         self._unanswered = (increment, key)
+        sent(self.acknowledged + increment)
         answer = self._send(increment, key)
         if answer.status == http.client.UNAUTHORIZED:
             self.log_in(over)
@@ -65,16 +67,16 @@ class SimulatedPlayer:
             self._unanswered = self._ticket = None
         if answer.status == http.client.OK:
             self.acknowledged += increment
-        return answer.status, answer.retry_after_seconds
+        return answer
 
     def shown_score(self, over: threading.Event) -> int:
         """The score that the instance shows, when the last update is settled, too; raises Unreachable."""
         for _ in range(MAX_TRIES):
             if self._unanswered is None:
                 break
-            _, wait_seconds = self.score(0, over)
+            answer = self.score(0, over)
             if self._unanswered is not None:
-                _wait(wait_seconds, over)
+                _wait(answer.retry_after_seconds, over)
         return int(_patiently(self.client, "GET", f"/api/score/{self.user_id}?neighbours=0", None, over).data["score"])
 
     def _send(self, increment: int, key: str) -> Answer:

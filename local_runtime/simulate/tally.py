@@ -2,57 +2,68 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-STEPS_PER_MS = 10
+from local_runtime.simulate.client import Answer
+from local_runtime.simulate.distribution import Distribution
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What was counted until some moment; durations in ms by share, None while there are none.
+
+    `refused` is by code; `lag_ms` from the moment an update was sent until the viewer saw it on the board.
+    """
+
+    accepted: int
+    refused: Mapping[str, int]
+    frames: int
+    latency_ms: Mapping[str, float] | None
+    lag_ms: Mapping[str, float] | None
 
 
 @dataclass
 class Tally:
-    """Updates by status with their latencies (to a tenth of a millisecond), and what the viewer saw."""
+    """Updates by outcome with their latencies, and what the viewer saw. `accepted` and `frames` may be read at any time."""
 
-    statuses: Counter[int] = field(default_factory=Counter)
+    accepted: int = 0
     frames: int = 0
-    _latencies: Counter[int] = field(default_factory=Counter)
+    _refused: Counter[str] = field(default_factory=Counter)
+    _latency: Distribution = field(default_factory=Distribution)
+    _lag: Distribution = field(default_factory=Distribution)
+    _expected: dict[str, tuple[int, float]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def update(self, status: int, seconds: float) -> None:
-        """One update was answered."""
+    def sent(self, user_id: str, score: int, at: float) -> None:
+        """An update was sent with which this player will have this score; of each player the newest is looked for."""
         with self._lock:
-            self.statuses[status] += 1
-            self._latencies[round(seconds * 1000 * STEPS_PER_MS)] += 1
+            self._expected[user_id] = (score, at)
 
-    def frame(self) -> None:
+    def answered(self, user_id: str, answer: Answer, seconds: float) -> None:
+        """An update was answered; one that was not accepted is not looked for."""
+        with self._lock:
+            self._latency.add(seconds)
+            if answer.status == 200:
+                self.accepted += 1
+            else:
+                self._refused[answer.code or str(answer.status)] += 1
+                self._expected.pop(user_id, None)
+
+    def seen(self, frame: Any, at: float) -> None:
         """The viewer received a frame."""
         with self._lock:
             self.frames += 1
+            for entry in frame.get("data", ()):
+                expected = self._expected.get(entry["userId"])
+                if expected is not None and entry["score"] >= expected[0]:
+                    self._lag.add(at - expected[1])
+                    del self._expected[entry["userId"]]
 
-    @property
-    def accepted(self) -> int:
-        """Updates answered 200."""
-        return self.statuses[200]
-
-    @property
-    def refused(self) -> int:
-        """Updates answered anything else."""
+    def counted(self) -> Counted:
+        """Until now."""
         with self._lock:
-            return sum(self.statuses.values()) - self.statuses[200]
-
-    def percentiles_ms(self) -> tuple[float, float]:
-        """Median and 99th percentile of the latency in ms."""
-        with self._lock:
-            ordered = sorted(self._latencies.items())
-        return _percentile_ms(ordered, 0.5), _percentile_ms(ordered, 0.99)
-
-
-def _percentile_ms(ordered: list[tuple[int, int]], share: float) -> float:
-    """The least latency within which at least `share` of the updates were answered."""
-    wanted = math.ceil(share * sum(count for _, count in ordered))
-    for latency, count in ordered:
-        wanted -= count
-        if wanted <= 0:
-            return latency / STEPS_PER_MS
-    return 0.0
+            return Counted(self.accepted, dict(self._refused), self.frames, self._latency.summary_ms(), self._lag.summary_ms())

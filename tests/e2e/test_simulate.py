@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from typing import Any
 
+import pytest
+
 from tests.support.product import ROOT, Product, clean_environment
+from tests.support.terminal import HIDE_CURSOR, SHOW_CURSOR, Shown
 
 
 def simulate(*options: str) -> subprocess.CompletedProcess[str]:
@@ -26,6 +30,26 @@ def test_simulated_players_play_and_every_sum_is_right(product: Product) -> None
     assert done.returncode == 0, done.stdout + done.stderr
     assert "all 6 scores are exactly what was acknowledged" in done.stdout
     assert "frames seen        0 " not in done.stdout
+
+
+def test_the_summary_is_there_for_machines_too(product: Product) -> None:
+    done = simulate("--players", "3", "--seconds", "3", "--json", "--data-dir", str(product.data_dir))
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert summary["accepted"] > 0
+    assert (summary["wrong"], summary["refused"], summary["players"]) == ([], {}, 3)
+    assert 0 < summary["latencyMs"]["p50"] <= summary["latencyMs"]["p99"] <= summary["latencyMs"]["max"]
+    assert "players joining" in done.stderr
+
+
+@pytest.mark.parametrize("columns", [80, 140])
+def test_a_terminal_shows_a_bar_and_a_table_and_keeps_the_summary(product: Product, columns: int) -> None:
+    with Shown("simulate", "--players", "3", "--seconds", "3", "--data-dir", str(product.data_dir), columns=columns) as game:
+        game.wait_for("on the screen, ms")
+        game.wait_for("100 %")
+        assert game.wait() == 0
+        assert "all 3 scores are exactly what was acknowledged" in game.text
+        assert game.raw.rindex(HIDE_CURSOR) < game.raw.rindex(SHOW_CURSOR)
 
 
 def test_a_wrong_score_is_told(product: Product) -> None:
