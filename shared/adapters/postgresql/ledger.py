@@ -7,6 +7,7 @@ from datetime import UTC
 from typing import Any
 
 from shared import metrics
+from shared.adapters.postgresql.arrays import int_array, text_array
 from shared.adapters.postgresql.audit_row import add_audit_row
 from shared.adapters.postgresql.errors import StatementRejected
 from shared.adapters.postgresql.pool import Pool
@@ -105,12 +106,12 @@ def _record_together(session: Session, events: Sequence[ScoreAccepted]) -> Recor
         return RecordedBatch(0)
     rows = session.run(
         statement("record_updates"),
-        request_ids=[event.request_id for event in events],
-        user_ids=[event.user_id for event in events],
-        increments=[event.increment for event in events],
-        new_scores=[event.new_score for event in events],
-        accepted_ats=[int(event.accepted_at.timestamp() * 1000) for event in events],
-        source_ips=[event.source_ip for event in events],
+        request_ids=text_array([event.request_id for event in events]),
+        user_ids=text_array([event.user_id for event in events]),
+        increments=int_array([event.increment for event in events]),
+        new_scores=int_array([event.new_score for event in events]),
+        accepted_ats=int_array([int(event.accepted_at.timestamp() * 1000) for event in events]),
+        source_ips=text_array([event.source_ip for event in events]),
     )
     new, unknown = rows[0]
     return RecordedBatch(int(new), dict.fromkeys(unknown, UNKNOWN_USER))
