@@ -24,9 +24,13 @@ class BoardState:
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """How many messages lie ready, by the name of the queue; and how many of all are updates on their way to the ledger."""
+    """How many messages lie ready, and how many consumers there are, by the name of the queue.
+
+    `updates` of all those messages are on their way to the ledger.
+    """
 
     messages: Mapping[str, int]
+    consumers: Mapping[str, int]
     updates: int
     dead_letters: int
 

@@ -21,7 +21,7 @@ from shared.ports.accounts import (
 )
 from shared.ports.audit import AuditLog, AuditSeals, Refusals, SealAnchor, SealSigner
 from shared.ports.board import BoardCache, BoardCheck, Leaderboard, Outbox, RateWindows
-from shared.ports.gauges import BoardGauge, LedgerGauge, QueueGauge
+from shared.ports.gauges import BoardGauge, LedgerGauge, QueueGauge, QueueWatch
 from shared.ports.ledger import Ledger, Migrations, Reconciliations
 from shared.ports.messages import DeadLetters, EventCodec, EventPublisher, Sealer, Topology
 from shared.ports.platform import Clock, Dependency, Offload
@@ -51,6 +51,7 @@ __all__ = [
     "PasswordHasher",
     "Profiles",
     "QueueGauge",
+    "QueueWatch",
     "RateWindows",
     "Reconciliations",
     "RefreshTokens",

@@ -59,6 +59,12 @@ class RedisParts(Parts):
         return RedisBoardGauge(self._redis, self._keys)
 
     @cached_property
+    def queue_watch(self) -> ports.QueueWatch:
+        from shared.adapters.redis.queue_watch import RedisQueueWatch
+
+        return RedisQueueWatch(self._redis, self._keys)
+
+    @cached_property
     def board_cache(self) -> ports.BoardCache:
         from shared.adapters.redis.board_cache import RedisBoardCache
 

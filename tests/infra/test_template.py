@@ -138,6 +138,7 @@ def test_queues_and_schedules_have_their_functions(manifest: Manifest) -> None:
         ("record_refusals", "rate(1 minute)"),
         ("sweep_viewers", "rate(1 minute)"),
         ("seal_audit", "rate(1 minute)"),
+        ("measure_stores", "rate(1 minute)"),
     }
 
 
@@ -158,6 +159,10 @@ def test_updates_come_through_as_many_queues_as_the_parameter_says(count: str, s
 def test_the_stores_are_prepared_before_the_outbox_is_relayed(manifest: Manifest) -> None:
     at_start = [function.name for function in manifest.functions if function.invoke_at_start]
     assert at_start == ["prepare_stores", "relay_outbox"]
+
+
+def test_what_exists_once_is_measured_when_metrics_are_read(manifest: Manifest) -> None:
+    assert [function.name for function in manifest.functions if function.invoke_on_scrape] == ["measure_stores"]
 
 
 def test_the_guide_says_what_to_do_about_every_alarm(tree: Node) -> None:

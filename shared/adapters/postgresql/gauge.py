@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 
 from shared.adapters.postgresql.pool import Pool
 from shared.adapters.postgresql.statements import statement
@@ -22,3 +22,11 @@ class PostgresLedgerGauge:
         at = None if sealed_at is None else sealed_at.astimezone(UTC)
         unsealed = max(0, int(audit_entries) - int(sealed_id))
         return LedgerState(int(newest_entry), int(unrecorded), int(audit_entries), unsealed, at, int(refusals))
+
+    def newest_updates(self, limit: int) -> list[tuple[str, datetime]]:
+        """By the primary key."""
+        with self._pool.connection() as session:
+            rows = session.run(
+                "SELECT user_id, created_at FROM score_history ORDER BY id DESC LIMIT CAST(:limit AS int)", limit=limit
+            )
+        return [(user_id, accepted_at.replace(tzinfo=UTC)) for user_id, accepted_at in rows]

@@ -65,6 +65,11 @@ class Keys:
         return f"{self.prefix}outbox:malformed"
 
     @property
+    def queues_empty(self) -> str:
+        """Hash: when each queue of the broker was last seen empty (ms). No TTL."""
+        return f"{self.prefix}queues:empty"
+
+    @property
     def refusals(self) -> str:
         """Hash: refusals that are not in the audit log yet, counted by kind and minute. No TTL."""
         return f"{self.prefix}refusals"

@@ -1,0 +1,18 @@
+"""Every minute, and whenever metrics are read: measure what exists once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.services.measure_stores import Gauges, measure_stores
+from shared.transport.schedule import schedule_handler
+from shared.wiring import container
+
+
+@schedule_handler
+def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Answer which stores answer: `{"redis": true, …}`."""
+    deps = container()
+    parts = (deps.board_gauge, deps.queue_gauge, deps.ledger_gauge, deps.reconciliations, deps.queue_watch, deps.clock)
+    return {**measure_stores(Gauges(*parts))}
