@@ -28,6 +28,7 @@ check: setup           ## ruff, mypy --strict, import-linter, bandit, secret sca
 	@.venv/bin/bandit --quiet --configfile pyproject.toml --recursive shared local_runtime infra functions
 	@$(PYTHON) -m infra.secret_scan
 	@$(PYTHON) -m infra.openapi --check
+	@$(PYTHON) -m infra.asyncapi --check
 	@$(PYTHON) -m infra.documents --check
 	@$(PYTHON) -m infra.requirements --check
 	@$(PYTHON) -m infra.check_template
@@ -41,6 +42,7 @@ faults: setup          ## break the product in every way, a hundred times, and c
 format: setup          ## format the code and write the generated documents
 	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format --quiet .
 	@$(PYTHON) -m infra.openapi
+	@$(PYTHON) -m infra.asyncapi
 	@$(PYTHON) -m infra.documents
 
 lock: setup            ## pin the dependencies of pyproject.toml with hashes, all and those of the layer

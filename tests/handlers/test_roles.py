@@ -87,6 +87,7 @@ TABLE = {
     "PATCH /api/admin/users/{user_id}": only_an_admin(200, lambda: {"body": {"disabled": True}}),
     "GET /.well-known/jwks.json": anybody(200),
     "GET /openapi.json": anybody(200),
+    "GET /asyncapi.json": anybody(200),
     "GET /healthz": anybody(200),
     "GET /readyz": anybody(200),
 }

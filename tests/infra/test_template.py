@@ -47,6 +47,7 @@ CONTRACT = {
     "GET /healthz": "check_health",
     "GET /readyz": "check_health",
     "GET /openapi.json": "get_openapi",
+    "GET /asyncapi.json": "get_asyncapi",
 }
 
 

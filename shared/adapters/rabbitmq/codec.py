@@ -20,7 +20,7 @@ ACCEPTED, MARKER, RECORDED = "score.accepted", "score.marker", "scores.recorded"
 _encode = msgspec.json.Encoder().encode
 
 
-class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
+class Envelope(msgspec.Struct, forbid_unknown_fields=True):
     request_id: str
     user_id: str
     increment: int
@@ -34,7 +34,7 @@ class _Sealed(msgspec.Struct):
     source_ip: str = ""
 
 
-class _RecordedEnvelope(msgspec.Struct, forbid_unknown_fields=True):
+class RecordedEnvelope(msgspec.Struct, forbid_unknown_fields=True):
     encrypted_data: str
 
 
@@ -45,9 +45,9 @@ class _RecordedSealed(msgspec.Struct):
     request_ids: tuple[str, ...] = ()
 
 
-_decode_envelope = msgspec.json.Decoder(_Envelope).decode
+_decode_envelope = msgspec.json.Decoder(Envelope).decode
 _decode_sealed = msgspec.json.Decoder(_Sealed).decode
-_decode_recorded = msgspec.json.Decoder(_RecordedEnvelope).decode
+_decode_recorded = msgspec.json.Decoder(RecordedEnvelope).decode
 _decode_recorded_sealed = msgspec.json.Decoder(_RecordedSealed).decode
 
 
@@ -66,17 +66,17 @@ class RabbitEventCodec:
             _encode(_Sealed(VERSION, _milliseconds(event.accepted_at), event.source_ip)),
             _bound(ACCEPTED, event.request_id, event.user_id, event.increment, event.new_score),
         )
-        return _encode(_Envelope(event.request_id, event.user_id, event.increment, event.new_score, sealed))
+        return _encode(Envelope(event.request_id, event.user_id, event.increment, event.new_score, sealed))
 
     def marker(self, marker_id: str) -> bytes:
         """The body of a marker for score_history_queue: no user, no points."""
         sealed = self._sealer.seal(_encode(_Sealed(VERSION, 0)), _bound(MARKER, marker_id, "", 0, 0))
-        return _encode(_Envelope(marker_id, "", 0, 0, sealed))
+        return _encode(Envelope(marker_id, "", 0, 0, sealed))
 
     def recorded(self, event: ScoresRecorded) -> bytes:
         """The body of a message of score_updated_queue."""
         secret = _encode(_RecordedSealed(VERSION, event.updates, _milliseconds(event.accepted_at), event.request_ids))
-        return _encode(_RecordedEnvelope(self._sealer.seal(secret, _bound(RECORDED))))
+        return _encode(RecordedEnvelope(self._sealer.seal(secret, _bound(RECORDED))))
 
     def open_update(self, body: bytes) -> ScoreAccepted | str:
         """The event, or the id of a marker; raises BadMessage."""
