@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,9 +14,7 @@ from local_runtime.services.postgresql import ACCOUNT
 from local_runtime.services.programs import POSTGRES, SERVERS, Program
 
 MINIMUM_PYTHON = (3, 11)
-VERSION_SECONDS = 10.0
 Find = Callable[[Program], Path | None]
-_VERSION_ARGUMENTS = {"redis-server": ("--version",), "postgres": ("--version",), "initdb": ("--version",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,7 @@ def report(
         if path is None:
             findings.append(Finding(program.name, False, "missing", f"make setup, or: {program.install_command()}"))
         else:
-            findings.append(Finding(program.name, True, f"{_version(program, path)} at {path}".lstrip()))
+            findings.append(Finding(program.name, True, f"{program.version(path)} at {path}".lstrip()))
     if os.geteuid() == 0 if root is None else root:
         findings.append(_account())
     findings.append(_data_directory(data_dir))
@@ -61,19 +58,6 @@ def doctor(out: TextIO, data_dir: Path, find: Find = Program.find) -> int:
     missing = sum(not finding.ok for finding in findings)
     out.write("everything is there\n" if not missing else f"{missing} missing\n")
     return 1 if missing else 0
-
-
-def _version(program: Program, path: Path) -> str:
-    arguments = _VERSION_ARGUMENTS.get(program.name)
-    if arguments is None:
-        # rabbitmq-server has no --version that does not start a machine: its directory carries the number.
-        return next((part.rpartition("-")[2] for part in path.parts if part.startswith(("rabbitmq_server-", "erts-"))), "")
-    try:
-        done = subprocess.run([path, *arguments], capture_output=True, text=True, timeout=VERSION_SECONDS, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    words = done.stdout.replace("v=", "").split()
-    return next((word for word in words if word[0].isdigit()), "")
 
 
 def _account() -> Finding:

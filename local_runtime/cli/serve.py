@@ -6,8 +6,8 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 from local_runtime.cli.errors import EXIT_FAILED, EXIT_OK, CliError
@@ -39,18 +39,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs until it is told to stop."""
+    from local_runtime.cli.welcome import welcome
     from local_runtime.instance.certificate import own_ca_file
     from local_runtime.instance.run import run_instance
     from local_runtime.logs.console import Console
+    from local_runtime.logs.options import stderr_is_text
     from local_runtime.services.errors import ServerError
     from local_runtime.supervisor.loop import StartFailed
 
     settings = settings_from(arguments)
-    progress = make_progress(sys.stderr) if sys.stderr.isatty() else None
+    progress = make_progress(sys.stderr, lines=stderr_is_text(os.environ))
     console = Console(settings.data_dir, os.environ, progress, verbose=settings.verbose)
 
     def announce(runtime: Mapping[str, Any]) -> None:
-        _announce(runtime, str(settings.data_dir), own_ca)
+        progress.serving()
+        say(f"ready: {runtime['base_url']}")
+        with suppress(OSError):  # whoever only waited for that line may have gone
+            welcome(runtime, settings, own_ca, progress.start_seconds)
         console.serving()
 
     try:
@@ -62,16 +67,3 @@ def run(arguments: argparse.Namespace) -> int:
     finally:
         console.close()
     return EXIT_OK
-
-
-def _announce(runtime: Mapping[str, Any], data_dir: str, own_ca: Path | None) -> None:
-    base_url = runtime["base_url"]
-    say(f"ready: {base_url}")
-    try:
-        if own_ca:
-            say(f"  the certificate is the instance's own: trust {own_ca}, e.g. curl --cacert {own_ca} {base_url}/healthz")
-        say(f"  open it in two browser windows: {base_url}/")
-        say("  or let simulated players play: python -m local_runtime simulate --players 20 --seconds 10")
-        say(f"  logs are in {data_dir}/logs, Ctrl-C stops it")
-    except OSError:
-        return

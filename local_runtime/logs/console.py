@@ -71,6 +71,12 @@ class Console:
         if self._progress is not None:
             self._progress.stopping(name)
 
+    def stopped(self, name: str, seconds: float) -> None:
+        """See Observer."""
+        logger.info("%s has stopped", name, extra={"seconds": round(seconds, 3)})
+        if self._progress is not None:
+            self._progress.stopped(name, seconds)
+
     def tick(self) -> None:
         """See Observer."""
         if self._follower is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from local_runtime.services.errors import ServerError
 
 Which = Callable[[str], str | None]
 APT, BREW = "apt-get install --no-install-recommends", "brew install"
+VERSION_SECONDS = 10.0
 
 
 class MissingProgram(ServerError):
@@ -27,6 +29,7 @@ class Program:
     globs: tuple[str, ...]
     debian_package: str
     homebrew_package: str
+    tells_version: bool = True  # with --version, and does nothing else then
 
     def find(self, which: Which = shutil.which, root: Path = Path("/")) -> Path | None:
         """The program's path; private directories come before PATH, where Debian keeps wrappers that switch users."""
@@ -43,6 +46,17 @@ class Program:
         if path is None:
             raise MissingProgram(f"{self.name} is not installed: run `make setup`, or `{self.install_command()}`")
         return path
+
+    def version(self, path: Path) -> str:
+        """Of the one at this path; empty when it cannot be told."""
+        if not self.tells_version:
+            return next((part.rpartition("-")[2] for part in path.parts if part.startswith(("rabbitmq_server-", "erts-"))), "")
+        try:
+            done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=VERSION_SECONDS, check=False)
+        except (OSError, subprocess.TimeoutExpired):
+            return ""
+        words = done.stdout.replace("v=", "").split()
+        return next((word for word in words if word[0].isdigit()), "")
 
     def install_command(self, which: Which = shutil.which) -> str:
         """What installs it on this kind of machine."""
@@ -67,6 +81,7 @@ RABBITMQ = Program(
     ),
     "rabbitmq-server",
     "rabbitmq",
+    tells_version=False,
 )
 EPMD = Program(
     "epmd",
@@ -77,6 +92,7 @@ EPMD = Program(
     ),
     "rabbitmq-server",
     "rabbitmq",
+    tells_version=False,
 )
 _POSTGRES_GLOBS = ("/usr/lib/postgresql/*/bin/{0}", *(f"{opt}/postgresql@*/bin/{{0}}" for opt in _HOMEBREW))
 POSTGRES = Program("postgres", tuple(p.format("postgres") for p in _POSTGRES_GLOBS), "postgresql", "postgresql@16")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -35,6 +36,10 @@ class Observer(Protocol):
         """It was asked to end."""
         ...
 
+    def stopped(self, name: str, seconds: float) -> None:
+        """It has ended, `seconds` after it was asked to."""
+        ...
+
     def tick(self) -> None:
         """Time goes by."""
         ...
@@ -59,6 +64,7 @@ class Child:
         self._started_at = 0.0
         self._ready_at = 0.0
         self._start_at: float | None = None
+        self._asked_at: float | None = None
         self._log = LogTail(spec.log_file)
 
     def start(self, now: float) -> None:
@@ -98,6 +104,7 @@ class Child:
         """Send the stop signal, and start it never again."""
         self._start_at = None
         if self._process is not None:
+            self._asked_at = time.monotonic()
             self._observer.stopping(self.spec.name)
             self._process.send_signal(self.spec.stop_signal)
 
@@ -106,6 +113,8 @@ class Child:
         if self._process is not None and self._process.poll() is not None:
             kill_group(self._process.pid)
             self._process = None
+            if self._asked_at is not None:
+                self._observer.stopped(self.spec.name, time.monotonic() - self._asked_at)
         return self._process is None
 
     def kill(self) -> None:

@@ -142,6 +142,10 @@ class Lines:
         """See Observer."""
         print("stopping", name, flush=True)  # noqa: T201
 
+    def stopped(self, name: str, seconds: float) -> None:
+        """See Observer."""
+        print("stopped", name, seconds >= 0, flush=True)  # noqa: T201
+
     def tick(self) -> None:
         """See Observer."""
 
