@@ -14,5 +14,6 @@ from shared.wiring import container
 def lambda_handler(messages: Sequence[QueueMessage]) -> None:
     """A message that does not decrypt moves nobody."""
     deps = container()
-    if heed_changes([message.body for message in messages], deps.event_codec):
-        broadcast_scores(deps.leaderboard, deps.profiles, deps.users, deps.viewers, deps.publisher, deps.clock)
+    changes = heed_changes([message.body for message in messages], deps.event_codec)
+    if changes:
+        broadcast_scores(changes, deps.leaderboard, deps.profiles, deps.users, deps.viewers, deps.publisher, deps.clock)

@@ -107,6 +107,7 @@ class Site:
                 options.broadcast_channel,
                 self._gateway.broadcast.publish,
                 self._gateway.dismissals.publish,
+                self._gateway.broadcast.accepted,
                 ca_file=options.redis_ca_file,
             )
             gevent.spawn(subscriber.run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from local_runtime.instance.listeners import Listeners, bound_listeners, refuse_
 from local_runtime.instance.products import at_start_spec, product_specs, stop_stages
 from local_runtime.instance.servers import ServerAddresses, launch_servers
 from local_runtime.manifest import Manifest
-from local_runtime.metrics import clear_directory
+from local_runtime.metrics import RuntimeMetrics, clear_directory
 from local_runtime.settings import InstanceSettings, SettingsError
 from local_runtime.supervisor.child import Observer
 from local_runtime.supervisor.inbox import SignalInbox
@@ -59,7 +59,7 @@ def run_instance(settings: InstanceSettings, environment: Mapping[str, str], obs
             ca_file = own_ca_file(settings)
             settings = with_certificate(dataclasses.replace(settings, port=listeners.port))
             instance = _Instance(settings, environment, manifest, directory, keyring, listeners, ca_file)
-            supervisor = Supervisor(inbox, observer, marker, instance.write_runtime)
+            supervisor = Supervisor(inbox, observer, marker, instance.write_runtime, instance.count_restart)
             try:
                 instance.start(supervisor)
                 announce(instance.write_runtime(supervisor.processes))
@@ -112,6 +112,7 @@ class _Instance:
         self._servers = ServerAddresses({}, {})
         self._ca_file = ""
         self._function_env: dict[str, str] = {}
+        self._metrics: RuntimeMetrics | None = None
 
     def start(self, supervisor: Supervisor) -> None:
         """Servers, what is to be invoked at start, the product's processes; each stage waits for the one before."""
@@ -125,7 +126,21 @@ class _Instance:
         if at_start is not None:
             supervisor.run_once(at_start)
         supervisor.launch(*product_specs(self._settings, self._manifest, self._directory, self._listeners, environment))
+        self._metrics = self._begin_counting(supervisor.processes)
         supervisor.wait_ready()
+
+    def count_restart(self, name: str) -> None:
+        """A process died and was started again."""
+        if self._metrics is not None:
+            self._metrics.restarts.labels(name).inc()
+
+    def _begin_counting(self, processes: Iterable[str]) -> RuntimeMetrics:
+        """Beside what the processes count themselves; while they start nobody waits for the library to be loaded."""
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(self._directory.metrics)
+        metrics = RuntimeMetrics()
+        for name in processes:
+            metrics.restarts.labels(name)
+        return metrics
 
     def take_new_keys(self, supervisor: Supervisor) -> None:
         """Read the keys again and have all processes use them; who reads what others seal is replaced before them.

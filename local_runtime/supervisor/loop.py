@@ -45,7 +45,8 @@ class StopRequested(Exception):
 class Supervisor:
     """Launch processes, wait until they answer, watch over them, stop them.
 
-    `on_change` is called with the names and pids whenever a process was replaced while being watched.
+    `on_change` is called with the names and pids whenever a process was replaced while being watched, `on_restart` with the name
+    of a process that died and was started again.
     """
 
     def __init__(
@@ -54,11 +55,13 @@ class Supervisor:
         observer: Observer,
         marker: tuple[str, str],
         on_change: Callable[[Mapping[str, int]], object] = lambda _processes: None,
+        on_restart: Callable[[str], object] = lambda _name: None,
     ) -> None:
         self._inbox = inbox
         self._observer = observer
         self._marker = marker
         self._on_change = on_change
+        self._on_restart = on_restart
         self._children: dict[str, Child] = {}
 
     @property
@@ -177,4 +180,6 @@ class Supervisor:
         self._inbox.wait(min(waits, default=None))
         now = time.monotonic()
         replaced = [child for child in self._children.values() if child.tend(now)]
+        for child in replaced:
+            self._on_restart(child.spec.name)
         return bool(replaced)

@@ -48,6 +48,7 @@ class Broadcast:
         self._newest_text: bytes | None = None
         self._newest_version: int | None = None
         self._current: Encoded | None = None
+        self._oldest_accepted_at: float | None = None
         self.last_sent_at = 0.0
 
     def publish(self, text: bytes) -> None:
@@ -60,6 +61,14 @@ class Broadcast:
         self._newest_text = text
         self._newest_version = version if version is not None else self._newest_version
         self._arrived.set()
+
+    def accepted(self, milliseconds: bytes) -> None:
+        """The frame that comes next is the first to tell of an update accepted then."""
+        try:
+            accepted_at = int(milliseconds) / 1000
+        except ValueError:
+            return
+        self._oldest_accepted_at = min(accepted_at, self._oldest_accepted_at or accepted_at)
 
     def snapshot(self) -> bytes | None:
         """The newest frame sent so far, for a viewer that has just come."""
@@ -82,7 +91,7 @@ class Broadcast:
             return
         self._current = frame = encode(self._newest_text)
         self.last_sent_at = started = time.monotonic()
-        dropped = 0
+        dropped, (accepted_at, self._oldest_accepted_at) = 0, (self._oldest_accepted_at, None)
         viewers = list(self._connections())
         for start in range(0, len(viewers), _SLICE):
             if start:
@@ -93,6 +102,8 @@ class Broadcast:
         metrics.broadcasts.inc()
         metrics.frame_bytes.set(len(frame.data))
         metrics.broadcast_seconds.observe(time.monotonic() - started)
+        if accepted_at is not None:
+            metrics.broadcast_lag_seconds.observe(max(0.0, time.time() - accepted_at))
         if dropped:
             metrics.frames_dropped.inc(dropped)
 

@@ -23,6 +23,8 @@ _LONGEST_DELAY_SECONDS = 5.0
 class Subscriber:
     """Passes every message of the channel to `publish`, and with each new subscription the state kept in `<channel>:last`.
 
+    To `accepted` what comes on `<channel>:accepted` before a frame.
+
     The same with `<channel>:dismissals` and `dismiss`; those of late are kept in the sorted set `<channel>:dismissed`.
     """
 
@@ -32,6 +34,7 @@ class Subscriber:
         channel: str,
         publish: Callable[[bytes], None],
         dismiss: Callable[[bytes], None],
+        accepted: Callable[[bytes], None],
         *,
         ca_file: str = "",
     ) -> None:
@@ -39,6 +42,8 @@ class Subscriber:
         self._tls = redis_options(redis_url, ca_file)
         self._channel = channel
         self._dismissals = f"{channel}:dismissals"
+        self._accepted = f"{channel}:accepted"
+        self._takers = {channel: publish, self._dismissals: dismiss, self._accepted: accepted}
         self._publish = publish
         self._dismiss = dismiss
         self._delay_seconds = _FIRST_DELAY_SECONDS
@@ -67,7 +72,7 @@ class Subscriber:
             **self._tls,
         )
         with client, client.pubsub() as subscription:  # type: ignore[no-untyped-call]
-            subscription.subscribe(self._channel, self._dismissals)
+            subscription.subscribe(*self._takers)
             pinged = False
             while True:
                 message = subscription.get_message(timeout=_SILENCE_SECONDS)
@@ -81,16 +86,14 @@ class Subscriber:
                     pinged = True
 
     def _on_message(self, client: redis.Redis, message: dict[str, Any]) -> None:
-        is_dismissal = message.get("channel") == self._dismissals.encode()
+        channel = (message.get("channel") or b"").decode()
         if message["type"] == "message":
-            (self._dismiss if is_dismissal else self._publish)(message["data"])
+            self._takers[channel](message["data"])
         elif message["type"] == "subscribe":
             # Only now can nothing be missed between the state that was kept and the first message.
             self._delay_seconds = _FIRST_DELAY_SECONDS
-            if is_dismissal:
+            if channel == self._dismissals:
                 for dismissal in cast("list[bytes]", client.zrange(f"{self._channel}:dismissed", 0, -1)):
                     self._dismiss(dismissal)
-                return
-            last = client.get(f"{self._channel}:last")
-            if isinstance(last, bytes):
+            elif channel == self._channel and isinstance(last := client.get(f"{self._channel}:last"), bytes):
                 self._publish(last)

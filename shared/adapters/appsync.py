@@ -10,6 +10,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Protocol
 
+from shared.adapters.frame import measure_lag
 from shared.adapters.redis.connection import translated
 from shared.adapters.redis.frames import Frames, ReadBoard
 from shared.adapters.signed_http import SignedHttp
@@ -98,7 +99,7 @@ class AppSyncViewers:
         """Nothing to forget."""
 
     @translated()
-    def broadcast(self, read_board: ReadBoard) -> Delivery:
+    def broadcast(self, read_board: ReadBoard, accepted_at: datetime | None = None) -> Delivery:
         """Publish the board, unless this state of it went out already; after a failure the newest there is by then."""
         until, failures = self._monotonic() + self._seconds, 0
         frame = self._frames.read_after_now(read_board)
@@ -117,6 +118,7 @@ class AppSyncViewers:
             failures += 1
             self._frames.refresh(read_board)
             frame = self._frames.newest()
+        measure_lag(accepted_at)
         return Delivery(frame.version)
 
     @translated()

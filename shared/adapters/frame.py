@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from shared import metrics
 from shared.domain.ranking import Standing, utc_text
 
 
@@ -39,3 +41,9 @@ def board_json(board: Sequence[Standing], max_bytes: int | None = None) -> str:
             fitting += 1
         del lines[fitting:]
     return f"[{','.join(lines)}]"
+
+
+def measure_lag(accepted_at: datetime | None) -> None:
+    """Viewers have now been given the frame; see the port Viewers."""
+    if accepted_at is not None:
+        metrics.broadcast_lag_seconds.of().observe(max(0.0, time.time() - accepted_at.timestamp()))

@@ -37,8 +37,12 @@ class Viewers(Protocol):
         """Forget a viewer."""
         ...
 
-    def broadcast(self, read_board: Callable[[], tuple[Sequence[Standing], datetime]]) -> Delivery:
+    def broadcast(
+        self, read_board: Callable[[], tuple[Sequence[Standing], datetime]], accepted_at: datetime | None = None
+    ) -> Delivery:
         """Send the board, as `read_board` gives it with its instant, to everybody as the next version.
+
+        `accepted_at` is when the oldest update was accepted that it is sent for: how late viewers are is measured from there.
 
         The board is read after the version is taken, so that a newer version never shows an older board. It may be read several
         times, and where changes are frequent not every one becomes a version; the last one always does. Raises

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from shared.domain.ranking import Standing
+from shared.domain.score import ScoresRecorded
 from shared.errors import LeaderboardRebuilding
 from shared.invocation import note
 from shared.ports import Clock, EventPublisher, Leaderboard, Profiles, Users, Viewers
@@ -16,9 +17,17 @@ TOP = 10
 
 
 def broadcast_scores(
-    leaderboard: Leaderboard, profiles: Profiles, users: Users, viewers: Viewers, publisher: EventPublisher, clock: Clock
+    changes: Sequence[ScoresRecorded],
+    leaderboard: Leaderboard,
+    profiles: Profiles,
+    users: Users,
+    viewers: Viewers,
+    publisher: EventPublisher,
+    clock: Clock,
 ) -> int:
     """Answer the version that went out, 0 while there is no whole board to show: it is broadcast when it is rebuilt.
+
+    How late viewers see these changes is measured from the first update in them.
 
     When there was no time for all viewers another broadcast goes on.
     """
@@ -28,7 +37,7 @@ def broadcast_scores(
         return name_positions(leaderboard.top(TOP), profiles, users), as_of
 
     try:
-        delivery = viewers.broadcast(read_board)
+        delivery = viewers.broadcast(read_board, min((each.accepted_at for each in changes if each.updates), default=None))
     except LeaderboardRebuilding:
         return 0
     note(version=delivery.version)

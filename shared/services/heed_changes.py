@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from shared.domain.score import ScoresRecorded
 from shared.errors import BadMessage
 from shared.invocation import note_updates
 from shared.logs import get_logger
@@ -12,13 +13,13 @@ from shared.ports import EventCodec
 _log = get_logger(__name__)
 
 
-def heed_changes(bodies: Sequence[bytes], codec: EventCodec) -> bool:
-    """Whether any does; what does not decrypt is logged and tells nothing: there is nothing to keep of it."""
-    heard = False
+def heed_changes(bodies: Sequence[bytes], codec: EventCodec) -> list[ScoresRecorded]:
+    """Those that do; what does not decrypt is logged and tells nothing: there is nothing to keep of it."""
+    heard: list[ScoresRecorded] = []
     for body in bodies:
         try:
-            note_updates(codec.open_recorded(body).request_ids)
-            heard = True
+            heard.append(codec.open_recorded(body))
+            note_updates(heard[-1].request_ids)
         except BadMessage as error:
             _log.error("message of score_updated_queue ignored", extra={"reason": error.detail})
     return heard

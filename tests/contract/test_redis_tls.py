@@ -132,7 +132,7 @@ def test_the_gateway_listens_over_tls_too(url: str, ca_file: str) -> None:
     with connect(url, ca_file=ca_file) as client:
         client.set("frames:last", "the state kept in Redis")
     with pytest.raises(Enough):
-        Subscriber(url, "frames", publish, publish, ca_file=ca_file).run()
+        Subscriber(url, "frames", publish, publish, publish, ca_file=ca_file).run()
     assert heard == [b"the state kept in Redis"]
     with pytest.raises(redis.ConnectionError, match="CERTIFICATE_VERIFY_FAILED"):
-        Subscriber(url, "frames", publish, publish)._listen()
+        Subscriber(url, "frames", publish, publish, publish)._listen()

@@ -14,6 +14,7 @@ from typing import Protocol
 import redis
 
 from shared.adapters.api_gateway.management import ManagementApi
+from shared.adapters.frame import measure_lag
 from shared.adapters.redis.connection import translated
 from shared.adapters.redis.connections import SHARDS, Chunk, Connections, Outcome, Quota, Throttled, new_holder
 from shared.adapters.redis.frames import Frames, ReadBoard
@@ -103,7 +104,7 @@ class ApiGatewayViewers:
         self._connections.forget([connection_id])
 
     @translated()
-    def broadcast(self, read_board: ReadBoard) -> Delivery:
+    def broadcast(self, read_board: ReadBoard, accepted_at: datetime | None = None) -> Delivery:
         """Post to everybody who has not got the newest frame."""
         until = self._monotonic() + self._seconds
         self._connections.hear()
@@ -111,7 +112,9 @@ class ApiGatewayViewers:
         with ThreadPoolExecutor(self._lanes, thread_name_prefix="lane") as pool:
             firsts = [version + lane * SHARDS // self._lanes for lane in range(self._lanes)]
             lanes = [pool.submit(self._serve, first, read_board, until) for first in firsts]
-        return Delivery(version, all(lane.result() for lane in lanes))
+        is_complete = all(lane.result() for lane in lanes)
+        measure_lag(accepted_at)
+        return Delivery(version, is_complete)
 
     def sweep(self) -> ViewerSweep:
         """Close connections whose session has ended, which API Gateway would keep for two hours."""

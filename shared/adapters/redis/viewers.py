@@ -69,7 +69,9 @@ class RedisViewers:
         """Nothing to end but what others share."""
 
     @translated()
-    def broadcast(self, read_board: Callable[[], tuple[Sequence[Standing], datetime]]) -> Delivery:
+    def broadcast(
+        self, read_board: Callable[[], tuple[Sequence[Standing], datetime]], accepted_at: datetime | None = None
+    ) -> Delivery:
         """Publish the board, read anew when another broadcast overtook it, so that a newer version never shows an older board."""
         for _ in range(MAX_TRIES):
             ticket = int(self._redis.get(self._keys.leaderboard_version) or 0)
@@ -78,7 +80,7 @@ class RedisViewers:
                 self._redis,
                 "broadcast",
                 (self._keys.leaderboard_version, self._last),
-                (self._channel, frame_behind_version(board, as_of), ticket),
+                (self._channel, frame_behind_version(board, as_of), ticket, _milliseconds(accepted_at)),
             )
             if int(version):
                 return Delivery(int(version))
@@ -87,3 +89,7 @@ class RedisViewers:
     @property
     def _last(self) -> str:
         return f"{self._channel}:last"
+
+
+def _milliseconds(at: datetime | None) -> int | str:
+    return "" if at is None else round(at.timestamp() * 1000)
