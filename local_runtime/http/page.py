@@ -1,4 +1,4 @@
-"""The live page: a few static files with a strict Content-Security-Policy."""
+"""The live page and the reference of the API: a few static files with a strict Content-Security-Policy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flask import Flask, Response, abort, request
 PAGE_DIRECTORY = Path(__file__).resolve().parent.parent / "page"
 # What anybody else's page would use, ours uses, too.
 CLIENT = PAGE_DIRECTORY.parent.parent / "infra" / "clients" / "javascript" / "scoreboard.js"
-INDEX = "index.html"
+PAGES = {"/": "index.html", "/docs": "docs.html"}
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; frame-ancestors 'none'; form-action 'self'; require-trusted-types-for 'script'; trusted-types 'none'"
@@ -27,22 +27,23 @@ _TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".
 
 
 def add_page(app: Flask, directory: Path = PAGE_DIRECTORY) -> None:
-    """Serve `index.html` at `/`, and everything beside it and the client under `/assets/`."""
+    """Serve the pages, and everything beside them and the client under `/assets/`."""
 
-    def index() -> Response:
-        return _file(directory, INDEX)
+    def page() -> Response:
+        return _file(directory, PAGES[request.path])
 
     def asset(name: str) -> Response:
         return _file(directory, name)
 
-    app.add_url_rule("/", "page", index)
+    for path in PAGES:
+        app.add_url_rule(path, "page", page)
     app.add_url_rule("/assets/<name>", "asset", asset)
 
 
 def _file(directory: Path, name: str) -> Response:
     # Only names that are there: a path made from the request is never opened.
     path = next((path for path in (*directory.glob("*"), CLIENT) if path.name == name and path.is_file()), None)
-    if path is None or (name == INDEX and request.path != "/"):
+    if path is None or (name in PAGES.values() and request.path not in PAGES):
         abort(404)
     media_type = _TYPES.get(path.suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
     response = Response(path.read_bytes(), mimetype=media_type)

@@ -38,6 +38,7 @@ Element.prototype.animate = function (...how) {
 };
 document.addEventListener("DOMContentLoaded", () => {
   const pill = document.getElementById("connection");
+  if (!pill) return;
   const note = () => witness.states.push(pill.dataset.state);
   new MutationObserver(note).observe(pill, { attributes: true, attributeFilter: ["data-state"] });
 });

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import APIResponse, Browser, Page, Route, WebSocket, expect
 
-from tests.e2e.page_browser import WAIT_MS, Visitor, chromium
+from tests.e2e.page_browser import WAIT_MS, Visitor
 from tests.support.api import PASSWORD, Api, Player
 from tests.support.product import Product
 from tests.support.waiting import eventually
@@ -25,13 +25,6 @@ SERVER_IS_AWAY = r"ERR_CONNECTION|ERR_EMPTY_RESPONSE|WebSocket connection|status
 UPDATES = re.compile(r"/api/score/[^/?]+$")
 
 Visit = Callable[..., Visitor]
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """One Chromium for all tests."""
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture
