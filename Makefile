@@ -24,7 +24,7 @@ check: setup           ## ruff, mypy --strict, import-linter, bandit, secret sca
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check --quiet .
 	@.venv/bin/mypy shared local_runtime infra functions tests
-	@.venv/bin/lint-imports --no-logo 2>&1 | tail -n 15
+	@broken=$$(.venv/bin/lint-imports --no-logo 2>&1) || { echo "$$broken" | tail -n 30; exit 1; }
 	@.venv/bin/bandit --quiet --configfile pyproject.toml --recursive shared local_runtime infra functions
 	@$(PYTHON) -m infra.secret_scan
 	@$(PYTHON) -m infra.openapi --check

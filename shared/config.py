@@ -97,6 +97,12 @@ class Settings:
     metrics_namespace: str = _setting(
         "CloudWatch namespace of the metrics, written to the log in embedded metric format; empty: none are written", ""
     )
+    otel_exporter_otlp_endpoint: str = _setting(
+        "where a collector takes spans by OTLP over HTTP, e.g. http://127.0.0.1:4318, with OpenTelemetry's other variables"
+        " (OTEL_TRACES_SAMPLER, OTEL_EXPORTER_OTLP_HEADERS ...); needs the extra `otel`; empty: no spans, and nothing is loaded",
+        "",
+    )
+    otel_service_name: str = _setting("what spans say they are from", "scoreboard")
     log_level: str = _setting(
         "DEBUG, INFO, WARNING or ERROR; the console of `serve` shows WARNING and above unless it is set", "INFO"
     )

@@ -15,7 +15,9 @@ def lambda_handler(messages: Sequence[QueueMessage]) -> None:
     """Returning acknowledges the batch; an error means that a store is away, and the batch comes back."""
     deps = container()
     received = [
-        ReceivedMessage(message.body, message.whole_number("x-attempts"), "x-redriven-at" in message.headers)
+        ReceivedMessage(
+            message.body, message.whole_number("x-attempts"), "x-redriven-at" in message.headers, message.trace_headers
+        )
         for message in messages
     ]
     record_scores(received, deps.event_codec, deps.ledger, deps.topology, deps.publisher, deps.clock)

@@ -101,11 +101,15 @@ class RecordedBatch:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedMessage:
-    """A message of score_history_queue: how often it was tried before, and whether it came back from the dead letters."""
+    """A message of score_history_queue: how often it was tried before, and whether it came back from the dead letters.
+
+    `trace` are the headers of the trace it is a part of.
+    """
 
     body: bytes
     attempts: int = 0
     redriven: bool = False
+    trace: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,7 @@ class RefusedMessage:
     reason: str
     attempts: int
     request_id: str | None = None
+    trace: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ def record_scores(
     _measure_lag(batch, recorded, clock)
     for request_id, reason in recorded.refused.items():
         message = batch.updates[request_id][1]
-        refused = RefusedMessage(message.body, reason, message.attempts + 1, request_id)
+        refused = RefusedMessage(message.body, reason, message.attempts + 1, request_id, message.trace)
         (batch.retried if message.attempts < MAX_RETRIES else batch.parked).append(refused)
     note(new=recorded.new, retried=len(batch.retried), parked=len(batch.parked))
     _settle(batch, topology)
@@ -65,7 +65,7 @@ def _open(messages: Sequence[ReceivedMessage], codec: EventCodec) -> _Batch:
         try:
             opened = codec.open_update(message.body)
         except BadMessage as error:
-            batch.parked.append(RefusedMessage(message.body, error.detail, message.attempts + 1))
+            batch.parked.append(RefusedMessage(message.body, error.detail, message.attempts + 1, trace=message.trace))
             continue
         if isinstance(opened, str):
             batch.marker_ids.append(opened)

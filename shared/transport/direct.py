@@ -18,7 +18,8 @@ def direct_handler(function: InputFunction) -> Callable[[Any, Any], dict[str, An
     """
 
     def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
-        with Invocation("direct", context):
+        with Invocation("direct", context) as invocation:
+            invocation.begin_span()
             return function(checked_input(event))
 
     return lambda_handler

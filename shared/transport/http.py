@@ -233,7 +233,9 @@ def http_handler(function: Callable[[HttpRequest], Reply]) -> Handler:
             raise MalformedRequest(NO_EVENT) from None
         with Invocation("http", context, request_id) as invocation:
             try:
-                reply = function(HttpRequest.from_event(event))
+                request = HttpRequest.from_event(event)
+                invocation.continues(request.headers)
+                reply = function(request)
                 invocation.outcome = OK
             except ScoreboardError as error:
                 invocation.failed(error)

@@ -9,6 +9,7 @@ from typing import Any
 
 from shared.errors import MalformedRequest
 from shared.invocation import Invocation
+from shared.trace_context import TRACEPARENT, TRACESTATE, read_trace
 
 _HIGHEST_COUNT = 1_000_000
 
@@ -21,6 +22,11 @@ class QueueMessage:
     body: bytes
     headers: Mapping[str, Any]
     redelivered: bool
+
+    @property
+    def trace_headers(self) -> Mapping[str, str]:
+        """Of which trace it is a part, to be sent on."""
+        return {name: self.headers[name] for name in (TRACEPARENT, TRACESTATE) if isinstance(self.headers.get(name), str)}
 
     def whole_number(self, header: str) -> int:
         """A header that counts; 0 when it is not there or is no such number: anybody may have put anything there."""
@@ -60,6 +66,8 @@ def queue_handler(function: Callable[[Sequence[QueueMessage]], None]) -> Callabl
                 messages=len(batch),
                 redelivered=sum(message.redelivered for message in batch),
             )
+            invocation.links = [trace for message in batch if (trace := read_trace(message.headers)) is not None]
+            invocation.begin_span()
             function(batch)
 
     return lambda_handler

@@ -19,6 +19,7 @@ def schedule_handler(function: InputFunction) -> Callable[[Any, Any], dict[str, 
             given = checked_input(event)
             if "rmqMessagesByQueue" in given:
                 invocation.trigger = "queue"
+            invocation.begin_span()
             result = function(given)
             invocation.fields["result"] = {name: value for name, value in result.items() if isinstance(value, _TOLD)}
         return result

@@ -61,6 +61,7 @@ def websocket_handler(function: Callable[[WebSocketRequest], Mapping[str, str]])
     def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         request = WebSocketRequest.from_event(event)
         with Invocation("websocket", context, request.request_id) as invocation:
+            invocation.continues(request.headers)
             try:
                 answer: dict[str, Any] = {"statusCode": 200, "headers": dict(function(request))}
                 invocation.outcome = OK

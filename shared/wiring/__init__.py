@@ -12,10 +12,11 @@ from shared.adapters.secrets_manager import with_secret
 from shared.adapters.tls import what_travels_unprotected
 from shared.config import Settings
 from shared.domain.player import Caller
-from shared.invocation import note
+from shared.invocation import current, note
 from shared.logs import configure_logs, get_logger
 from shared.metrics.export import export_metrics
 from shared.services.check_access import check_access
+from shared.tracing import Tracer, use_tracer
 from shared.wiring.postgresql_parts import PostgresParts
 from shared.wiring.rabbitmq_parts import RabbitParts
 
@@ -69,7 +70,21 @@ def container() -> Container:
     hook = settings.metrics_hook
     export_metrics(find_hook("METRICS_HOOK", hook) if hook else None, settings.metrics_namespace)
     _warn_of_lines_without_protection(settings)
+    use_tracer(_made_tracer(settings))
+    if (invocation := current()) is not None:
+        invocation.begin_span()  # the first one has been under way for a while
     return Container(settings)
+
+
+def _made_tracer(settings: Settings) -> Tracer | None:
+    if not settings.otel_exporter_otlp_endpoint:
+        return None
+    try:
+        from shared.adapters.opentelemetry import OpenTelemetryTracer
+    except ImportError as error:
+        get_logger(__name__).warning("no spans are made: install the extra `otel`", extra={"reason": str(error)})
+        return None
+    return OpenTelemetryTracer(settings.otel_service_name)
 
 
 def _warn_of_lines_without_protection(settings: Settings) -> None:

@@ -11,7 +11,21 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 HANDLERS = sorted((ROOT / "functions").glob("*/handler.py"))
-CLIENTS = {"boto3", "botocore", "pg8000", "pika", "redis", "jwt", "argon2", "cryptography", "flask", "gevent"}
+CLIENTS = {
+    "boto3",
+    "botocore",
+    "pg8000",
+    "pika",
+    "redis",
+    "jwt",
+    "argon2",
+    "cryptography",
+    "flask",
+    "gevent",
+    "opentelemetry",
+    "google",
+    "requests",
+}
 PROGRAM = """
 import importlib.util, json, socket, sys
 def refuse(*arguments, **options):

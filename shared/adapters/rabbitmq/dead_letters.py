@@ -14,6 +14,7 @@ from shared.adapters.rabbitmq.connection import open_channel
 from shared.adapters.rabbitmq.history_queues import HISTORY
 from shared.adapters.rabbitmq.topology import DEAD_LETTERS
 from shared.domain.dead_letter import DeadLetter, Redriven
+from shared.trace_context import TRACEPARENT, TRACESTATE
 
 _TEXT_LIMIT = 200
 
@@ -81,11 +82,16 @@ def _redriven(properties: pika.BasicProperties) -> pika.BasicProperties:
     return pika.BasicProperties(
         content_type=properties.content_type,
         delivery_mode=2,
-        headers={"x-redriven-at": datetime.now(UTC).isoformat()},
+        headers={**_trace(properties), "x-redriven-at": datetime.now(UTC).isoformat()},
         message_id=properties.message_id,
         timestamp=properties.timestamp,
         type=properties.type,
     )
+
+
+def _trace(properties: pika.BasicProperties) -> dict[str, Any]:
+    headers = properties.headers or {}
+    return {name: headers[name] for name in (TRACEPARENT, TRACESTATE) if name in headers}
 
 
 def _dead_letter(properties: pika.BasicProperties, body: bytes) -> DeadLetter:

@@ -5,6 +5,7 @@ pika makes five objects a message and three pieces of it, each of which would be
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from struct import Struct
 from typing import Any, NamedTuple
@@ -19,10 +20,11 @@ _FRAME_END = b"\xce"
 _FRAME_HEADER, _FRAME_BODY = 2, 3
 _HEADER_BYTES = 14  # class, weight, size of the body, flags
 _BASIC = 60
-_CONTENT_TYPE, _DELIVERY_MODE, _MESSAGE_ID, _TIMESTAMP_FLAG, _TYPE = 1 << 15, 1 << 12, 1 << 7, 1 << 6, 1 << 5
-_PERSISTENT_JSON = b"\x10application/json\x02"
+_CONTENT_TYPE, _HEADERS, _DELIVERY_MODE, _MESSAGE_ID, _TIMESTAMP_FLAG, _TYPE = 1 << 15, 1 << 13, 1 << 12, 1 << 7, 1 << 6, 1 << 5
+_JSON, _PERSISTENT = b"\x10application/json", b"\x02"
 _ACK = Struct(">BHIHH").pack(1, CHANNEL, 13, _BASIC, 80)
 _TAG = Struct(">QB")
+_LENGTH = Struct(">I")
 _ACK_BYTES = len(_ACK) + _TAG.size + len(_FRAME_END)
 _MULTIPLE = 1
 
@@ -35,20 +37,27 @@ class Confirm(NamedTuple):
     is_ack: bool
 
 
-def published(queue: str, body: bytes, *, message_id: str | None, timestamp: int, type_: str) -> bytes:
+def published(
+    queue: str, body: bytes, *, message_id: str | None, timestamp: int, type_: str, headers: Mapping[str, str] | None = None
+) -> bytes:
     """The frames that publish a persistent JSON message to a queue, mandatory; the body fits one frame (128 KB)."""
     flags = _CONTENT_TYPE | _DELIVERY_MODE | _TIMESTAMP_FLAG | _TYPE
-    named = b""
+    named = table = b""
     if message_id is not None:
         flags |= _MESSAGE_ID
         named = _short(message_id)
+    if headers:
+        flags |= _HEADERS
+        table = _table(headers)
     kind = _short(type_)
-    length = _HEADER_BYTES + len(_PERSISTENT_JSON) + len(named) + _TIMESTAMP.size + len(kind)
+    length = _HEADER_BYTES + len(_JSON) + len(table) + len(_PERSISTENT) + len(named) + _TIMESTAMP.size + len(kind)
     return b"".join(
         (
             _method(queue),
             _HEADER.pack(_FRAME_HEADER, CHANNEL, length, _BASIC, 0, len(body), flags),
-            _PERSISTENT_JSON,
+            _JSON,
+            table,
+            _PERSISTENT,
             named,
             _TIMESTAMP.pack(timestamp),
             kind,
@@ -94,6 +103,13 @@ def method(channel: int, content: Any) -> bytes:
 @lru_cache(64)
 def _method(queue: str) -> bytes:
     return method(CHANNEL, spec.Basic.Publish(exchange="", routing_key=queue, mandatory=True))
+
+
+def _table(headers: Mapping[str, str]) -> bytes:
+    """Text by name, as a field table of long strings."""
+    fields = [(_short(name), value.encode()) for name, value in headers.items()]
+    content = b"".join([b"".join((name, b"S", _LENGTH.pack(len(value)), value)) for name, value in fields])
+    return _LENGTH.pack(len(content)) + content
 
 
 def _short(text: str) -> bytes:

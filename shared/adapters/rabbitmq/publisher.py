@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from shared import metrics
 from shared.adapters.forks import in_every_child
@@ -12,15 +12,19 @@ from shared.adapters.loop import Loop
 from shared.adapters.rabbitmq.codec import ACCEPTED, MARKER, RECORDED, RabbitEventCodec
 from shared.adapters.rabbitmq.delivery import Delivery
 from shared.adapters.rabbitmq.frames import published
-from shared.adapters.rabbitmq.history_queues import history_queues, queue_of
+from shared.adapters.rabbitmq.history_queues import HISTORY, history_queues, queue_of
 from shared.adapters.rabbitmq.publishing_thread import WAIT_SECONDS, OnConfirmed, PublishingThread
 from shared.adapters.rabbitmq.topology import REBUILD, UPDATED
 from shared.domain.score import ScoreAccepted, ScoresRecorded
 from shared.errors import RabbitUnavailable
+from shared.invocation import outgoing
 from shared.ports import Sealer
+from shared.tracing import span
 
 REBUILD_WANTED = "leaderboard.rebuild-wanted"
 MAX_WAITING = 10_000
+_PUBLISH_UPDATE, _PUBLISH_CHANGE = f"publish {HISTORY}", f"publish {UPDATED}"
+_RABBITMQ = {"messaging.system": "rabbitmq"}
 
 
 class RabbitPublisher:
@@ -58,27 +62,32 @@ class RabbitPublisher:
 
         With `keep` they also stay here and go out as soon as the broker is back, long before a relay finds them.
         """
-        self._publish(
-            [
-                _delivery(
-                    queue_of(event.user_id, self._queues),
-                    self._codec.update(event),
-                    ACCEPTED,
-                    int(event.accepted_at.timestamp()),
-                    event.request_id,
-                    outbox_id=outbox_id,
-                    keep=keep,
-                )
-                for outbox_id, event in events
-            ]
-        )
+        with span(_PUBLISH_UPDATE, "producer", _RABBITMQ):
+            headers = outgoing()
+            self._publish(
+                [
+                    _delivery(
+                        queue_of(event.user_id, self._queues),
+                        self._codec.update(event),
+                        ACCEPTED,
+                        int(event.accepted_at.timestamp()),
+                        event.request_id,
+                        outbox_id=outbox_id,
+                        keep=keep,
+                        headers=headers,
+                    )
+                    for outbox_id, event in events
+                ]
+            )
 
     def publish_recorded(self, event: ScoresRecorded) -> None:
         """Tell the broadcast; while the broker takes nothing one such message is kept, so that viewers see the last change."""
         thread = self._running_thread()
         if not thread.usable and thread.keeps(UPDATED):
             raise RabbitUnavailable
-        self._publish([_delivery(UPDATED, self._codec.recorded(event), RECORDED, int(time.time()), keep=True)])
+        with span(_PUBLISH_CHANGE, "producer", _RABBITMQ):
+            body = self._codec.recorded(event)
+            self._publish([_delivery(UPDATED, body, RECORDED, int(time.time()), keep=True, headers=outgoing())])
 
     def publish_rebuild(self) -> None:
         """An empty object: it says nothing but that somebody should look."""
@@ -138,6 +147,7 @@ def _delivery(
     *,
     outbox_id: str | None = None,
     keep: bool = False,
+    headers: Mapping[str, str] | None = None,
 ) -> Delivery:
-    frames = published(queue, body, message_id=message_id, timestamp=timestamp, type_=type_)
+    frames = published(queue, body, message_id=message_id, timestamp=timestamp, type_=type_, headers=headers)
     return Delivery(queue, frames, message_id, outbox_id=outbox_id, keep=keep)

@@ -100,7 +100,13 @@ class RabbitTopology:
             channel.confirm_delivery()
             for queue, message, delay in messages:
                 when = "x-parked-at" if delay is None else "x-refused-at"
-                headers = {"x-reason": message.reason, when: now.isoformat(), "x-attempts": message.attempts, "x-origin": HISTORY}
+                headers = {
+                    **message.trace,
+                    "x-reason": message.reason,
+                    when: now.isoformat(),
+                    "x-attempts": message.attempts,
+                    "x-origin": HISTORY,
+                }
                 properties = pika.BasicProperties(
                     content_type="application/json",
                     delivery_mode=2,

@@ -14,7 +14,9 @@ import redis
 from shared import metrics
 from shared.adapters.redis.connection import SharingRedis
 from shared.metrics.instruments import Histogram
+from shared.tracing import span
 
+_REDIS = {"db.system.name": "redis"}
 LUA = Path(__file__).parent / "lua"
 
 
@@ -26,6 +28,11 @@ def _source(name: str) -> tuple[str, str, Histogram]:
 
 def run_script(client: redis.Redis, name: str, keys: Sequence[str], arguments: Sequence[bytes | str | int]) -> Any:
     """Run lua/<name>.lua: one round trip, two when Redis meets the script for the first time."""
+    with span(name, "client", _REDIS):
+        return _run_script(client, name, keys, arguments)
+
+
+def _run_script(client: redis.Redis, name: str, keys: Sequence[str], arguments: Sequence[bytes | str | int]) -> Any:
     # The methods for scripts cost as much again, and there is nothing in an answer of theirs to be parsed.
     run: Callable[..., Any] = client.ask if isinstance(client, SharingRedis) else client.execute_command
     text, digest, seconds = _source(name)
