@@ -8,7 +8,7 @@ from infra.monitoring.dashboards.queries import JOBS, percentiles, quantile, rat
 
 NOT_OK = 'outcome!="ok"'
 HIT = 'result="hit"'
-SET_ASIDE = 'queue=~".+[.](dlq|retry)"'
+SET_ASIDE = 'queue=~".+[.](dlq|retry.*)"'
 
 BUDGETS = (
     Panel(

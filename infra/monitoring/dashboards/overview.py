@@ -8,7 +8,7 @@ from infra.monitoring.dashboards.queries import JOBS, percentiles, quantile, rat
 UPDATES = 'function="update_score"'
 HTTP = 'trigger="http"'
 FAILED = 'status=~"5.."'
-LIVE_QUEUES = 'queue!~".+[.](dlq|retry)"'
+LIVE_QUEUES = 'queue!~".+[.](dlq|retry.*)"'
 DEAD_LETTERS = 'queue=~".+[.]dlq"'
 
 
