@@ -40,18 +40,18 @@ class LayerMetrics:
 
     def gauges(self) -> list[Any]:
         """The readings of things that exist once, as they were measured last in this process."""
-        return [reading for source in _sources for reading in source() if reading.kind == "gauge" and reading.values]
+        return [reading for source in _sources for reading in source() if reading.kind == "gauge"]
 
     def _flush(self, reading: Any) -> None:
+        family = self._families.get(reading.name)
+        if family is None:
+            family = self._families[reading.name] = self._made(reading)
         for values, now in reading.values.items():
             key = (reading.name, values)
             before = self._before.get(key)
             if now == before:
                 continue
             self._before[key] = now
-            family = self._families.get(reading.name)
-            if family is None:
-                family = self._families[reading.name] = self._made(reading)
             _add(family.labels(*values) if values else family, reading.kind, before, now)
 
     def _made(self, reading: Any) -> Any:

@@ -17,6 +17,8 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 DURATION_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 LAG_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 FLUSH_SECONDS = 0.5
+_LAG = "scoreboard_broadcast_lag_seconds"
+_BUILD_INFO, _BUILD_INFO_HELP = "scoreboard_build_info", "1, with the version that runs"
 
 
 class _Observed:
@@ -85,7 +87,7 @@ class RuntimeMetrics:
             registry=registry,
         )
         self.broadcast_lag_seconds = Histogram(
-            "scoreboard_broadcast_lag_seconds",
+            _LAG,
             "Time from the acceptance of the oldest update that a frame was made for until viewers were given the frame",
             buckets=LAG_BUCKETS,
             registry=registry,
@@ -107,7 +109,7 @@ class RuntimeMetrics:
 
         self._is_flushed = is_flushed
         self._observed: dict[tuple[str, str, str], _Observed] = {}
-        self._layer = LayerMetrics(registry, {"scoreboard_refusals_total": self._refusals})
+        self._layer = LayerMetrics(registry, {"scoreboard_refusals_total": self._refusals, _LAG: self.broadcast_lag_seconds})
         self._watched: list[tuple[Any, Mapping[tuple[str, ...], int], dict[tuple[str, ...], int]]] = []
         self._flushing = threading.Lock()
 
@@ -155,6 +157,14 @@ class RuntimeMetrics:
             if counts is not None:
                 self._watched.append((metric, counts, {}))
 
+    def families(self) -> list[tuple[str, str, tuple[str, ...], str]]:
+        """Name, type, labels and meaning of what the runtime itself measures."""
+        collectors = (each for each in vars(self).values() if hasattr(each, "_labelnames"))
+        own = [(metric, tuple(each._labelnames)) for each in collectors for metric in each.describe()]  # noqa: SLF001
+        suffix = {"counter": "_total"}
+        told = [(f"{each.name}{suffix.get(each.type, '')}", each.type, labels, each.documentation) for each, labels in own]
+        return [*told, (_BUILD_INFO, "gauge", ("version",), _BUILD_INFO_HELP)]
+
     def render(self, *, with_gauges: bool = False) -> bytes:
         """The text exposition of all processes, or of this one where no directory is shared.
 
@@ -169,8 +179,28 @@ class RuntimeMetrics:
         if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
             return generate_latest(self._registry) + generate_latest(registry)
         forget_dead_processes()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        everything = MultiProcessCollector(None)  # type: ignore[no-untyped-call]
+        registry.register(_Documented(everything, self._registry))
         return generate_latest(registry)
+
+
+class _Documented:
+    """What all processes count, with the words of this one, and the names of what nobody has counted yet."""
+
+    def __init__(self, everything: Any, own: Any) -> None:
+        self._everything = everything
+        self._own = own
+
+    def collect(self) -> Iterator[Any]:
+        """Called by the library."""
+        known = {metric.name: metric for metric in self._own.collect()}
+        for metric in self._everything.collect():
+            words = known.pop(metric.name, None)
+            metric.documentation = words.documentation if words is not None else metric.documentation
+            yield metric
+        for metric in known.values():
+            metric.samples = []
+            yield metric
 
 
 class _Once:
@@ -183,7 +213,7 @@ class _Once:
         """Called by the library."""
         from prometheus_client.core import GaugeMetricFamily
 
-        build = GaugeMetricFamily("scoreboard_build_info", "The version that runs", labels=["version"])
+        build = GaugeMetricFamily(_BUILD_INFO, _BUILD_INFO_HELP, labels=["version"])
         build.add_metric([product_version()], 1)
         yield build
         for gauge in self._gauges:

@@ -80,7 +80,7 @@ queue_consumers = registry.gauge("queue_consumers", "Consumers of a queue", ("qu
 outbox_entries = registry.gauge("outbox_entries", "Accepted updates that the broker has not confirmed")
 outbox_oldest_age_seconds = registry.gauge("outbox_oldest_age_seconds", "How long the oldest of them has waited", unit="Seconds")
 reconciliation_last_success = registry.gauge(
-    "reconciliation_last_success_timestamp_seconds", "When the last reconciliation began that came to its end", unit="Seconds"
+    "reconciliation_last_success_timestamp_seconds", "When the last reconciliation came to its end", unit="Seconds"
 )
 audit_last_seal = registry.gauge(
     "audit_last_seal_timestamp_seconds", "When the newest seal of the audit log was made", unit="Seconds"

@@ -8,9 +8,13 @@ from typing import TextIO
 
 from shared import metrics
 from shared.metrics.emf import Changes, documents
-from shared.metrics.instruments import Reading, Registry
+from shared.metrics.instruments import PREFIX, Reading, Registry
 
 Collect = Callable[[Callable[[], list[Reading]]], object]
+
+
+# What hosts count themselves, and the exporter where there is none.
+ON_ITS_OWN = tuple(PREFIX + name for name in ("function_invocations_total", "function_duration_seconds", "http_responses_total"))
 
 
 class LogExporter:
