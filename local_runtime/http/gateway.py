@@ -97,7 +97,8 @@ def _complete(answer: HttpAnswer, request_id: str, scheme: str, cors: Iterable[t
     else:
         headers.append(("X-Request-Id", request_id))
     if answer.status in _WITHOUT_BODY:
-        return HttpAnswer(answer.status, tuple(headers), b"")
+        of_no_body = tuple(header for header in headers if header[0].lower() != "content-type")
+        return HttpAnswer(answer.status, of_no_body, b"")
     headers.append(("Content-Length", str(len(answer.body))))
     return HttpAnswer(answer.status, tuple(headers), answer.body)
 
