@@ -70,6 +70,8 @@ def _passwords(url: str) -> set[str]:
 def _check_redis(url: str, ca_file: str) -> None:
     import redis
 
+    if not url.startswith(("redis://", "rediss://")):
+        raise ValueError("it must begin with redis:// or rediss://")
     patience = {"socket_timeout": CONNECT_SECONDS, "socket_connect_timeout": CONNECT_SECONDS}
     with redis.Redis.from_url(url, **patience, **redis_options(url, ca_file)) as client:
         client.ping()

@@ -46,7 +46,7 @@ def connect(url: str, size: int = POOL_SIZE, *, ca_file: str = "", loop: Loop | 
     With `rediss://` the server must show a certificate for its name of a CA of the system's, or of `ca_file`. What the URL says
     (`ssl_ca_certs`, `ssl_cert_reqs=none`) beats that.
     """
-    if not url.startswith(("redis://", "rediss://", "unix://")):
+    if not url.startswith(("redis://", "rediss://")):
         raise ConfigurationError("REDIS_URL must begin with redis:// or rediss://")
     uses_tls = url.startswith("rediss://")
     if uses_tls and ca_file:
