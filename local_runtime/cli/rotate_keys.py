@@ -35,7 +35,7 @@ examples:
 exit codes:
   0  the keys are in use
   1  they could not be put in use, or old ones are still needed; the message says what is the case
-  2  bad usage: no such data directory, no instance for --drop-old, or keys that come from the environment
+  2  bad usage: no such data directory, no instance for --drop-old, keys that come from the environment, or another one at work
 """
 
 
@@ -50,15 +50,20 @@ def run(arguments: argparse.Namespace) -> int:
     directory = InstanceDirectory(settings_from(arguments).data_dir.resolve())
     if not directory.secrets_file.exists():
         raise CliError(f"{directory.path} holds no keys yet: they are made when an instance first starts there", EXIT_USAGE)
-    if directory.holder() is None and not arguments.drop_old:
+    with directory.changing_keys():
+        return _change(directory, drop_old=arguments.drop_old)
+
+
+def _change(directory: InstanceDirectory, *, drop_old: bool) -> int:
+    if directory.holder() is None and not drop_old:
         with directory.claimed():
             _rotated(directory).save(directory.secrets_file)
         return _report(directory, "in use with the next start")
     runtime = running_instance(directory.path)
     _see_that_they_are_ours(directory, runtime["function_env"])
-    if arguments.drop_old:
+    if drop_old:
         _see_that_old_ones_are_not_needed(directory)
-    keyring = _keyring(directory).without_old_keys() if arguments.drop_old else _rotated(directory)
+    keyring = _keyring(directory).without_old_keys() if drop_old else _rotated(directory)
     keyring.save(directory.secrets_file)
     os.kill(runtime["pid"], RELOAD_SIGNAL)
     _wait_taken(directory, keyring)

@@ -77,6 +77,14 @@ class InstanceDirectory:
             lock.flush()
             yield
 
+    @contextmanager
+    def changing_keys(self) -> Iterator[None]:
+        """Be the only one who changes the keys; InstanceError while somebody else does."""
+        with (self.path / "keys.lock").open("a") as lock:
+            if not _try_lock(lock.fileno()):
+                raise InstanceError("the keys are just being changed by another `rotate-keys`: try again when it has ended")
+            yield
+
     def _make(self) -> None:
         if self.path.is_dir():
             return

@@ -124,3 +124,11 @@ def test_secrets_that_others_could_read_are_closed(tmp_path: Path) -> None:
     path.chmod(0o644)
     Keyring.load_or_make(path)
     assert mode_of(path) == 0o600
+
+
+def test_keys_are_changed_by_one_at_a_time(tmp_path: Path) -> None:
+    directory = InstanceDirectory(tmp_path)
+    with directory.changing_keys(), pytest.raises(InstanceError, match="another `rotate-keys`"), directory.changing_keys():
+        pass
+    with directory.changing_keys():
+        pass
