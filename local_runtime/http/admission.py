@@ -61,14 +61,16 @@ class Admission(Generic[Guest]):
     def __len__(self) -> int:
         return len(self._network_of)
 
+    def check(self, address: str) -> None:
+        """Raise NoPlace when there would be none at this moment, and change nothing."""
+        self._who_gives_way(address)
+
     def admit(self, address: str, guest: Guest) -> Displaced[Guest] | None:
         """Give the guest a place. Answers whose place that was, who must be sent away now; raises NoPlace."""
-        network = _network(address)
-        held = len(self._guests.get(network, ()))
-        if 0 < self._per_address <= held and not self._exempt(address):
-            raise NoPlace(HTTPStatus.TOO_MANY_REQUESTS)
-        displaced = self._displace(held) if len(self) >= self._places else None
-        self._add(network, guest)
+        displaced = self._who_gives_way(address)
+        if displaced is not None:
+            self.leave(displaced.guest)
+        self._add(_network(address), guest)
         return displaced
 
     def restore(self, displaced: Displaced[Guest]) -> None:
@@ -88,12 +90,17 @@ class Admission(Generic[Guest]):
         self._network_of[guest] = network
         self._guests.setdefault(network, {})[guest] = None
 
-    def _displace(self, newcomer_holds: int) -> Displaced[Guest]:
+    def _who_gives_way(self, address: str) -> Displaced[Guest] | None:
+        """None while there are places; raises NoPlace."""
+        held = len(self._guests.get(_network(address), ()))
+        if 0 < self._per_address <= held and not self._exempt(address):
+            raise NoPlace(HTTPStatus.TOO_MANY_REQUESTS)
+        if len(self) < self._places:
+            return None
         network, guests = max(self._guests.items(), key=lambda item: len(item[1]), default=("", {}))
-        if self._displaces_own or len(guests) > newcomer_holds + 1:
+        if self._displaces_own or len(guests) > held + 1:
             for guest in guests:
                 if self._may_go(guest):
-                    self.leave(guest)
                     return Displaced(guest, network)
         raise NoPlace(HTTPStatus.SERVICE_UNAVAILABLE)
 

@@ -26,7 +26,6 @@ from local_runtime.manifest import Manifest
 from local_runtime.metrics import RuntimeMetrics
 from local_runtime.settings import InstanceSettings
 from local_runtime.websocket.gateway import Hijack, WebSocketGateway
-from local_runtime.websocket.handshake import AllowedOrigins
 from local_runtime.websocket.limits import MAX_MESSAGE_BYTES, Limits
 from local_runtime.websocket.management import ManagementApi
 from local_runtime.websocket.subscriber import Subscriber
@@ -66,7 +65,6 @@ class Site:
                 hijack,
                 handled,
                 proxies=options.proxies,
-                origins=AllowedOrigins(plan.manifest.cors.origins),
                 limits=_viewer_limits(plan.settings),
             )
             self._management = ManagementApi(api.stage, gateway.find, options.access_key, os.getpid(), plan.socket_of)

@@ -27,7 +27,6 @@ from local_runtime.websocket.channel import open_channel
 from local_runtime.websocket.connection import ABNORMAL, REASONS, Connection
 from local_runtime.websocket.dismissals import Dismissals
 from local_runtime.websocket.handshake import (
-    AllowedOrigins,
     HandshakeRefused,
     accept_headers,
     offered_subprotocols,
@@ -62,14 +61,12 @@ class WebSocketGateway:
         handled: Any,
         *,
         proxies: TrustedProxies | None = None,
-        origins: AllowedOrigins | None = None,
         limits: Limits | None = None,
     ) -> None:
         self._metrics = metrics
         self._hijack = hijack
         self._handled = handled
         self._proxies = proxies or TrustedProxies()
-        self._origins = origins or AllowedOrigins()
         self._limits = limits or Limits()
         self._routes = WebSocketRoutes(api, invoker, self._limits.concurrent_invocations)
         self._connections: dict[str, Connection] = {}
@@ -122,17 +119,16 @@ class WebSocketGateway:
             return self._refuse(environ, start_response, refused.status, body, refused.headers)
         peer = self._peer(environ, headers)
         try:
-            displaced = self._admission.admit(peer.source_ip, peer.connection_id)
-        except NoPlace as refused:
-            self._metrics.turned_away.inc()
-            return self._refuse(environ, start_response, refused.status, problem_body(refused.status, request_id), {})
-        if displaced is not None:
-            self._metrics.turned_away.inc()
-            self._connections[displaced.guest].close(POLICY, "too many connections from this address")
-        try:
+            self._admission.check(peer.source_ip)
+            # Nobody gives way to somebody who may not come in.
             answer = self._routes.connect(peer, self._shown(environ, headers), environ.get("QUERY_STRING", ""), request_id)
             if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
                 return self._refuse(environ, start_response, answer.status, *_refusal_of(answer, request_id))
+            self._give_place(peer)
+        except NoPlace as refused:
+            self._metrics.turned_away.inc()
+            return self._refuse(environ, start_response, refused.status, problem_body(refused.status, request_id), {})
+        try:
             given = dict(answer.headers)
             subprotocol = given.get("sec-websocket-protocol")
             if subprotocol is not None and subprotocol in offered_subprotocols(headers):
@@ -144,6 +140,17 @@ class WebSocketGateway:
             if peer.connection_id not in self._connections:
                 self._admission.leave(peer.connection_id)
         return self._handled  # type: ignore[no-any-return]
+
+    def _give_place(self, peer: Peer) -> None:
+        """Whoever was let in by their function, and finds no place now, is said to have gone; raises NoPlace."""
+        try:
+            displaced = self._admission.admit(peer.source_ip, peer.connection_id)
+        except NoPlace:
+            self._farewell(peer, ABNORMAL, REASONS[ABNORMAL])
+            raise
+        if displaced is not None:
+            self._metrics.turned_away.inc()
+            self._connections[displaced.guest].close(POLICY, "too many connections from this address")
 
     def on_messages(self, connection: Connection) -> None:
         """See Owner."""
@@ -163,8 +170,6 @@ class WebSocketGateway:
 
     def _admit(self, environ: dict[str, Any], headers: Mapping[str, str]) -> dict[str, str]:
         accepting = accept_headers(environ, headers)
-        if not self._origins.allows(headers.get("origin"), headers.get("host", "")):
-            raise HandshakeRefused(403)
         if self._stopping:
             raise HandshakeRefused(503)
         return accepting

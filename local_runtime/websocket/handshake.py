@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from websockets.datastructures import Headers
@@ -25,19 +25,6 @@ class HandshakeRefused(Exception):
         super().__init__(status)
         self.status = status
         self.headers = dict(headers or {})
-
-
-class AllowedOrigins:
-    """Which pages of a browser may connect: those of this host, and those listed, in small letters."""
-
-    def __init__(self, listed: Iterable[str] = ()) -> None:
-        self._listed = frozenset(listed)
-
-    def allows(self, origin: str | None, host: str) -> bool:
-        """Clients other than browsers send no Origin."""
-        if origin is None or origin.lower() in self._listed:
-            return True
-        return bool(host) and origin.partition("://")[2].lower() == host.lower()
 
 
 def usual_spelling(headers: Mapping[str, str]) -> dict[str, str]:

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from local_runtime.services.postgresql import FUNCTIONS_USER, SUPERUSER, USER
 from tests.support.api import PASSWORD, Player
@@ -149,3 +152,12 @@ def test_what_serves_has_no_right_to_change_it(product: Product) -> None:
     for pid in product.children():
         environment = Path(f"/proc/{pid}/environ").read_bytes()
         assert password not in environment, Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def test_a_page_of_another_host_that_wants_to_watch_is_refused_and_audited(product: Product, admin: Player) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        connect(product.api.websocket_url(), additional_headers=admin.authorization, origin=Origin("https://evil.example"))
+    assert refused.value.response.status_code == 403
+    invoke(product, "record_refusals")
+    reasons = [entry["detail"]["reason"] for entry in entries(admin, action="viewer_refused", actor=admin.user_id)]
+    assert reasons == ["origin_not_allowed"]

@@ -282,6 +282,17 @@ def test_viewers_of_one_address_may_be_bounded() -> None:
         assert stack.enter_context(viewer_of(server, OTHER)).ping().wait(10)
 
 
+def test_nobody_gives_way_to_whom_the_function_refuses() -> None:
+    with HttpProcess({"SCOREBOARD_MAX_VIEWERS": "3"}) as server, ExitStack() as stack:
+        viewers = [stack.enter_context(viewer_of(server, MANY)) for _ in range(3)]
+        for _ in range(5):
+            with pytest.raises(InvalidStatus) as refused:
+                connect(server.ws_url + "?status=401", proxy=None, open_timeout=15, source_address=(OTHER, 0))
+            assert refused.value.response.status_code == 401
+        assert all(viewer.ping().wait(10) for viewer in viewers)
+        assert stack.enter_context(viewer_of(server, OTHER)).ping().wait(10)
+
+
 def test_a_handshake_that_is_refused_takes_no_place() -> None:
     with HttpProcess({"SCOREBOARD_MAX_VIEWERS": "2"}) as server:
         for _ in range(5):
