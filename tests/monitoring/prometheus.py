@@ -62,11 +62,12 @@ class Series:
 
 
 class Prometheus:
-    """The server as a child process; it scrapes `target` every few seconds."""
+    """The server as a child process; it scrapes `target` as remote.yml says, with what an operator adds."""
 
-    def __init__(self, directory: Path, target: str) -> None:
+    def __init__(self, directory: Path, target: str, token: str, ca_file: Path) -> None:
         self._directory = directory
         self._target = target
+        self._given = {"metrics-token": token, "scoreboard-ca.pem": ca_file.read_text()}
         self._url = ""
         self._process: subprocess.Popen[bytes] | None = None
         self.began_at = 0.0
@@ -75,7 +76,9 @@ class Prometheus:
         shutil.copytree(PROMETHEUS, self._directory, dirs_exist_ok=True)
         for path in (self._directory / "rules").glob("*.yml"):
             path.write_text(yaml.safe_dump(shortened(yaml.safe_load(path.read_text())), sort_keys=False))
-        config = self._directory / "prometheus.yml"
+        for name, content in self._given.items():
+            (self._directory / name).write_text(content)
+        config = self._directory / "remote.yml"
         settings = yaml.safe_load(config.read_text())
         settings["global"] = {"scrape_interval": f"{SCRAPE_SECONDS}s", "evaluation_interval": "1s"}
         settings["scrape_configs"][0].update(scrape_timeout=f"{SCRAPE_SECONDS}s", static_configs=[{"targets": [self._target]}])

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import signal
 import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pika
 import pytest
@@ -23,11 +27,11 @@ from tests.e2e.page_browser import chromium
 from tests.monitoring.drawing import page
 from tests.monitoring.prometheus import SHORTEST_SECONDS, Prometheus
 from tests.monitoring.rules import groups
-from tests.support.api import Player
+from tests.support.api import Api, Player
 from tests.support.product import ROOT, Product, clean_environment
 from tests.support.waiting import eventually
 
-PLAYED = ("simulate", "--players", "8", "--seconds", "8")
+PLAYED = ("simulate", "--players", "8", "--seconds", "6")
 DEAD_LETTERS = "score_history_queue.dlq"
 WAIT_SECONDS = 60.0
 PICTURES = ROOT / "dist" / "monitoring"
@@ -69,9 +73,16 @@ class Monitored:
 
 @pytest.fixture(scope="module")
 def monitored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Monitored]:
-    directory = tmp_path_factory.mktemp("prometheus")
-    with Product() as product, Prometheus(directory, product.base_url.removeprefix("http://")) as prometheus:
-        made = Monitored(product, prometheus, product.api.new_player())
+    """With a proxy before it nobody is local to the product, so Prometheus needs its token, and TLS to send it over."""
+    token = secrets.token_urlsafe()
+    with ExitStack() as stack:
+        product = stack.enter_context(Product(None, "--tls", METRICS_TOKEN=token, SCOREBOARD_TRUSTED_PROXIES="127.0.0.1"))
+        ca_file = Path(product.runtime["ca_file"])
+        api = Api(product.base_url, ssl.create_default_context(cafile=ca_file))
+        assert api.get("/metrics").status == 403
+        target = urlsplit(product.base_url).netloc
+        prometheus = stack.enter_context(Prometheus(tmp_path_factory.mktemp("prometheus"), target, token, ca_file))
+        made = Monitored(product, prometheus, api.new_player())
         made.verb(*PLAYED)
         assert made.player.score(6).status == 422
         product.wait_replaced("consumer", product.kill("consumer"))

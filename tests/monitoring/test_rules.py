@@ -31,6 +31,16 @@ def test_promtool_accepts_the_configurations(name: str, tmp_path: Path) -> None:
     assert "2 rule files found" in promtool("check", "config", tmp_path / name)
 
 
+def test_both_configurations_ask_for_the_same() -> None:
+    """It is remote.yml under which the real Prometheus is tested."""
+    local, remote = (yaml.safe_load((PROMETHEUS / name).read_text()) for name in ("prometheus.yml", "remote.yml"))
+    for way in ("scheme", "authorization", "tls_config"):
+        del remote["scrape_configs"][0][way]
+    for configuration in (local, remote):
+        del configuration["scrape_configs"][0]["static_configs"]
+    assert local == remote
+
+
 @pytest.mark.parametrize("path", UNIT_TESTS, ids=lambda path: path.stem)
 def test_the_unit_tests_of_the_rules_pass(path: Path) -> None:
     assert "SUCCESS" in promtool("test", "rules", path)

@@ -16,6 +16,7 @@ BUDGETS = (
         "Of each promise's events.",
         "percentunit",
         [Query(f"scoreboard:slo_failures:ratio5m{{{JOBS}}}", "{{slo}}")],
+        width=12,
         alerts=("UpdateAvailabilityBurnsFast", "UpdateLatencyBurnsFast", "BroadcastLagBurnsFast"),
     ),
     Panel(
@@ -23,13 +24,8 @@ BUDGETS = (
         "What tickets look at.",
         "percentunit",
         [Query(f"scoreboard:slo_failures:ratio6h{{{JOBS}}}", "{{slo}}")],
+        width=12,
         alerts=("UpdateAvailabilityBurnsSlowly", "UpdateLatencyBurnsSlowly", "BroadcastLagBurnsSlowly"),
-    ),
-    Panel(
-        "Alerts",
-        "1 while an alert is pending or fires.",
-        "none",
-        [Query('count by (alertname, alertstate) (ALERTS{job=~"$job"}) or vector(0)', "{{alertname}} {{alertstate}}")],
     ),
 )
 

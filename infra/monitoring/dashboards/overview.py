@@ -25,6 +25,10 @@ def _kept(title: str, slo: str, target: str, objective: float, alerts: tuple[str
     )
 
 
+def _budget_left(slo: str, budget: float) -> Query:
+    return Query(f'clamp_min(1 - scoreboard:slo_failures:ratio30d{{{JOBS},slo="{slo}"}} / {budget}, 0)', slo)
+
+
 PROMISES = (
     _kept(
         "Updates answered",
@@ -37,7 +41,7 @@ PROMISES = (
     _kept("Frames within 500 ms", "broadcast_lag", "99 %", 0.99, ("BroadcastLagBurnsFast", "BroadcastLagBurnsSlowly")),
     Panel(
         "Alerts firing",
-        "How many; which ones, below.",
+        "How many; which ones and since when, below.",
         "none",
         [Query('count(ALERTS{alertstate="firing",job=~"$job"}) or vector(0)', "alerts")],
         width=4,
@@ -63,6 +67,24 @@ PROMISES = (
         is_stat=True,
         limits=Limits(1, 1),
         alerts=("Discrepancies",),
+    ),
+    Panel(
+        "Alerts",
+        "A band for each alert while it is pending or fires.",
+        "none",
+        [
+            Query('count by (alertname, alertstate) (ALERTS{job=~"$job"})', "{{alertname}} {{alertstate}}"),
+            Query("vector(0)", "none"),
+        ],
+        width=12,
+    ),
+    Panel(
+        "Budget left",
+        "Of the failures that 30 days may have; at 0 it is spent, and what is new should wait for what is safe.",
+        "percentunit",
+        [_budget_left("update_availability", 0.001), _budget_left("update_latency", 0.01), _budget_left("broadcast_lag", 0.01)],
+        width=12,
+        limits=Limits(0.5, 0.1),
     ),
 )
 
