@@ -51,6 +51,7 @@ class Settings:
     jwt_issuer: str = _setting("issuer of an outside identity provider whose tokens are accepted too", "")
     jwt_audience: str = _setting("audience that the outside provider's tokens must name", "")
     jwt_jwks_url: str = _setting("https URL of the outside provider's JWK set", "")
+    jwt_user_id_claim: str = _setting("claim of the outside provider's tokens that says which account of ours it is", "sub")
     key_prefix: str = _setting(
         "prefix of every Redis key of this board, e.g. {spring}: to keep one board in one cluster slot", ""
     )

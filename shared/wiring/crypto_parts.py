@@ -39,6 +39,7 @@ class CryptoParts(Parts):
             outside_issuer=self.settings.jwt_issuer,
             outside_audience=self.settings.jwt_audience,
             outside_jwks_url=self.settings.jwt_jwks_url,
+            outside_user_id_claim=self.settings.jwt_user_id_claim,
         )
 
     @cached_property

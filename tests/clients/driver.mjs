@@ -1,14 +1,14 @@
 // Does what standard input says, a JSON object a line, with the JavaScript client; answers in JSON lines. The same protocol as driver.py.
 import { createInterface } from "node:readline";
-import { Scoreboard } from "../../infra/clients/javascript/scoreboard.js";
+import { Scoreboard, pause } from "../../infra/clients/javascript/scoreboard.js";
 
 const say = (line) => process.stdout.write(JSON.stringify(line) + "\n");
 const accounts = new Map();
 const lives = new Map();
 
 const commands = {
-  async join({ name, url, password, token_url: tokenUrl, log_in_again: again }) {
-    const options = {};
+  async join({ name, url, password, token_url: tokenUrl, user_id_claim: userIdClaim, log_in_again: again }) {
+    const options = { userIdClaim };
     if (tokenUrl) options.getAccessToken = async () => (await fetch(tokenUrl)).text();
     if (again) options.getCredentials = async () => ({ username: name, password });
     const scoreboard = new Scoreboard(url, options);
@@ -19,6 +19,15 @@ const commands = {
   async add({ name, increment = 1, times = 1 }) {
     let receipt;
     for (let count = 0; count < times; count += 1) receipt = await accounts.get(name).addPoints(increment);
+    return receipt;
+  },
+  async play_for({ name, seconds }) {
+    const endsAt = Date.now() + seconds * 1000;
+    let receipt;
+    while (Date.now() < endsAt) {
+      receipt = await accounts.get(name).addPoints(1);
+      await pause(200);
+    }
     return receipt;
   },
   async impatient({ name, times }) {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import time
 import traceback
 import urllib.request
 from typing import Any
@@ -21,7 +22,9 @@ def say(line: dict[str, Any]) -> None:
         print(json.dumps(line), flush=True)  # noqa: T201 - what it is for
 
 
-def join(name: str, url: str, password: str = "", token_url: str = "", log_in_again: bool = False) -> bool:
+def join(
+    name: str, url: str, password: str = "", token_url: str = "", user_id_claim: str = "sub", log_in_again: bool = False
+) -> bool:
     def outside_token() -> str:
         with urllib.request.urlopen(token_url) as answer:
             return str(answer.read().decode())
@@ -29,6 +32,7 @@ def join(name: str, url: str, password: str = "", token_url: str = "", log_in_ag
     scoreboard = accounts[name] = Scoreboard(
         url,
         get_access_token=outside_token if token_url else None,
+        user_id_claim=user_id_claim,
         get_credentials=(lambda: (name, password)) if log_in_again else None,
     )
     if not token_url:
@@ -38,6 +42,15 @@ def join(name: str, url: str, password: str = "", token_url: str = "", log_in_ag
 
 def add(name: str, increment: int = 1, times: int = 1) -> Any:
     return [accounts[name].add_points(increment) for _ in range(times)][-1]
+
+
+def play_for(name: str, seconds: float) -> Any:
+    ends_at = time.monotonic() + seconds
+    while True:
+        receipt = accounts[name].add_points(1)
+        if time.monotonic() >= ends_at:
+            return receipt
+        time.sleep(0.2)
 
 
 def impatient(name: str, times: int) -> Any:

@@ -98,6 +98,23 @@ def test_an_outside_token_is_accepted(federated: JwtAccessTokens, key: Any, algo
     assert federated.verify(signed(outside(role="admin"), key, algorithm, kid=key_id)).role == "admin"
 
 
+def test_another_claim_than_the_subject_may_say_which_account_it_is(provider: Provider, clock: Time) -> None:
+    named = JwtAccessTokens(
+        PEM,
+        outside_issuer="https://idp.example/",
+        outside_audience="game",
+        outside_jwks_url=provider.url,
+        outside_user_id_claim="https://game.example/id",
+        clock=clock,
+    )
+    token = signed(outside(sub="auth0|77", **{"https://game.example/id": "u-7"}), RSA_KEY, "RS256", kid="rsa")
+    assert named.verify(token).user_id == "u-7"
+    for nobody in (None, "", 7, ["u-7"], {"id": "u-7"}):
+        with pytest.raises(InvalidToken):
+            named.verify(signed(outside(**{"https://game.example/id": nobody}), RSA_KEY, "RS256", kid="rsa"))
+    assert named.verify(named.issue("u-1", "player", NOW)[0]).user_id == "u-1"
+
+
 def test_our_own_tokens_stay_good_beside_them(federated: JwtAccessTokens, provider: Provider) -> None:
     assert federated.verify(federated.issue("u-1", "player", NOW)[0]).user_id == "u-1"
     assert provider.asked == 0

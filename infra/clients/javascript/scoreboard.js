@@ -29,6 +29,7 @@ const PING = JSON.stringify({ action: "ping" });
 /**
  * @typedef {object} Options
  * @property {() => Promise<string>} [getAccessToken] where tokens of an outside identity provider come from; asked again when one is refused
+ * @property {string} [userIdClaim] the claim of those tokens with the user's id here, as the server's JWT_USER_ID_CLAIM; `sub`
  * @property {() => Promise<{ username: string, password: string }>} [getCredentials] to log in again when a session has ended
  * @property {(session: SavedSession | null) => void} [onSession] told of every new refresh token, to save it; null when there is none any more
  * @property {(error: ScoreboardError) => void} [onSessionEnd] the session has ended without the user asking for it
@@ -371,8 +372,9 @@ export class Scoreboard {
 
   /** @param {string} token */
   #useOutside(token) {
-    const { sub, role = "player", exp } = claims(token);
-    if (this.user?.userId !== sub) this.user = { userId: sub, username: "", role };
+    const { role = "player", exp, ...told } = claims(token);
+    const userId = told[this.#options.userIdClaim ?? "sub"] ?? "";
+    if (this.user?.userId !== userId) this.user = { userId, username: "", role };
     this.#accessToken = token;
     this.#expiresAt = exp * 1000;
   }
@@ -692,7 +694,7 @@ function problem(response, document) {
 /**
  * The claims of a JWT, unverified: the server verifies, a client only wants to know who it is.
  * @param {string} token
- * @returns {{ sub: string, role: string, exp: number }}
+ * @returns {any}
  */
 function claims(token) {
   const base64 = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");

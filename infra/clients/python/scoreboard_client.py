@@ -129,8 +129,9 @@ PATIENT = Patience()
 class Scoreboard:
     """One account on one scoreboard.
 
-    `get_access_token` gives tokens of an outside identity provider and is asked again when one is refused. With
-    `get_credentials`, a user name and a password, it logs in again when a session has ended.
+    `get_access_token` gives tokens of an outside identity provider and is asked again when one is refused; `user_id_claim` is
+    the claim with the user's id here, as the server's JWT_USER_ID_CLAIM. With `get_credentials`, a user name and a password, it
+    logs in again when a session has ended.
     """
 
     def __init__(
@@ -138,6 +139,7 @@ class Scoreboard:
         base_url: str,
         *,
         get_access_token: Callable[[], str] | None = None,
+        user_id_claim: str = "sub",
         get_credentials: Callable[[], tuple[str, str]] | None = None,
         tls: ssl.SSLContext | None = None,
         rng: Callable[[], float] = random.random,
@@ -147,6 +149,7 @@ class Scoreboard:
             raise ValueError(f"{base_url!r} is no URL that begins with http:// or https://")
         self._base_url = base_url.rstrip("/")
         self._get_access_token = get_access_token
+        self._user_id_claim = user_id_claim
         self._get_credentials = get_credentials
         self._tls = tls
         self._rng = rng
@@ -389,7 +392,7 @@ class Scoreboard:
         """The claims are read, not verified: the server verifies, a client only wants to know who it is."""
         claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
         lives = claims["exp"] - time.time() if lives_seconds is None else lives_seconds
-        self.user_id = claims["sub"]
+        self.user_id = str(claims.get(self._user_id_claim if self._get_access_token else "sub", ""))
         self._access_token, self._expires_at = token, time.monotonic() + lives - min(30.0, lives / 10)
 
 

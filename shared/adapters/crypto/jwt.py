@@ -45,6 +45,7 @@ class JwtAccessTokens:
         outside_issuer: str = "",
         outside_audience: str = "",
         outside_jwks_url: str = "",
+        outside_user_id_claim: str = "sub",
         clock: Callable[[], float] = time.time,
         remember: int = REMEMBERED_TOKENS,
     ) -> None:
@@ -55,6 +56,7 @@ class JwtAccessTokens:
         self._verified: dict[str, tuple[Caller, float]] = {}
         self._outside_issuer = outside_issuer
         self._outside_audience = outside_audience
+        self._outside_user_id_claim = outside_user_id_claim
         self._outside_keys = OutsideKeys(outside_jwks_url) if outside_jwks_url else None
         if self._outside_keys and not (outside_issuer and outside_audience):
             raise ConfigurationError("JWT_JWKS_URL needs JWT_ISSUER and JWT_AUDIENCE beside it")
@@ -125,7 +127,7 @@ class JwtAccessTokens:
         if key is None:
             raise InvalidToken
         claims = _claims(token, key, key.algorithm_name, self._outside_issuer, self._outside_audience, ())
-        return {"role": "player", **claims}
+        return {"role": "player", **claims, "sub": claims.get(self._outside_user_id_claim)}
 
     def _caller(self, claims: dict[str, Any], session_id: object = "") -> Caller:
         """Check what the claims say, the signature being good already. An outside provider's `sid` names no session of ours."""
