@@ -140,7 +140,7 @@ class Invocation:
             "function": self.function,
             "request_id": self.request_id,
             "outcome": self.outcome,
-            "duration_ms": round(seconds * 1000, 3),
+            "duration_ms": int(seconds * 1_000_000) / 1000,
             **self.fields,
         }
         updates = self.updates

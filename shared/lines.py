@@ -45,7 +45,12 @@ def encoded(line: Mapping[str, Any]) -> str:
 
 def instant(seconds: float | None = None) -> str:
     """`2026-11-24T12:00:00.123Z`, of now unless another instant is given."""
-    milliseconds = int((time() if seconds is None else seconds) * 1000)
+    return _millisecond(int((time() if seconds is None else seconds) * 1000))
+
+
+@lru_cache(2)
+def _millisecond(milliseconds: int) -> str:
+    """Under load many lines have the same."""
     return f"{_second(milliseconds // 1000)}.{milliseconds % 1000:03d}Z"
 
 
