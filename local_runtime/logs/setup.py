@@ -22,6 +22,7 @@ from local_runtime.logs.stream import LineStream, for_people
 TEND_SECONDS = 1.0
 LOG_FILE, MAX_LOG_BYTES = "SCOREBOARD_LOG_FILE", "SCOREBOARD_MAX_LOG_BYTES"
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_OURS = ("local_runtime", "__main__")
 _QUIET = {"pika": logging.CRITICAL, "websockets.server": logging.WARNING}
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
@@ -63,7 +64,11 @@ def configure_logs(process: str, environment: Mapping[str, str], *, level: str |
     options = LogOptions.from_environment(environment)
     handler = _Stderr()
     handler.setFormatter(LineFormatter(process))
-    logging.basicConfig(level=level or options.level, handlers=[handler])
+    own = logging.getLevelNamesMapping()[level or options.level]
+    # What libraries say to their developers may be secret: botocore's whole answers, say.
+    logging.basicConfig(level=max(own, logging.INFO), handlers=[handler])
+    for name in _OURS:
+        logging.getLogger(name).setLevel(own)
     for name, threshold in _QUIET.items():
         logging.getLogger(name).setLevel(threshold)
     sys.excepthook = _log_uncaught

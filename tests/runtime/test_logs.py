@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +24,20 @@ from local_runtime.logs.servers import server_line
 from local_runtime.logs.stream import FULL_CHARACTERS, LineStream, for_people
 from local_runtime.logs.text import rendered
 
+ROOT = Path(__file__).resolve().parent.parent.parent
+PROGRAM = """
+import logging, os
+from local_runtime.logs.setup import configure_logs
+configure_logs("some", os.environ)
+logging.getLogger("local_runtime.one").debug("ours")
+logging.getLogger("botocore.parsers").debug("a secret")
+logging.getLogger("botocore.parsers").warning("theirs")
+try:
+    raise KeyError("unexpected")
+except KeyError as error:
+    import sys
+    sys.excepthook(type(error), error, error.__traceback__)
+"""
 AT = "2026-11-24T12:00:00.123Z"
 LINE = {
     "at": AT,
@@ -116,6 +133,20 @@ def test_a_full_file_is_put_aside_by_one_and_followed_by_all(tmp_path: Path) -> 
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_file_that_somebody_else_has_just_put_aside_stays_aside(tmp_path: Path) -> None:
+    path = tmp_path / "http.log"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    file = LogFile(path, 10, (descriptor,))
+    own = os.fstat(descriptor)
+    path.replace(tmp_path / "http.log.1")
+    path.write_text("new\n")
+    assert file._retire(own)  # as if it had looked a moment before
+    assert path.read_text() == "new\n"
+    file.tend()
+    assert os.fstat(descriptor).st_ino == path.stat().st_ino
+    os.close(descriptor)
+
+
 @contextmanager
 def following(directory: Path, level: str = "WARNING") -> Iterator[tuple[LogFollower, list[dict[str, Any]]]]:
     shown: list[dict[str, Any]] = []
@@ -199,6 +230,36 @@ def test_the_servers_lines_are_understood(process: str, text: str, level: str, m
 def test_options_that_cannot_be_used_are_the_default_ones() -> None:
     assert LogOptions.from_environment({"LOG_LEVEL": "loud", "LOG_FORMAT": "xml"}) == LogOptions()
     assert LogOptions.from_environment({"LOG_LEVEL": "debug", "LOG_FORMAT": "Text"}) == LogOptions("DEBUG", "text")
+
+
+@pytest.mark.parametrize(("chosen", "is_terminal", "is_text"), [("auto", True, True), ("auto", False, False)])
+@pytest.mark.parametrize("forced", ["", "json", "text"])
+def test_the_format_follows_the_reader_unless_it_is_chosen(chosen: str, is_terminal: bool, is_text: bool, forced: str) -> None:
+    class Stream(io.StringIO):
+        def isatty(self) -> bool:
+            return is_terminal
+
+    options = LogOptions.from_environment({"LOG_FORMAT": forced or chosen})
+    assert options.is_text(Stream()) is (forced == "text" if forced else is_text)
+
+
+def test_libraries_say_nothing_below_info_for_it_may_be_a_secret() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        cwd=ROOT,
+        env={"LOG_LEVEL": "DEBUG"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [(line["level"], line["process"], line["message"]) for line in lines] == [
+        ("debug", "some", "ours"),
+        ("warning", "some", "theirs"),
+        ("critical", "some", f"the process {lines[-1]['message'].split()[2]} ends"),
+    ]
+    assert "KeyError: 'unexpected'" in lines[-1]["traceback"]
 
 
 def test_the_console_is_quiet_unless_told_otherwise() -> None:
