@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -16,9 +15,9 @@ from shared.invocation import Invocation
 from shared.metrics.emf import MAX_METRICS, MAX_VALUES, Changes, documents
 from shared.metrics.export import export_metrics
 from shared.metrics.instruments import Registry
+from tests.support.embedded_metrics import UNITS, checked
 
 CONTEXT = SimpleNamespace(function_name="scoreboard-RecordScores", aws_request_id="r-1")
-UNITS = {"Seconds", "Count", "Bytes"}
 
 
 @pytest.fixture(autouse=True)
@@ -26,36 +25,6 @@ def nobody_collects() -> Iterator[None]:
     """Metrics leave nowhere once a test is over."""
     yield
     export_metrics(None, "")
-
-
-def checked(line: str) -> dict[str, Any]:
-    """A document, held against the specification of the format; answers its metrics by name."""
-    document: dict[str, Any] = json.loads(line)
-    metadata = document["_aws"]
-    assert set(metadata) == {"Timestamp", "CloudWatchMetrics"}
-    assert type(metadata["Timestamp"]) is int
-    found: dict[str, Any] = {}
-    for directive in metadata["CloudWatchMetrics"]:
-        assert set(directive) == {"Namespace", "Dimensions", "Metrics"}
-        assert 1 <= len(directive["Namespace"]) <= 1024
-        [dimensions] = directive["Dimensions"]
-        assert len(dimensions) <= 30
-        assert all(isinstance(document[name], str) and 1 <= len(document[name]) <= 1024 for name in dimensions)
-        assert 1 <= len(directive["Metrics"]) <= 100
-        for metric in directive["Metrics"]:
-            assert set(metric) == {"Name", "Unit"}
-            assert metric["Unit"] in UNITS
-            assert metric["Name"] not in found, "a name stands for one metric in a document"
-            value = document[metric["Name"]]
-            if isinstance(value, dict):
-                assert set(value) == {"Values", "Counts"}
-                assert len(value["Values"]) == len(value["Counts"]) <= 100
-                assert all(type(count) is int and count > 0 for count in value["Counts"])
-            else:
-                assert isinstance(value, int | float)
-            found[metric["Name"]] = (value, {name: document[name] for name in dimensions})
-    assert len(found) <= 100
-    return found
 
 
 def test_a_bucket_ends_at_its_bound_and_a_sum_is_exact() -> None:

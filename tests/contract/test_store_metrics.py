@@ -1,0 +1,153 @@
+"""What adapters measure of the real stores, each thing once, under the name it has in METRICS.md."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import redis
+
+from shared import metrics
+from shared.adapters.postgresql.ledger import PostgresLedger
+from shared.adapters.postgresql.pool import Pool
+from shared.adapters.postgresql.users import PostgresUsers
+from shared.adapters.rabbitmq.publisher import RabbitPublisher
+from shared.adapters.redis.connection import MeasuredRedis, connect
+from shared.adapters.redis.keys import Keys
+from shared.adapters.redis.queue_watch import RedisQueueWatch
+from shared.adapters.redis.scripts import LUA, run_script
+from shared.domain.player import Account
+from shared.domain.score import ScoreAccepted
+from shared.errors import NotYourScore, RabbitUnavailable
+from shared.wiring import Container
+
+SCRIPTS = sorted(path.stem for path in Path(LUA).glob("*.lua"))
+ACCEPTED_AT = datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC)
+
+
+class Since:
+    """What was counted since this was made."""
+
+    def __init__(self) -> None:
+        self._before = self._now()
+
+    def __call__(self, name: str, *labels: str) -> float:
+        """By how much a counter rose, or how many observations a histogram got."""
+        key = f"scoreboard_{name}", labels
+        return self._now().get(key, 0) - self._before.get(key, 0)
+
+    def _now(self) -> dict[tuple[str, tuple[str, ...]], float]:
+        return {
+            (family.name, labels): sum(value[0]) if family.kind == "histogram" else value
+            for family in metrics.registry.read()
+            for labels, value in family.values.items()
+        }
+
+
+@pytest.fixture(params=["shared line", "pool"])
+def client(request: pytest.FixtureRequest, redis_client: redis.Redis) -> redis.Redis:
+    """Both ways to Redis: many on one connection, and with TLS among threads one for each."""
+    if request.param == "shared line":
+        return redis_client
+    return MeasuredRedis(connection_pool=redis_client.connection_pool)
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_every_script_has_a_histogram_of_its_own(redis_client: redis.Redis, name: str) -> None:
+    since = Since()
+    with suppress(redis.ResponseError):  # most miss their keys
+        run_script(redis_client, name, (), ())
+    ended = since("redis_command_duration_seconds", name), since("redis_errors_total", name)
+    assert sorted(ended) == [0, 1]
+
+
+def test_a_script_that_redis_meets_for_the_first_time_is_measured_once(client: redis.Redis) -> None:
+    client.script_flush()
+    since = Since()
+    keys = Keys(f"{uuid4()}:")
+    run_script(client, "around", (keys.leaderboard, keys.leaderboard_whole), ("member", 1))
+    assert since("redis_command_duration_seconds", "around") == 1
+    assert since("redis_errors_total", "around") == 0
+    assert since("redis_command_duration_seconds", "EVALSHA") == since("redis_command_duration_seconds", "EVAL") == 0
+
+
+def test_commands_and_pipelines_are_measured_and_their_failures_counted(client: redis.Redis) -> None:
+    key, since = str(uuid4()), Since()
+    client.set(key, "text", ex=10)
+    with pytest.raises(redis.ResponseError):
+        client.hget(key, "field")
+    with client.pipeline(transaction=True) as pipeline:
+        pipeline.get(key)
+        pipeline.exists(key)
+        assert pipeline.execute() == [b"text", 1]
+    assert [since("redis_command_duration_seconds", name) for name in ("SET", "HGET", "pipeline", "GET")] == [1, 0, 1, 0]
+    assert since("redis_errors_total", "HGET") == 1
+
+
+def test_a_redis_that_is_away_is_counted() -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        client, since = connect(f"redis://127.0.0.1:{nobody.getsockname()[1]}"), Since()
+        with pytest.raises(redis.ConnectionError):
+            client.get("x")
+    assert since("redis_errors_total", "GET") == 1
+
+
+def update(user_id: str) -> ScoreAccepted:
+    return ScoreAccepted(str(uuid4()), user_id, 1, 1, ACCEPTED_AT, "198.51.100.7")
+
+
+def test_rows_are_counted_when_they_are_there_and_transactions_whatever_comes_of_them(database: Pool) -> None:
+    account, since = Account(str(uuid4()), f"Player-{uuid4().hex[:12]}", "player", "hash", uuid4().hex), Since()
+    PostgresUsers(database).add(account)
+    events = [update(account.user_id) for _ in range(3)]
+    ledger = PostgresLedger(database)
+    ledger.record(events)
+    ledger.record([*events, update(account.user_id)])  # three of them it has
+    assert since("postgresql_rows_inserted_total", "users") == 1
+    assert since("postgresql_rows_inserted_total", "score_history") == 4
+    assert since("postgresql_rows_inserted_total", "audit_log") == 5
+    assert since("postgresql_transaction_duration_seconds", "record_updates") == 2
+    with pytest.raises(NotYourScore), database.transaction("test"):
+        raise NotYourScore
+    assert since("postgresql_transaction_duration_seconds", "test") == 1
+
+
+def _publisher(deployed: Container, url: str, **options: Any) -> RabbitPublisher:
+    ca_file = deployed.settings.amqp_ca_file
+    return RabbitPublisher(url, ca_file=ca_file, sealer=deployed.sealer, on_confirmed=lambda _ids: None, **options)
+
+
+def test_every_confirmed_message_counts_and_so_does_every_one_that_was_not(deployed: Container) -> None:
+    since = Since()
+    publisher = _publisher(deployed, deployed.settings.amqp_url)
+    try:
+        publisher.publish_accepted([("1-0", update("u")), ("2-0", update("u"))])
+        publisher.publish_rebuild()
+    finally:
+        publisher.close()
+    assert (since("publish_confirm_seconds"), since("publish_failures_total")) == (3, 0)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        away = _publisher(deployed, f"amqps://127.0.0.1:{nobody.getsockname()[1]}", wait_seconds=0.2)
+        try:
+            with pytest.raises(RabbitUnavailable):
+                away.publish_accepted([("1-0", update("u")), ("2-0", update("u"))])
+        finally:
+            away.close()
+    assert (since("publish_confirm_seconds"), since("publish_failures_total")) == (3, 2)
+
+
+def test_a_queue_has_waited_since_it_was_last_seen_empty(redis_client: redis.Redis) -> None:
+    watch = RedisQueueWatch(redis_client, Keys(f"{uuid4()}:"))
+    now, minute = ACCEPTED_AT, timedelta(minutes=1)
+    assert watch.waiting_since({"a": 0, "b": 3}, now) == {"b": now}, "whoever is met with messages begins to wait now"
+    assert watch.waiting_since({"a": 2, "b": 3}, now + minute) == {"a": now, "b": now}
+    assert watch.waiting_since({"a": 0, "b": 9}, now + 2 * minute) == {"b": now}
+    assert watch.waiting_since({"a": 1, "b": 0}, now + 3 * minute) == {"a": now + 2 * minute}
+    assert watch.waiting_since({"a": 0, "b": 0}, now + 4 * minute) == {}

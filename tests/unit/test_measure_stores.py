@@ -1,0 +1,135 @@
+"""What measure_stores makes of what the stores say, or do not say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from shared import metrics
+from shared.domain.overview import BoardState, LedgerState, QueueState
+from shared.domain.reconciliation import PastRun
+from shared.errors import PostgresUnavailable, RedisUnavailable
+from shared.services.measure_stores import Gauges, measure_stores
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+
+class World:
+    """All gauges in one, and a clock that stands."""
+
+    def __init__(self, messages: Mapping[str, int], **down: Exception) -> None:
+        self.messages = messages
+        self.down = down
+        self.recorded: list[tuple[str, datetime]] = []
+
+    def now(self) -> datetime:
+        return NOW
+
+    def gauges(self) -> Gauges:
+        away: dict[str, Any] = {name: _Away(error) for name, error in self.down.items()}
+        board, queues, ledger = (
+            away.get("redis", _Board()),
+            away.get("rabbitmq", _Queues(self)),
+            away.get("postgresql", _Ledger(self)),
+        )
+        clock: Any = self
+        return Gauges(board, queues, ledger, _Runs(), _Watch(), clock)
+
+
+class _Away:
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def read(self) -> Any:
+        raise self._error
+
+
+class _Board:
+    def read(self) -> BoardState:
+        return BoardState(5, True, 100, 3, 1.5)
+
+
+class _Queues:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def read(self) -> QueueState:
+        return QueueState(self._world.messages, dict.fromkeys(self._world.messages, 1), sum(self._world.messages.values()), 0)
+
+    def queue_of(self, user_id: str) -> str:
+        return f"history.{user_id}"
+
+
+class _Ledger:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def read(self) -> LedgerState:
+        return LedgerState(7, 0, 7, 0, NOW - timedelta(seconds=30), 0)
+
+    def newest_updates(self, limit: int) -> list[tuple[str, datetime]]:
+        return self._world.recorded
+
+
+class _Runs:
+    def newest(self, limit: int, before_id: int | None) -> list[PastRun]:
+        return [PastRun(1, NOW - timedelta(hours=2), NOW - timedelta(hours=1), False, True, 5, 0, [])]
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"nobody asks for {name}")
+
+
+class _Watch:
+    def waiting_since(self, messages: Mapping[str, int], now: datetime) -> dict[str, datetime]:
+        return {queue: now - timedelta(seconds=100) for queue, count in messages.items() if count}
+
+
+def told() -> dict[str, dict[tuple[str, ...], float]]:
+    return {
+        family.name.removeprefix("scoreboard_"): family.values for family in metrics.registry.read() if family.kind == "gauge"
+    }
+
+
+def test_what_the_stores_say_is_told() -> None:
+    assert measure_stores(World({"history.a": 4, "history.b": 0}).gauges()) == dict.fromkeys(
+        ("redis", "rabbitmq", "postgresql"), True
+    )
+    found = told()
+    assert found["queue_messages"] == {("history.a",): 4, ("history.b",): 0}
+    assert found["queue_consumers"] == {("history.a",): 1, ("history.b",): 1}
+    assert found["outbox_entries"] == {(): 3}
+    assert found["outbox_oldest_age_seconds"] == {(): 1.5}
+    assert found["audit_last_seal_timestamp_seconds"] == {(): NOW.timestamp() - 30}
+    assert found["reconciliation_last_success_timestamp_seconds"] == {(): NOW.timestamp() - 3600}
+    assert found["dependency_up"] == {("redis",): 1, ("rabbitmq",): 1, ("postgresql",): 1}
+
+
+def test_a_queue_is_as_old_as_it_was_not_empty_but_never_older_than_what_came_out_of_it() -> None:
+    world = World({"history.a": 4, "history.b": 4, "history.c": 0})
+    world.recorded = [("a", NOW - timedelta(seconds=8)), ("a", NOW - timedelta(seconds=9)), ("b", NOW - timedelta(hours=1))]
+    measure_stores(world.gauges())
+    assert told()["queue_oldest_message_age_seconds"] == {("history.a",): 8, ("history.b",): 100, ("history.c",): 0}
+
+
+def test_of_a_store_that_is_down_nothing_old_is_told() -> None:
+    measure_stores(World({"history.a": 4}).gauges())
+    assert measure_stores(World({"history.a": 4}, redis=RedisUnavailable(), postgresql=PostgresUnavailable()).gauges()) == {
+        "redis": False,
+        "rabbitmq": True,
+        "postgresql": False,
+    }
+    found = told()
+    assert found["dependency_up"] == {("redis",): 0, ("rabbitmq",): 1, ("postgresql",): 0}
+    assert found["queue_messages"] == {("history.a",): 4}
+    for name in ("outbox_entries", "queue_oldest_message_age_seconds", "audit_last_seal_timestamp_seconds"):
+        assert found[name] == {}, name
+
+
+def test_what_is_no_outage_is_a_fault_and_leaves_nothing_old_either() -> None:
+    measure_stores(World({"history.a": 4}).gauges())
+    with pytest.raises(LookupError):
+        measure_stores(World({"history.a": 4}, rabbitmq=LookupError()).gauges())
+    assert told()["queue_messages"] == {}
