@@ -8,10 +8,14 @@ import time
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from local_runtime.layer_metrics import LayerMetrics
 from local_runtime.version import product_version
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.samples import Sample
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 DURATION_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -171,17 +175,27 @@ class RuntimeMetrics:
         With gauges of what exists once, if they were just measured in this process: nobody else's are asked for.
         """
         from prometheus_client import CollectorRegistry, generate_latest
+
+        once = CollectorRegistry()
+        once.register(_Once(self._layer.gauges() if with_gauges else []))
+        return generate_latest(self._counted()) + generate_latest(once)
+
+    def samples(self) -> Iterator[Sample]:
+        """What all processes have counted, number by number."""
+        for metric in self._counted().collect():
+            yield from metric.samples
+
+    def _counted(self) -> CollectorRegistry:
+        self.flush()
+        if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+            return self._registry
+        from prometheus_client import CollectorRegistry
         from prometheus_client.multiprocess import MultiProcessCollector
 
-        self.flush()
-        registry = CollectorRegistry()
-        registry.register(_Once(self._layer.gauges() if with_gauges else []))
-        if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-            return generate_latest(self._registry) + generate_latest(registry)
         forget_dead_processes()
-        everything = MultiProcessCollector(None)  # type: ignore[no-untyped-call]
-        registry.register(_Documented(everything, self._registry))
-        return generate_latest(registry)
+        registry = CollectorRegistry()
+        registry.register(_Documented(MultiProcessCollector(None), self._registry))  # type: ignore[no-untyped-call]
+        return registry
 
 
 class _Documented:

@@ -17,6 +17,7 @@ from local_runtime.http.cors import CorsHeaders
 from local_runtime.http.gateway import HttpGateway
 from local_runtime.http.headers import completed
 from local_runtime.http.host import name_in
+from local_runtime.http.overview import OVERVIEW_PATH, OVERVIEW_ROUTE, Overview
 from local_runtime.http.page import add_page
 from local_runtime.http.parser import Request
 from local_runtime.http.problems import answered as problems_answered
@@ -25,6 +26,7 @@ from local_runtime.http.proxies import TrustedProxies, plain_address
 from local_runtime.http.requests import REQUEST_ID, Peer, choose_request_id, parts_of, path_of, raw_path
 from local_runtime.http.routing import RouteTable, methods_of, rule_of
 from local_runtime.http.scrape import Scrape
+from local_runtime.instance.directory import InstanceDirectory
 from local_runtime.invoker import Invoker
 from local_runtime.manifest import HttpRoute, Manifest
 from local_runtime.metrics import CONTENT_TYPE as METRICS_CONTENT_TYPE
@@ -36,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 WSGI = Callable[[dict[str, Any], Any], Iterable[bytes]]
 Straight = Callable[[Request, Peer], HttpAnswer | None]
-_OWN_ENDPOINTS = ("page", "asset", "metrics")  # nothing of these is the API's, and nothing for other origins
+_OWN_ENDPOINTS = ("page", "asset", "overview", "metrics")  # nothing of these is the API's, and nothing for other origins
 _COMPLETE = "scoreboard.complete"  # the answer has all its headers
 _SIGNS_OF_A_PROXY = tuple(
     f"HTTP_{name}" for name in ("FORWARDED", "VIA", "X_FORWARDED_FOR", "X_FORWARDED_HOST", "X_FORWARDED_PROTO", "X_REAL_IP")
@@ -125,6 +127,9 @@ def create_app(
     taken = {route.path for route in manifest.http_routes if route.method in ("GET", "ANY")}
     if "/" not in taken:
         add_page(app)
+    overview = next((route for route in manifest.http_routes if route.key == OVERVIEW_ROUTE), None)
+    if overview is not None:
+        app.add_url_rule(OVERVIEW_PATH, "overview", Overview(gateway, overview, metrics, InstanceDirectory(settings.data_dir)))
     if "/metrics" not in taken:
         app.add_url_rule("/metrics", "metrics", partial(_metrics, Scrape(metrics, manifest, invoker), metrics_token, proxies))
     if websocket is not None and "/ws" not in taken:

@@ -1,4 +1,4 @@
-"""The live page and the reference of the API: a few static files with a strict Content-Security-Policy."""
+"""The live page, the admins' page and the reference of the API: a few static files with a strict Content-Security-Policy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from flask import Flask, Response, abort, request
 PAGE_DIRECTORY = Path(__file__).resolve().parent.parent / "page"
 # What anybody else's page would use, ours uses, too.
 CLIENT = PAGE_DIRECTORY.parent.parent / "infra" / "clients" / "javascript" / "scoreboard.js"
-PAGES = {"/": "index.html", "/docs": "docs.html"}
+# Their paths; everything else is an asset of one of them.
+PAGES = {"/": "index.html", "/admin": "admin.html", "/docs": "docs.html"}
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; frame-ancestors 'none'; form-action 'self'; require-trusted-types-for 'script'; trusted-types 'none'"
@@ -33,6 +34,8 @@ def add_page(app: Flask, directory: Path = PAGE_DIRECTORY) -> None:
         return _file(directory, PAGES[request.path])
 
     def asset(name: str) -> Response:
+        if name in PAGES.values():
+            abort(404)
         return _file(directory, name)
 
     for path in PAGES:
@@ -43,7 +46,7 @@ def add_page(app: Flask, directory: Path = PAGE_DIRECTORY) -> None:
 def _file(directory: Path, name: str) -> Response:
     # Only names that are there: a path made from the request is never opened.
     path = next((path for path in (*directory.glob("*"), CLIENT) if path.name == name and path.is_file()), None)
-    if path is None or (name in PAGES.values() and request.path not in PAGES):
+    if path is None:
         abort(404)
     media_type = _TYPES.get(path.suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
     response = Response(path.read_bytes(), mimetype=media_type)

@@ -249,7 +249,7 @@ export class Scoreboard {
    * Make a request in the user's name, renewing the access token where needed.
    * @param {string} method
    * @param {string} path
-   * @param {{ body?: unknown, headers?: Record<string, string>, signal?: AbortSignal }} [options]
+   * @param {{ body?: unknown, headers?: Record<string, string>, signal?: AbortSignal, timeLimitMs?: number }} [options]
    * @returns {Promise<any>}
    * @throws {ScoreboardError}
    */
@@ -271,15 +271,15 @@ export class Scoreboard {
    * Send one request, once, and give back the whole JSON document of a successful answer.
    * @param {string} method
    * @param {string} path
-   * @param {{ body?: unknown, token?: string, headers?: Record<string, string>, signal?: AbortSignal }} [options]
+   * @param {{ body?: unknown, token?: string, headers?: Record<string, string>, signal?: AbortSignal, timeLimitMs?: number }} [options]
    * @returns {Promise<any>}
    * @throws {ScoreboardError}
    */
-  async request(method, path, { body, token, headers = {}, signal } = {}) {
+  async request(method, path, { body, token, headers = {}, signal, timeLimitMs = TIME_LIMIT_MS } = {}) {
     const sent = new Headers(headers);
     if (token) sent.set("Authorization", `Bearer ${token}`);
     if (body !== undefined) sent.set("Content-Type", "application/json");
-    const limit = AbortSignal.timeout(TIME_LIMIT_MS);
+    const limit = AbortSignal.timeout(timeLimitMs);
     let response;
     let document;
     try {
