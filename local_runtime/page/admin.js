@@ -1,14 +1,14 @@
 // @ts-check
 /** The page for admins: who may come in, and which section is seen. */
 
-import { Accounts } from "./accounts.js";
-import { Audit } from "./audit.js";
-import { Gate } from "./gate.js";
-import { Idle } from "./idle.js";
-import { Letters } from "./letters.js";
+import { Accounts } from "./admin-accounts.js";
+import { Audit } from "./admin-audit.js";
+import { Gate } from "./admin-gate.js";
+import { Idle } from "./admin-idle.js";
+import { Letters } from "./admin-letters.js";
 import { number } from "./messages.js";
-import { Overview } from "./overview.js";
-import { Runs } from "./runs.js";
+import { Overview } from "./admin-overview.js";
+import { Runs } from "./admin-runs.js";
 import { Session } from "./session.js";
 
 const IDLE_LIMIT_MS = 15 * 60_000;

@@ -1,18 +1,9 @@
 // @ts-check
 /** Elements and text of the reference, without a line of HTML: the page's policy allows none. */
 
-/**
- * @param {string} name
- * @param {Record<string, string>} [attributes]
- * @param {(Node | string)[]} children
- * @returns {HTMLElement}
- */
-export function make(name, attributes = {}, ...children) {
-  const element = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children);
-  return element;
-}
+import { make } from "./dom.js";
+
+export { make };
 
 /**
  * A description as the documents write it: paragraphs, lists of dashes, and code in backticks.

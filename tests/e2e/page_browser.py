@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import secrets
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +16,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect, sync_playwright
 
 from tests.support.api import PASSWORD
+from tests.support.product import ROOT, Product
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM_OPTIONS = (
@@ -43,6 +46,22 @@ document.addEventListener("DOMContentLoaded", () => {
   new MutationObserver(note).observe(pill, { attributes: true, attributeFilter: ["data-state"] });
 });
 """
+
+
+def make_admin(product: Product) -> str:
+    """An admin's account, made as an operator does; answers its name."""
+    name = f"admin-{secrets.token_hex(5)}"
+    options = ["--role", "admin", "--password-stdin", "--data-dir", str(product.data_dir)]
+    command = [sys.executable, "-m", "local_runtime", "create-user", name, *options]
+    subprocess.run(command, input=f"{PASSWORD}\n", capture_output=True, text=True, cwd=ROOT, check=True)
+    return name
+
+
+def sign_in(page: Page, username: str) -> None:
+    """Through the form of the admins' page."""
+    page.get_by_label("Name", exact=True).fill(username)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
 
 
 @contextmanager

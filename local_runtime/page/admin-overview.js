@@ -1,12 +1,12 @@
 // @ts-check
 /** How things stand: every part's health, rates as small charts, and totals; asked for while somebody looks. */
 
-import { explainToAdmin } from "./admin_messages.js";
+import { explainToAdmin } from "./admin-messages.js";
 import { ApiError } from "./api.js";
-import { Chart } from "./chart.js";
+import { Chart } from "./admin-chart.js";
 import { make, time } from "./dom.js";
 import { number } from "./messages.js";
-import { quantile, rate } from "./rates.js";
+import { quantile, rate } from "./admin-rates.js";
 
 const ASK_EVERY_MS = 2_000;
 const ASK_PATIENCE_MS = 5_000;

@@ -1,9 +1,9 @@
 // @ts-check
 /** Accounts: who there is, who may do what, and changing that. */
 
-import { confirmed } from "./confirm.js";
+import { confirmed } from "./admin-confirm.js";
 import { make, table } from "./dom.js";
-import { Listing } from "./listing.js";
+import { Listing } from "./admin-listing.js";
 
 const LIMIT = 50;
 

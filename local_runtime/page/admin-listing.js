@@ -1,7 +1,7 @@
 // @ts-check
 /** A list that is asked for page by page, and says what became of asking. */
 
-import { explainToAdmin } from "./admin_messages.js";
+import { explainToAdmin } from "./admin-messages.js";
 import { make, say, slot } from "./dom.js";
 
 /** @typedef {{ data: any[], nextCursor: string | null, usernames?: Record<string, string> }} Page */

@@ -1,9 +1,9 @@
 // @ts-check
 /** Dead letters: why each lies there, and the way back to where it came from. */
 
-import { confirmed } from "./confirm.js";
+import { confirmed } from "./admin-confirm.js";
 import { make, table, time } from "./dom.js";
-import { Listing } from "./listing.js";
+import { Listing } from "./admin-listing.js";
 import { number } from "./messages.js";
 
 const LIMIT = 100;

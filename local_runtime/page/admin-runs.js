@@ -1,7 +1,7 @@
 // @ts-check
 /** Reconciliation: past runs with their differences, and a new one on demand. */
 
-import { confirmed } from "./confirm.js";
+import { confirmed } from "./admin-confirm.js";
 import { make, table, time } from "./dom.js";
 import { Listing } from "./listing.js";
 import { number } from "./messages.js";
@@ -102,7 +102,7 @@ function one(run, names) {
     make("span", { class: "chip", "data-state": state }, make("span", { class: "dot", "aria-hidden": "true" }), make("strong", {}, result)),
     time(run.startedAt),
     make("span", {}, `${run.dryRun ? "dry run" : "repairing run"}, ${run.full ? "everybody" : "who changed and some more"}`),
-    make("span", {}, `${number(run.checked)} looked at in ${seconds.toFixed(1)} s`),
+    make("span", {}, `${number(run.checked)} looked at in ${seconds < 0.1 ? "less than 0.1" : seconds.toFixed(1)} s`),
   );
   if (!run.discrepancies.length) return make("article", { class: "run" }, head);
   const lines = run.discrepancies.map((/** @type {any} */ entry) => [
@@ -124,5 +124,5 @@ function shown(value, nothing) {
 
 /** @param {number} value */
 function signed(value) {
-  return value > 0 ? `+${number(value)}` : number(value);
+  return `${value > 0 ? "+" : value < 0 ? "−" : ""}${number(Math.abs(value))}`;
 }

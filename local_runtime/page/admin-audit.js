@@ -3,7 +3,7 @@
 
 import { ApiError } from "./api.js";
 import { make, table, time } from "./dom.js";
-import { Listing } from "./listing.js";
+import { Listing } from "./admin-listing.js";
 
 const LIMIT = 50;
 const FIELDS = ["user", "actor", "action", "requestId", "from", "to"];

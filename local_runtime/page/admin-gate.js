@@ -1,7 +1,7 @@
 // @ts-check
 /** The way in for admins. */
 
-import { explainToAdmin } from "./admin_messages.js";
+import { explainToAdmin } from "./admin-messages.js";
 
 export class Gate {
   #form;

@@ -6,7 +6,8 @@ import { make } from "./dom.js";
 const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 300;
 const HEIGHT = 84;
-const WINDOW_MS = 5 * 60_000;
+const LONGEST_MS = 5 * 60_000;
+const SHORTEST_MS = 60_000;
 
 /** @typedef {{ name: string, format: (value: number) => string }} Series */
 
@@ -19,6 +20,7 @@ export class Chart {
   #lines;
   #fill;
   #top;
+  #since = make("span", {});
   /** @type {{ at: number, values: (number | null)[] }[]} */
   #points = [];
 
@@ -45,7 +47,7 @@ export class Chart {
       { class: "chart", title: hint || null },
       make("figcaption", {}, make("span", { class: "title" }, title), make("span", { class: "values" }, ...values)),
       make("div", { class: "plot" }, this.#picture, this.#top),
-      make("p", { class: "axis", "aria-hidden": "true" }, make("span", {}, "5 min ago"), make("span", {}, "now")),
+      make("p", { class: "axis", "aria-hidden": "true" }, this.#since, make("span", {}, "now")),
     );
   }
 
@@ -55,27 +57,30 @@ export class Chart {
    */
   add(at, values) {
     this.#points.push({ at, values });
-    this.#points = this.#points.filter((point) => point.at >= at - WINDOW_MS);
+    this.#points = this.#points.filter((point) => point.at >= at - LONGEST_MS);
+    const minutes = Math.ceil(Math.max(at - this.#points[0].at, SHORTEST_MS) / SHORTEST_MS);
+    this.#since.textContent = `${minutes} min ago`;
     const known = this.#points.flatMap((point) => point.values).filter((value) => value !== null);
     const top = Math.max(...known, 0) || 1;
     this.#series.forEach(({ format }, index) => {
       const value = values[index];
       this.#values[index].textContent = value === null || value === undefined ? "–" : format(value);
-      this.#lines[index].setAttribute("d", this.#path(index, at, top));
+      this.#lines[index].setAttribute("d", this.#path(index, at, minutes * SHORTEST_MS, top));
     });
     this.#fill.setAttribute("d", closed(this.#lines[0].getAttribute("d") ?? ""));
     this.#top.textContent = known.length ? this.#series[0].format(Math.max(...known, 0)) : "";
     const now = this.#series.map(({ name }, index) => `${name} ${this.#values[index].textContent}`).join(", ");
-    this.#picture.setAttribute("aria-label", `${this.#title}: ${now}; highest in five minutes ${this.#top.textContent || "unknown"}`);
+    this.#picture.setAttribute("aria-label", `${this.#title}: ${now}; highest in ${minutes} min ${this.#top.textContent || "unknown"}`);
   }
 
   /**
    * A line with a gap where nothing is known.
    * @param {number} index
    * @param {number} now
+   * @param {number} windowMs
    * @param {number} top
    */
-  #path(index, now, top) {
+  #path(index, now, windowMs, top) {
     let isDrawing = false;
     const steps = this.#points.map(({ at, values }) => {
       const value = values[index];
@@ -83,7 +88,7 @@ export class Chart {
         isDrawing = false;
         return "";
       }
-      const x = WIDTH - ((now - at) / WINDOW_MS) * WIDTH;
+      const x = WIDTH - ((now - at) / windowMs) * WIDTH;
       const y = HEIGHT - 2 - (value / top) * (HEIGHT - 8);
       const step = `${isDrawing ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`;
       isDrawing = true;
