@@ -71,8 +71,8 @@ export class Letters {
       number(letter.attempts),
       letter.requestId ? make("a", { href: `#audit?requestId=${encodeURIComponent(letter.requestId)}`, class: "id" }, letter.requestId) : "–",
     ]);
-    const drawn = table("Dead letters, oldest first", ["", "Reason", "Player", "Points", "Parked", "Attempts", "Request"], lines);
-    drawn.querySelector("th")?.append(all);
+    const drawn = table("Dead letters, oldest first", ["Select", "Reason", "Player", "Points", "Parked", "Attempts", "Request"], lines);
+    drawn.querySelector("th")?.replaceChildren(all);
     return drawn;
   }
 

@@ -45,8 +45,8 @@ export class Overview {
       updates: new Chart("Updates a second", [{ name: "accepted", format: perSecond }, { name: "recorded", format: perSecond }]),
       latency: new Chart("Time an update takes", [{ name: "p50", format: milliseconds }, { name: "p99", format: milliseconds }]),
       viewers: new Chart("Viewers", [{ name: "viewers", format: whole }]),
-      queue: new Chart("Updates in the queue", [{ name: "waiting", format: whole }], "Between broker and ledger"),
-      outbox: new Chart("Updates in the outbox", [{ name: "waiting", format: whole }], "Accepted, and not yet confirmed by the broker"),
+      queue: new Chart("In the queue", [{ name: "waiting", format: whole }], "Updates between broker and ledger"),
+      outbox: new Chart("In the outbox", [{ name: "waiting", format: whole }], "Updates accepted, and not yet confirmed by the broker"),
       refusals: new Chart("Refusals in 5 min", [{ name: "refusals", format: whole }], "As the audit log has them, a minute behind"),
       letters: new Chart("Dead letters", [{ name: "dead letters", format: whole }]),
     };

@@ -3,7 +3,7 @@
 
 import { confirmed } from "./admin-confirm.js";
 import { make, table, time } from "./dom.js";
-import { Listing } from "./listing.js";
+import { Listing } from "./admin-listing.js";
 import { number } from "./messages.js";
 
 const LIMIT = 10;

@@ -81,7 +81,8 @@ function canPlay() {
  */
 function showBoard(lines, cacheTime) {
   board.show(lines, session.user?.userId);
-  element("board-note").hidden = true;
+  element("board-note").hidden = lines.length > 0;
+  element("board-note").textContent = "Nobody is on the board yet. Be the first.";
   const time = /** @type {HTMLTimeElement} */ (element("board-time"));
   time.dateTime = cacheTime;
   time.textContent = new Date(cacheTime).toLocaleTimeString();
@@ -103,6 +104,7 @@ function showPlayer() {
   clearTimeout(guestTimer);
   document.body.dataset.view = canPlay() ? "player" : "watcher";
   element("own-title").textContent = session.user?.username ?? "";
+  element("to-admin").hidden = session.user?.role !== "admin";
   if (!canPlay()) element("own-gap").textContent = "This account watches; only players have a score.";
   live.start();
   if (canPlay()) place.ask();

@@ -137,5 +137,5 @@ function distance(score, ahead, behind) {
   if (ahead && ahead.score > score) return `${points(ahead.score - score)} behind ${ahead.username}`;
   if (ahead) return `Level with ${ahead.username}`;
   if (behind && score > behind.score) return `In the lead by ${points(score - behind.score)}`;
-  return behind ? `Level with ${behind.username}` : "";
+  return behind ? `Level with ${behind.username}` : "Alone on the board so far";
 }

@@ -86,6 +86,7 @@ def test_the_board_of_a_guest(eye: Eye, product: Product, names: tuple[str, ...]
     eye.page.goto(product.base_url)
     expect(eye.page.locator("#board-list .row")).to_have_count(len(names))
     expect(eye.page.locator("#board-foot")).to_be_visible()
+    expect(eye.page.get_by_text("Nobody is on the board yet.")).to_be_visible(visible=not names)
     eye.see("board-guest-full" if names else "board-guest-empty")
 
 
