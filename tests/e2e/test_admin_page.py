@@ -9,7 +9,7 @@ import signal
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.e2e.page_browser import WAIT_MS, Visitor, chromium, make_admin, sign_in
 from tests.support.api import PASSWORD, Answer, Api, Player, problem
@@ -300,6 +300,20 @@ def test_a_reload_stays_signed_in_and_signing_out_ends_the_session(admin: Page) 
     admin.reload()
     expect(admin.get_by_role("button", name="Sign in")).to_be_visible()
     assert admin.evaluate("sessionStorage.length") == 0
+
+
+def test_signing_out_while_the_session_is_being_renewed_ends_it_too(admin: Page) -> None:
+    held: list[Route] = []
+    admin.route("**/api/tokens", lambda route: held.append(route) if route.request.method == "POST" else route.continue_())
+    with admin.expect_request("**/api/tokens"):
+        admin.reload()
+    admin.get_by_role("button", name="Sign out").click()
+    expect(admin.get_by_label("Name", exact=True)).to_be_focused()
+    with admin.expect_response(lambda response: response.request.method == "DELETE") as ended:
+        for route in held:
+            route.continue_()
+    assert ended.value.status == 204
+    assert len(held) == 1
 
 
 def test_who_is_away_for_a_quarter_of_an_hour_is_signed_out(visit: Visit, admin_name: str) -> None:

@@ -83,6 +83,8 @@ export class Scoreboard {
   #expiresAt = 0;
   /** @type {Promise<void> | null} */
   #renewal = null;
+  /** The refresh token on its way to the server. @type {Promise<any> | null} */
+  #exchange = null;
   #needsTicket = false;
 
   /**
@@ -131,11 +133,13 @@ export class Scoreboard {
 
   /** Forget the session here, and have the server end it, too; whoever leaves need not wait for that. */
   async logOut() {
+    const exchange = this.#exchange;
     const refreshToken = this.#refreshToken;
     let token = Date.now() < this.#expiresAt ? this.#accessToken : "";
     this.#forget();
     try {
-      token ||= (await this.request("POST", "/api/tokens", { body: { refreshToken } })).data.accessToken;
+      // A refresh token is good for one use: what is being exchanged already is waited for.
+      token ||= (await (exchange ?? this.request("POST", "/api/tokens", { body: { refreshToken } }))).data.accessToken;
       await this.request("DELETE", "/api/tokens", { token });
     } catch {
       // Nobody answers, or the session has ended already: here the tokens are gone, and there they end by themselves.
@@ -344,7 +348,7 @@ export class Scoreboard {
   /** One renewal at a time: a refresh token is good for one use only. */
   #renew() {
     this.#renewal ??= this.#renewOnce().finally(() => {
-      this.#renewal = null;
+      this.#renewal = this.#exchange = null;
     });
     return this.#renewal;
   }
@@ -354,7 +358,8 @@ export class Scoreboard {
     if (getAccessToken) return this.#useOutside(await getAccessToken());
     const user = this.user;
     try {
-      const { data } = await this.request("POST", "/api/tokens", { body: { refreshToken: this.#refreshToken } });
+      this.#exchange = this.request("POST", "/api/tokens", { body: { refreshToken: this.#refreshToken } });
+      const { data } = await this.#exchange;
       if (this.user !== user) throw sessionEnded();
       this.#keep(data);
     } catch (error) {
@@ -390,7 +395,7 @@ export class Scoreboard {
   #forget() {
     this.user = null;
     this.#accessToken = this.#refreshToken = "";
-    this.#renewal = null;
+    this.#renewal = this.#exchange = null;
     this.#options.onSession?.(null);
   }
 }
