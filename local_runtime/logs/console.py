@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 from local_runtime.logs.follower import LogFollower, as_json
 from local_runtime.logs.options import console_level, stderr_is_text
@@ -18,7 +18,8 @@ from local_runtime.supervisor.child import Observer
 from local_runtime.supervisor.spawn import open_log
 
 logger = logging.getLogger(__name__)
-_SERVER_LOGS = ("redis/redis.log", "rabbitmq/rabbitmq.log", "postgresql/postgresql.log")
+_ours = logging.getLogger("local_runtime")
+_SERVERS = ("redis", "rabbitmq", "postgresql")
 
 
 class Progress(Observer, Protocol):
@@ -38,12 +39,13 @@ class Console:
 
     def __init__(self, data_dir: Path, environment: Mapping[str, str], progress: Progress | None, *, verbose: bool) -> None:
         self._data_dir = data_dir
-        self._server_logs = [data_dir / name for name in _SERVER_LOGS]
+        self._server_logs = {name: data_dir / name / f"{name}.log" for name in _SERVERS}
+        self._is_serving = False
         self._progress = progress
         self._is_text = stderr_is_text(environment)
         self._is_coloured = sys.stderr.isatty() and not environment.get("NO_COLOR")
         self._level = console_level(environment, verbose=verbose)
-        self._log: logging.Handler | None = None
+        self._log: logging.StreamHandler[TextIO] | None = None
         self._follower: LogFollower | None = None
 
     def starting(self, name: str) -> None:
@@ -56,6 +58,8 @@ class Console:
     def ready(self, name: str, seconds: float) -> None:
         """See Observer."""
         logger.info("%s is ready", name, extra={"seconds": round(seconds, 3)})
+        if self._is_serving:
+            self._listen_to(name)
         if self._progress is not None:
             self._progress.ready(name, seconds)
 
@@ -63,11 +67,15 @@ class Console:
         """See Observer."""
         when = f"in {delay_seconds:.1f} s" if delay_seconds else "now"
         logger.warning("%s %s; starting it again %s", name, how, when)
+        if self._follower is not None and name in self._server_logs:
+            self._follower.poll()
+            self._follower.leave([self._server_logs[name]])
 
     def stopping(self, name: str) -> None:
         """See Observer."""
+        self._is_serving = False
         if self._follower is not None:
-            self._follower.leave(self._server_logs)
+            self._follower.leave(self._server_logs.values())
         if self._progress is not None:
             self._progress.stopping(name)
 
@@ -86,8 +94,9 @@ class Console:
 
     def serving(self) -> None:
         """Everything is ready."""
-        if self._follower is not None:
-            self._follower.follow(self._server_logs)
+        self._is_serving = True
+        for name in self._server_logs:
+            self._listen_to(name)
 
     def close(self) -> None:
         """Show what is left to be shown."""
@@ -97,8 +106,14 @@ class Console:
             self._follower.poll()
             self._follower.close()
         if self._log is not None:
-            logging.getLogger().removeHandler(self._log)
-            self._log.close()
+            _ours.removeHandler(self._log)
+            _ours.setLevel(logging.NOTSET)
+            self._log.stream.close()
+
+    def _listen_to(self, name: str) -> None:
+        """From now on, if it is a server."""
+        if self._follower is not None and name in self._server_logs:
+            self._follower.follow([self._server_logs[name]])
 
     def _begin(self) -> None:
         """Now the data directory is ours."""
@@ -107,9 +122,8 @@ class Console:
         self._log = logging.StreamHandler(os.fdopen(os.dup(log.fileno()), "w", encoding="utf-8", errors="backslashreplace"))
         log.close()
         self._log.setFormatter(LineFormatter("supervisor"))
-        root = logging.getLogger()
-        root.addHandler(self._log)
-        root.setLevel(logging.INFO)
+        _ours.addHandler(self._log)
+        _ours.setLevel(logging.INFO)
 
     def _show(self, line: Mapping[str, Any]) -> None:
         text = rendered(line, coloured=self._is_coloured) if self._is_text else as_json(line)

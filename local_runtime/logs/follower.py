@@ -49,16 +49,19 @@ class LogFollower:
         for path in self._directory.glob("*.log"):
             if path not in self._files:
                 self._files[path] = _Followed(path, from_end=False)
+        wanted: list[dict[str, Any]] = []
         for path, file in self._files.items():
             left_out = 0
             for shown, line in enumerate(self._wanted(path.stem, file)):
                 if shown < MOST_AT_ONCE:
-                    self._show(line)
+                    wanted.append(line)
                 else:
                     left_out += 1
             if left_out:
                 told = {"level": "warning", "process": path.stem, "message": f"and {left_out} lines more like these in {path}"}
-                self._show({"at": _now(), **told})
+                wanted.append({"at": _now(), **told})
+        for line in sorted(wanted, key=lambda line: str(line["at"])):
+            self._show(line)
 
     def close(self) -> None:
         """Read no more."""

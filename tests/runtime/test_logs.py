@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local_runtime.logs.console import Console
 from local_runtime.logs.follower import MOST_AT_ONCE, LogFollower
 from local_runtime.logs.options import LogOptions, console_level
 from local_runtime.logs.rotation import LogFile
@@ -170,6 +171,46 @@ def test_the_console_shows_what_is_new_and_grave_from_files_old_and_new(tmp_path
         assert [line["function"] for line in shown] == ["update_score", "record_scores"]
         followed.poll()
         assert len(shown) == 2
+
+
+def test_lines_of_several_files_are_shown_in_the_order_in_which_they_were_made(tmp_path: Path) -> None:
+    with following(tmp_path) as (followed, shown):
+        say(tmp_path / "a.log", {**LINE, "at": AT.replace("123", "300")}, {**LINE, "at": AT.replace("123", "500")})
+        say(tmp_path / "b.log", {**LINE, "at": AT.replace("123", "200")}, {**LINE, "at": AT.replace("123", "400")})
+        followed.poll()
+        assert [line["at"][-4:-1] for line in shown] == ["200", "300", "400", "500"]
+
+
+def test_of_a_server_only_its_life_is_shown_not_its_start_and_its_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    redis = tmp_path / "redis" / "redis.log"
+    redis.parent.mkdir()
+    console = Console(tmp_path, {"LOG_FORMAT": "text", "NO_COLOR": "1"}, None, verbose=False)
+
+    def says(word: str) -> None:
+        say(redis, f"4711:M 24 Nov 2026 12:00:00.123 # {word}")
+        console.tick()
+
+    console.starting("redis")
+    says("starts")
+    console.ready("redis", 0.1)
+    console.serving()
+    says("lives")
+    console.ended("redis", "was killed by SIGKILL", 0.0)
+    console.starting("redis")
+    says("starts again")
+    console.ready("redis", 0.1)
+    says("lives on")
+    console.stopping("redis")
+    says("goes")
+    console.close()
+    shown = [line[13:] for line in capsys.readouterr().err.splitlines()]
+    assert shown == [
+        "warn  redis              lives",
+        "warn  supervisor         redis was killed by SIGKILL; starting it again now",
+        "warn  redis              lives on",
+    ]
+    kept = [json.loads(line)["message"] for line in (tmp_path / "logs" / "supervisor.log").read_text().splitlines()]
+    assert kept == ["redis is ready", "redis was killed by SIGKILL; starting it again now", "redis is ready"]
 
 
 def test_with_a_lower_level_it_shows_ordinary_lines_too(tmp_path: Path) -> None:
