@@ -14,6 +14,7 @@ example:
 exit codes:
   0  everything is there
   1  something is missing; the line says how to get it
+  2  bad usage
 """
 
 

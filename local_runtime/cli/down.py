@@ -23,6 +23,7 @@ example:
 exit codes:
   0  it is stopped, or nothing was running
   1  it could not be stopped
+  2  bad usage
 """
 
 

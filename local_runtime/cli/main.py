@@ -7,6 +7,7 @@ import importlib
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,6 +35,11 @@ VERBS = {
     "tail": ("tail", "watch what happens: updates, refusals, what admins do"),
     "doctor": ("doctor", "what is installed, what is missing, how to get it"),
 }
+_EPILOG = """\
+`python -m local_runtime VERB --help` shows a verb's options, examples and what its exit codes mean. For all of them:
+0 is success, 1 a failure, 2 something for you to change (bad usage, no instance), 3 that what was looked for was found (by
+verify-audit and reconcile), 70 a function that took too long, 130 Ctrl-C in the middle. Errors go to stderr.
+"""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -63,7 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The whole command line."""
     parser = _parser(argparse.ArgumentParser, prog="python -m local_runtime", description="Runs the scoreboard on this machine.")
     parser.add_argument("--version", action="version", version=f"scoreboard {product_version()}")
-    parser.epilog = "`python -m local_runtime VERB --help` shows a verb's options, an example and its exit codes."
+    parser.epilog = _EPILOG
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     for verb, (module_name, summary) in VERBS.items():
         module = importlib.import_module(f"local_runtime.cli.{module_name}")
@@ -83,6 +89,11 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=28, width=min(120, shutil.get_terminal_size().columns - 2))
         self._action_max_length = 4 + max(map(len, VERBS))  # argparse forgets that the verbs are indented
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        """Paragraphs are wrapped; lists of examples and exit codes, which are indented, stay as they are."""
+        parts = text.rstrip().split("\n\n")
+        return "\n\n".join(part if "\n  " in part else textwrap.fill(part, width) for part in parts)
 
 
 def _with_verb(argv: Sequence[str]) -> list[str]:

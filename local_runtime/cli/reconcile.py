@@ -23,7 +23,7 @@ example:
 exit codes:
   0  every player is in order
   1  it failed
-  2  no instance is running
+  2  bad usage, or no instance is running
   3  discrepancies were found (and, without --dry-run, repaired)
 """
 

@@ -17,7 +17,8 @@ example:
 
 exit codes:
   0  printed
-  2  the template cannot be hosted; every problem is listed
+  1  it failed
+  2  bad usage, or the template cannot be hosted; every problem is listed
 """
 
 

@@ -16,6 +16,7 @@ from local_runtime.cli.output import say
 from local_runtime.cli.progress import make_progress
 from local_runtime.settings import SERVER_URLS, InstanceSettings
 
+MAX_REASON = 300
 EPILOG = f"""\
 Without further ado it starts a private Redis, RabbitMQ and PostgreSQL; {", ".join(SERVER_URLS)}
 in the environment each replace one of them. With --tls it makes a certificate of its own, signed by its own CA, unless
@@ -64,6 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
     except (StartFailed, ServerError) as error:
         advice = "`python -m local_runtime doctor` shows whether this machine lacks something; nothing is left running"
         raise CliError(f"{error}\n{advice}", EXIT_FAILED) from None
+    except OSError as error:
+        place, reason = error.filename or settings.data_dir, error.strerror or str(error)[:MAX_REASON]
+        raise CliError(f"{place}: {reason}: make room or see to its rights, or choose another --data-dir") from None
     finally:
         console.close()
     return EXIT_OK

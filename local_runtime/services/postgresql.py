@@ -74,6 +74,7 @@ class PrivatePostgreSQL:
         self.port = remembered_port(directory / "port")
         if not (self._cluster / "PG_VERSION").exists():
             self._make_cluster()
+        self._see_that_it_can_be_read()
         self._drop_stale_pid_file()
         (self._cluster / "scoreboard.conf").write_text(
             f"""listen_addresses = '{LOOPBACK}'
@@ -144,6 +145,16 @@ log_min_messages = warning
         outside.mkdir(mode=0o700, parents=True)
         OUTSIDE_DIRECTORY.chmod(0o755)
         self._link.symlink_to(outside)
+
+    def _see_that_it_can_be_read(self) -> None:
+        """PostgreSQL reads the data of its own major version only."""
+        made_by = (self._cluster / "PG_VERSION").read_text().strip()
+        version = programs.POSTGRES.version(programs.POSTGRES.require())
+        if version and version.partition(".")[0] != made_by:
+            raise PostgreSQLError(
+                f"the data in {self._cluster} is PostgreSQL {made_by}'s, and this machine has {version}: install PostgreSQL "
+                f"{made_by} in its place, bring the data over with pg_upgrade, or begin anew with another --data-dir"
+            )
 
     def _drop_stale_pid_file(self) -> None:
         """A machine that crashed leaves a pid that another program may have by now; PostgreSQL would take that for itself."""

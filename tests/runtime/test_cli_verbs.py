@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import itertools
 import os
 import re
+import shlex
 import subprocess
 import sys
 from dataclasses import fields
@@ -11,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from local_runtime.cli.main import VERBS, main
+from local_runtime.cli.main import VERBS, build_parser, main
 from local_runtime.instance.directory import InstanceDirectory
 from local_runtime.settings import PROJECT_ROOT, InstanceSettings
 
@@ -39,6 +42,39 @@ def test_every_verb_has_help_with_an_example_and_its_exit_codes(verb: str, capsy
     text = capsys.readouterr().out
     assert f"python -m local_runtime {verb}" in re.split("examples?:", text, maxsplit=1)[1]
     assert "  0  " in text.partition("exit codes:")[2]
+
+
+def examples_of(verb: str) -> list[list[str]]:
+    """The arguments of every command line in the verb's help, without what stands before or behind it in a pipe."""
+    epilog: str = importlib.import_module(f"local_runtime.cli.{VERBS[verb][0]}").EPILOG
+    lines = re.split("examples?:\n", epilog, maxsplit=1)[1].partition("\n\n")[0].splitlines()
+    found = []
+    for line in lines:
+        lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+        lexer.whitespace_split = True
+        words = list(lexer)
+        commands = [
+            list(command) for is_pipe, command in itertools.groupby(words, lambda word: word in ("|", ">")) if not is_pipe
+        ]
+        found += [command[3:] for command in commands if command[:3] == ["python", "-m", "local_runtime"]]
+    assert len(found) == len(lines), "every line of the examples is a command of ours"
+    return found
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_example_of_a_help_is_understood(verb: str) -> None:
+    parser = build_parser()
+    for arguments in examples_of(verb):
+        assert arguments[0] == verb
+        assert parser.parse_args(arguments).run is importlib.import_module(f"local_runtime.cli.{VERBS[verb][0]}").run
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_exit_codes_mean_the_same_for_every_verb(verb: str) -> None:
+    epilog: str = importlib.import_module(f"local_runtime.cli.{VERBS[verb][0]}").EPILOG
+    codes = [int(code) for code in re.findall(r"^ +(\d+)  ", epilog.partition("exit codes:\n")[2], re.MULTILINE)]
+    assert codes == sorted(codes)
+    assert {0, 1, 2} <= set(codes) <= {0, 1, 2, 3, 70}
 
 
 def test_every_option_of_an_instance_may_be_given_to_serve(capsys: pytest.CaptureFixture[str]) -> None:
@@ -146,3 +182,11 @@ def test_an_empty_password_is_refused(tmp_path: Path) -> None:
         done = run("create-user", "root", "--password-stdin", "--data-dir", str(tmp_path))
     assert done.returncode == 2
     assert "its first line is the password" in done.stderr
+
+
+def test_a_disk_that_is_full_is_one_clear_message(tmp_path: Path) -> None:
+    full = f"ulimit -f 1; exec {sys.executable} -m local_runtime serve --port 0 --data-dir {tmp_path}/data"
+    done = subprocess.run(["/bin/sh", "-c", full], cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=90, check=False)
+    assert done.returncode == 1
+    assert "choose another --data-dir" in done.stderr
+    assert "Traceback" not in done.stderr

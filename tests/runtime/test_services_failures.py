@@ -54,6 +54,15 @@ def test_two_brokers_run_side_by_side_one_of_them_in_a_strange_place(data_dir: P
             connection.close()
 
 
+def test_data_of_another_major_version_is_refused_with_what_to_do(data_dir: Path) -> None:
+    server = PrivatePostgreSQL(data_dir, "secret")
+    server.prepare()
+    version = data_dir / "postgresql" / "cluster" / "PG_VERSION"
+    version.write_text("9\n")
+    with pytest.raises(PostgreSQLError, match=r"PostgreSQL 9's, and this machine has .*: install PostgreSQL 9"):
+        server.prepare()
+
+
 def test_a_place_that_rabbitmq_cannot_work_in_is_refused_at_once(data_dir: Path) -> None:
     with pytest.raises(ServerError, match="apostrophe"):
         PrivateRabbitMQ(data_dir / "o'brien", "secret").prepare()
