@@ -60,8 +60,8 @@ def test_an_update_whose_answers_are_lost_counts_once(client: Driven, product: P
         way.lose(3)
         assert client.do("add", name=name, increment=3)["score"] == 5
         assert client.do("standing", name=name)["score"] == 5
+        eventually(lambda: recorded(product, name) == (2, 5), 60, "the ledger has both updates, once")
         assert client.do("history", name=name, page_size=1) == [3, 2]
-    eventually(lambda: recorded(product, name) == (2, 5), 20, "the ledger has both updates, once")
 
 
 def test_the_limit_is_waited_for_or_told(client: Driven, product: Product) -> None:

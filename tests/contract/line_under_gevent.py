@@ -74,7 +74,7 @@ def a_lost_connection_is_told_to_all_and_made_again(client: redis.Redis, url: st
 
     client.config_set("lua-time-limit", 60_000)  # a slow machine must not make Redis answer BUSY
     client.delete("counted")
-    with redis.Redis.from_url(url) as other:
+    with redis.Redis.from_url(url, socket_timeout=120) as other:  # Redis is busy for a while
         other.ping()
         counting = [gevent.spawn(count, 20_000_000)]
         gevent.sleep(0.1)
