@@ -57,7 +57,7 @@ class Driven:
             self._process.kill()
             code = self._process.wait()
         self._reader.join()
-        assert exc[0] is not None or (code, self.noise) == (0, []), (code, self.noise)
+        assert exc[0] is not None or (code, self.noise) == (0, []), (self.language, code, self.noise)
 
     def _read(self) -> None:
         assert self._process.stdout is not None

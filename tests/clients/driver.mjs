@@ -45,9 +45,10 @@ const commands = {
   async standing({ name }) {
     return accounts.get(name).standing();
   },
-  async watch({ name }) {
+  async watch({ name, alive_seconds: seconds }) {
     const live = accounts.get(name).watch({
       onBoard: (board) => say({ board: board.version, scores: Object.fromEntries(board.data.map((line) => [line.username, line.score])) }),
+      idleCheckMs: seconds && seconds * 1000,
       onEnd: (error) => say({ ended: error.status }),
     });
     lives.set(name, live);
@@ -67,3 +68,4 @@ for await (const text of createInterface({ input: process.stdin })) {
   );
 }
 for (const live of lives.values()) live.stop();
+process.exit(0); // Node itself would wait for the closing handshake of a connection that died.

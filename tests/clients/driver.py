@@ -70,8 +70,8 @@ def standing(name: str) -> Any:
     return accounts[name].standing()
 
 
-def watch(name: str) -> bool:
-    live = lives[name] = accounts[name].watch()
+def watch(name: str, alive_seconds: float = 20.0) -> bool:
+    live = lives[name] = accounts[name].watch(alive_seconds=alive_seconds)
 
     def show() -> None:
         try:

@@ -87,6 +87,20 @@ def test_a_session_that_ended_is_begun_anew_or_told(client: Driven, product: Pro
     assert refused.value.error["status"] == 401
 
 
+def test_a_connection_that_died_without_a_word_is_found_out(product: Product) -> None:
+    with closing(Relay(product.base_url)) as way, ExitStack() as stack:
+        clients = [stack.enter_context(Driven(language)) for language in LANGUAGES]
+        for client in clients:
+            client.do("watch", name=joined(client, product, way.url), alive_seconds=1)
+            eventually(lambda: client.boards, 20, "the board is shown")  # noqa: B023 - called here and now
+        way.go_deaf()
+        player = product.api.new_player()
+        score = player.climb()
+        for client in clients:
+            eventually(lambda: client.shows(player.username, score), 40, "the board goes on")  # noqa: B023
+            assert only_rises(client.versions())
+
+
 def test_a_broker_that_is_away_costs_no_update(product: Product) -> None:
     with ExitStack() as stack:
         clients = [stack.enter_context(Driven(language)) for language in LANGUAGES]

@@ -51,7 +51,7 @@ class ScriptedScoreboard(Scoreboard):
         self._script = deque(script)
         self._over = stop
 
-    def websocket(self) -> tuple[ClientConnection, float, float]:
+    def websocket(self, alive_seconds: float) -> tuple[ClientConnection, float, float]:
         if not self._script:
             self._over.set()
             raise OSError
@@ -62,7 +62,7 @@ class ScriptedScoreboard(Scoreboard):
 @given(CONNECTIONS)
 def test_versions_only_rise_in_python(script: list[tuple[list[str], int]]) -> None:
     stop = threading.Event()
-    shown = [board["version"] for board in LiveBoard(ScriptedScoreboard(script, stop), stop)]
+    shown = [board["version"] for board in LiveBoard(ScriptedScoreboard(script, stop), stop, 20.0)]
     assert only_rises(shown)
     arrived: list[Any] = [json.loads(text) for messages, _ in script for text in messages if '"data"' in text]
     assert max(shown, default=-1) == max((board["version"] for board in arrived), default=-1)

@@ -15,6 +15,7 @@ class Relay:
         self._server = urlsplit(server_url)
         self._open = True
         self._answers_to_lose = 0
+        self._deaf: frozenset[socket.socket] = frozenset()
         self._sockets: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         port = self._listener.getsockname()[1]
@@ -36,6 +37,10 @@ class Relay:
     def lose(self, answers: int) -> None:
         """Of the next answers, let none arrive: their connections end when the server has sent them."""
         self._answers_to_lose = answers
+
+    def go_deaf(self) -> None:
+        """Let nothing more through on the connections there are, which nobody is told; new ones are let through."""
+        self._deaf = frozenset(self._sockets)
 
     def mend(self) -> None:
         """Let new connections through."""
@@ -66,6 +71,8 @@ class Relay:
     def _copy(self, one: socket.socket, other: socket.socket, is_answer: bool) -> None:
         with suppress(OSError):
             while data := one.recv(65536):
+                if one in self._deaf:
+                    continue
                 if is_answer and self._answers_to_lose:
                     self._answers_to_lose -= 1
                     break

@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import logging
 import random
 import ssl
 import threading
@@ -34,6 +35,9 @@ MAX_TICKETS = 3
 STEADY_SECONDS = 5.0
 LISTEN_SECONDS = 0.5
 SESSION_ENDED, POLICY = 4401, 1008
+# Says nothing unless the program that uses it has set logging up: that a connection dies is nothing special.
+_log = logging.getLogger("scoreboard_client")
+_log.addHandler(logging.NullHandler())
 _PING = json.dumps({"action": "ping"})
 _WANTS_TICKET = ("ticket_required", "invalid_action_ticket")
 T = TypeVar("T")
@@ -246,9 +250,12 @@ class Scoreboard:
                 return
             query["cursor"] = page["nextCursor"]
 
-    def watch(self, *, stop: threading.Event | None = None) -> LiveBoard:
-        """The board live: an iterator of boards that goes on until `stop` is set or it is closed."""
-        return LiveBoard(self, stop or threading.Event())
+    def watch(self, *, stop: threading.Event | None = None, alive_seconds: float = 20.0) -> LiveBoard:
+        """The board live: an iterator of boards that goes on until `stop` is set or it is closed.
+
+        A connection is asked for a sign of life every `alive_seconds`, and left when as long none has come.
+        """
+        return LiveBoard(self, stop or threading.Event(), alive_seconds)
 
     def call(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> Any:
         """Make a request in the user's name, once, renewing the access token where needed; raises ScoreboardError."""
@@ -286,7 +293,7 @@ class Scoreboard:
             raise ScoreboardError(0, "no_answer", "the answer is no JSON")
         return document
 
-    def websocket(self) -> tuple[ClientConnection, float, float]:
+    def websocket(self, alive_seconds: float) -> tuple[ClientConnection, float, float]:
         """A new connection to the live board, and its ping interval and the seconds after which to replace it.
 
         Raises ScoreboardError, OSError, and what `websockets` raises when a handshake is refused.
@@ -300,6 +307,9 @@ class Scoreboard:
             ssl=self._tls if url.startswith("wss:") else None,
             open_timeout=TIME_LIMIT_SECONDS,
             close_timeout=2,
+            ping_interval=alive_seconds,
+            ping_timeout=alive_seconds,
+            logger=_log,
             max_queue=1,  # what is not read yet is better left to the server, which skips boards for slow readers
         )
         return connection, ticket["pingInterval"], ticket["reconnectIn"]
@@ -403,8 +413,9 @@ class LiveBoard:
     server refuses this user for good. Use it as a context manager, or `close()` it from any thread, to stop.
     """
 
-    def __init__(self, scoreboard: Scoreboard, stop: threading.Event) -> None:
+    def __init__(self, scoreboard: Scoreboard, stop: threading.Event, alive_seconds: float) -> None:
         self._scoreboard = scoreboard
+        self._alive_seconds = alive_seconds
         self._stop = stop
         self._connection: ClientConnection | None = None
         self._opened_at = self._ping_at = self._replace_at = 0.0
@@ -445,7 +456,7 @@ class LiveBoard:
 
         wait = self._scoreboard.jitter(self._attempts)
         try:
-            self._take(*self._scoreboard.websocket())
+            self._take(*self._scoreboard.websocket(self._alive_seconds))
         except ScoreboardError as error:
             if error.status in (http.client.UNAUTHORIZED, http.client.FORBIDDEN):
                 raise
@@ -495,7 +506,7 @@ class LiveBoard:
             self._replace_at = now + 5 + self._scoreboard.jitter(self._attempts + 4)  # for the case that it fails
             self._scoreboard.expire()
             with suppress(ScoreboardError, OSError, WebSocketException):
-                self._take(*self._scoreboard.websocket())
+                self._take(*self._scoreboard.websocket(self._alive_seconds))
                 connection.close()
 
     def _leave(self, code: int) -> None:
