@@ -12,7 +12,7 @@ import yaml
 from infra.monitoring.dashboards import operations, overview
 from infra.monitoring.dashboards.runbook import paragraphs
 from local_runtime.cli.main import build_parser
-from tests.monitoring.rules import MONITORING, PROMETHEUS, RULES, alerts, promtool
+from tests.monitoring.rules import MONITORING, PROMETHEUS, RULES, alerts, groups, promtool
 
 UNIT_TESTS = tuple(sorted(Path(__file__).parent.glob("*_test.yml")))
 NAMES = [alert.name for alert in alerts()]
@@ -78,6 +78,16 @@ def test_the_commands_of_the_runbook_exist() -> None:
     known = {verb for action in build_parser()._actions for verb in action.choices or ()}
     assert verbs
     assert verbs <= known
+
+
+def test_only_metrics_that_are_described_are_asked_for() -> None:
+    described = set(re.findall(r"`(scoreboard_\w+)`", (MONITORING / "METRICS.md").read_text()))
+    panels = [panel for rows in (overview.ROWS, operations.ROWS) for panels in rows.values() for panel in panels]
+    asked = [query.expr for panel in panels for query in panel.queries]
+    asked += [rule["expr"] for group in groups() for rule in group["rules"]]
+    names = {re.sub(r"_(bucket|count|sum)$", "", name) for expr in asked for name in re.findall(r"\bscoreboard_\w+", expr)}
+    assert len(names) > 20
+    assert names <= described
 
 
 def test_the_panels_that_the_runbook_names_exist() -> None:
