@@ -114,7 +114,7 @@ class RuntimeMetrics:
         self._is_flushed = is_flushed
         self._observed: dict[tuple[str, str, str], _Observed] = {}
         self._layer = LayerMetrics(registry, {"scoreboard_refusals_total": self._refusals, _LAG: self.broadcast_lag_seconds})
-        self._watched: list[tuple[Any, Mapping[tuple[str, ...], int], dict[tuple[str, ...], int]]] = []
+        self._watched: list[tuple[Any, Mapping[Any, int], dict[Any, int]]] = []
         self._flushing = threading.Lock()
 
     def observe_invocation(self, function: str, trigger: str, outcome: str, seconds: float) -> None:
@@ -153,7 +153,7 @@ class RuntimeMetrics:
         self,
         *,
         in_flight: Mapping[tuple[str, ...], int] | None = None,
-        responses: Mapping[tuple[str, ...], int] | None = None,
+        responses: Mapping[tuple[str, int], int] | None = None,
         refusals: Mapping[tuple[str, ...], int] | None = None,
     ) -> None:
         """Numbers that others count, by the values of the labels; read whenever there is a flush."""

@@ -36,7 +36,7 @@ class HttpGateway:
         self._proxies = proxies
         self._cors = cors
         self._identity = ApiIdentity()
-        self.responses: defaultdict[tuple[str, ...], int] = defaultdict(int)  # by function and status
+        self.responses: defaultdict[tuple[str, int], int] = defaultdict(int)  # by function and status
 
     def answer(self, parts: HttpRequestParts, route: HttpRoute, parameters: Mapping[str, str]) -> HttpAnswer:
         """The whole answer to a request for a route; `parameters` come percent-encoded."""
@@ -44,7 +44,7 @@ class HttpGateway:
         cors = self._cors.answer(parts.method, origin, parts.headers.get("access-control-request-method", ""))
         scheme = parts.headers["x-forwarded-proto"]
         answer = self._answer(parts, route, parameters)
-        self.responses[route.function.name, str(answer.status)] += 1
+        self.responses[route.function.name, answer.status] += 1
         return _complete(answer, parts.request_id, scheme, cors)
 
     def answer_wsgi(self, environ: dict[str, Any], route: HttpRoute, parameters: Mapping[str, str]) -> HttpAnswer:
@@ -52,7 +52,7 @@ class HttpGateway:
         try:
             body = read_body(environ, self._max_body_bytes)
         except UnreadableBody as error:
-            self.responses[route.function.name, str(error.status)] += 1
+            self.responses[route.function.name, error.status] += 1
             request_id, scheme = environ[REQUEST_ID], self._proxies.scheme(environ)
             tell(error.status, request_id)
             cors = self._cors.answer(environ["REQUEST_METHOD"], environ.get("HTTP_ORIGIN", ""), "")
