@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
+import threading
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from types import TracebackType
 
 from opentelemetry import context as current
@@ -20,6 +22,7 @@ from shared.trace_context import TraceContext
 from shared.tracing import Attributes, Kind, Span
 
 MOST_LINKS = 512  # a batch's
+CLOSE_SECONDS = 0.5
 SPANS_AT_ONCE = 128  # encoded in one go, during which a worker's loop does nothing else
 _KINDS = {name: SpanKind[name.upper()] for name in ("server", "client", "producer", "consumer", "internal")}
 _log = get_logger(__name__)
@@ -32,10 +35,11 @@ class OpenTelemetryTracer:
         """Which of them are sampled says OTEL_TRACES_SAMPLER: unless it says otherwise, all whose caller does not object."""
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # what matters is said below, once
         resource = Resource.create({"service.name": service_name})
-        self._provider = TracerProvider(resource=resource, span_limits=SpanLimits(max_links=MOST_LINKS))
+        self._provider = TracerProvider(resource=resource, span_limits=SpanLimits(max_links=MOST_LINKS), shutdown_on_exit=False)
         sender = BatchSpanProcessor(_Telling(exporter or OTLPSpanExporter()), max_export_batch_size=SPANS_AT_ONCE)
         self._provider.add_span_processor(sender)
         self._tracer = self._provider.get_tracer("scoreboard")
+        atexit.register(self.close)
 
     def span(
         self,
@@ -63,8 +67,12 @@ class OpenTelemetryTracer:
         return TraceContext(*ids, int(known.trace_flags), known.trace_state.to_header())
 
     def close(self) -> None:
-        """Send what waits."""
-        self._provider.shutdown()
+        """Send what waits, if the collector takes it at once: nobody's end is put off for it."""
+        atexit.unregister(self.close)
+        sending = threading.Thread(target=self._provider.shutdown, name="last spans", daemon=True)
+        with suppress(RuntimeError):  # too late for another thread
+            sending.start()
+            sending.join(CLOSE_SECONDS)
 
 
 class _Entered:

@@ -146,6 +146,16 @@ def test_who_makes_spans_never_waits_for_the_collector(kept: Kept) -> None:
     assert named(kept, "one")
 
 
+def test_no_end_is_put_off_for_a_collector_that_does_not_answer(kept: Kept) -> None:
+    kept.goes_on.clear()
+    with span("one", "client"):
+        pass
+    made = tracer()
+    assert isinstance(made, OpenTelemetryTracer)
+    made.close()
+    assert kept.spans == []
+
+
 def test_a_collector_that_takes_nothing_is_told_of_once(kept: Kept, caplog: pytest.LogCaptureFixture) -> None:
     def said(name: str) -> list[str]:
         with span(name, "client"):
