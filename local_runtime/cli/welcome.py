@@ -83,6 +83,8 @@ def _tries(base_url: str, settings: InstanceSettings, own_ca: Path | None) -> It
     where = "" if is_usual else f" --data-dir {shlex.quote(str(settings.data_dir))}"
     for label, verb in verbs.items():
         yield label, f"python -m local_runtime {verb}{where}"
+    yield "", f"and then {base_url}/admin"
+    yield "read", f"{base_url}/docs"
 
 
 def _seconds(start_seconds: Mapping[str, float], name: str) -> str:
