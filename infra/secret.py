@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import boto3
-
-from infra.deploy.aws import aws
+from infra.deploy.aws import aws, clients
 from infra.sam import read_sam
 from local_runtime.cli.errors import EXIT_OK, CliError
 from local_runtime.cli.output import say
@@ -46,9 +44,7 @@ class Clients(NamedTuple):
 
 def connect(region: str | None) -> Clients:
     """Clients with the credentials of the environment or the profile."""
-    with aws("connecting"):
-        session = boto3.Session(region_name=region)
-        return Clients(session.client("cloudformation"), session.client("secretsmanager"))
+    return Clients(*clients(region, {"cloudformation": None, "secretsmanager": None}))
 
 
 def main(argv: Sequence[str], connect: Callable[[str | None], Clients] = connect, certificates: Path | None = None) -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local_runtime.cli.errors import CliError
@@ -27,6 +29,13 @@ def aws(doing: str) -> Iterator[None]:
         raise CliError(f"{doing}: {_MEANINGS.get(code, message)} ({code})") from error
     except BotoCoreError as error:
         raise CliError(f"{doing}: {error}") from error
+
+
+def clients(region: str | None, services: Mapping[str, Config | None]) -> list[Any]:
+    """A client of each service, with the credentials of the environment or the profile."""
+    with aws("connecting"):
+        session = boto3.Session(region_name=region)
+        return [session.client(service, config=config) for service, config in services.items()]
 
 
 def physical_name(cloudformation: Any, stack: str, logical_id: str) -> str:

@@ -9,10 +9,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import boto3
 from botocore.config import Config
 
-from infra.deploy.aws import aws, physical_name
+from infra.deploy.aws import clients, physical_name
 from infra.deploy.deployed import Deployed, look_at
 from infra.deploy.rollout import Rollout
 from infra.deploy.smoke import smoke_event
@@ -54,9 +53,7 @@ class Clients(NamedTuple):
 
 def connect(region: str | None) -> Clients:
     """Clients with the credentials of the environment or the profile."""
-    with aws("connecting"):
-        session = boto3.Session(region_name=region)
-        return Clients(session.client("lambda", config=_PATIENCE), session.client("cloudformation"))
+    return Clients(*clients(region, {"lambda": _PATIENCE, "cloudformation": None}))
 
 
 def build_parser() -> argparse.ArgumentParser:
