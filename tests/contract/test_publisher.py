@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,13 @@ from uuid import uuid4
 import pytest
 
 from local_runtime.http.loop import HOOK as LOOP_HOOK
-from shared.adapters.rabbitmq.connection import open_connection
 from shared.adapters.rabbitmq.history_queues import HISTORY
 from shared.adapters.rabbitmq.publisher import RabbitPublisher
 from shared.adapters.rabbitmq.topology import REBUILD, UPDATED
 from shared.domain.score import ScoreAccepted, ScoresRecorded
 from shared.errors import ConfigurationError, RabbitUnavailable, RedisUnavailable
 from shared.wiring import Container
+from tests.support.queues import Queues
 from tests.support.relay import Relay
 from tests.support.waiting import eventually
 
@@ -32,44 +31,9 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 Make = Callable[..., RabbitPublisher]
 
 
-class Broker:
-    """The queues of this worker's broker, seen from outside."""
-
-    def __init__(self, deployed: Container) -> None:
-        self._deployed = deployed
-        self._settings = deployed.settings
-
-    @contextmanager
-    def channel(self) -> Iterator[Any]:
-        connection = open_connection(self._settings.amqp_url, self._settings.amqp_ca_file)
-        try:
-            yield connection.channel()
-        finally:
-            connection.close()
-
-    def drain(self, queue: str) -> list[tuple[Any, bytes]]:
-        """Take every message out: (properties, body)."""
-        found: list[tuple[Any, bytes]] = []
-        with self.channel() as channel:
-            while True:
-                method, properties, body = channel.basic_get(queue, auto_ack=True)
-                if method is None:
-                    return found
-                found.append((properties, body))
-
-    @contextmanager
-    def without(self, queue: str) -> Iterator[None]:
-        with self.channel() as channel:
-            channel.queue_delete(queue)
-        try:
-            yield
-        finally:
-            self._deployed.topology.declare()
-
-
 @pytest.fixture
-def broker(deployed: Container) -> Broker:
-    made = Broker(deployed)
+def broker(deployed: Container) -> Queues:
+    made = Queues(deployed)
     for queue in (HISTORY, UPDATED):
         made.drain(queue)
     return made
@@ -109,7 +73,7 @@ def pairs(count: int) -> list[tuple[str, ScoreAccepted]]:
     return [(f"{number}-0", event()) for number in range(count)]
 
 
-def test_what_is_confirmed_is_settled_before_the_publisher_goes_on(make: Make, broker: Broker, deployed: Container) -> None:
+def test_what_is_confirmed_is_settled_before_the_publisher_goes_on(make: Make, broker: Queues, deployed: Container) -> None:
     settled: list[str] = []
     publisher, (first, second, third) = make(settled.extend), pairs(3)
     publisher.publish_accepted([first])
@@ -120,7 +84,7 @@ def test_what_is_confirmed_is_settled_before_the_publisher_goes_on(make: Make, b
     assert [deployed.event_codec.open_update(body) for _, body in messages] == [first[1], second[1], third[1]]
 
 
-def test_a_message_is_persistent_and_says_what_it_is(make: Make, broker: Broker) -> None:
+def test_a_message_is_persistent_and_says_what_it_is(make: Make, broker: Queues) -> None:
     accepted = event()
     make(lambda _: None).publish_accepted([("1-0", accepted)])
     [(properties, _)] = broker.drain(HISTORY)
@@ -129,7 +93,7 @@ def test_a_message_is_persistent_and_says_what_it_is(make: Make, broker: Broker)
     assert properties.timestamp == int(accepted.accepted_at.timestamp())
 
 
-def test_a_marker_stands_behind_what_was_published_before(make: Make, broker: Broker, deployed: Container) -> None:
+def test_a_marker_stands_behind_what_was_published_before(make: Make, broker: Queues, deployed: Container) -> None:
     publisher, entries = make(lambda _: None), pairs(20)
     publisher.publish_accepted(entries)
     assert publisher.publish_marker("m") == ["m.1"]
@@ -137,14 +101,14 @@ def test_a_marker_stands_behind_what_was_published_before(make: Make, broker: Br
     assert opened == [*(entry for _, entry in entries), "m.1"]
 
 
-def test_the_broadcast_is_told_on_its_own_queue(make: Make, broker: Broker, deployed: Container) -> None:
+def test_the_broadcast_is_told_on_its_own_queue(make: Make, broker: Queues, deployed: Container) -> None:
     told = ScoresRecorded(3, event().accepted_at)
     make(lambda _: None).publish_recorded(told)
     assert [deployed.event_codec.open_recorded(body) for _, body in broker.drain(UPDATED)] == [told]
     assert broker.drain(HISTORY) == []
 
 
-def test_what_cannot_be_routed_stays_in_the_outbox(make: Make, broker: Broker) -> None:
+def test_what_cannot_be_routed_stays_in_the_outbox(make: Make, broker: Queues) -> None:
     settled: list[str] = []
     publisher, (first, second) = make(settled.extend), pairs(2)
     with broker.without(HISTORY):
@@ -158,7 +122,7 @@ def test_what_cannot_be_routed_stays_in_the_outbox(make: Make, broker: Broker) -
     assert len(broker.drain(HISTORY)) == 2
 
 
-def test_an_outbox_that_cannot_be_settled_does_not_stop_the_player(make: Make, broker: Broker) -> None:
+def test_an_outbox_that_cannot_be_settled_does_not_stop_the_player(make: Make, broker: Queues) -> None:
     def away(_: object) -> None:
         raise RedisUnavailable
 
@@ -183,7 +147,7 @@ def test_a_broker_that_is_away_costs_a_bounded_wait_and_then_none(make: Make) ->
     assert settled == []
 
 
-def test_many_threads_share_one_publisher(make: Make, broker: Broker, deployed: Container) -> None:
+def test_many_threads_share_one_publisher(make: Make, broker: Queues, deployed: Container) -> None:
     settled: list[str] = []
     publisher, entries = make(settled.extend), pairs(400)
     with ThreadPoolExecutor(20) as threads:
@@ -194,7 +158,7 @@ def test_many_threads_share_one_publisher(make: Make, broker: Broker, deployed: 
     assert sum(thread.name == "publisher" for thread in threading.enumerate()) == 1
 
 
-def test_a_closed_publisher_opens_again_when_it_is_used(make: Make, broker: Broker) -> None:
+def test_a_closed_publisher_opens_again_when_it_is_used(make: Make, broker: Queues) -> None:
     settled: list[str] = []
     publisher = make(settled.extend)
     publisher.publish_accepted(pairs(1))
@@ -204,7 +168,7 @@ def test_a_closed_publisher_opens_again_when_it_is_used(make: Make, broker: Brok
     assert settled == ["0-0", "0-0"]
 
 
-def test_a_certificate_of_another_authority_is_not_trusted(make: Make, broker: Broker) -> None:
+def test_a_certificate_of_another_authority_is_not_trusted(make: Make, broker: Queues) -> None:
     publisher = make(lambda _: None, ca_file="", wait_seconds=2)  # the system's authorities
     with pytest.raises(RabbitUnavailable):
         publisher.publish_accepted(pairs(1))
@@ -217,7 +181,7 @@ def test_a_url_of_another_scheme_is_refused(make: Make) -> None:
 
 
 @pytest.mark.parametrize("hook", ["", LOOP_HOOK], ids=["threads", "loop"])
-def test_it_works_under_gevent(function_environment: dict[str, str], broker: Broker, hook: str) -> None:
+def test_it_works_under_gevent(function_environment: dict[str, str], broker: Queues, hook: str) -> None:
     arguments = {name.lower(): function_environment[name] for name in ("AMQP_URL", "AMQP_CA_FILE", "PAYLOAD_KEYS")}
     arguments["loop_hook"] = hook
     program = subprocess.run(
@@ -240,7 +204,7 @@ def relay(deployed: Container) -> Iterator[Relay]:
     made.close()
 
 
-def test_what_was_to_be_kept_goes_out_when_the_broker_is_back(relay: Relay, make: Make, broker: Broker) -> None:
+def test_what_was_to_be_kept_goes_out_when_the_broker_is_back(relay: Relay, make: Make, broker: Queues) -> None:
     settled: list[str] = []
     publisher, (first, kept, dropped) = make(settled.extend, amqp_url=relay.url, wait_seconds=2), pairs(3)
     publisher.publish_accepted([first])
@@ -256,7 +220,7 @@ def test_what_was_to_be_kept_goes_out_when_the_broker_is_back(relay: Relay, make
 
 
 def test_a_connection_that_ended_while_nobody_published_costs_nobody_anything(
-    relay: Relay, make: Make, broker: Broker, deployed: Container
+    relay: Relay, make: Make, broker: Queues, deployed: Container
 ) -> None:
     """As it does when the process was frozen for longer than the broker waits."""
     publisher, entries = make(lambda _: None, amqp_url=relay.url), pairs(4)
@@ -267,7 +231,7 @@ def test_a_connection_that_ended_while_nobody_published_costs_nobody_anything(
     assert opened == [event for _, event in entries]
 
 
-def test_of_what_the_broadcast_is_told_one_is_kept_for_the_brokers_return(relay: Relay, make: Make, broker: Broker) -> None:
+def test_of_what_the_broadcast_is_told_one_is_kept_for_the_brokers_return(relay: Relay, make: Make, broker: Queues) -> None:
     """Viewers then see the last change; that there were many does not matter."""
     publisher, [first] = make(list, amqp_url=relay.url, wait_seconds=2), pairs(1)
     publisher.publish_accepted([first])
@@ -288,7 +252,7 @@ def test_of_what_the_broadcast_is_told_one_is_kept_for_the_brokers_return(relay:
     assert len(found) + len(broker.drain(UPDATED)) == 1
 
 
-def test_whoever_is_to_rebuild_the_board_is_woken_once(make: Make, broker: Broker) -> None:
+def test_whoever_is_to_rebuild_the_board_is_woken_once(make: Make, broker: Queues) -> None:
     publisher = make(list)
     broker.drain(REBUILD)
     for _ in range(3):

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 from local_runtime.events.queue import QueueDelivery, queue_event
 from shared.adapters.rabbitmq.codec import RabbitEventCodec
-from shared.adapters.rabbitmq.connection import open_connection
 from shared.domain.score import ScoreAccepted
 from shared.wiring import Container
 from tests.handlers.events import invoke
+from tests.support.queues import Queues
 
 DEAD_LETTERS, UPDATED, HISTORY = "score_history_queue.dlq", "score_updated_queue", "score_history_queue"
 RETRIES = ("score_history_queue.retry", "score_history_queue.retry.2", "score_history_queue.retry.3")
@@ -30,11 +28,11 @@ class Properties:
         return None
 
 
-class Bench:
+class Bench(Queues):
     """Messages for the consumer, and the queues it writes to."""
 
     def __init__(self, deployed: Container) -> None:
-        self.deployed = deployed
+        super().__init__(deployed)
         self.codec = RabbitEventCodec(deployed.sealer)
         for queue in (DEAD_LETTERS, UPDATED, *RETRIES):
             self.drain(queue)
@@ -51,32 +49,6 @@ class Bench:
         batch = [QueueDelivery(tag, False, Properties(named), body) for tag, body in enumerate(bodies, 1)]
         return invoke(function, queue_event("arn", queue, "/", batch))
 
-    def drain(self, queue: str) -> list[tuple[Any, bytes]]:
-        found: list[tuple[Any, bytes]] = []
-        with self.channel() as channel:
-            while True:
-                method, properties, body = channel.basic_get(queue, auto_ack=True)
-                if method is None:
-                    return found
-                found.append((properties, body))
-
     def told(self) -> list[int]:
         """Numbers of updates that the broadcast was told of."""
         return [self.deployed.event_codec.open_recorded(body).updates for _, body in self.drain(UPDATED)]
-
-    @contextmanager
-    def without(self, queue: str) -> Iterator[None]:
-        with self.channel() as channel:
-            channel.queue_delete(queue)
-        try:
-            yield
-        finally:
-            self.deployed.topology.declare()
-
-    @contextmanager
-    def channel(self) -> Iterator[Any]:
-        connection = open_connection(self.deployed.settings.amqp_url, self.deployed.settings.amqp_ca_file)
-        try:
-            yield connection.channel()
-        finally:
-            connection.close()

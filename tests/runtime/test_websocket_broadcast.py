@@ -8,7 +8,6 @@ import os
 import socket
 import ssl
 import time
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,20 +19,6 @@ from websockets.sync.client import ClientConnection, connect
 from tests.runtime.boards import Board, frame_text
 from tests.runtime.http_process import HttpProcess
 from tests.support.waiting import eventually
-
-
-@pytest.fixture
-def board(redis_url: str) -> Iterator[Board]:
-    board = Board(redis_url)
-    yield board
-    board.close()
-
-
-@pytest.fixture
-def server(board: Board) -> Iterator[HttpProcess]:
-    with HttpProcess(board.environment, workers=2) as process:
-        eventually(lambda: board.listeners() == 2, 10, "both workers listen")
-        yield process
 
 
 def viewer_of(server: HttpProcess, **options: Any) -> ClientConnection:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -14,7 +13,6 @@ from websockets.sync.client import ClientConnection, connect
 from local_runtime.websocket.dismissals import Dismissals
 from tests.runtime.boards import Board
 from tests.runtime.http_process import HttpProcess
-from tests.support.waiting import eventually
 
 
 def dismissal(label: str, at: float, code: int = 4401) -> bytes:
@@ -78,20 +76,6 @@ def test_what_is_no_dismissal_is_ignored(dismissals: Dismissals, text: bytes) ->
 
 
 # In the running process
-
-
-@pytest.fixture
-def board(redis_url: str) -> Iterator[Board]:
-    board = Board(redis_url)
-    yield board
-    board.close()
-
-
-@pytest.fixture
-def server(board: Board) -> Iterator[HttpProcess]:
-    with HttpProcess(board.environment, workers=2) as process:
-        eventually(lambda: board.listeners() == 2, 20, "both workers listen")
-        yield process
 
 
 def viewer(server: HttpProcess, labels: str) -> ClientConnection:

@@ -1,0 +1,25 @@
+"""An HTTP process of two workers that listens to a board of the test's own; modules with other needs have their own `server`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.runtime.boards import Board
+from tests.runtime.http_process import HttpProcess
+from tests.support.waiting import eventually
+
+
+@pytest.fixture
+def board(redis_url: str) -> Iterator[Board]:
+    board = Board(redis_url)
+    yield board
+    board.close()
+
+
+@pytest.fixture
+def server(board: Board) -> Iterator[HttpProcess]:
+    with HttpProcess(board.environment, workers=2) as process:
+        eventually(lambda: board.listeners() == 2, 20, "both workers listen")
+        yield process
