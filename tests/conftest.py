@@ -21,6 +21,8 @@ from tests.support.keys import new_keys
 from tests.support.product import new_data_dir, remove_data_dir
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from tests.lambda_runtime.deployment import Deployment
     from tests.lambda_runtime.packages import Packages
 
@@ -129,6 +131,15 @@ def deployed(function_environment: dict[str, str], monkeypatch: pytest.MonkeyPat
     yield made
     made.close()
     container.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests of a process: Playwright takes no second one beside it."""
+    from tests.e2e.page_browser import chromium
+
+    with chromium() as running:
+        yield running
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

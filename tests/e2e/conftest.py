@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
 
-from tests.e2e.page_browser import chromium
 from tests.support.api import Api
 from tests.support.hosted import Hosted
 from tests.support.product import Product
@@ -24,13 +22,6 @@ def product() -> Iterator[Product]:
 def api(product: Product) -> Api:
     """A client of the product."""
     return product.api
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """One Chromium for all tests."""
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture(scope="session", params=["product", "deployment"], ids=["local runtime", "lambda"])

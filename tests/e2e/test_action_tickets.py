@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import APIResponse, Browser, Route, expect
 
-from tests.e2e.page_browser import WAIT_MS, Visitor, chromium
+from tests.e2e.page_browser import WAIT_MS, Visitor
 from tests.support.api import Player
 from tests.support.product import ROOT, Product, clean_environment
 from tests.support.waiting import eventually
@@ -26,13 +26,6 @@ TOLERATED = [r"status of 401 .*/api/scores\)$", r"status of 428"]
 def strict() -> Iterator[Product]:
     """The product with REQUIRE_ACTION_TICKET=true."""
     with Product(REQUIRE_ACTION_TICKET="true") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium for these tests."""
-    with chromium() as running:
         yield running
 
 

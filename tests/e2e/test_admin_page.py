@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-from tests.e2e.page_browser import WAIT_MS, Visitor, chromium, make_admin, sign_in
+from tests.e2e.page_browser import WAIT_MS, Visitor, make_admin, sign_in
 from tests.support.api import PASSWORD, Answer, Api, Player, problem
 from tests.support.product import Product
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("admin-page")]
 
 SLOW_MS = 60_000
 DELETES = (
@@ -27,12 +27,6 @@ DELETES = (
 )
 
 Visit = Callable[..., Visitor]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.page_browser import WAIT_MS, Visitor, chromium, make_admin, sign_in
+from tests.e2e.page_browser import WAIT_MS, Visitor, make_admin, sign_in
 from tests.support.api import Api
 from tests.support.product import ROOT, Product
 
@@ -50,12 +50,6 @@ class Eye:
         ]
         assert grave == []
         assert Visitor(self.page, "", []).too_wide() == []
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture(params=LOOKS, ids="-".join)

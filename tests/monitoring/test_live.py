@@ -20,10 +20,10 @@ from urllib.parse import urlsplit
 
 import pika
 import pytest
+from playwright.sync_api import Browser
 
 from infra.monitoring.dashboards import runbook
 from infra.monitoring.dashboards.document import dashboards
-from tests.e2e.page_browser import chromium
 from tests.monitoring.drawing import page
 from tests.monitoring.prometheus import SHORTEST_SECONDS, Prometheus
 from tests.monitoring.rules import groups
@@ -160,20 +160,19 @@ def test_a_broker_that_is_away_is_told_and_what_waits_for_it(monitored: Monitore
     monitored.expect_cleared("DependencyDown", "OutboxOld")
 
 
-def test_the_panels_can_be_looked_at(monitored: Monitored) -> None:
+def test_the_panels_can_be_looked_at(monitored: Monitored, browser: Browser) -> None:
     """The pictures are in dist/monitoring."""
     PICTURES.mkdir(parents=True, exist_ok=True)
-    with chromium() as browser:
-        for name, dashboard in DASHBOARDS.items():
-            span = monitored.prometheus.began_at, time.time()
-            drawn = page(dashboard, lambda expr: monitored.prometheus.query_range(monitored.ask(expr)), span)
-            (PICTURES / f"{name}.html").write_text(drawn)
-            visitor = browser.new_page(viewport={"width": 1600, "height": 900})
-            visitor.goto((PICTURES / f"{name}.html").as_uri())
-            visitor.screenshot(path=PICTURES / f"{name}.png", full_page=True)
-            assert visitor.locator("section").count() == sum(panel["type"] != "row" for panel in dashboard["panels"])
-            assert visitor.locator(".no-data").count() == 0
-            assert visitor.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    for name, dashboard in DASHBOARDS.items():
+        span = monitored.prometheus.began_at, time.time()
+        drawn = page(dashboard, lambda expr: monitored.prometheus.query_range(monitored.ask(expr)), span)
+        (PICTURES / f"{name}.html").write_text(drawn)
+        visitor = browser.new_page(viewport={"width": 1600, "height": 900})
+        visitor.goto((PICTURES / f"{name}.html").as_uri())
+        visitor.screenshot(path=PICTURES / f"{name}.png", full_page=True)
+        assert visitor.locator("section").count() == sum(panel["type"] != "row" for panel in dashboard["panels"])
+        assert visitor.locator(".no-data").count() == 0
+        assert visitor.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_a_product_that_is_gone_is_told(monitored: Monitored) -> None:
