@@ -22,8 +22,8 @@ LOOK_SECONDS = 0.5
 PATIENCE_SECONDS = 30.0  # with an instance that runs and yet does not answer
 EPILOG = """\
 Shows the last entries of the audit log, and then each one that is added, newest last, none twice and none left out: accepted
-updates, what admins and operators do, dead letters, repairs, and refusals, which are counted and written once a minute. It stays
-when the instance is stopped and goes on when it runs again. Ctrl-C ends it.
+updates, what admins and operators do (dead letters that are redriven, too), repairs, and refusals, which are counted and written
+once a minute. It stays when the instance is stopped and goes on when it runs again. Ctrl-C ends it.
 
 examples:
   python -m local_runtime tail
