@@ -28,8 +28,23 @@ RARE = {"scoreboard_redis_errors_total"}
 
 @pytest.fixture(scope="module")
 def product() -> Iterator[Product]:
+    """One that has something to tell."""
     with Product(None, "--workers", str(WORKERS)) as running:
+        _play(running)
         yield running
+
+
+def _play(product: Product) -> None:
+    player, other = product.api.new_player(), product.api.new_player()
+    with player.watch() as viewer:
+        for _ in range(UPDATES):
+            assert player.score(1).status == 200
+        frame_with(viewer, player.user_id, UPDATES, seconds=30)
+    refused = product.api.post(f"/api/score/{other.user_id}", {"increment": 1}, player.authorization)
+    assert refused.status == 403
+    run = [sys.executable, "-m", "local_runtime"]
+    for command in (["reconcile"], ["invoke", "seal_audit", "-"]):
+        subprocess.run([*run, *command, "--data-dir", str(product.data_dir)], cwd=ROOT, check=True, input=b"{}")
 
 
 def scrape(product: Product) -> dict[str, Metric]:
@@ -59,16 +74,6 @@ def value(product: Product, name: str, **labels: str) -> float | None:
 
 
 def test_what_happened_is_what_is_counted_over_all_workers(product: Product) -> None:
-    player, other = product.api.new_player(), product.api.new_player()
-    with player.watch() as viewer:
-        for _ in range(UPDATES):
-            assert player.score(1).status == 200
-        frame_with(viewer, player.user_id, UPDATES, seconds=30)
-    refused = product.api.post(f"/api/score/{other.user_id}", {"increment": 1}, player.authorization)
-    assert refused.status == 403
-    run = [sys.executable, "-m", "local_runtime"]
-    for command in (["reconcile"], ["invoke", "seal_audit", "-"]):
-        subprocess.run([*run, *command, "--data-dir", str(product.data_dir)], cwd=ROOT, check=True, input=b"{}")
     update, history = {"function": "update_score"}, {"queue": "score_history_queue"}
     expected = {
         key("scoreboard_http_responses_total", **update, status="200"): UPDATES,
@@ -103,7 +108,8 @@ def test_what_happened_is_what_is_counted_over_all_workers(product: Product) -> 
 
 def test_every_name_of_the_document_is_there_and_no_other(product: Product) -> None:
     rows = {name: (kind, set(re.findall(r"\w+", labels))) for name, kind, labels in ROW.findall(metrics_document()[1])}
-    families = scrape(product)
+    silent = "scoreboard_broadcast_frame_bytes"  # until the first frame
+    families = eventually(lambda: found if (found := scrape(product))[silent].samples else {}, 60, "a frame")
     assert set(families) == set(rows)
     for name, family in families.items():
         kind, labels = rows[name]

@@ -31,7 +31,7 @@ from tests.support.api import Api, Player
 from tests.support.product import ROOT, Product, clean_environment
 from tests.support.waiting import eventually
 
-PLAYED = ("simulate", "--players", "8", "--seconds", "6")
+PLAYED = ("simulate", "--players", "8", "--seconds", "12")
 DEAD_LETTERS = "score_history_queue.dlq"
 WAIT_SECONDS = 60.0
 PICTURES = ROOT / "dist" / "monitoring"
@@ -83,6 +83,8 @@ def monitored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Monitored]:
         target = urlsplit(product.base_url).netloc
         prometheus = stack.enter_context(Prometheus(tmp_path_factory.mktemp("prometheus"), target, token, ca_file))
         made = Monitored(product, prometheus, api.new_player())
+        # What happens before the second look shows in no rate.
+        eventually(lambda: prometheus.query("sum_over_time(up[1m]) > 1"), WAIT_SECONDS, "two looks at /metrics")
         made.verb(*PLAYED)
         assert made.player.score(6).status == 422
         product.wait_replaced("consumer", product.kill("consumer"))
