@@ -106,7 +106,7 @@ class Connections:
     @translated()
     def end(self, user_id: str, session_ids: Collection[str] | None, at: datetime) -> None:
         """The account's connections of these sessions, or all, have ended at that moment; `ended` answers them next."""
-        key, ends_at = self._keys.viewers_of(user_id), round(at.timestamp() * 1000)
+        key, ends_at = self._keys.viewers_of(user_id), int(at.timestamp() * 1000)  # not after now
         known = self._redis.hgetall(key).items()
         ended = [connection.decode() for connection, session in known if session_ids is None or session.decode() in session_ids]
         with self._redis.pipeline(transaction=False) as pipeline:
