@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from time import perf_counter
 from typing import Any, ParamSpec, TypeVar
 
@@ -16,7 +16,7 @@ from redis.retry import Retry
 from shared import metrics
 from shared.adapters.loop import Loop
 from shared.adapters.redis.line import SharedLine
-from shared.adapters.redis.loop_line import LoopLine
+from shared.adapters.redis.loop_link import LoopLink
 from shared.adapters.tls import client_context
 from shared.errors import ConfigurationError, RedisUnavailable
 
@@ -72,7 +72,7 @@ def connect(url: str, size: int = POOL_SIZE, *, ca_file: str = "", loop: Loop | 
     if not is_shared:
         return MeasuredRedis(connection_pool=pool)
     if loop is not None and not uses_tls:
-        return SharingRedis(pool, LoopLine(pool.make_connection, loop))
+        return SharingRedis(pool, SharedLine(pool.make_connection, partial(LoopLink, loop=loop)))
     return SharingRedis(pool, SharedLine(pool.make_connection))
 
 
@@ -113,7 +113,7 @@ def _measured(name: str, run: Callable[[], Any]) -> Any:
 class SharingRedis(MeasuredRedis):
     """redis-py with its single commands on a line that all share; nothing that blocks on the server may be among them."""
 
-    def __init__(self, pool: redis.ConnectionPool, line: SharedLine | LoopLine) -> None:
+    def __init__(self, pool: redis.ConnectionPool, line: SharedLine) -> None:
         super().__init__(connection_pool=pool)
         self._line = line
 

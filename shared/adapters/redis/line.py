@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import hiredis
 import redis
@@ -25,24 +25,45 @@ READ_BYTES = 65536
 Connect = Callable[[], Any]  # a redis.Connection that is not connected yet
 
 
+class Link(Protocol):
+    """A connection as long as it lasts."""
+
+    def is_usable(self) -> bool:
+        """False once it was lost, and when Redis hung up while nobody asked."""
+        ...
+
+    def begin(self, command: bytes) -> Any:
+        """Send a command; what this gives back is for `finish`."""
+        ...
+
+    def finish(self, call: Any) -> Any:
+        """The answer; raises Redis's error, and redis.ConnectionError or TimeoutError when there is no answer."""
+        ...
+
+    def end(self, error: redis.ConnectionError | redis.TimeoutError) -> None:
+        """Close it; whoever waits is given the error."""
+        ...
+
+
 class SharedLine:
     """A connection made by `connect`, and again when it was lost. A command whose answer was lost is never sent again."""
 
-    def __init__(self, connect: Connect) -> None:
+    def __init__(self, connect: Connect, make_link: Callable[[Any], Link] | None = None) -> None:
+        """`make_link` makes something else of a connection than what threads share."""
         self._connect = connect
+        self._make_link = make_link or _Link
         self._opening = threading.Lock()
-        self._link: _Link | None = None
+        self._link: Link | None = None
         in_every_child(self._forget)
 
     def call(self, words: tuple[Any, ...]) -> Any:
         """Send a command and answer what Redis answered; its errors are raised as redis-py's, a lost connection, too."""
-        return self.begin(words)()
+        link = self._usable()
+        return link.finish(link.begin(hiredis.pack_command(words)))
 
     def begin(self, words: tuple[Any, ...]) -> Callable[[], Any]:
         """Send a command, and wait for its answer when what this gives back is called, which must happen in the same thread."""
-        link = self._link
-        if link is None or not link.is_usable():
-            link = self._opened()
+        link = self._usable()
         return partial(link.finish, link.begin(hiredis.pack_command(words)))
 
     def close(self) -> None:
@@ -57,7 +78,11 @@ class SharedLine:
         self._opening = threading.Lock()
         self._link = None
 
-    def _opened(self) -> _Link:
+    def _usable(self) -> Link:
+        link = self._link
+        return self._opened() if link is None or not link.is_usable() else link
+
+    def _opened(self) -> Link:
         with self._opening:
             link = self._link
             if link is None or not link.is_usable():
@@ -66,7 +91,7 @@ class SharedLine:
                 self._link = None
                 connection = self._connect()
                 connection.connect()
-                link = self._link = _Link(connection)
+                link = self._link = self._make_link(connection)
         return link
 
 

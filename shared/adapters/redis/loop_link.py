@@ -3,71 +3,20 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Iterable
 from typing import Any
 
 import hiredis
 import redis
 from redis.connection import DefaultParser
 
-from shared.adapters.forks import in_every_child
 from shared.adapters.loop import Loop, Waiter
 from shared.adapters.peer_watch import PeerWatch
-from shared.adapters.redis.line import READ_BYTES, Connect, translated_error
+from shared.adapters.redis.line import READ_BYTES, translated_error
 
 LOOK_SECONDS = 0.25
-
-
-class LoopLine:
-    """As SharedLine, for the one thread of a loop. While it is asked something Redis may be silent for the time-out."""
-
-    def __init__(self, connect: Connect, loop: Loop) -> None:
-        self._connect = connect
-        self._loop = loop
-        self._opening = threading.Lock()
-        self._link: _Link | None = None
-        in_every_child(self._forget)
-
-    def call(self, words: tuple[Any, ...]) -> Any:
-        """See SharedLine."""
-        link = self._link
-        if link is None or not link.is_usable():
-            link = self._opened()
-        return link.finish(link.begin(hiredis.pack_command(words)))
-
-    def begin(self, words: tuple[Any, ...]) -> Callable[[], Any]:
-        """See SharedLine."""
-        link = self._link
-        if link is None or not link.is_usable():
-            link = self._opened()
-        return partial(link.finish, link.begin(hiredis.pack_command(words)))
-
-    def close(self) -> None:
-        """See SharedLine."""
-        link, self._link = self._link, None
-        if link is not None:
-            link.end(redis.ConnectionError("closed"))
-
-    def _forget(self) -> None:
-        """In a forked child: the connection is its parent's."""
-        self._opening = threading.Lock()
-        self._link = None
-
-    def _opened(self) -> _Link:
-        with self._opening:
-            link = self._link
-            if link is None or not link.is_usable():
-                if link is not None:
-                    link.end(redis.ConnectionError("the connection was lost"))
-                self._link = None
-                connection = self._connect()
-                connection.connect()
-                link = self._link = _Link(connection, self._loop)
-        return link
 
 
 class _Call:
@@ -81,8 +30,8 @@ class _Call:
         self.waiter: Waiter | None = None
 
 
-class _Link:
-    """A connection as long as it lasts."""
+class LoopLink:
+    """A Link for the one thread of a loop. While it is asked something Redis may be silent for the connection's time-out."""
 
     def __init__(self, connection: Any, loop: Loop) -> None:
         self._connection = connection
