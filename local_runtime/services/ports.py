@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import socket
+import sys
 from collections.abc import Collection
 from pathlib import Path
 
@@ -12,22 +13,26 @@ LOWEST = 10_000
 TRIES = 100
 _EPHEMERAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _EPHEMERAL_FROM = 32_768
+_claims: dict[int, socket.socket] = {}
 
 
 def remembered_port(file: Path, others: Collection[int] = ()) -> int:
-    """The port noted in `file` if it is still free, else a new free one, noted there; never one of `others`."""
+    """The port noted in `file` if it is still free, else a new free one, noted there; never one of `others`.
+
+    It stays claimed for as long as this process lives.
+    """
     try:
         port = int(file.read_text())
     except (OSError, ValueError):
         port = 0
-    while not port or port in others or not _is_free(port):
+    while not port or port in others or not (_is_free(port) and _claim(port)):
         port = free_port()
     file.write_text(f"{port}\n")
     return port
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on.
+    """A loopback port that nobody listens on, and that no other process has been given here for a server that is starting.
 
     Below those that the kernel gives to outgoing connections, if it can be: such a one may be in use just when its server
     starts again, and a client that tries to reach a server that is away can even be connected to itself.
@@ -35,7 +40,7 @@ def free_port() -> int:
     highest = _ephemeral_from()
     for _ in range(TRIES if highest > LOWEST else 0):
         port = LOWEST + secrets.randbelow(highest - LOWEST)
-        if _is_free(port):
+        if _is_free(port) and _claim(port):
             return port
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
@@ -47,6 +52,23 @@ def _ephemeral_from() -> int:
         return int(_EPHEMERAL_RANGE.read_text().split()[0])
     except (OSError, ValueError, IndexError):
         return _EPHEMERAL_FROM
+
+
+def _claim(port: int) -> bool:
+    """Whether no other process has it in mind: seconds lie between the choice of a port and the server that listens on it.
+
+    A name in Linux's abstract namespace, which belongs to a network just as ports do, and goes when the process ends.
+    """
+    if sys.platform != "linux" or port in _claims:
+        return True
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind(f"\0scoreboard-port-{port}")
+    except OSError:
+        claim.close()
+        return False
+    _claims[port] = claim
+    return True
 
 
 def _is_free(port: int) -> bool:

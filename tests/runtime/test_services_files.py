@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,20 @@ def test_no_port_is_one_that_the_kernel_gives_to_outgoing_connections() -> None:
     first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     assert first <= given
     assert all(free_port() < first for _ in range(50))
+
+
+def test_a_port_is_given_to_one_process_only(tmp_path: Path) -> None:
+    noted = tmp_path / "port"
+    program = f"from local_runtime.services.ports import *; print(remembered_port(Path({str(noted)!r})), flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        theirs = int(other.stdout.readline())
+        with socket.create_server(("127.0.0.1", theirs)):
+            pass  # nobody listens there yet
+        assert remembered_port(noted) != theirs
+        other.communicate("\n")
+    noted.write_text(f"{theirs}\n")
+    assert remembered_port(noted) == theirs
 
 
 def test_ports_of_one_server_differ(tmp_path: Path) -> None:

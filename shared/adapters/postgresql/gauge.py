@@ -24,9 +24,9 @@ class PostgresLedgerGauge:
         return LedgerState(int(newest_entry), int(unrecorded), int(audit_entries), unsealed, at, int(refusals))
 
     def newest_updates(self, limit: int) -> list[tuple[str, datetime]]:
-        """By the primary key."""
+        """By the primary key. A row need not name a player (the column may be null): somebody wrote that by hand."""
         with self._pool.connection() as session:
             rows = session.run(
                 "SELECT user_id, created_at FROM score_history ORDER BY id DESC LIMIT CAST(:limit AS int)", limit=limit
             )
-        return [(user_id, accepted_at.replace(tzinfo=UTC)) for user_id, accepted_at in rows]
+        return [(user_id, accepted_at.replace(tzinfo=UTC)) for user_id, accepted_at in rows if user_id is not None]
