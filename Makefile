@@ -2,6 +2,7 @@
 
 PYTHON := .venv/bin/python
 WORKERS ?= auto
+LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check bench faults format lock audit clean build-SharedLayer
@@ -45,10 +46,10 @@ format: setup          ## format the code and write the generated documents
 	@$(PYTHON) -m infra.asyncapi
 	@$(PYTHON) -m infra.documents
 
-lock: setup            ## pin the dependencies of pyproject.toml with hashes, all and those of the layer
-	@.venv/bin/pip install --quiet pip-tools
-	@.venv/bin/pip-compile --quiet --extra runtime --extra otel --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links \
-		--no-header --strip-extras --no-annotate --output-file requirements.txt pyproject.toml
+lock: setup            ## pin the dependencies of pyproject.toml with hashes, for every Python from 3.11 on, and those of the layer
+	@.venv/bin/pip install --quiet uv
+	@.venv/bin/uv pip compile $(LOCK) --all-extras --strip-extras --output-file requirements.txt pyproject.toml
+	@.venv/bin/uv pip compile $(LOCK) --output-file tests/benchmarks/peers/requirements.txt tests/benchmarks/peers/requirements.in
 	@$(PYTHON) -m infra.requirements
 
 audit: setup           ## look the pinned requirements up among known vulnerabilities; needs the network

@@ -16,4 +16,4 @@ def lambda_handler(messages: Sequence[QueueMessage]) -> None:
     deps = container()
     changes = heed_changes([message.body for message in messages], deps.event_codec)
     if changes:
-        broadcast_scores(changes, deps.leaderboard, deps.profiles, deps.users, deps.viewers, deps.publisher, deps.clock)
+        broadcast_scores(changes, deps.leaderboard, deps.names, deps.viewers, deps.publisher, deps.clock)

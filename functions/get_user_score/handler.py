@@ -13,7 +13,7 @@ from shared.wiring import container
 def lambda_handler(request: HttpRequest) -> Reply:
     """Any valid token will do."""
     deps = container()
-    deps.authenticate(request.bearer_token)
+    caller = deps.identify(request.bearer_token)
     neighbours = request.integer("neighbours", DEFAULT_NEIGHBOURS, 0, MAX_NEIGHBOURS)
     user_id = request.path_parameters["user_id"]
-    return Reply.ok(get_user_score(user_id, neighbours, deps.leaderboard, deps.profiles, deps.users))
+    return Reply.ok(get_user_score(user_id, neighbours, caller, deps, deps.names))

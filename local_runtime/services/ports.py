@@ -13,7 +13,7 @@ LOWEST = 10_000
 TRIES = 100
 _EPHEMERAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _EPHEMERAL_FROM = 32_768
-_claims: dict[int, socket.socket] = {}
+_claimed: set[int] = set()
 
 
 def remembered_port(file: Path, others: Collection[int] = ()) -> int:
@@ -59,7 +59,7 @@ def _claim(port: int) -> bool:
 
     A name in Linux's abstract namespace, which belongs to a network just as ports do, and goes when the process ends.
     """
-    if sys.platform != "linux" or port in _claims:
+    if sys.platform != "linux" or port in _claimed:
         return True
     claim = socket.socket(socket.AF_UNIX)
     try:
@@ -67,7 +67,8 @@ def _claim(port: int) -> bool:
     except OSError:
         claim.close()
         return False
-    _claims[port] = claim
+    claim.detach()  # stays open until the process ends
+    _claimed.add(port)
     return True
 
 

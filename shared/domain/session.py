@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.domain.player import Role
+from shared.domain.ranking import Position
 
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
 # An ended session must be known for as long as one of its access tokens could be shown, by whichever clock.
@@ -35,8 +37,31 @@ class Renewal:
 
 
 @dataclass(frozen=True, slots=True)
+class PreparedBoard:
+    """Somebody came for the prepared board of so many places."""
+
+    places: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Somebody came for a player's place, and so many places on each side of it."""
+
+    user_id: str
+    neighbours: int
+
+
+Errand = PreparedBoard | Place | None
+
+
+@dataclass(frozen=True, slots=True)
 class Admission:
-    """A caller may come in, with the role the account has now; `board` is the prepared board where that was asked for, too."""
+    """A caller may come in, with the role the account has now.
+
+    `board` is the prepared board, where they came for that and there is one; `positions` are those on both sides of the player
+    they came for, best first, and none when that player is not on the board.
+    """
 
     role: Role
     board: bytes | None = None
+    positions: Sequence[Position] = ()

@@ -10,7 +10,7 @@ from shared.domain.audit import Actor
 from shared.domain.player import Account, AccountChange, Caller, Profile
 from shared.domain.request_limit import RequestKind
 from shared.domain.score import Missing
-from shared.domain.session import Admission, EndedSession, Renewal
+from shared.domain.session import Admission, EndedSession, Errand, Renewal
 from shared.domain.ticket import ActionTicket
 
 
@@ -80,11 +80,11 @@ class Profiles(Protocol):
 class Access(Protocol):
     """Whether a caller may still come in: ended sessions and cached profiles, asked in one round trip (Redis)."""
 
-    def admit(self, caller: Caller, *, board: int | None = None, no_account: bool = False) -> Admission | Missing:
-        """The caller's admission, with the prepared board of so many places where `board` says so.
+    def admit(self, caller: Caller, errand: Errand = None, *, no_account: bool = False) -> Admission | Missing:
+        """The caller's admission, and with it what they came for.
 
         What is missing must be given (put the profile, or say that there is `no_account`; restore the ended sessions), then it is
-        tried again. Raises SessionEnded, and UnknownPlayer for a disabled account.
+        tried again. Raises SessionEnded, UnknownPlayer for a disabled account, and LeaderboardRebuilding for a place.
         """
         ...
 

@@ -36,13 +36,6 @@ class Leaderboard(Protocol):
         """The first `limit` places, best first; raises LeaderboardRebuilding."""
         ...
 
-    def around(self, user_id: str, neighbours: int) -> list[Position]:
-        """The player's place and `neighbours` places on each side, best first; empty when the player is not on the board.
-
-        Raises LeaderboardRebuilding.
-        """
-        ...
-
     def scores(self, user_ids: Sequence[str]) -> dict[str, int]:
         """Scores of those of the players who are on the board, read at one instant."""
         ...

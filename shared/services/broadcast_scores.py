@@ -9,9 +9,9 @@ from shared.domain.ranking import Standing
 from shared.domain.score import ScoresRecorded
 from shared.errors import LeaderboardRebuilding
 from shared.invocation import note
-from shared.ports import Clock, EventPublisher, Leaderboard, Profiles, Users, Viewers
+from shared.ports import Clock, EventPublisher, Leaderboard, Viewers
 from shared.services.ask_for_broadcast import ask_for_broadcast
-from shared.services.know_players import name_positions
+from shared.services.names import Names
 
 TOP = 10
 
@@ -19,8 +19,7 @@ TOP = 10
 def broadcast_scores(
     changes: Sequence[ScoresRecorded],
     leaderboard: Leaderboard,
-    profiles: Profiles,
-    users: Users,
+    names: Names,
     viewers: Viewers,
     publisher: EventPublisher,
     clock: Clock,
@@ -34,7 +33,7 @@ def broadcast_scores(
 
     def read_board() -> tuple[Sequence[Standing], datetime]:
         as_of = clock.now()
-        return name_positions(leaderboard.top(TOP), profiles, users), as_of
+        return names.of(leaderboard.top(TOP)), as_of
 
     try:
         delivery = viewers.broadcast(read_board, min((each.accepted_at for each in changes if each.updates), default=None))

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from shared.domain.player import Caller, Profile
 from shared.domain.score import Missing
-from shared.domain.session import Admission
+from shared.domain.session import Admission, Errand
 from shared.errors import RedisUnavailable
 from shared.invocation import note
 from shared.ports import Access, Profiles, Sessions, Users
@@ -58,18 +58,14 @@ def check_access(caller: Caller, accounts: Accounts) -> Caller:
     Somebody without an account here, whom an outside provider vouches for, is a player who may look.
     """
     note(user_id=caller.user_id)  # a ticket's
-    return replace(caller, role=_admitted(caller, accounts, None).role)
+    return replace(caller, role=admit(caller, None, accounts).role)
 
 
-def check_access_to_board(caller: Caller, places: int, accounts: Accounts) -> bytes | None:
-    """The same in one round trip with the prepared board of so many places, which is the answer, if it is there."""
-    return _admitted(caller, accounts, places).board
-
-
-def _admitted(caller: Caller, accounts: Accounts, board: int | None) -> Admission:
+def admit(caller: Caller, errand: Errand, accounts: Accounts) -> Admission:
+    """The same in one round trip with what the caller came for; raises LeaderboardRebuilding, too, where that is a place."""
     no_account = False
     for _ in range(MAX_TRIES):
-        answer = accounts.access.admit(caller, board=board, no_account=no_account)
+        answer = accounts.access.admit(caller, errand, no_account=no_account)
         if isinstance(answer, Admission):
             return answer
         if answer is Missing.SESSIONS:

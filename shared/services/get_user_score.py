@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from shared.domain.player import Caller
+from shared.domain.session import Place
 from shared.errors import UnknownUser
-from shared.ports import Leaderboard, Profiles, Users
-from shared.services.know_players import name_positions
+from shared.services.check_access import Accounts, admit
+from shared.services.names import Names
 
 DEFAULT_NEIGHBOURS, MAX_NEIGHBOURS = 2, 50
 
 
-def get_user_score(user_id: str, neighbours: int, leaderboard: Leaderboard, profiles: Profiles, users: Users) -> dict[str, Any]:
-    """`{userId, username, rank, score, neighbours: [...]}`, the player left out of the neighbours; raises UnknownUser."""
-    standings = name_positions(leaderboard.around(user_id, neighbours), profiles, users)
+def get_user_score(user_id: str, neighbours: int, caller: Caller, accounts: Accounts, names: Names) -> dict[str, Any]:
+    """`{userId, username, rank, score, neighbours: [...]}`, the player left out of the neighbours.
+
+    One round trip to Redis, in which the caller is checked, too. Raises UnknownUser and what admit raises.
+    """
+    standings = names.of(admit(caller, Place(user_id, neighbours), accounts).positions)
     own = next((line for line in standings if line.user_id == user_id), None)
     if own is None:
         raise UnknownUser

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from shared.domain.player import Caller
 from shared.domain.ranking import utc_text
+from shared.domain.session import PreparedBoard
 from shared.ports import BoardCache, Clock, Leaderboard
-from shared.services.check_access import Accounts, check_access_to_board
-from shared.services.know_players import name_positions
+from shared.services.check_access import Accounts, admit
+from shared.services.names import Names
 
 TOP, MAX_TOP = 10, 100
 FRESH_SECONDS = 5.0
@@ -28,10 +29,11 @@ class Document(NamedTuple):
 class PreparedBoards:
     """What a process keeps of the boards it answers with: nobody makes, cuts or hashes the same one twice."""
 
-    def __init__(self, leaderboard: Leaderboard, cache: BoardCache, accounts: Accounts, clock: Clock) -> None:
+    def __init__(self, leaderboard: Leaderboard, cache: BoardCache, accounts: Accounts, names: Names, clock: Clock) -> None:
         self._leaderboard = leaderboard
         self._cache = cache
         self._accounts = accounts
+        self._names = names
         self._clock = clock
         self._kept = {places: _Kept() for places in (TOP, MAX_TOP)}
 
@@ -46,7 +48,7 @@ class PreparedBoards:
             if self._clock.monotonic() >= kept.fresh_until:
                 self._prepare(places, kept)
         else:
-            document = check_access_to_board(caller, places, self._accounts)
+            document = admit(caller, PreparedBoard(places), self._accounts).board
             if document is None:
                 self._prepare(places, kept)
             elif document != kept.document:
@@ -61,7 +63,7 @@ class PreparedBoards:
             document = self._cache.get(places)
             if document is None:
                 as_of = self._clock.now()
-                board = name_positions(self._leaderboard.top(places), self._accounts.profiles, self._accounts.users)
+                board = self._names.of(self._leaderboard.top(places))
                 document = _encoded({"data": [line.as_json() for line in board], "cache_time": utc_text(as_of)})
                 self._cache.put(places, document)
             kept.keep(document, self._clock)

@@ -21,6 +21,7 @@ from shared.wiring.postgresql_parts import PostgresParts
 from shared.wiring.rabbitmq_parts import RabbitParts
 
 if TYPE_CHECKING:
+    from shared.services.names import Names
     from shared.services.prepared_boards import PreparedBoards
 
 
@@ -48,7 +49,13 @@ class Container(RabbitParts, PostgresParts):
     def prepared_boards(self) -> PreparedBoards:
         from shared.services.prepared_boards import PreparedBoards
 
-        return PreparedBoards(self.leaderboard, self.board_cache, self, self.clock)
+        return PreparedBoards(self.leaderboard, self.board_cache, self, self.names, self.clock)
+
+    @cached_property
+    def names(self) -> Names:
+        from shared.services.names import Names
+
+        return Names(self.profiles, self.users)
 
     @cached_property
     def dependencies(self) -> tuple[ports.Dependency, ...]:

@@ -12,9 +12,10 @@ import redis
 
 from shared.adapters.redis.access import RedisAccess
 from shared.domain.player import Caller, Profile
+from shared.domain.ranking import Position
 from shared.domain.score import Missing
-from shared.domain.session import Admission, EndedSession
-from shared.errors import SessionEnded, UnknownPlayer
+from shared.domain.session import Admission, EndedSession, Errand, Place, PreparedBoard
+from shared.errors import LeaderboardRebuilding, SessionEnded, UnknownPlayer
 from tests.contract.board import API_KEY, Board
 
 NOW = datetime.now(UTC)
@@ -44,10 +45,41 @@ def test_the_role_is_the_accounts_not_the_tokens(board: Board, access: RedisAcce
 
 
 def test_the_prepared_board_comes_along(board: Board, access: RedisAccess, caller: Caller) -> None:
-    assert access.admit(caller, board=10) == Admission("player", None)
+    assert access.admit(caller, PreparedBoard(10)) == Admission("player", None)
     board.client.set(board.keys.cached_top(10), b"document")
-    assert access.admit(caller, board=10) == Admission("player", b"document")
-    assert access.admit(caller, board=100) == Admission("player", None)
+    assert access.admit(caller, PreparedBoard(10)) == Admission("player", b"document")
+    assert access.admit(caller, PreparedBoard(100)) == Admission("player", None)
+
+
+@pytest.mark.parametrize(
+    ("user_id", "neighbours", "expected"),
+    [
+        ("p1", 2, [1, 2, 3]),
+        ("p5", 2, [3, 4, 5, 6, 7]),
+        ("p9", 2, [7, 8, 9]),
+        ("p5", 0, [5]),
+        ("p5", 50, [1, 2, 3, 4, 5, 6, 7, 8, 9]),
+        ("nobody", 2, []),
+    ],
+)
+def test_a_place_comes_along_with_those_on_both_sides_as_far_as_there_are_any(
+    board: Board, access: RedisAccess, caller: Caller, user_id: str, neighbours: int, expected: list[int]
+) -> None:
+    for place in range(1, 10):
+        board.set(f"p{place}", 100 - place)
+    board.client.zrem(board.keys.leaderboard, board.keys.member(caller.user_id))
+    positions = [Position(f"p{n}", n, 100 - n) for n in expected]
+    assert access.admit(caller, Place(user_id, neighbours)) == Admission("player", positions=positions)
+
+
+def test_a_board_that_is_not_whole_shows_nobody_a_wrong_place(board: Board, access: RedisAccess, caller: Caller) -> None:
+    board.client.delete(board.keys.leaderboard_whole)
+    with pytest.raises(LeaderboardRebuilding):
+        access.admit(caller, Place(caller.user_id, 2))
+    assert access.admit(caller) == Admission("player")
+    access.end([EndedSession(caller.session_id, NOW)])
+    with pytest.raises(SessionEnded):
+        access.admit(caller, Place(caller.user_id, 2))
 
 
 def test_a_session_that_ended_is_over_and_no_other(access: RedisAccess, caller: Caller) -> None:
@@ -126,8 +158,11 @@ def test_a_profile_that_was_read_does_not_replace_one_that_has_changed_since(boa
         assert 0 < board.client.ttl(board.keys.profile(known)) <= 60
 
 
-def test_asking_is_one_round_trip(redis_client: redis.Redis, board: Board, access: RedisAccess, caller: Caller) -> None:
-    access.admit(caller, board=10)
+@pytest.mark.parametrize("errand", [None, PreparedBoard(10), Place("nobody", 2)])
+def test_asking_is_one_round_trip(
+    redis_client: redis.Redis, board: Board, access: RedisAccess, caller: Caller, errand: Errand
+) -> None:
+    access.admit(caller, errand)
 
     class Counting:
         calls = 0
@@ -137,5 +172,5 @@ def test_asking_is_one_round_trip(redis_client: redis.Redis, board: Board, acces
             return redis_client.execute_command(*arguments)  # type: ignore[no-untyped-call]
 
     counting = Counting()
-    RedisAccess(cast("Any", counting), board.keys).admit(caller, board=10)
+    RedisAccess(cast("Any", counting), board.keys).admit(caller, errand)
     assert counting.calls == 1

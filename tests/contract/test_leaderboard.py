@@ -322,8 +322,6 @@ def test_a_board_that_is_not_whole_shows_nobody_a_wrong_place(board: Board) -> N
     board.client.zrem(board.keys.leaderboard, board.keys.member(player))
     with pytest.raises(LeaderboardRebuilding):
         board.leaderboard.top(10)
-    with pytest.raises(LeaderboardRebuilding):
-        board.leaderboard.around(player, 2)
 
 
 def test_one_of_many_who_find_the_board_empty_asks_for_its_rebuild(board: Board) -> None:
@@ -391,25 +389,6 @@ def test_the_best_stand_first_and_of_equals_the_greater_id(board: Board) -> None
         board.set(user_id, score)
     assert board.leaderboard.top(3) == [Position("c", 1, 9), Position("b", 2, 5), Position("a", 3, 5)]
     assert board.leaderboard.top(10)[-1] == Position("d", 4, 0)
-
-
-@pytest.mark.parametrize(
-    ("user_id", "neighbours", "expected"),
-    [
-        ("p1", 2, [1, 2, 3]),
-        ("p5", 2, [3, 4, 5, 6, 7]),
-        ("p9", 2, [7, 8, 9]),
-        ("p5", 0, [5]),
-        ("p5", 50, [1, 2, 3, 4, 5, 6, 7, 8, 9]),
-        ("nobody", 2, []),
-    ],
-)
-def test_neighbours_stand_on_both_sides_as_far_as_there_are_any(
-    board: Board, user_id: str, neighbours: int, expected: list[int]
-) -> None:
-    for place in range(1, 10):
-        board.set(f"p{place}", 100 - place)
-    assert board.leaderboard.around(user_id, neighbours) == [Position(f"p{n}", n, 100 - n) for n in expected]
 
 
 def test_a_redis_that_is_away_is_told_so() -> None:

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from shared.domain.player import Profile
 from shared.domain.ranking import Position
+from shared.services.names import Names
 from shared.services.prepared_boards import PreparedBoards
 
 
@@ -26,7 +27,7 @@ class Stores:
         self.profiles = self
         self.users = None
         everything = cast("Any", self)
-        self.boards = PreparedBoards(everything, everything, everything, everything)
+        self.boards = PreparedBoards(everything, everything, everything, Names(everything, everything), everything)
 
     def now(self) -> datetime:
         return self.at

@@ -9,17 +9,22 @@ import redis
 
 from shared.adapters.redis.connection import translated
 from shared.adapters.redis.keys import Keys
+from shared.adapters.redis.leaderboard import positions
 from shared.adapters.redis.scripts import run_script
 from shared.domain.player import Caller, Role
 from shared.domain.score import Missing
-from shared.domain.session import Admission, EndedSession
-from shared.errors import ScoreboardError, SessionEnded, UnknownPlayer
+from shared.domain.session import Admission, EndedSession, Errand, Place, PreparedBoard
+from shared.errors import LeaderboardRebuilding, ScoreboardError, SessionEnded, UnknownPlayer
 
 # A member that no session id can be: with it, the sorted set holds every session that ended of late.
 ALL_HERE = "*"
 STEP = 1000
 _QUESTIONS = {b"sessions": Missing.SESSIONS, b"profile": Missing.PROFILE}
-_REFUSALS: dict[bytes, type[ScoreboardError]] = {b"ended": SessionEnded, b"unknown": UnknownPlayer}
+_REFUSALS: dict[bytes, type[ScoreboardError]] = {
+    b"ended": SessionEnded,
+    b"unknown": UnknownPlayer,
+    b"rebuilding": LeaderboardRebuilding,
+}
 
 
 class RedisAccess:
@@ -30,21 +35,25 @@ class RedisAccess:
         self._keys = keys
 
     @translated()
-    def admit(self, caller: Caller, *, board: int | None = None, no_account: bool = False) -> Admission | Missing:
+    def admit(self, caller: Caller, errand: Errand = None, *, no_account: bool = False) -> Admission | Missing:
         """Run the script."""
-        keys = (self._keys.ended_sessions, self._keys.profile(caller.user_id))
-        outcome, *answer = run_script(
-            self._redis,
-            "admit",
-            keys if board is None else (*keys, self._keys.cached_top(board)),
-            (caller.session_id, "1" if no_account else ""),
-        )
+        keys: tuple[str, ...] = (self._keys.ended_sessions, self._keys.profile(caller.user_id))
+        arguments: tuple[str | int, ...] = (caller.session_id, "1" if no_account else "")
+        if isinstance(errand, PreparedBoard):
+            keys += (self._keys.cached_top(errand.places),)
+        elif errand is not None:
+            keys += (self._keys.leaderboard, self._keys.leaderboard_whole)
+            arguments += (self._keys.member(errand.user_id), errand.neighbours)
+        outcome, *answer = run_script(self._redis, "admit", keys, arguments)
         if outcome in _QUESTIONS:
             return _QUESTIONS[outcome]
         if outcome in _REFUSALS:
             raise _REFUSALS[outcome]
-        role, document = (*answer, None)[:2]
-        return Admission(cast("Role", role.decode() or "player"), document)
+        role = cast("Role", answer[0].decode() or "player")
+        if not isinstance(errand, Place):
+            return Admission(role, answer[1] if len(answer) > 1 else None)
+        _, first, *rows = (*answer, 0) if len(answer) == 1 else answer
+        return Admission(role, positions=positions(zip(rows[::2], map(float, rows[1::2]), strict=True), first + 1))
 
     @translated()
     def end(self, ended: Iterable[EndedSession]) -> None:

@@ -173,16 +173,7 @@ class RedisLeaderboard:
             whole, rows = pipeline.execute()
         if not whole:
             raise LeaderboardRebuilding
-        return _positions(rows, 1)
-
-    @translated()
-    def around(self, user_id: str, neighbours: int) -> list[Position]:
-        """One script."""
-        keys, member = (self._keys.leaderboard, self._keys.leaderboard_whole), self._keys.member(user_id)
-        first, *flat = run_script(self._redis, "around", keys, (member, neighbours)) or (0,)
-        if first == b"rebuilding":
-            raise LeaderboardRebuilding
-        return _positions(list(zip(flat[::2], map(float, flat[1::2]), strict=True)), first + 1)
+        return positions(rows, 1)
 
     @translated()
     def scores(self, user_ids: Sequence[str]) -> dict[str, int]:
@@ -234,5 +225,6 @@ def _milliseconds(at: datetime) -> int:
     return round(at.timestamp() * 1000)
 
 
-def _positions(rows: Sequence[tuple[bytes, float]], first_rank: int) -> list[Position]:
+def positions(rows: Iterable[tuple[bytes, float]], first_rank: int) -> list[Position]:
+    """Members and points that follow one another on the board, from this rank (1-based) on."""
     return [Position(user_id_of(member.decode()), first_rank + n, int(score)) for n, (member, score) in enumerate(rows)]
