@@ -159,6 +159,7 @@ def test_what_is_ambiguous_is_refused(server: HttpProcess, name: str) -> None:
         (CHUNKED + b"4;" + b"a" * 2_000_000, 413),
         (CHUNKED + b"0\r\n" + b"X-T: 1\r\n" * 200_000, 413),
     ],
+    ids=["a header", "headers", "the extension of a chunk", "trailers"],  # its name is in the environment of what it starts
 )
 def test_what_does_not_end_is_ended(own: HttpProcess, sent: bytes, status: int) -> None:
     with own.open_socket() as sock:
