@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 PREFETCHED_BATCHES = 2  # the next batch arrives while this one is handled
 MAX_PREFETCH = 65535  # the protocol's
+PACE_SECONDS = 0.02  # between batches that are not full
 SETUP_SECONDS = 15.0
 CLOSE_SECONDS = 2.0
 Batch = list[QueueDelivery]
@@ -44,7 +45,7 @@ class Session:
         self._worker = worker
         self._backoff = backoff
         self._on_consuming = on_consuming
-        self._buffer = BatchBuffer(binding.batch_size, binding.batching_window_seconds)
+        self._buffer = BatchBuffer(binding.batch_size, binding.batching_window_seconds, pace_seconds=PACE_SECONDS)
         self._ioloop = IOLoop()
         self._connection: Any = None
         self._channel: Any = None

@@ -45,6 +45,20 @@ def test_without_a_window_whatever_is_there_is_due() -> None:
     assert buffer_of(1, window_seconds=0.0).wait_seconds(0.0) == 0.0
 
 
+def test_what_comes_seldom_is_handed_over_at_once_and_what_comes_all_the_time_in_turns() -> None:
+    buffer = buffer_of(1, at=100.0, window_seconds=0.0, pace_seconds=0.5)
+    assert buffer.wait_seconds(100.0) == 0.0
+    buffer.take(100.0)
+    buffer.add(delivery(2), 100.25)
+    assert buffer.wait_seconds(100.25) == 0.25
+    for tag in range(3, 12):
+        buffer.add(delivery(tag), 100.25)
+    assert buffer.wait_seconds(100.25) == 0.0, "a full batch waits for nothing"
+    buffer.take(100.25)
+    buffer.add(delivery(12), 101.0)
+    assert buffer.wait_seconds(101.0) == 0.0
+
+
 def test_a_batch_is_the_oldest_messages_in_order() -> None:
     buffer = buffer_of(13)
     assert [taken.delivery_tag for taken in buffer.take(7.0)] == list(range(1, 11))
