@@ -18,7 +18,7 @@ from local_runtime.websocket.connection import Connection
 logger = logging.getLogger(__name__)
 
 _VERSION = re.compile(rb'\{"type":"leaderboard","version":(\d{1,19}),')
-_SLICE = 500
+_SLICE = 100  # a millisecond; an update waits for several turns of the loop, and so for as many slices
 
 
 @dataclass(frozen=True, slots=True)

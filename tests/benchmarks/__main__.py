@@ -16,6 +16,7 @@ from tests.benchmarks import (
     memory,
     reconciliation,
     record,
+    stages,
     stalls,
     sustained,
     updates,
@@ -24,6 +25,7 @@ from tests.benchmarks import (
 )
 from tests.benchmarks.drawings import growth_drawings, peers_drawing, record_drawing, sustained_drawings, workers_drawing
 from tests.benchmarks.figures import Figure, figure, table, write_json
+from tests.benchmarks.load import drive
 from tests.benchmarks.plots import write
 from tests.support.product import Product
 
@@ -74,6 +76,13 @@ def _updates(_: argparse.Namespace) -> Found:
         return figures + memory.measure(product, updates.user_of(requests[0])), peers_drawing(figures)
 
 
+def _stages(_: argparse.Namespace) -> Found:
+    with Product(None, "--workers", "1", **_OPTIONS) as product:
+        requests = updates.crowd(product)
+        drive(product.base_url, requests, [product.pid("http")], seconds=updates.WARM_UP_SECONDS)
+        return stages.measure(product, requests), {}
+
+
 def _growth(_: argparse.Namespace) -> Found:
     with Product(None, "--workers", "1", **_OPTIONS) as product:
         figures, grown = growth.measure(product, updates.crowd(product), updates.CONNECTIONS)
@@ -107,6 +116,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], Found]] = {
     "growth": _growth,
     "record": _record,
     "reconciliation": _reconciliation,
+    "stages": _stages,
     "stalls": lambda _: (stalls.measure(), {}),
     "sustained": _sustained,
     "workers": _workers,
