@@ -27,6 +27,7 @@ ROUNDS, TURNS = 7, 60
 ROUND_SECONDS = 4.0
 PARTS = ("parser, event and answer", "function, log line and metrics", "Redis", "broker and settling")
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + b"x" * 1000
+_INSIDE = [sys.executable, "-m", "gevent.monkey", "--module", "tests.benchmarks.stages"]
 _BARE = "bare loop of recv and send"
 
 
@@ -38,7 +39,7 @@ def measure(product: Product, requests: Sequence[bytes]) -> list[Figure]:
     reference = statistics.median(whole)
     environment = {**os.environ, **product.runtime["function_env"], "LOOP_HOOK": "local_runtime.http.loop:gevent_loop"}
     done = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.stages"],
+        _INSIDE,
         input=json.dumps([request.decode("latin-1") for request in requests[: 10 * CONNECTIONS]]),
         capture_output=True,
         text=True,
@@ -68,9 +69,7 @@ def _bare_microseconds() -> float:
 
 @contextmanager
 def _running_bare() -> Iterator[tuple[int, int]]:
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.benchmarks.stages", "bare"], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen([*_INSIDE, "bare"], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
             yield int(process.stdout.readline()), process.pid
@@ -105,9 +104,6 @@ class _Client:
 
 
 def _main() -> None:
-    from gevent import monkey
-
-    monkey.patch_all()
     if sys.argv[1:] == ["bare"]:
         _serve_bare()
     requests = [text.encode("latin-1") for text in json.loads(sys.stdin.read())]
