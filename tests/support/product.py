@@ -138,8 +138,8 @@ class Product:
             return False
 
     def redis(self) -> redis.Redis:
-        """A client of its Redis."""
-        return redis.Redis.from_url(self.runtime["redis_url"], decode_responses=True)
+        """A client of its Redis, patient with commands on millions of members."""
+        return redis.Redis.from_url(self.runtime["redis_url"], decode_responses=True, socket_timeout=60.0)
 
     def query(self, sql: str, **parameters: object) -> list[Any]:
         """Run one statement on its PostgreSQL."""
