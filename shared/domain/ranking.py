@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """One line of the board; `rank` is 1-based."""
 
     user_id: str
@@ -20,8 +19,7 @@ class Standing:
         return {"userId": self.user_id, "username": self.username, "rank": self.rank, "score": self.score}
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """A place on the board before names are known; `rank` is 1-based."""
 
     user_id: str
