@@ -70,9 +70,9 @@ def test_a_script_that_redis_meets_for_the_first_time_is_measured_once(client: r
     client.script_flush()
     since = Since()
     keys = Keys(f"{uuid4()}:")
-    run_script(client, "around", (keys.leaderboard, keys.leaderboard_whole), ("member", 1))
-    assert since("redis_command_duration_seconds", "around") == 1
-    assert since("redis_errors_total", "around") == 0
+    run_script(client, "admit", (keys.ended_sessions, keys.profile("nobody")), ("", "1"))
+    assert since("redis_command_duration_seconds", "admit") == 1
+    assert since("redis_errors_total", "admit") == 0
     assert since("redis_command_duration_seconds", "EVALSHA") == since("redis_command_duration_seconds", "EVAL") == 0
 
 
