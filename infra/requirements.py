@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 import tomllib
-from importlib.metadata import requires
+from importlib.metadata import PackageNotFoundError, requires
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -19,12 +19,15 @@ from infra.sam import read_sam
 from local_runtime.settings import PROJECT_ROOT
 
 LOCK = PROJECT_ROOT / "requirements.txt"
-_PIN = re.compile(r"^([A-Za-z0-9._-]+)==.+(?:\n    --hash=.+)+$", re.MULTILINE)
+# Name, version, and the hashes; a marker is left out, for pip would hold it against the machine that packages.
+_PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)[^\\\n]*( \\(?:\n    --hash=.+)+)$", re.MULTILINE)
 
 
 def layer_requirements() -> str:
     """The text of the file; SystemExit when requirements.txt is older than pyproject.toml."""
-    pins: dict[str, str] = {canonicalize_name(match[1]): match[0] for match in _PIN.finditer(LOCK.read_text(encoding="utf-8"))}
+    pins: dict[str, str] = {
+        canonicalize_name(pin[1]): f"{pin[1]}=={pin[2]}{pin[3]}" for pin in _PIN.finditer(LOCK.read_text(encoding="utf-8"))
+    }
     project = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     environment = _environment(read_sam().runtime.removeprefix("python"))
     wanted = [Requirement(text) for text in project["dependencies"]]
@@ -37,18 +40,26 @@ def layer_requirements() -> str:
         if name not in pins:
             raise SystemExit(f"{LOCK.name} has no {name}: run `make lock`")
         names.add(name)
-        wanted += [Requirement(text) for text in requires(name) or ()]
+        wanted += [Requirement(text) for text in _requirements(name)]
     return "".join(f"{pins[name]}\n" for name in sorted(names))
 
 
+def _requirements(name: str) -> list[str]:
+    """Nothing of what only another Python than this one needs and is not installed here."""
+    try:
+        return requires(name) or []
+    except PackageNotFoundError:
+        return []
+
+
 def _environment(python_version: str) -> dict[str, str]:
-    """Lambda's, whatever machine this is; its Python is the newest of its minor version."""
+    """Lambda's, whatever machine this is; of its Python's minor version the oldest, which may need a package more."""
     return {
         "implementation_name": "cpython",
         "os_name": "posix",
         "platform_python_implementation": "CPython",
         "platform_system": "Linux",
-        "python_full_version": f"{python_version}.99",
+        "python_full_version": f"{python_version}.0",
         "python_version": python_version,
         "sys_platform": "linux",
     }
