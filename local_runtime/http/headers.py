@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from operator import itemgetter
 
 STANDARD_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -16,7 +15,6 @@ STANDARD_HEADERS = {
 }
 STRICT_TRANSPORT = ("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 
-_name = itemgetter(0)
 _PLAIN = {name.lower(): (name, value) for name, value in STANDARD_HEADERS.items()}
 _SECURE = {**_PLAIN, STRICT_TRANSPORT[0].lower(): STRICT_TRANSPORT}
 
@@ -24,7 +22,7 @@ _SECURE = {**_PLAIN, STRICT_TRANSPORT[0].lower(): STRICT_TRANSPORT}
 def completed(headers: Iterable[tuple[str, str]], scheme: str) -> list[tuple[str, str]]:
     """The headers of an answer with those it does not have itself; `scheme` is `https` or `http`, as the client sees it."""
     headers = list(headers)
-    return [*headers, *_lacking(tuple(map(_name, headers)), scheme == "https")]
+    return [*headers, *_lacking(tuple([name for name, _ in headers]), scheme == "https")]
 
 
 @lru_cache(256)

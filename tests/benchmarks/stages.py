@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from local_runtime.http.loop import HOOK as LOOP_HOOK
 from tests.benchmarks.figures import Figure, figure
 from tests.benchmarks.load import drive
 from tests.benchmarks.updates import CONNECTIONS
@@ -37,7 +38,7 @@ def measure(product: Product, requests: Sequence[bytes]) -> list[Figure]:
     loads = [drive(product.base_url, requests, pids, connections=CONNECTIONS, seconds=ROUND_SECONDS) for _ in range(3)]
     whole = [1e6 / load.per_cpu_second for load in loads]
     reference = statistics.median(whole)
-    environment = {**os.environ, **product.runtime["function_env"], "LOOP_HOOK": "local_runtime.http.loop:gevent_loop"}
+    environment = {**os.environ, **product.runtime["function_env"], "LOOP_HOOK": LOOP_HOOK}
     done = subprocess.run(
         _INSIDE,
         input=json.dumps([request.decode("latin-1") for request in requests[: 10 * CONNECTIONS]]),
