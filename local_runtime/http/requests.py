@@ -21,6 +21,7 @@ REQUEST_ID = "scoreboard.request_id"
 # What a server that has parsed them puts into the environment, so that nobody does it again.
 HEADERS, BODY, CONNECTION = "scoreboard.headers", "scoreboard.body", "scoreboard.connection"
 _SAFE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _PATH_CHARACTERS = "!$&'()*+,;=:@~"
 _READ_BYTES = 65536
 _VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))  # RFC 9562: the two upper bits are 10
@@ -160,7 +161,9 @@ def _read(stream: Any, limit: int) -> bytes:
 
 
 def _chosen_id(given: str | None) -> str:
-    return given if given is not None and _SAFE_REQUEST_ID.fullmatch(given) else new_request_id()
+    if given is None or not _SAFE_REQUEST_ID.fullmatch(given):
+        return new_request_id()
+    return given.lower() if _UUID.fullmatch(given) else given  # in capitals it would be another request to those who look for it
 
 
 def path_of(target: str) -> str:

@@ -8,10 +8,10 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.domain.ids import RANDOM_BYTES, new_user_id
 from shared.domain.password import checked_password
 from shared.domain.player import API_KEY_BYTES, Account, Role, checked_role, checked_username
 from shared.errors import Unavailable
+from shared.ids import RANDOM_BYTES, new_user_id
 from shared.invocation import note
 from shared.logs import get_logger
 from shared.ports import Clock, Leaderboard, PasswordHasher, Users

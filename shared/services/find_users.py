@@ -8,6 +8,7 @@ from typing import Any
 
 from shared.domain.player import Account, checked_username
 from shared.errors import InvalidParameter
+from shared.ids import canonical_id
 from shared.ports import Users
 from shared.services.cursor import make_name_cursor, read_name_cursor
 
@@ -38,7 +39,7 @@ def find_users(query: Mapping[str, str], limit: int, users: Users) -> dict[str, 
 def _checked_id(value: str) -> str:
     if not 1 <= len(value) <= 36 or not value.isprintable():
         raise InvalidParameter("`userId` must be the id of a user.")
-    return value
+    return canonical_id(value)
 
 
 def _page(accounts: list[Account | None] | list[Account], next_cursor: str | None = None) -> dict[str, Any]:

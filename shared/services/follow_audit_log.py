@@ -9,7 +9,7 @@ from typing import Any
 from shared.domain.audit import AuditEntry, AuditFilter
 from shared.errors import InvalidParameter
 from shared.ports import AuditLog, AuditSeals, Clock, Users
-from shared.services.get_audit_log import entry_as_json, parse_name
+from shared.services.get_audit_log import entry_as_json, parse_id, parse_name
 from shared.services.name_users import name_users
 from shared.services.settled_horizon import settled_horizon
 
@@ -38,8 +38,7 @@ class FollowAuditLog:
             raise InvalidParameter("`after` must be the `after` of the answer before, or left out.")
         if type(last) is not int or not 0 <= last <= ENTRIES_AT_ONCE:
             raise InvalidParameter(f"`last` must be an integer from 0 to {ENTRIES_AT_ONCE}.")
-        names = {name: parse_name(wanted, name) for name in ("user", "action", "requestId")}
-        return cls(after, last, names["user"], names["action"], names["requestId"])
+        return cls(after, last, parse_id(wanted, "user"), parse_name(wanted, "action"), parse_id(wanted, "requestId"))
 
 
 def follow_audit_log(

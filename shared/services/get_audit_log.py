@@ -10,6 +10,7 @@ from shared.domain.audit import AuditEntry, AuditFilter
 from shared.domain.player import Caller
 from shared.domain.ranking import utc_text
 from shared.errors import InvalidParameter
+from shared.ids import canonical_id
 from shared.ports import AuditLog, Users
 from shared.services.cursor import make_cursor, read_cursor
 from shared.services.name_users import name_users
@@ -21,10 +22,10 @@ MAX_FILTER_LENGTH = 64
 def parse_filter(query: Mapping[str, Any]) -> AuditFilter:
     """Read `userId`, `action`, `actor`, `requestId`, `from` (included) and `to` (not included); raises InvalidParameter."""
     return AuditFilter(
-        user_id=parse_name(query, "userId"),
+        user_id=parse_id(query, "userId"),
         action=parse_name(query, "action"),
-        actor=parse_name(query, "actor"),
-        request_id=parse_name(query, "requestId"),
+        actor=parse_id(query, "actor"),
+        request_id=parse_id(query, "requestId"),
         since=parse_instant(query, "from"),
         until=parse_instant(query, "to"),
     )
@@ -83,3 +84,9 @@ def parse_name(query: Mapping[str, Any], name: str) -> str | None:
     ):
         raise InvalidParameter(f"`{name}` must be a text of 1 to {MAX_FILTER_LENGTH} characters.")
     return value
+
+
+def parse_id(query: Mapping[str, Any], name: str) -> str | None:
+    """The same of an id, in its canonical form."""
+    value = parse_name(query, name)
+    return None if value is None else canonical_id(value)

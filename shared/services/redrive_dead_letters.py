@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.errors import InvalidParameter
+from shared.ids import canonical_id
 from shared.ports import DeadLetters, Ledger
 
 DEFAULT_LIMIT, MAX_LIMIT = 1000, 10_000
@@ -40,7 +41,7 @@ class Redrive:
             or not all(isinstance(request_id, str) for request_id in request_ids)
         ):
             raise InvalidParameter(f"`requestIds` must be a list of 1 to {MAX_REQUEST_IDS} request ids, or left out.")
-        return cls(actor, limit, tuple(request_ids), source_ip, request_id)
+        return cls(actor, limit, tuple(map(canonical_id, request_ids)), source_ip, request_id)
 
 
 def redrive_dead_letters(command: Redrive, dead_letters: DeadLetters, ledger: Ledger) -> dict[str, int]:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shared.domain.ids import new_request_id
 from shared.domain.player import Caller
 from shared.domain.score import AcceptedUpdate, HistoryEntry, Missing, ScoreAccepted, ScoreUpdate, checked_increment
 from shared.errors import (
@@ -20,6 +19,7 @@ from shared.errors import (
     TicketRequired,
     UnknownPlayer,
 )
+from shared.ids import new_request_id
 from shared.invocation import note
 from shared.ports import EventPublisher, Leaderboard, Ledger, TicketSigner
 from shared.services.check_access import Accounts, cache_profile, restore_sessions

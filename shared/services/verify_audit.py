@@ -43,7 +43,7 @@ class KnownHead:
         seq, _, hash_text = str(text).partition(":")
         if not (seq.isascii() and seq.isdigit() and hash_text):
             raise InvalidParameter("`head` must be the number of a seal, a colon and its hash.")
-        return cls(int(seq), hash_text)
+        return cls(int(seq), hash_text.lower())
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from shared.errors import (
     Unauthenticated,
     UnsupportedMediaType,
 )
+from shared.ids import canonical_id
 from shared.invocation import OK, Invocation
 from shared.logs import get_logger
 from shared.transport.bearer import bearer_token
@@ -70,8 +71,10 @@ class HttpRequest(msgspec.Struct, frozen=True):
     def _read(cls, event: Mapping[str, Any]) -> HttpRequest:
         context = event["requestContext"]
         path_parameters: Mapping[str, str] = event.get("pathParameters") or {}
-        if path_parameters and "\0" in "".join(path_parameters.values()):  # which no store has, and PostgreSQL takes for no text
-            raise MalformedRequest
+        if path_parameters:
+            if "\0" in "".join(path_parameters.values()):  # which no store has, and PostgreSQL takes for no text
+                raise MalformedRequest
+            path_parameters = {name: canonical_id(value) for name, value in path_parameters.items()}
         body = event.get("body") or ""
         try:
             raw_body = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()

@@ -150,8 +150,8 @@ def _stages(requests: Sequence[bytes]) -> dict[str, list[float]]:
 
 
 def _any_update(request: bytes) -> Any:
-    from shared.domain.ids import new_request_id
     from shared.domain.score import ScoreUpdate
+    from shared.ids import new_request_id
     from tests.benchmarks.updates import user_of
 
     return ScoreUpdate(new_request_id(), user_of(request), 1, "127.0.0.1", None, None)

@@ -141,6 +141,13 @@ def test_a_safe_request_id_of_the_client_is_taken_over(client: FlaskClient) -> N
     assert event_of(response)["requestContext"]["requestId"] == response.headers["X-Request-Id"] == "abc-1.2_3"
 
 
+def test_a_request_id_that_is_a_uuid_is_one_in_small_letters(client: FlaskClient) -> None:
+    given = "6D1A6E0B-7F6F-4B9E-8F55-0B9C4D0F8A11"
+    response = client.get("/echo", headers={"X-Request-Id": given})
+    assert event_of(response)["requestContext"]["requestId"] == response.headers["X-Request-Id"] == given.lower()
+    assert client.get("/echo", headers={"X-Request-Id": "Trace-42"}).headers["X-Request-Id"] == "Trace-42"
+
+
 @pytest.mark.parametrize("given", ["", "a b", "x" * 65, "<script>", "é"])
 def test_an_unsafe_request_id_is_replaced(client: FlaskClient, given: str) -> None:
     request_id = client.get("/nope", headers={"X-Request-Id": given}).headers["X-Request-Id"]

@@ -115,6 +115,14 @@ def test_another_claim_than_the_subject_may_say_which_account_it_is(provider: Pr
     assert named.verify(named.issue("u-1", "player", NOW)[0]).user_id == "u-1"
 
 
+def test_a_subject_that_is_a_uuid_is_one_in_small_letters(federated: JwtAccessTokens) -> None:
+    capitals = "FE5DF23A-7FCE-8C5A-B8B2-8E04316DDAFF"
+    token = signed(outside(sub=capitals), RSA_KEY, "RS256", kid="rsa")
+    assert federated.verify(token).user_id == capitals.lower()
+    token = signed(outside(sub="Idp|5F7C"), RSA_KEY, "RS256", kid="rsa")
+    assert federated.verify(token).user_id == "Idp|5F7C", "whose letters may mean something"
+
+
 def test_our_own_tokens_stay_good_beside_them(federated: JwtAccessTokens, provider: Provider) -> None:
     assert federated.verify(federated.issue("u-1", "player", NOW)[0]).user_id == "u-1"
     assert provider.asked == 0

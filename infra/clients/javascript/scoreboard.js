@@ -15,6 +15,7 @@ const WANTS_TICKET = ["ticket_required", "invalid_action_ticket"];
 const SESSION_ENDED = 4401;
 const POLICY = 1008;
 const STEADY_MS = 5_000;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const PING = JSON.stringify({ action: "ping" });
 
 /** @typedef {{ userId: string, username: string, rank: number, score: number }} Line A line of the board. */
@@ -378,7 +379,7 @@ export class Scoreboard {
   /** @param {string} token */
   #useOutside(token) {
     const { role = "player", exp, ...told } = claims(token);
-    const userId = told[this.#options.userIdClaim ?? "sub"] ?? "";
+    const userId = canonical(told[this.#options.userIdClaim ?? "sub"] ?? "");
     if (this.user?.userId !== userId) this.user = { userId, username: "", role };
     this.#accessToken = token;
     this.#expiresAt = exp * 1000;
@@ -704,6 +705,14 @@ function problem(response, document) {
 function claims(token) {
   const base64 = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
   return JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))));
+}
+
+/**
+ * A user's id as the server writes it, so that it can be compared with those of a board: some providers print UUIDs in capitals.
+ * @param {string} userId
+ */
+function canonical(userId) {
+  return UUID.test(userId) ? userId.toLowerCase() : userId;
 }
 
 /**

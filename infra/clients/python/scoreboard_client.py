@@ -16,6 +16,7 @@ import http.client
 import json
 import logging
 import random
+import re
 import ssl
 import threading
 import time
@@ -38,6 +39,7 @@ SESSION_ENDED, POLICY = 4401, 1008
 # Says nothing unless the program that uses it has set logging up: that a connection dies is nothing special.
 _log = logging.getLogger("scoreboard_client")
 _log.addHandler(logging.NullHandler())
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _PING = json.dumps({"action": "ping"})
 _WANTS_TICKET = ("ticket_required", "invalid_action_ticket")
 T = TypeVar("T")
@@ -402,7 +404,7 @@ class Scoreboard:
         """The claims are read, not verified: the server verifies, a client only wants to know who it is."""
         claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
         lives = claims["exp"] - time.time() if lives_seconds is None else lives_seconds
-        self.user_id = str(claims.get(self._user_id_claim if self._get_access_token else "sub", ""))
+        self.user_id = _canonical(str(claims.get(self._user_id_claim if self._get_access_token else "sub", "")))
         self._access_token, self._expires_at = token, time.monotonic() + lives - min(30.0, lives / 10)
 
 
@@ -521,6 +523,11 @@ class LiveBoard:
             self._attempts = max(self._attempts, 3)  # we did something it does not like: slowly
         if code != SESSION_ENDED or not was_steady:
             self._stop.wait(self._scoreboard.jitter(self._attempts))
+
+
+def _canonical(user_id: str) -> str:
+    """As the server writes it, so that it can be compared with the ids of a board: some providers print UUIDs in capitals."""
+    return user_id.lower() if _UUID.fullmatch(user_id) else user_id
 
 
 def _json(text: str | bytes) -> Any:

@@ -18,6 +18,7 @@ from shared.adapters.crypto.signing_key import ALGORITHM, read_signing_keys
 from shared.domain.player import Caller
 from shared.domain.session import ACCESS_TOKEN_LIFETIME
 from shared.errors import ConfigurationError, InvalidToken, TokenExpired
+from shared.ids import canonical_id
 
 ISSUER = "scoreboard"
 AUDIENCE = "scoreboard-api"
@@ -139,7 +140,8 @@ class JwtAccessTokens:
             raise InvalidToken
         if not isinstance(session_id, str) or (session_id and not _SESSION.fullmatch(session_id)):
             raise InvalidToken
-        return Caller(claims["sub"], claims["role"], datetime.fromtimestamp(claims["exp"], UTC), session_id)
+        expires_at = datetime.fromtimestamp(claims["exp"], UTC)
+        return Caller(canonical_id(claims["sub"]), claims["role"], expires_at, canonical_id(session_id))
 
 
 def _refuse_duplicate_names(token: str) -> None:

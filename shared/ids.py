@@ -1,14 +1,16 @@
-"""How ids are made: of players, so that the board's order of equal scores is a fair one, and of updates."""
+"""How ids are made and compared: of players, so that the board's order of equal scores is a fair one, and of updates."""
 
 from __future__ import annotations
 
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME_BITS = 60
 RANDOM_BYTES = 8
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))  # RFC 9562: the two upper bits are 10
 
 
@@ -30,3 +32,12 @@ def new_request_id() -> str:
     """A UUID of version 4; the standard library's takes four times as long to make one."""
     digits = os.urandom(16).hex()
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"
+
+
+def canonical_id(text: str) -> str:
+    """The one form in which ids are compared and stored: a UUID in small letters, whatever the client's platform prints.
+
+    Anything else is returned unchanged: ids of an outside identity provider may differ in nothing but the case of a letter.
+    A UUID without hyphens or in braces is not one here.
+    """
+    return text.lower() if _UUID.fullmatch(text) else text
