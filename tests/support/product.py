@@ -26,7 +26,9 @@ READY_SECONDS = 90.0
 
 
 class Product:
-    """`python -m local_runtime serve` on a free port and a data directory of its own."""
+    """`python -m local_runtime serve` on a free port and a data directory of its own, from the checkout at `root`."""
+
+    root = ROOT
 
     def __init__(self, data_dir: Path | None = None, *options: str, **environment: str) -> None:
         self.data_dir = data_dir or new_data_dir()
@@ -40,7 +42,7 @@ class Product:
         began = time.monotonic()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "local_runtime", "serve", "--port", "0", "--data-dir", str(self.data_dir), *self._options],
-            cwd=ROOT,
+            cwd=self.root,
             env={**clean_environment(), **self._environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

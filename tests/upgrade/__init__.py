@@ -1,0 +1,1 @@
+"""A data directory that an older version made, started under this one."""
