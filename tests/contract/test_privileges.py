@@ -118,6 +118,23 @@ def test_granting_again_takes_back_what_somebody_gave(functions: Pool, private_p
         session.run("UPDATE audit_log SET actor = 'nobody'")
 
 
+def test_an_older_version_that_starts_later_grants_nothing_again(
+    functions: Pool, private_postgresql: PrivatePostgreSQL, caplog: pytest.LogCaptureFixture
+) -> None:
+    query(private_postgresql.url, "INSERT INTO schema_migrations (name, checksum) VALUES ('9999_narrower', '')")
+    query(private_postgresql.url, f"REVOKE DELETE ON users FROM {FUNCTIONS_USER}")
+    try:
+        prepare(private_postgresql)
+        with pytest.raises(StatementRejected, match="permission denied"), functions.connection() as session:
+            session.run("DELETE FROM users WHERE user_id = 'nobody'")
+        assert "9999_narrower" in str([vars(record) for record in caplog.records])
+    finally:
+        query(private_postgresql.url, "DELETE FROM schema_migrations WHERE name = '9999_narrower'")
+        prepare(private_postgresql)
+    with functions.connection() as session:
+        session.run("DELETE FROM users WHERE user_id = 'nobody'")
+
+
 @pytest.mark.parametrize("made_as", ["SUPERUSER", f"IN ROLE {USER}"])
 def test_a_role_that_can_do_everything_anyway_is_refused(
     private_postgresql: PrivatePostgreSQL, superuser_url: str, made_as: str

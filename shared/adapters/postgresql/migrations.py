@@ -57,9 +57,20 @@ class PostgresMigrations:
         return True
 
     def _grant(self) -> None:
+        """The rules for rights are the newest version's: an older one that starts beside it leaves them as they are."""
         with self._alone() as session:
-            session.run("SELECT set_config('scoreboard.functions_role', :role, true)", role=self._functions_role)
-            session.script(statement("privileges"))
+            known = [path.stem for path in self._directory.glob("[0-9]*.sql")]
+            newer = session.run(
+                "SELECT name FROM schema_migrations WHERE name <> ALL(CAST(:known AS text[])) ORDER BY name", known=known
+            )
+            if newer:
+                _log.warning(
+                    "rights in the database are left as a newer version has granted them",
+                    extra={"unknown_migrations": [name for (name,) in newer]},
+                )
+            else:
+                session.run("SELECT set_config('scoreboard.functions_role', :role, true)", role=self._functions_role)
+                session.script(statement("privileges"))
             [[may_change]] = session.run(statement("may_change_audit_log"), role=self._functions_role)
             if may_change:
                 raise ConfigurationError(

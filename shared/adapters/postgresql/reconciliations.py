@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+from shared.adapters.postgresql.leases import LeaseTaken, PostgresLeases
 from shared.adapters.postgresql.pool import Pool
 from shared.adapters.postgresql.statements import statement
 from shared.domain.reconciliation import Discrepancy, EpochSpan, PastRun, PointsAsOf, ReconciliationRun
@@ -18,7 +19,7 @@ MAX_ID_LENGTH = 36
 ANSWER_SECONDS = 120.0
 MAX_DETAILS = 1000
 SHOWN_DETAILS = 100
-RUN_LOCK = 0x7363_6F72_6573  # an arbitrary number, the same for all
+LEASE = "reconciliation"
 
 
 class PostgresReconciliations:
@@ -29,15 +30,12 @@ class PostgresReconciliations:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """An advisory lock on a connection of its own: it ends with the process, too."""
-        with self._pool.connection() as session:
-            [[alone]] = session.run("SELECT pg_try_advisory_lock(CAST(:lock AS bigint))", lock=RUN_LOCK)
-            if not alone:
-                raise ReconciliationRunning(retry_after_seconds=10)
-            try:
+        """By a lease: a run whose process died keeps others away for half a minute."""
+        try:
+            with PostgresLeases(self._pool).held(LEASE):
                 yield
-            finally:
-                session.run("SELECT pg_advisory_unlock(CAST(:lock AS bigint))", lock=RUN_LOCK)
+        except LeaseTaken:
+            raise ReconciliationRunning(retry_after_seconds=10) from None
 
     def begin(self) -> EpochSpan:
         """A transaction that took its epoch before may commit after we read: so each epoch is looked at by two runs."""

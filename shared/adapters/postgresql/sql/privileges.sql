@@ -1,5 +1,6 @@
 -- What the functions may do with the tables, for a role that does not own them: granted anew after every run of the migrations.
--- scoreboard.functions_role (a setting of the transaction) names the role.
+-- scoreboard.functions_role (a setting of the transaction) names the role. A version that does not know all migrations in the
+-- database grants nothing, so that it cannot widen what a newer one has narrowed: whatever is narrowed here needs a migration.
 --
 -- Every table may be read and written, but what is kept for good may only be read and added to, and of audit_log neither id nor time
 -- can be chosen. Nothing may be emptied, altered or owned, no trigger switched off, no sequence turned back.
