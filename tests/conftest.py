@@ -19,7 +19,7 @@ from shared.config import Settings
 from shared.services.rebuild_leaderboard import pages
 from shared.wiring import Container, container
 from tests.support.keys import new_keys
-from tests.support.product import new_data_dir, remove_data_dir
+from tests.support.product import let_superuser_in, new_data_dir, remove_data_dir
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -53,8 +53,11 @@ def private_rabbitmq(servers_dir: Path) -> Iterator[PrivateRabbitMQ]:
 
 @pytest.fixture(scope="session")
 def private_postgresql(servers_dir: Path) -> Iterator[PrivatePostgreSQL]:
-    """A running PostgreSQL."""
-    with running(PrivatePostgreSQL(servers_dir, secrets.token_hex(16))) as server:
+    """A running PostgreSQL, whose superuser the tests may be."""
+    server = PrivatePostgreSQL(servers_dir, secrets.token_hex(16))
+    server.prepare()
+    let_superuser_in(servers_dir)
+    with running(server):
         yield server
 
 

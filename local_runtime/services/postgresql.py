@@ -19,13 +19,14 @@ from local_runtime.services import programs
 from local_runtime.services.errors import ServerError
 from local_runtime.services.ports import LOOPBACK, remembered_port
 
-SUPERUSER = "postgres"
+SUPERUSER = "postgres"  # without a password once the cluster is made, so that nothing gets in as this role over a socket
 USER = "scoreboard"  # owns the database and the tables
 FUNCTIONS_USER = "scoreboard_functions"
 DATABASE = "scoreboard"
 ACCOUNT = "postgres"
 OUTSIDE_DIRECTORY = Path("/var/lib/scoreboard")
-ROLES_FILE = "scoreboard.roles"  # in the cluster: that both roles are there
+ROLES_FILE = "scoreboard.roles"  # in the cluster: which ROLES were set up in it
+ROLES = "2"  # two roles, and a superuser without a password; empty: the superuser has the owner's password
 PREPARE_SECONDS = 60.0
 logger = logging.getLogger(__name__)
 
@@ -97,8 +98,7 @@ jit = off
 log_min_messages = warning
 """
         )
-        if not (self._cluster / ROLES_FILE).exists():  # the cluster was made when there was but one role
-            self._add_functions_role(self._cluster)
+        self._set_up_roles(self._cluster)
 
     def specs(self) -> tuple[ProcessSpec, ...]:
         """The one process (the postmaster)."""
@@ -171,7 +171,7 @@ log_min_messages = warning
         unfinished = cluster.with_name("cluster.new")
         shutil.rmtree(unfinished, ignore_errors=True)
         with tempfile.NamedTemporaryFile("w", prefix="scoreboard-") as password_file:
-            password_file.write(self._password)
+            password_file.write(secrets.token_hex(24))  # initdb wants one; _set_up_roles takes it away again
             password_file.flush()
             self._own(Path(password_file.name))
             self._run(
@@ -195,17 +195,22 @@ log_min_messages = warning
             f"CREATE ROLE {USER} LOGIN PASSWORD '{self._password}'",
             f"CREATE DATABASE {DATABASE} OWNER {USER} ENCODING 'UTF8'",
         )
-        self._add_functions_role(unfinished)
+        self._set_up_roles(unfinished)
         unfinished.rename(cluster)
 
-    def _add_functions_role(self, cluster: Path) -> None:
+    def _set_up_roles(self, cluster: Path) -> None:
+        """The functions' role, and a superuser that no password opens; also in a cluster made by an earlier version."""
+        marker = cluster / ROLES_FILE
+        if marker.exists() and marker.read_text() == ROLES:
+            return
         self._execute(
             cluster,
             f"DO $$ BEGIN CREATE ROLE {FUNCTIONS_USER}; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
             f"ALTER ROLE {FUNCTIONS_USER} LOGIN PASSWORD '{self._functions_password}'",
+            f"ALTER ROLE {SUPERUSER} PASSWORD NULL",
         )
-        (cluster / ROLES_FILE).touch(mode=0o600)
-        self._own(cluster / ROLES_FILE)
+        marker.write_text(ROLES)
+        self._own(marker)
 
     def _execute(self, cluster: Path, *statements: str) -> None:
         """Run statements as the superuser while no server runs; none of them is told when it fails, for there are passwords."""

@@ -15,7 +15,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
-from local_runtime.services.postgresql import FUNCTIONS_USER, SUPERUSER, USER
+from local_runtime.services.postgresql import FUNCTIONS_USER
 from tests.support.api import PASSWORD, Player
 from tests.support.product import ROOT, Product, query
 from tests.support.waiting import eventually
@@ -56,11 +56,6 @@ def entries(admin: Player, **wanted: str) -> list[dict[str, Any]]:
     filters = "&".join(f"{name}={value}" for name, value in wanted.items())
     found: list[dict[str, Any]] = admin.get(f"/api/admin/audit-log?{filters}").data
     return found
-
-
-def superuser(product: Product) -> str:
-    url: str = product.runtime["database_url"]
-    return url.replace(f"//{USER}:", f"//{SUPERUSER}:")
 
 
 def test_who_did_what_is_found_by_an_admin(product: Product, admin: Player) -> None:
@@ -121,7 +116,7 @@ def test_a_change_by_whoever_may_do_anything_is_found(product: Product, admin: P
 
 
 def change(product: Product, sql: str, **parameters: object) -> None:
-    url = superuser(product)
+    url = product.runtime["database_url"]
     query(url, "ALTER TABLE audit_log DISABLE TRIGGER ALL")
     query(url, sql, **parameters)
     query(url, "ALTER TABLE audit_log ENABLE TRIGGER ALL")

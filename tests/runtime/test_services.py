@@ -31,7 +31,7 @@ from local_runtime.services.postgresql import (
 from local_runtime.services.programs import MissingProgram, Program
 from local_runtime.services.rabbitmq import PrivateRabbitMQ
 from local_runtime.services.redis import PrivateRedis
-from tests.support.product import alive, connect, descendants, new_data_dir, remove_data_dir
+from tests.support.product import alive, connect, descendants, let_superuser_in, new_data_dir, remove_data_dir
 from tests.support.waiting import eventually
 
 
@@ -162,23 +162,44 @@ def test_the_products_database_user_is_no_superuser(private_postgresql: PrivateP
     connection.close()
 
 
-def test_a_cluster_of_before_there_were_two_roles_gets_the_second_one(data_dir: Path) -> None:
+def test_no_password_of_ours_opens_the_superusers_door(data_dir: Path) -> None:
     server = PrivatePostgreSQL(data_dir, "secret")
+    with run.running(server):
+        for url, user in ((server.url, USER), (server.functions_url, FUNCTIONS_USER)):
+            with pytest.raises(pg8000.native.DatabaseError, match="28P01"):
+                connect(url.replace(f"//{user}:", f"//{SUPERUSER}:"))
+
+
+@pytest.mark.parametrize("roles", ["one role", "a superuser with the owner's password"])
+def test_a_cluster_of_an_earlier_version_gets_the_roles_of_this_one(data_dir: Path, roles: str) -> None:
+    server = PrivatePostgreSQL(data_dir, "secret")
+    server.prepare()
+    let_superuser_in(data_dir)
     with run.running(server):
         connection = connect(server.url)
         connection.run("CREATE TABLE kept (point INT)")
         connection.run("INSERT INTO kept VALUES (5)")
         connection.close()
         superuser = connect(server.url.replace(f"//{USER}:", f"//{SUPERUSER}:"))
-        superuser.run(f"DROP ROLE {FUNCTIONS_USER}")
+        superuser.run(f"ALTER ROLE {SUPERUSER} PASSWORD 'secret'")
+        if roles == "one role":
+            superuser.run(f"DROP ROLE {FUNCTIONS_USER}")
         superuser.close()
-    (data_dir / "postgresql" / "cluster" / ROLES_FILE).unlink()
+    cluster = data_dir / "postgresql" / "cluster"
+    _, _, rules = (cluster / "pg_hba.conf").read_text().partition("\n")
+    (cluster / "pg_hba.conf").write_text(rules)
+    if roles == "one role":
+        (cluster / ROLES_FILE).unlink()
+    else:
+        (cluster / ROLES_FILE).write_text("")
     for _ in range(2):
         with run.running(server):
             for url in (server.url, server.functions_url):
                 connection = connect(url)
                 assert connection.run("SELECT has_table_privilege('kept', 'UPDATE')") == [[url == server.url]]
                 connection.close()
+            with pytest.raises(pg8000.native.DatabaseError, match="28P01"):
+                connect(server.url.replace(f"//{USER}:", f"//{SUPERUSER}:"))
 
 
 def test_the_functions_password_does_not_open_the_owners_door(private_postgresql: PrivatePostgreSQL) -> None:

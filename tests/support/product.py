@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 import pg8000.native
 import redis
 
+from local_runtime.services.postgresql import SUPERUSER
 from tests.support.api import Api
 from tests.support.waiting import eventually
 
@@ -172,6 +173,12 @@ def query(database_url: str, sql: str, **parameters: object) -> list[Any]:
         return list(connection.run(sql, **parameters) or [])
     finally:
         connection.close()
+
+
+def let_superuser_in(data_dir: Path) -> None:
+    """Have a prepared PostgreSQL, when it starts, take its superuser's word: that role has no password."""
+    rules = data_dir / "postgresql" / "cluster" / "pg_hba.conf"
+    rules.write_text(f"host all {SUPERUSER} 127.0.0.1/32 trust\n{rules.read_text()}")
 
 
 def clean_environment() -> dict[str, str]:
