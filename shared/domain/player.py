@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any, Literal
 
 from shared.errors import Forbidden, InvalidParameter, InvalidUsername, NotYourAccount, NotYourScore
@@ -13,6 +14,7 @@ from shared.errors import Forbidden, InvalidParameter, InvalidUsername, NotYourA
 Role = Literal["player", "admin"]
 
 API_KEY_BYTES = 32
+_SMALL_LETTERS = str.maketrans(ascii_uppercase, ascii_lowercase)
 USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{2,49}")
 
 
@@ -106,6 +108,11 @@ def checked_username(value: object) -> str:
             "`username` must be 3 to 50 letters, digits, dots, dashes or underscores, beginning with a letter or a digit."
         )
     return value
+
+
+def folded(username: str) -> str:
+    """The form in which names are compared: A to Z in small letters, no other change: lower() of PostgreSQL in collation "C"."""
+    return username.translate(_SMALL_LETTERS)
 
 
 def checked_role(value: object) -> Role:

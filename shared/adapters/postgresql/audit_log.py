@@ -13,6 +13,7 @@ from shared.adapters.postgresql.pool import Pool
 from shared.adapters.postgresql.session import Session
 from shared.adapters.postgresql.statements import statement
 from shared.domain.audit import AuditEntry, AuditFilter
+from shared.domain.player import folded
 from shared.domain.ranking import utc_text
 from shared.domain.refusal import RefusalBatch, RefusalGroup, merged
 
@@ -85,10 +86,10 @@ class PostgresAuditLog:
 
 def _with_user_ids(groups: Sequence[RefusalGroup], session: Session) -> list[RefusalGroup]:
     """Names in place of which the ids of their owners stand; a name that nobody has is forgotten."""
-    usernames = sorted({group.username.lower() for group in groups if group.username})
+    usernames = sorted({folded(group.username) for group in groups if group.username})
     known = dict(session.run(statement("find_user_ids"), usernames=usernames)) if usernames else {}
     return [
-        replace(group, user_id=group.user_id or known.get(group.username.lower(), ""), username="") if group.username else group
+        replace(group, user_id=group.user_id or known.get(folded(group.username), ""), username="") if group.username else group
         for group in groups
     ]
 

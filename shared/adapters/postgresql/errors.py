@@ -21,6 +21,7 @@ class StatementRejected(Exception):
     def __init__(self, sqlstate: str, message: str, constraint: str = "") -> None:
         super().__init__(f"{message} ({sqlstate})")
         self.sqlstate = sqlstate
+        self.message = message
         self.constraint = constraint
 
     @property

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from shared.adapters.postgresql.errors import StatementRejected
 from shared.adapters.postgresql.pool import Pool
 from shared.adapters.postgresql.session import Session
 from shared.adapters.postgresql.statements import SQL, statement
@@ -15,6 +16,7 @@ from shared.logs import get_logger
 
 ANSWER_SECONDS = 280.0
 _LOCK_ID = 7_261_995_283  # any number, as long as nobody else on this database locks the same one
+_RAISED = "P0001"  # RAISE EXCEPTION: it speaks to the operator
 _log = get_logger(__name__)
 
 
@@ -32,8 +34,8 @@ class PostgresMigrations:
     def apply(self) -> list[str]:
         """Run what has not run yet; answer the names. Several may do this at once: one works, the others wait and find it done.
 
-        Raises ConfigurationError when a file was edited after it ran (write a new one instead), and when the functions' role has
-        rights that nobody can take from it.
+        Raises ConfigurationError when a file was edited after it ran (write a new one instead), when a migration says what an
+        operator must see to first, and when the functions' role has rights that nobody can take from it.
         """
         applied = [path.stem for path in sorted(self._directory.glob("[0-9]*.sql")) if self._apply(path)]
         if self._functions_role:
@@ -49,7 +51,7 @@ class PostgresMigrations:
                 return False
             if applied is not None:
                 raise ConfigurationError(f"migration {path.stem} was edited after it had run; restore it and add a new one")
-            session.script(text)
+            _run(session, text, path.stem)
             session.run(
                 "INSERT INTO schema_migrations (name, checksum) VALUES (:name, :checksum)", name=path.stem, checksum=checksum
             )
@@ -85,6 +87,15 @@ class PostgresMigrations:
             session.script("SET LOCAL statement_timeout = 0")
             session.script(f"SELECT pg_advisory_xact_lock({_LOCK_ID})")
             yield session
+
+
+def _run(session: Session, text: str, name: str) -> None:
+    try:
+        session.script(text)
+    except StatementRejected as error:
+        if error.sqlstate != _RAISED:
+            raise
+        raise ConfigurationError(f"migration {name}: {error.message}") from error
 
 
 def _applied_checksum(session: Session, name: str) -> str | None:

@@ -65,7 +65,7 @@ class Session:
         try:
             yield
         except pg8000.native.DatabaseError as error:
-            self.broken = not isinstance(error.args[0], dict) or error.args[0].get("S") == "FATAL"
+            self.broken = not isinstance(error.args[0], dict) or error.args[0].get("V") == "FATAL"  # unlike "S", never translated
             raise translated(error) from error
         except (pg8000.native.InterfaceError, OSError, struct.error) as error:
             self.broken = True

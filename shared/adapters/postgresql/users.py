@@ -8,7 +8,7 @@ from shared import metrics
 from shared.adapters.postgresql.errors import UniqueViolation
 from shared.adapters.postgresql.pool import Pool
 from shared.adapters.postgresql.statements import statement
-from shared.domain.player import Account, Profile
+from shared.domain.player import Account, Profile, folded
 from shared.errors import UsernameTaken
 
 
@@ -52,7 +52,7 @@ class PostgresUsers:
         """By an index of the names, byte by byte."""
         with self._pool.connection() as session:
             rows = session.run(
-                statement("find_users_by_beginning"), beginning=beginning.lower(), after=after.lower(), limit=limit
+                statement("find_users_by_beginning"), beginning=folded(beginning), after=folded(after), limit=limit
             )
         return [Account(*row) for row in rows]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from shared.domain.player import folded
+
 
 @dataclass(frozen=True, slots=True)
 class Keys:
@@ -190,7 +192,7 @@ class Keys:
 
 def _hidden(username: str) -> str:
     """What was typed as a name may be a password in the wrong field, and Redis writes its keys to disk."""
-    return hashlib.sha256(username.lower().encode()).hexdigest()[:32]
+    return hashlib.sha256(folded(username).encode()).hexdigest()[:32]
 
 
 def user_id_of(member: str) -> str:

@@ -2,4 +2,4 @@
 
 SELECT user_id, username, role, hashed_password, api_key, disabled
 FROM users
-WHERE lower(username) = lower(:username)
+WHERE lower(username COLLATE "C") = lower(CAST(:username AS text) COLLATE "C")

@@ -1,3 +1,5 @@
--- users: ids of those who have one of these names. :usernames text[] (lower case)
+-- users: ids of those who have one of these names, by folded name. :usernames text[] (folded)
 
-SELECT lower(username), user_id FROM users WHERE lower(username) = ANY(CAST(:usernames AS text[]))
+SELECT lower(username COLLATE "C"), user_id
+FROM users
+WHERE lower(username COLLATE "C") = ANY(CAST(:usernames AS text[]))

@@ -1,0 +1,161 @@
+"""Who is who, and in which order, does not depend on the locale of the database."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from local_runtime.services.postgresql import FUNCTIONS_USER, USER, PrivatePostgreSQL
+from shared.adapters.postgresql.audit_log import PostgresAuditLog
+from shared.adapters.postgresql.migrations import PostgresMigrations
+from shared.adapters.postgresql.pool import Pool
+from shared.adapters.postgresql.reconciliations import PostgresReconciliations
+from shared.adapters.postgresql.statements import SQL
+from shared.adapters.postgresql.users import PostgresUsers
+from shared.domain.player import Account, folded
+from shared.domain.refusal import RefusalBatch, RefusalGroup
+from shared.errors import ConfigurationError, UsernameTaken
+from tests.support.product import query
+
+MIGRATION = "0017_names_in_any_locale"
+LOCALES = {
+    "icu tr-TR": "LOCALE_PROVIDER icu ICU_LOCALE 'tr-TR' LOCALE 'C.UTF-8'",
+    "icu en-US": "LOCALE_PROVIDER icu ICU_LOCALE 'en-US' LOCALE 'C.UTF-8'",
+    "libc C.UTF-8": "LOCALE_PROVIDER libc LOCALE 'C.UTF-8'",
+    "libc C": "LOCALE_PROVIDER libc LOCALE 'C'",
+}
+TURKISH = "icu tr-TR"
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def locale(request: pytest.FixtureRequest) -> str:
+    name: str = getattr(request, "param", TURKISH)
+    return name
+
+
+@pytest.fixture
+def foreign(private_postgresql: PrivatePostgreSQL, superuser_url: str, locale: str) -> Iterator[Pool]:
+    """An empty database with a locale of its own."""
+    name = f"locale_{secrets.token_hex(6)}"
+    query(superuser_url, f"CREATE DATABASE {name} OWNER {USER} ENCODING 'UTF8' TEMPLATE template0 {LOCALES[locale]}")
+    pool = Pool(f"{private_postgresql.url.rpartition('/')[0]}/{name}")
+    yield pool
+    pool.close()
+    query(superuser_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def users(foreign: Pool) -> PostgresUsers:
+    PostgresMigrations(foreign, functions_role=FUNCTIONS_USER).apply()
+    return PostgresUsers(foreign)
+
+
+def account(username: str, user_id: str = "") -> Account:
+    return Account(user_id or str(uuid4()), username, "player", "hash", secrets.token_hex(32))
+
+
+def before_this_version(foreign: Pool, tmp_path: Path) -> PostgresUsers:
+    """A database as the version before left it."""
+    for file in (SQL / "migrations").glob("*.sql"):
+        if file.stem < MIGRATION:
+            shutil.copy(file, tmp_path)
+    PostgresMigrations(foreign, tmp_path).apply()
+    return PostgresUsers(foreign)
+
+
+anywhere = pytest.mark.parametrize("locale", LOCALES, indirect=True)
+
+
+@anywhere
+def test_a_name_is_one_name_however_capitalised(users: PostgresUsers) -> None:
+    ingrid = account("INGRID")
+    users.add(ingrid)
+    for spelled in ("ingrid", "Ingrid", "INGRID"):
+        assert users.by_username(spelled) == ingrid
+        with pytest.raises(UsernameTaken):
+            users.add(account(spelled))
+
+
+@anywhere
+def test_database_and_program_fold_alike(users: PostgresUsers, foreign: Pool) -> None:
+    letters = "".join(map(chr, [*range(1, 0xD800), *range(0xE000, 0x11000)]))
+    with foreign.connection() as session:
+        [[by_database]] = session.run('SELECT lower(CAST(:letters AS text) COLLATE "C")', letters=letters)
+    assert by_database == folded(letters)
+
+
+@anywhere
+def test_names_come_page_by_page_in_the_order_of_their_bytes(users: PostgresUsers) -> None:
+    names = ["iab", "IAC", "i-x", "i.x", "i_x", "I9x", "ia0", "Iz9", "izz", "hzz", "jaa"]
+    for name in names:
+        users.add(account(name))
+    expected = sorted((name for name in names if folded(name).startswith("i")), key=folded)
+    for beginning in ("i", "I"):
+        found: list[str] = []
+        while page := users.beginning_with(beginning, 3, found[-1] if found else ""):
+            found += [one.username for one in page]
+        assert found == expected
+
+
+@anywhere
+def test_a_refused_log_in_is_the_accounts_whatever_was_typed(users: PostgresUsers, foreign: Pool) -> None:
+    users.add(ingrid := account("INGRID"))
+    group = RefusalGroup("login_refused", "invalid_credentials", "anonymous", "", "ingrid", "198.51.100", 1, NOW, NOW, "", "")
+    assert PostgresAuditLog(foreign).add_refusals(RefusalBatch(secrets.token_hex(8), [group])) == 1
+    with foreign.connection() as session:
+        assert session.run("SELECT user_id FROM audit_log WHERE action = 'login_refused'") == [[ingrid.user_id]]
+
+
+@anywhere
+def test_each_player_is_met_once_page_by_page(users: PostgresUsers, foreign: Pool) -> None:
+    odd = ["a-1", "A1", "a1", "a_1", "B", "b", "i", "I", "ib", "Ib", "IB", "-", "~", "10", "9"]
+    user_ids = [*odd, str(uuid4()), str(uuid4()).upper()]
+    for number, user_id in enumerate(user_ids):
+        users.add(account(f"player-{number}", user_id))
+    reconciliations = PostgresReconciliations(foreign)
+    met: list[str] = []
+    after = ""
+    while True:
+        points, after = reconciliations.points_after(after, 3)
+        met += points
+        if not after:
+            break
+    assert sorted(met) == sorted(user_ids)
+
+
+def test_a_database_of_before_is_brought_over(foreign: Pool, tmp_path: Path) -> None:
+    users = before_this_version(foreign, tmp_path)
+    known = [account(name) for name in ("INGRID", "ada", "Ida")]
+    for one in known:
+        users.add(one)
+    assert MIGRATION in PostgresMigrations(foreign).apply()
+    for one in known:
+        assert users.by_username(one.username.swapcase()) == one
+        with pytest.raises(UsernameTaken):
+            users.add(replace(account(one.username.swapcase())))
+
+
+def test_names_that_now_collide_are_listed_and_nothing_is_lost(foreign: Pool, tmp_path: Path) -> None:
+    users = before_this_version(foreign, tmp_path)
+    first, second, other = account("INGRID"), account("ingrid"), account("ada")
+    for one in (first, second, other):
+        users.add(one)
+    with pytest.raises(ConfigurationError) as refused:
+        PostgresMigrations(foreign).apply()
+    for told in (MIGRATION, f"INGRID ({first.user_id}), ingrid ({second.user_id})", "UPDATE users SET username"):
+        assert told in refused.value.detail
+    assert "ada" not in refused.value.detail
+    with foreign.connection() as session:
+        assert session.run("SELECT username FROM users ORDER BY created_at") == [["INGRID"], ["ingrid"], ["ada"]]
+        session.run("UPDATE users SET username = 'ingrid-2' WHERE user_id = :id", id=second.user_id)
+    assert MIGRATION in PostgresMigrations(foreign).apply()
+    assert users.by_username("ingrid") == first
+    assert users.by_username("INGRID-2") == replace(second, username="ingrid-2")
