@@ -17,7 +17,7 @@ def _username(request: HttpRequest) -> object:
 def lambda_handler(request: HttpRequest) -> Reply:
     """Answer an access token and the refresh token that follows it."""
     deps = container()
-    grant = parse_grant(request.json_object(), request.source_ip)
+    grant = parse_grant(request.json_object(), request.source_ip, request.headers.get("idempotency-key"))
     identity = Identity(
         users=deps.users,
         gatekeeper=deps,
@@ -25,5 +25,8 @@ def lambda_handler(request: HttpRequest) -> Reply:
         refresh_tokens=deps.refresh_tokens,
         accounts=deps,
         clock=deps.clock,
+        sealer_under=deps.sealer_under,
     )
-    return Reply.ok(issue_token(grant, identity).as_json(), headers={"Cache-Control": "no-store"})
+    tokens = issue_token(grant, identity)
+    replayed = {"Idempotency-Replayed": "true"} if tokens.is_replayed else {}
+    return Reply.ok(tokens.as_json(), headers={"Cache-Control": "no-store", **replayed})

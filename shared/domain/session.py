@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from shared.domain.player import Role
@@ -12,14 +12,18 @@ from shared.domain.ranking import Position
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
 # An ended session must be known for as long as one of its access tokens could be shown, by whichever clock.
 REMEMBERED = ACCESS_TOKEN_LIFETIME + timedelta(minutes=1)
+# For so long after its first use a refresh token gives its successor again; with the Idempotency-Key of its first use, so long.
+RENEWAL_GRACE = timedelta(seconds=30)
+RENEWAL_KEPT = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
 class EndedSession:
-    """A session that ended, and when (UTC)."""
+    """A session that ended, when (UTC), and of which account."""
 
     session_id: str
     ended_at: datetime
+    user_id: str = ""
 
     @property
     def known_until(self) -> datetime:
@@ -28,12 +32,27 @@ class EndedSession:
 
 
 @dataclass(frozen=True, slots=True)
+class Successor:
+    """A refresh token that is to follow another one: its hash, the token `sealed` under the one before it, and a hash of the
+    Idempotency-Key of the request, empty without one.
+    """
+
+    token_hash: str
+    sealed: str = field(repr=False)
+    key_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Renewal:
-    """What became of a refresh token that was shown: whose it is, of which session, and whether that goes on."""
+    """What became of a refresh token that was shown: whose it is, of which session, and whether that goes on or `ended`.
+
+    `first_successor` is the sealed token that it gave before and gives again.
+    """
 
     user_id: str
     session_id: str
-    ended: EndedSession | None = None
+    ended: Sequence[EndedSession] = ()
+    first_successor: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from shared.domain.audit import Actor
 from shared.domain.player import Account, AccountChange, Caller, Profile
 from shared.domain.request_limit import RequestKind
 from shared.domain.score import Missing
-from shared.domain.session import Admission, EndedSession, Errand, Renewal
+from shared.domain.session import Admission, EndedSession, Errand, Renewal, Successor
 from shared.domain.ticket import ActionTicket
 
 
@@ -108,10 +108,12 @@ class RefreshTokens(Protocol):
         """Store the first token of a new session; raises InvalidCredentials when the account is not as it was read any more."""
         ...
 
-    def rotate(self, token_hash: str, new_token_hash: str, now: datetime, expires_at: datetime) -> Renewal:
-        """Spend one token and store its successor in one transaction. A spent one ends its session.
+    def rotate(self, token_hash: str, successor: Successor, now: datetime, expires_at: datetime) -> Renewal:
+        """Spend one token and store its successor in one transaction.
 
-        Raises InvalidCredentials for an unknown or expired token.
+        One that was spent within RENEWAL_GRACE, or within RENEWAL_KEPT with the same Idempotency-Key, gives its first successor
+        again until that has been used; any other spent one ends its session. Raises InvalidCredentials for an unknown or
+        expired token.
         """
         ...
 

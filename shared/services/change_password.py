@@ -53,4 +53,4 @@ def change_password(
         raise WrongPassword
     gatekeeper.request_limits.admit("password_change", user_id=account.user_id)
     hashed = gatekeeper.password_hasher.hash(new_password)
-    end_access(account.user_id, changes.change_password(account, hashed, command.caller.session_id, command.actor), accounts)
+    end_access(changes.change_password(account, hashed, command.caller.session_id, command.actor), accounts)

@@ -20,7 +20,7 @@ def change_user(
     When Redis is away it is committed all the same, and asking again makes it known: a cached profile is a minute old at most.
     """
     account, ended = changes.change(user_id, change, actor)
-    end_access(user_id, ended, accounts)
+    end_access(ended, accounts)
     spread_profile(user_id, accounts)
     if account.role == "player":
         try:

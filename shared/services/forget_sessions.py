@@ -1,16 +1,24 @@
-"""Forget ended sessions whose access tokens have all expired: they have no TTL, so somebody must."""
+"""Forget ended sessions whose access tokens have all expired: they have no TTL, so a schedule must."""
 
 from __future__ import annotations
 
-from shared.services.check_access import Accounts, restore_sessions
+from datetime import timedelta
+
+from shared.services.take_effect import LiveAccounts, end_access
+
+# Twice the interval of the schedule, and a minute for one run that failed.
+TOLD_AGAIN = timedelta(minutes=3)
 
 
-def forget_sessions(accounts: Accounts) -> int:
-    """Answer how many; safe to run twice and side by side.
+def forget_sessions(accounts: LiveAccounts) -> int:
+    """Return how many; safe to run twice and side by side.
 
-    Those that ended of late are told to Redis again, for a request that ended some may have died between the two stores, or
-    Redis may have lost its last moments.
+    Those that ended of late are told to Redis again, and the latest of them to the viewers: a request that ended some may have
+    died between the stores, or Redis may have lost its last moments.
     """
-    restore_sessions(accounts)
+    ended = accounts.sessions.ended()
+    accounts.access.restore(ended)
+    told_again_from = accounts.clock.now() - TOLD_AGAIN
+    end_access([session for session in ended if session.ended_at > told_again_from], accounts)
     accounts.access.forget()
     return accounts.sessions.forget()

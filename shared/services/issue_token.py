@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+from shared.domain.idempotency import checked_key, key_hash
 from shared.domain.player import USERNAME, Account
-from shared.errors import InvalidCredentials, InvalidParameter
+from shared.domain.session import Successor
+from shared.errors import BadMessage, InvalidCredentials, InvalidParameter
 from shared.invocation import note
-from shared.ports import AccessTokens, Clock, RefreshTokens, Users
+from shared.ports import AccessTokens, Clock, RefreshTokens, Sealer, Users
 from shared.services.check_password import Gatekeeper, check_password
 from shared.services.take_effect import LiveAccounts, end_access
 
@@ -37,6 +39,7 @@ class RefreshGrant:
 
     refresh_token: str = field(repr=False)
     source_ip: str
+    idempotency_key: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class TokenPair:
     access_token: str = field(repr=False)
     expires_in_seconds: int
     refresh_token: str = field(repr=False)
+    is_replayed: bool = False
 
     def as_json(self) -> dict[str, str | int]:
         """In the words of the API."""
@@ -67,13 +71,15 @@ class Identity:
     refresh_tokens: RefreshTokens
     accounts: LiveAccounts
     clock: Clock
+    sealer_under: Callable[[str], Sealer]
 
 
-def parse_grant(body: Mapping[str, Any], source_ip: str) -> PasswordGrant | RefreshGrant:
+def parse_grant(body: Mapping[str, Any], source_ip: str, idempotency_key: str | None) -> PasswordGrant | RefreshGrant:
     """Read `{"username", "password"}` or `{"refreshToken"}`; raises InvalidParameter."""
+    key = checked_key(idempotency_key)
     refresh_token, username, password = body.get("refreshToken"), body.get("username"), body.get("password")
     if isinstance(refresh_token, str) and username is None and password is None:
-        return RefreshGrant(refresh_token, source_ip)
+        return RefreshGrant(refresh_token, source_ip, key)
     if isinstance(username, str) and isinstance(password, str) and refresh_token is None:
         return PasswordGrant(username, password, source_ip)
     raise InvalidParameter("Send either `username` and `password`, or `refreshToken`, as texts.")
@@ -103,14 +109,31 @@ def _log_in(grant: PasswordGrant, identity: Identity) -> TokenPair:
 def _refresh(grant: RefreshGrant, identity: Identity) -> TokenPair:
     identity.gatekeeper.request_limits.admit("token_refresh", source_ip=grant.source_ip)
     refresh_token, now = secrets.token_urlsafe(REFRESH_TOKEN_BYTES), identity.clock.now()
-    renewal = identity.refresh_tokens.rotate(_hash(grant.refresh_token), _hash(refresh_token), now, now + REFRESH_TOKEN_LIFETIME)
-    if renewal.ended is not None:
-        end_access(renewal.user_id, [renewal.ended], identity.accounts)
+    shown, sealer = _hash(grant.refresh_token), identity.sealer_under(grant.refresh_token)
+    key = grant.idempotency_key
+    successor = Successor(
+        _hash(refresh_token),
+        sealer.seal(refresh_token.encode(), _successor_of(shown)),
+        "" if key is None else key_hash(shown, key),
+    )
+    renewal = identity.refresh_tokens.rotate(shown, successor, now, now + REFRESH_TOKEN_LIFETIME)
+    if renewal.ended:
+        end_access(renewal.ended, identity.accounts)
         raise InvalidCredentials
     account = identity.users.by_id(renewal.user_id)
     if account is None or account.disabled:
         raise InvalidCredentials
-    return _pair(account, renewal.session_id, refresh_token, identity)
+    if renewal.first_successor is None:
+        return _pair(account, renewal.session_id, refresh_token, identity)
+    try:
+        first = sealer.open(renewal.first_successor, _successor_of(shown)).decode()
+    except BadMessage:  # sealed under a server's key that is no longer here
+        raise InvalidCredentials from None
+    return replace(_pair(account, renewal.session_id, first, identity), is_replayed=key is not None)
+
+
+def _successor_of(token_hash: str) -> bytes:
+    return f"successor of {token_hash}".encode()
 
 
 def _pair(account: Account, session_id: str, refresh_token: str, identity: Identity) -> TokenPair:

@@ -14,4 +14,4 @@ def log_out(caller: Caller, actor: Actor, limits: RequestLimits, accounts: LiveA
     limits.admit("log_out", user_id=caller.user_id)
     if not caller.session_id and not everywhere:
         raise NoSession
-    end_access(caller.user_id, accounts.sessions.end(caller, actor, everywhere=everywhere), accounts)
+    end_access(accounts.sessions.end(caller, actor, everywhere=everywhere), accounts)

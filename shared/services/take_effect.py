@@ -24,11 +24,16 @@ class LiveAccounts(Accounts, Protocol):
         ...
 
 
-def end_access(user_id: str, ended: Sequence[EndedSession], accounts: LiveAccounts) -> None:
-    """Nobody comes in with an access token of these sessions any more, and who watches with one is shown out."""
-    if ended:
-        accounts.access.end(ended)
-        accounts.viewers.dismiss(user_id, [session.session_id for session in ended], accounts.clock.now())
+def end_access(ended: Sequence[EndedSession], accounts: LiveAccounts) -> None:
+    """No access token of these sessions is accepted any more, and the sockets opened with one are closed."""
+    if not ended:
+        return
+    accounts.access.end(ended)
+    sessions_of: dict[str, list[str]] = {}
+    for session in ended:
+        sessions_of.setdefault(session.user_id, []).append(session.session_id)
+    for user_id, session_ids in sessions_of.items():
+        accounts.viewers.dismiss(user_id, session_ids, accounts.clock.now())
 
 
 def spread_profile(user_id: str, accounts: LiveAccounts) -> None:

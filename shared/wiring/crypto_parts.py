@@ -18,6 +18,12 @@ class CryptoParts(Parts):
 
         return AesGcmSealer.from_setting(self.settings.payload_keys)
 
+    def sealer_under(self, secret: str) -> ports.Sealer:
+        """For what only the client with this secret is to get again."""
+        from shared.adapters.crypto.aes_gcm import AesGcmSealer
+
+        return AesGcmSealer.under(self.settings.payload_keys, secret)
+
     @cached_property
     def ticket_signer(self) -> ports.TicketSigner:
         from shared.adapters.crypto.hmac_tickets import HmacTicketSigner

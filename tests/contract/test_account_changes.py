@@ -18,6 +18,7 @@ from shared.adapters.postgresql.sessions import PostgresSessions
 from shared.adapters.postgresql.users import PostgresUsers
 from shared.domain.audit import Actor
 from shared.domain.player import Account, AccountChange, Caller
+from shared.domain.session import Successor
 from shared.errors import InvalidCredentials, LastAdmin, UnknownUser, WrongPassword
 from tests.contract.audit import Audit
 
@@ -48,7 +49,7 @@ class Accounts:
 
     def goes_on(self, token: str) -> bool:
         try:
-            return self.tokens.rotate(token, secrets.token_hex(32), NOW, LATER).ended is None
+            return not self.tokens.rotate(token, Successor(secrets.token_hex(32), "sealed"), NOW, LATER).ended
         except InvalidCredentials:
             return False
 

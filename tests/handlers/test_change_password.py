@@ -9,6 +9,7 @@ import pytest
 
 from shared.errors import TooBusy
 from shared.wiring import Container
+from tests.handlers.dying import killed
 from tests.handlers.events import HandlerReply
 from tests.handlers.limits import limit_requests
 from tests.handlers.sessions import PASSWORD, LoggedIn, log_in, newcomer
@@ -41,6 +42,15 @@ def test_the_new_password_counts_the_old_one_does_not_and_other_sessions_end(pla
         database_url, "SELECT actor FROM audit_log WHERE action = 'password_changed' AND user_id = :id", id=player.user_id
     )
     assert rows == [[player.user_id]]
+
+
+def test_a_later_change_is_effective_when_the_first_one_died_between_the_stores(deployed: Container, player: LoggedIn) -> None:
+    elsewhere = player.again()
+    killed(deployed, lambda: change(player))
+    assert elsewhere.is_in(), "Redis does not know yet"
+    assert change(player, NEW, "another honest mule").status == 204
+    assert not elsewhere.is_in()
+    assert player.is_in()
 
 
 def test_only_its_owner_changes_it_and_only_with_the_old_one(player: LoggedIn) -> None:

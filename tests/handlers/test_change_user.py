@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from shared.wiring import Container
+from tests.handlers.dying import dismissed, killed
 from tests.handlers.events import REQUEST_ID, SOURCE_IP, HandlerReply, call
 from tests.handlers.players import Player, new_player
 from tests.handlers.sessions import LoggedIn, log_in, newcomer
 from tests.support.product import query
+from tests.support.waiting import eventually
 
 ROUTE = "PATCH /api/admin/users/{user_id}"
 
@@ -61,6 +63,20 @@ def test_another_role_counts_with_the_next_request_whatever_the_token_says(admin
     assert change(promoted, admin.user_id, {"role": "player"}).data["role"] == "player"
     assert audit_log(admin).problem == (403, "forbidden"), "an old token says admin"
     assert admin.score(2).data["score"] == 2
+
+
+@pytest.mark.parametrize("body", [{"disabled": True}, {"role": "admin"}])
+def test_a_second_try_is_effective_when_the_first_one_died_between_the_stores(
+    deployed: Container, admin: Player, player: LoggedIn, body: dict[str, object]
+) -> None:
+    assert player.score().status == 200, "the profile is cached"
+    with dismissed(deployed) as labels:
+        killed(deployed, lambda: change(admin, player.user_id, body))
+        assert player.score().status == 200, "Redis does not know yet"
+        assert change(admin, player.user_id, body).status == 200
+        assert player.score().status in (401, 403)
+        expected = {player.user_id, deployed.identify(player.access_token).session_id} if "disabled" in body else set()
+        eventually(lambda: expected <= set(labels()), what="the sockets are closed")
 
 
 def test_what_an_admin_does_stands_in_the_audit_log(admin: Player, player: LoggedIn, database_url: str) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import statistics
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from shared.errors import BadMessage
 from shared.ports import PasswordHasher
 from shared.wiring import Container
 from tests.handlers.conftest import Redeploy
@@ -52,16 +55,116 @@ def test_a_refresh_token_keeps_somebody_logged_in(deployed: Container, account: 
     assert tokens(refreshToken=second["refreshToken"]).status == 200
 
 
+def is_over(pair: dict[str, str]) -> bool:
+    """Whether the access token is refused: at once, not when it expires."""
+    return call("get_scores", "GET /api/scores", headers={"Authorization": f"Bearer {pair['accessToken']}"}).status == 401
+
+
 def test_a_spent_refresh_token_ends_all_that_came_from_it(account: dict[str, str]) -> None:
     first = tokens(username=account["username"], password=PASSWORD).data
     elsewhere = tokens(username=account["username"], password=PASSWORD).data
     second = tokens(refreshToken=first["refreshToken"]).data
+    third = tokens(refreshToken=second["refreshToken"]).data
+    assert tokens(refreshToken=first["refreshToken"]).problem == REFUSED
+    assert tokens(refreshToken=third["refreshToken"]).problem == REFUSED
+    assert tokens(refreshToken=elsewhere["refreshToken"]).status == 200
+    assert [is_over(pair) for pair in (first, second, third, elsewhere)] == [True, True, True, False]
+
+
+def test_a_refresh_token_whose_answer_was_lost_gives_the_same_successor(account: dict[str, str]) -> None:
+    first = tokens(username=account["username"], password=PASSWORD).data
+    second = tokens(refreshToken=first["refreshToken"])
+    again = tokens(refreshToken=first["refreshToken"])
+    assert again.data["refreshToken"] == second.data["refreshToken"]
+    assert not is_over(again.data)
+    assert "Idempotency-Replayed" not in again.headers, "no key was sent"
+    assert tokens(refreshToken=second.data["refreshToken"]).status == 200
+
+
+def test_a_refresh_token_shown_many_times_at_once_gives_one_successor(account: dict[str, str], database_url: str) -> None:
+    first = tokens(username=account["username"], password=PASSWORD).data
+    with ThreadPoolExecutor(8) as threads:
+        replies = list(threads.map(lambda _: tokens(refreshToken=first["refreshToken"]), range(8)))
+    assert len({reply.data["refreshToken"] for reply in replies}) == 1
+    rows = query(database_url, "SELECT spent_at FROM refresh_tokens WHERE user_id = :id", id=account["userId"])
+    assert len(rows) == 2
+    assert tokens(refreshToken=replies[0].data["refreshToken"]).status == 200
+
+
+def spent_before(database_url: str, seconds: int) -> None:
+    """As if so much time had passed since each token was spent."""
+    query(database_url, "UPDATE refresh_tokens SET spent_at = spent_at - CAST(:ago AS interval)", ago=f"{seconds} seconds")
+
+
+def test_after_the_grace_a_spent_refresh_token_is_a_stolen_one(account: dict[str, str], database_url: str) -> None:
+    first = tokens(username=account["username"], password=PASSWORD).data
+    second = tokens(refreshToken=first["refreshToken"]).data
+    spent_before(database_url, 31)
     assert tokens(refreshToken=first["refreshToken"]).problem == REFUSED
     assert tokens(refreshToken=second["refreshToken"]).problem == REFUSED
-    assert tokens(refreshToken=elsewhere["refreshToken"]).status == 200
-    for pair, is_over in ((first, True), (second, True), (elsewhere, False)):
-        reply = call("get_scores", "GET /api/scores", headers={"Authorization": f"Bearer {pair['accessToken']}"})
-        assert (reply.status == 401) is is_over, "at once, not when the access token expires"
+    assert is_over(second)
+
+
+def test_with_the_key_of_its_first_use_a_refresh_token_gives_the_same_successor_for_a_day(
+    account: dict[str, str], database_url: str
+) -> None:
+    def keyed(key: str) -> HandlerReply:
+        return call("issue_token", "POST /api/tokens", body={"refreshToken": first}, headers={"Idempotency-Key": key})
+
+    first = tokens(username=account["username"], password=PASSWORD).data["refreshToken"]
+    second = keyed("renewal-1")
+    assert (second.status, second.headers.get("Idempotency-Replayed")) == (200, None)
+    spent_before(database_url, 3600)
+    query(
+        database_url,
+        "UPDATE refresh_tokens SET issued_at = issued_at - interval '1 hour' WHERE user_id = :id",
+        id=account["userId"],
+    )
+    again = keyed("renewal-1")
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.data["refreshToken"] == second.data["refreshToken"]
+    everywhere = tokens(username=account["username"], password=PASSWORD).data
+    call(
+        "log_out",
+        "DELETE /api/tokens",
+        headers={"Authorization": f"Bearer {everywhere['accessToken']}"},
+        query={"everywhere": "true"},
+    )
+    assert is_over(again.data), "its access token is young, whenever the session's last renewal was"
+
+
+def test_another_key_is_no_proof_that_the_first_answer_was_lost(account: dict[str, str], database_url: str) -> None:
+    first = tokens(username=account["username"], password=PASSWORD).data["refreshToken"]
+    headers = {"Idempotency-Key": "renewal-1"}
+    second = call("issue_token", "POST /api/tokens", body={"refreshToken": first}, headers=headers).data["refreshToken"]
+    spent_before(database_url, 31)
+    other = {"Idempotency-Key": "renewal-2"}
+    assert call("issue_token", "POST /api/tokens", body={"refreshToken": first}, headers=other).problem == REFUSED
+    assert tokens(refreshToken=second).problem == REFUSED
+
+
+def test_the_database_alone_gives_no_successor_away(deployed: Container, account: dict[str, str], database_url: str) -> None:
+    first = tokens(username=account["username"], password=PASSWORD).data["refreshToken"]
+    second = tokens(refreshToken=first).data["refreshToken"]
+    rows = query(database_url, "SELECT * FROM refresh_tokens WHERE user_id = :id", id=account["userId"])
+    assert first not in str(rows)
+    assert second not in str(rows)
+    (sealed,) = (
+        row[0]
+        for row in query(
+            database_url,
+            "SELECT sealed_successor FROM refresh_tokens WHERE user_id = :id AND spent_at IS NOT NULL",
+            id=account["userId"],
+        )
+    )
+    associated = f"successor of {hashlib.sha256(first.encode()).hexdigest()}".encode()
+    assert deployed.sealer_under(first).open(sealed, associated).decode() == second
+    for sealer in (deployed.sealer, deployed.sealer_under(second)):
+        with pytest.raises(BadMessage):
+            sealer.open(sealed, associated)
+    assert tokens(refreshToken=second).status == 200
+    kept = query(database_url, "SELECT count(sealed_successor) FROM refresh_tokens WHERE user_id = :id", id=account["userId"])
+    assert kept == [[1]], "only that of the last one that was spent"
 
 
 def test_refresh_tokens_are_kept_hashed_for_thirty_days(account: dict[str, str], database_url: str) -> None:

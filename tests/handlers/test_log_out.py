@@ -6,10 +6,12 @@ import pytest
 
 from shared.wiring import Container
 from tests.handlers.conftest import Redeploy
-from tests.handlers.events import REQUEST_ID, SOURCE_IP, HandlerReply, call
+from tests.handlers.dying import dismissed, killed
+from tests.handlers.events import REQUEST_ID, SOURCE_IP, HandlerReply, call, invoke
 from tests.handlers.players import new_board
 from tests.handlers.sessions import LoggedIn, newcomer
 from tests.support.product import query
+from tests.support.waiting import eventually
 
 ROUTE = "DELETE /api/tokens"
 
@@ -50,6 +52,29 @@ def test_everywhere_is_everywhere_and_only_this_account(player: LoggedIn) -> Non
     assert not any(session.is_in() or session.can_stay() for session in (player, elsewhere))
     assert other.is_in()
     assert player.again().is_in(), "who logs in again is in"
+
+
+@pytest.mark.parametrize("everywhere", ["false", "true"])
+def test_a_second_try_is_effective_when_the_first_one_died_between_the_stores(
+    deployed: Container, player: LoggedIn, everywhere: str
+) -> None:
+    elsewhere = player.again()
+    with dismissed(deployed) as labels:
+        killed(deployed, lambda: log_out(player, everywhere=everywhere))
+        assert player.is_in(), "Redis does not know yet"
+        assert log_out(player, everywhere=everywhere).status == 204
+        assert not player.is_in()
+        assert elsewhere.is_in() is (everywhere == "false")
+        eventually(lambda: deployed.identify(player.access_token).session_id in labels(), what="its sockets are closed")
+
+
+def test_without_a_second_try_the_schedule_makes_it_effective(deployed: Container, player: LoggedIn) -> None:
+    killed(deployed, lambda: log_out(player, everywhere="true"))
+    assert player.is_in()
+    with dismissed(deployed) as labels:
+        invoke("forget_sessions", {})
+        assert not player.is_in()
+        eventually(lambda: deployed.identify(player.access_token).session_id in labels(), what="its sockets are closed")
 
 
 def test_a_redis_that_lost_everything_keeps_them_out(player: LoggedIn, redeploy: Redeploy) -> None:

@@ -1,4 +1,4 @@
-"""AES-256-GCM for what travels through the broker, with a key id so that keys can be changed."""
+"""AES-256-GCM for what travels through the broker and what is kept for one client, with a key id so that keys can be changed."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ import re
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from shared.errors import BadMessage, ConfigurationError
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
 _TAG_BYTES = 16
+_PURPOSE = b"scoreboard answer for one client 1"
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
@@ -33,6 +36,15 @@ class AesGcmSealer:
     def from_setting(cls, setting: str) -> AesGcmSealer:
         """Of the keys in PAYLOAD_KEYS; raises ConfigurationError, never printing a key."""
         return cls(read_keys(setting))
+
+    @classmethod
+    def under(cls, setting: str, secret: str) -> AesGcmSealer:
+        """Of keys derived (HKDF, RFC 5869) from those in PAYLOAD_KEYS and a secret of a client: either alone opens nothing."""
+        derived = {
+            key_id: HKDF(SHA256(), KEY_BYTES, salt=None, info=_PURPOSE).derive(key + secret.encode(errors="replace"))
+            for key_id, key in read_keys(setting).items()
+        }
+        return cls(derived)
 
     def seal(self, secret: bytes, associated: bytes) -> str:
         """Encrypt with the current key, bound to `associated`."""

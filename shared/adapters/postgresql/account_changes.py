@@ -42,12 +42,12 @@ class PostgresAccountChanges:
             session.run(statement("lock_admins"))
             before = _locked(session, user_id)
             after = change.of(before)
+            ended = end_sessions(session, user_id) if after.disabled else []
             if after == before:
-                return after, []
+                return after, ended
             if before.is_active_admin and not after.is_active_admin:
                 _see_that_another_admin_is_left(session, user_id)
             session.run(statement("change_user"), user_id=user_id, role=after.role, disabled=after.disabled)
-            ended = end_sessions(session, user_id) if after.disabled else []
             detail = {
                 name: {"from": getattr(before, name), "to": getattr(after, name)}
                 for name in ("role", "disabled")

@@ -10,10 +10,11 @@ from shared.adapters.postgresql.sessions import end_sessions
 from shared.adapters.postgresql.statements import statement
 from shared.domain.audit import Actor
 from shared.domain.player import Account
-from shared.domain.session import Renewal
+from shared.domain.session import RENEWAL_GRACE, RENEWAL_KEPT, Renewal, Successor
 from shared.errors import InvalidCredentials
 
 SCOREBOARD = Actor("scoreboard")
+GRACE, KEYED = (f"{int(span.total_seconds())} seconds" for span in (RENEWAL_GRACE, RENEWAL_KEPT))
 
 
 class PostgresRefreshTokens:
@@ -39,29 +40,42 @@ class PostgresRefreshTokens:
         if not rows:
             raise InvalidCredentials
 
-    def rotate(self, token_hash: str, new_token_hash: str, now: datetime, expires_at: datetime) -> Renewal:
+    def rotate(self, token_hash: str, successor: Successor, now: datetime, expires_at: datetime) -> Renewal:
         """Spend one token and store its successor in one transaction.
 
-        A token that was spent before came back: one of its two holders is a thief, so nobody of the session goes on.
+        A token that was spent a moment ago gives the same successor again until that has been used itself: the first answer was
+        lost, or two requests came at once. Any other that comes back has two holders, one of them a thief: the session ends.
         Raises InvalidCredentials for an unknown or expired token.
         """
         with self._pool.transaction("rotate_refresh_token") as session:
             # The row of its owner first, as everybody does who ends sessions; then the token as it is when that is held.
             session.run(statement("lock_owner_of_token"), token_hash=token_hash)
-            rows = session.run(statement("find_refresh_token"), token_hash=token_hash)
+            rows = session.run(
+                statement("find_refresh_token"), token_hash=token_hash, key_hash=successor.key_hash, grace=GRACE, keyed=KEYED
+            )
             if not rows:
                 raise InvalidCredentials
-            user_id, session_id, expired_at, is_spent = rows[0]
+            user_id, session_id, expired_at, is_spent, sealed = rows[0]
             if expired_at <= now:
                 raise InvalidCredentials
+            if sealed is not None:
+                session.run(statement("renew_again"), token_hash=token_hash)
+                return Renewal(user_id, session_id, first_successor=sealed)
             if is_spent:
-                (ended,) = end_sessions(session, user_id, only=session_id)
+                ended = end_sessions(session, user_id, only=session_id)
                 add_audit_row(session, "refresh_token_reused", SCOREBOARD, user_id, {"session": session_id})
                 return Renewal(user_id, session_id, ended)
-            session.run(statement("spend_refresh_token"), token_hash=token_hash, spent_at=now)
+            session.run(
+                statement("spend_refresh_token"),
+                token_hash=token_hash,
+                family_id=session_id,
+                successor_hash=successor.token_hash,
+                sealed_successor=successor.sealed,
+                key_hash=successor.key_hash,
+            )
             session.run(
                 statement("add_refresh_token"),
-                token_hash=new_token_hash,
+                token_hash=successor.token_hash,
                 family_id=session_id,
                 user_id=user_id,
                 expires_at=expires_at,

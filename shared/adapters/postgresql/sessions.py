@@ -31,7 +31,7 @@ class PostgresSessions:
         """By the index of ended_at."""
         with self._pool.connection() as session:
             rows = session.run(statement("find_ended_sessions"), known=ALIVE)
-        return [EndedSession(session_id, ended_at) for session_id, ended_at in rows]
+        return [EndedSession(*row) for row in rows]
 
     def forget(self) -> int:
         """DELETE."""
@@ -40,6 +40,10 @@ class PostgresSessions:
 
 
 def end_sessions(session: Session, user_id: str, *, only: str = "", kept: str = "") -> list[EndedSession]:
-    """In a transaction that holds the user's row; `only` one, or all but the one that is `kept`."""
+    """In a transaction that holds the user's row; `only` one, or all but the one that is `kept`.
+
+    Returns these and every session of the user that ended earlier and may still have living access tokens: an earlier request
+    may have committed their ends and died before it told the other stores.
+    """
     rows = session.run(statement("end_sessions"), user_id=user_id, only=only, kept=kept, alive=ALIVE)
-    return [EndedSession(session_id, ended_at) for session_id, ended_at in rows]
+    return [EndedSession(*row) for row in rows]

@@ -1,0 +1,80 @@
+"""Workers that are killed between the commit in PostgreSQL and what Redis is told of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import redis
+
+from shared.domain.session import EndedSession
+from shared.ports import Access, Profiles
+from shared.wiring import Container
+from tests.support.waiting import eventually
+
+
+class Killed(BaseException):
+    """SIGKILL: nothing after it is carried out, and nothing is answered."""
+
+
+class DyingAccess:
+    """The port Access of a worker that is killed before it tells Redis which sessions ended."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._access, name)
+
+    def end(self, ended: Iterable[EndedSession]) -> None:
+        raise Killed
+
+
+class DyingProfiles:
+    """The port Profiles of a worker that is killed before it tells Redis how an account has changed."""
+
+    def __init__(self, profiles: Profiles) -> None:
+        self._profiles = profiles
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._profiles, name)
+
+    def replace(self, profile: object) -> None:
+        raise Killed
+
+
+@contextmanager
+def dying_between_the_stores(deployed: Container) -> Iterator[None]:
+    """Meanwhile every handler that changes an account is killed after its commit."""
+    access, profiles = deployed.access, deployed.profiles
+    deployed.access, deployed.profiles = DyingAccess(access), DyingProfiles(profiles)
+    try:
+        yield
+    finally:
+        deployed.access, deployed.profiles = access, profiles
+
+
+def killed(deployed: Container, request: Callable[[], object]) -> None:
+    """Have a request's worker killed between the stores."""
+    with dying_between_the_stores(deployed), suppress(Killed):
+        raise AssertionError(f"not killed, but answered {request()}")
+
+
+@contextmanager
+def dismissed(deployed: Container) -> Iterator[Callable[[], list[str]]]:
+    """The labels (sessions, accounts) whose sockets gateways are told to close from now on."""
+    client: Any = redis.Redis.from_url(deployed.settings.redis_url)
+    labels: list[str] = []
+
+    def heard() -> list[str]:
+        while (message := listener.get_message(timeout=0.01)) is not None:
+            if message["type"] == "message":
+                labels.append(json.loads(message["data"])["label"])
+        return labels
+
+    with client, client.pubsub() as listener:
+        listener.subscribe(f"{deployed.settings.broadcast_channel}:dismissals")
+        eventually(lambda: (listener.get_message(timeout=0.1) or {}).get("type") == "subscribe", what="subscribed")
+        yield heard
