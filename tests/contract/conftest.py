@@ -51,13 +51,17 @@ def empty_schema(private_postgresql: PrivatePostgreSQL, superuser_url: str) -> s
 
 
 @pytest.fixture
-def audit(
-    private_postgresql: PrivatePostgreSQL, superuser_url: str, empty_schema: str, redis_client: redis.Redis
-) -> Iterator[Audit]:
-    """An audit log of the test's own."""
-    name = f"audit_{secrets.token_hex(6)}"
+def own_database_url(private_postgresql: PrivatePostgreSQL, superuser_url: str, empty_schema: str) -> Iterator[str]:
+    """A database of the test's own, with the schema in it."""
+    name = f"own_{secrets.token_hex(6)}"
     query(superuser_url, f"CREATE DATABASE {name} OWNER {USER} TEMPLATE {empty_schema}")
-    made = Audit(f"{private_postgresql.url.rpartition('/')[0]}/{name}", redis_client)
+    yield f"{private_postgresql.url.rpartition('/')[0]}/{name}"
+    query(superuser_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def audit(own_database_url: str, redis_client: redis.Redis) -> Iterator[Audit]:
+    """An audit log of the test's own."""
+    made = Audit(own_database_url, redis_client)
     yield made
     made.pool.close()
-    query(superuser_url, f"DROP DATABASE {name} WITH (FORCE)")
