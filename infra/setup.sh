@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sets everything up: .venv with the pinned requirements, and the servers this machine lacks. Near-instant when all is there.
-#   infra/setup.sh [--for-tests]     --for-tests also installs what only tests drive: Chromium, and Prometheus with promtool
+#   infra/setup.sh [--for-tests]     --for-tests also installs what only tests drive: Chromium, PgBouncer, Prometheus with promtool
 set -euo pipefail
 cd -P "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -55,6 +55,7 @@ have_postgres() { have postgres || compgen -G '/usr/lib/postgresql/*/bin/postgre
 have_rabbitmq() { have rabbitmq-server || compgen -G '/usr/lib/rabbitmq/lib/*/sbin/rabbitmq-server' >/dev/null || compgen -G '/opt/homebrew/opt/rabbitmq/sbin/rabbitmq-server' >/dev/null || compgen -G '/usr/local/opt/rabbitmq/sbin/rabbitmq-server' >/dev/null; }
 have_browser() { have chromium || have chromium-browser || have google-chrome || [ -d "/Applications/Google Chrome.app" ] || [ -d /Applications/Chromium.app ]; }
 have_prometheus() { have prometheus && have promtool; }
+have_pgbouncer() { have pgbouncer || [ -x /usr/sbin/pgbouncer ]; }
 
 missing_debian() {
     # Where python3 itself is too old, some releases have a newer one beside it.
@@ -63,7 +64,7 @@ missing_debian() {
     have_redis || echo redis-server
     have_rabbitmq || echo rabbitmq-server
     have_postgres || echo postgresql
-    if $FOR_TESTS; then have_browser || echo chromium; have_prometheus || echo prometheus; fi
+    if $FOR_TESTS; then have_browser || echo chromium; have_prometheus || echo prometheus; have_pgbouncer || echo pgbouncer; fi
 }
 
 missing_homebrew() {
@@ -71,7 +72,7 @@ missing_homebrew() {
     have_redis || echo redis
     have_rabbitmq || echo rabbitmq
     have_postgres || echo postgresql@16
-    if $FOR_TESTS; then have_browser || echo chromium; have_prometheus || echo prometheus; fi
+    if $FOR_TESTS; then have_browser || echo chromium; have_prometheus || echo prometheus; have_pgbouncer || echo pgbouncer; fi
 }
 
 # Debian starts a server as soon as it is installed. Nobody asked for that: the scoreboard starts its own. While a policy-rc.d
@@ -120,7 +121,7 @@ apt_install() {
     for package in "$@"; do
         case "$package" in
             postgresql) units+=("$package"); forbid_main_cluster ;;
-            redis-server | prometheus) units+=("$package") ;;
+            redis-server | prometheus | pgbouncer) units+=("$package") ;;
             rabbitmq-server) units+=("$package"); have epmd || units+=(epmd.socket epmd.service) ;; # Erlang's port mapper
         esac
     done

@@ -90,11 +90,13 @@ def _check_amqp(url: str, ca_file: str) -> None:
 
 
 def _check_database(url: str, ca_file: str) -> None:
+    """Connect as functions do, and see that a transaction is one: poolers need not keep it together."""
     import pg8000.native
 
     parts = urlsplit(url)
-    port, directory = parts.port or 5432, parse_qs(parts.query).get("host", [""])[0]
-    pg8000.native.Connection(
+    port, options = parts.port or 5432, parse_qs(parts.query)
+    directory = options.get("host", [""])[0]
+    connection = pg8000.native.Connection(
         unquote(parts.username or ""),
         host=parts.hostname or "localhost",
         port=port,
@@ -103,4 +105,12 @@ def _check_database(url: str, ca_file: str) -> None:
         password=unquote(parts.password or "") or None,
         timeout=CONNECT_SECONDS,
         ssl_context=database_context(url, ca_file) or False,
-    ).close()
+        application_name=options.get("application_name", ["scoreboard"])[0],
+    )
+    try:
+        for sql in ("BEGIN", "SELECT 1", "COMMIT"):
+            connection.run(sql)
+    except pg8000.native.Error as error:
+        raise ValueError(f"no transaction ({error}): PgBouncer needs pool_mode = transaction or session") from None
+    finally:
+        connection.close()

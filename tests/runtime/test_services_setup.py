@@ -16,7 +16,7 @@ import pytest
 from local_runtime.settings import PROJECT_ROOT
 
 TOOLS = ("bash", "cat", "chmod", "dirname", "flock", "grep", "id", "mktemp", "rm", "sleep", "tail", "touch")
-PROGRAMS = ("redis-server", "rabbitmq-server", "postgres", "chromium", "prometheus", "promtool")
+PROGRAMS = ("redis-server", "rabbitmq-server", "postgres", "chromium", "prometheus", "promtool", "pgbouncer")
 POLICY = Path("/usr/sbin/policy-rc.d")
 
 

@@ -70,9 +70,9 @@ class PostgresMigrations:
                     "rights in the database are left as a newer version has granted them",
                     extra={"unknown_migrations": [name for (name,) in newer]},
                 )
-            else:
-                session.run("SELECT set_config('scoreboard.functions_role', :role, true)", role=self._functions_role)
-                session.script(statement("privileges"))
+                return
+            session.run("SELECT set_config('scoreboard.functions_role', :role, true)", role=self._functions_role)
+            session.script(statement("privileges"))
             [[may_change]] = session.run(statement("may_change_audit_log"), role=self._functions_role)
             if may_change:
                 raise ConfigurationError(

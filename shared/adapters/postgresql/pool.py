@@ -58,14 +58,14 @@ class Pool:
         with self.connection(answer_seconds) as session:
             began = perf_counter()
             try:
-                session.script("BEGIN")
+                session.begin()
                 try:
                     yield session
                 except (ScoreboardError, StatementRejected):
                     if not session.broken:
-                        session.script("ROLLBACK")
+                        session.end("ROLLBACK")
                     raise
-                session.script("COMMIT")
+                session.end("COMMIT")
             finally:
                 metrics.transaction_seconds.of(name).observe(perf_counter() - began)
 
