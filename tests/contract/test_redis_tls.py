@@ -103,6 +103,14 @@ def test_plain_text_to_a_server_of_tls_is_no_connection(url: str) -> None:
         ping(url.replace("rediss://", "redis://"))
 
 
+def test_a_connection_that_leads_to_the_wrong_server_is_not_kept(url: str, ca_file: str) -> None:
+    with connect(url, ca_file=ca_file) as client:
+        before = client.client_id()
+        with pytest.raises(RedisUnavailable), translated():
+            client.eval("return redis.error_reply('READONLY You cannot write against a read only replica.')", 0)
+        assert client.client_id() != before
+
+
 @pytest.mark.parametrize("content", [None, "no certificate at all"])
 def test_a_ca_file_that_cannot_be_read_is_named(url: str, tmp_path: Path, content: str | None) -> None:
     path = tmp_path / "ca.pem"

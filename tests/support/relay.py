@@ -17,6 +17,7 @@ class Relay:
         self._answers_to_lose = 0
         self._deaf: frozenset[socket.socket] = frozenset()
         self._sockets: list[socket.socket] = []
+        self.connections = 0  # so many were let through
         self._listener = socket.create_server(("127.0.0.1", 0))
         port = self._listener.getsockname()[1]
         self.url = server_url.replace(f"{self._server.hostname}:{self._server.port}", f"127.0.0.1:{port}")
@@ -42,6 +43,10 @@ class Relay:
         """Let nothing more through on the connections there are, which nobody is told; new ones are let through."""
         self._deaf = frozenset(self._sockets)
 
+    def lead_to(self, server_url: str) -> None:
+        """From now on new connections go to another server; those there are stay where they are."""
+        self._server = urlsplit(server_url)
+
     def mend(self) -> None:
         """Let new connections through."""
         self._open = True
@@ -64,6 +69,7 @@ class Relay:
                     continue
                 server = socket.create_connection((self._server.hostname, self._server.port))
                 self._sockets += [client, server]
+                self.connections += 1
                 for one, other in ((client, server), (server, client)):
                     self._threads.append(threading.Thread(target=self._copy, args=(one, other, one is server)))
                     self._threads[-1].start()

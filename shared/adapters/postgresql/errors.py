@@ -9,6 +9,9 @@ from shared.errors import PostgresUnavailable
 # Shutting down, no resources, read-only standby, cancelled, deadlock or serialization failure, no lock in time, timed out.
 _TEMPORARY_CLASSES = ("08", "40", "53", "57", "58")
 _TEMPORARY_STATES = frozenset({"25006", "55P03", "25P03", "55006"})
+# Another server, to which the same address leads now, may be free of these: read-only, connection failure, shutting down.
+_WRONG_SERVER_CLASSES = ("08", "57P")
+_WRONG_SERVER_STATES = frozenset({"25006"})
 _UNIQUE_VIOLATION = "23505"
 # What a row's own values bring about: data exceptions, constraints, a check option, an exception raised by a trigger.
 _OF_THE_ROW = ("21", "22", "23", "44", "P0")
@@ -39,12 +42,23 @@ class UniqueViolation(StatementRejected):
     """Another row has this value already."""
 
 
+def is_wrong_server(error: Exception) -> bool:
+    """Whether a pg8000 DatabaseError says that this server cannot do the work, and perhaps another can."""
+    sqlstate = str(_fields(error).get("C", ""))
+    return sqlstate.startswith(_WRONG_SERVER_CLASSES) or sqlstate in _WRONG_SERVER_STATES
+
+
 def translated(error: Exception) -> PostgresUnavailable | StatementRejected:
     """The error to raise `from` a pg8000 DatabaseError."""
-    fields: dict[str, Any] = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+    fields = _fields(error)
     sqlstate = str(fields.get("C", ""))
     message = str(fields.get("M", error))
     if not sqlstate or sqlstate.startswith(_TEMPORARY_CLASSES) or sqlstate in _TEMPORARY_STATES:
         return PostgresUnavailable()
     kind = UniqueViolation if sqlstate == _UNIQUE_VIOLATION else StatementRejected
     return kind(sqlstate, message, str(fields.get("n", "")))
+
+
+def _fields(error: Exception) -> dict[str, Any]:
+    """By their letters in the protocol: V severity, C SQLSTATE, M message, n constraint."""
+    return error.args[0] if error.args and isinstance(error.args[0], dict) else {}

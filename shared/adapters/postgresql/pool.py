@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,15 +19,22 @@ from shared.errors import PostgresUnavailable, ScoreboardError
 
 WAIT_SECONDS = 5.0
 ANSWER_SECONDS = 30.0
+# A PostgreSQL that stays read-only is connected to this often, not with every statement.
+REPLACE_PAUSE_SECONDS = 0.5
 
 
 class Pool:
-    """At most `size` connections. Only the standard library's locks are used, so that gevent's patches cover it."""
+    """At most `size` connections. Only the standard library's locks are used, so that gevent's patches cover it.
+
+    When one of them meets the wrong server (a standby, say, which answers every SELECT well), all are replaced: the next ones
+    find the primary.
+    """
 
     def __init__(self, database_url: str, size: int = 8, *, ca_file: str = "", name: str = "DATABASE_URL") -> None:
         self._url = DatabaseUrl.parse(database_url, ca_file, name=name)
         self._free = threading.BoundedSemaphore(size)
         self._idle: deque[Session] = deque()
+        self._replaced_at = float("-inf")
 
     @contextmanager
     def connection(self, answer_seconds: float = ANSWER_SECONDS) -> Iterator[Session]:
@@ -85,12 +93,16 @@ class Pool:
                 session = self._idle.pop()
             except IndexError:
                 return Session(self._url, self._ssl_context)
-            if not session.has_gone_stale:
+            if not session.has_gone_stale and session.opened_at > self._replaced_at:
                 return session
             session.close()
 
     def _give_back(self, session: Session) -> None:
-        if session.broken:
+        now = time.monotonic()
+        if session.met_wrong_server and now - self._replaced_at > REPLACE_PAUSE_SECONDS:
+            self._replaced_at = now
+        session.met_wrong_server = False
+        if session.broken or session.opened_at < self._replaced_at:
             session.close()
         else:
             self._idle.append(session)

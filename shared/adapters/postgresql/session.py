@@ -10,13 +10,15 @@ import select
 import socket
 import ssl
 import struct
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
-from shared.adapters.postgresql.errors import translated
+from shared.adapters.postgresql.errors import is_wrong_server, translated
 from shared.adapters.postgresql.url import DatabaseUrl
+from shared.adapters.tcp import keep_alive
 from shared.errors import PostgresUnavailable
 
 CONNECT_SECONDS = 3.0
@@ -28,12 +30,16 @@ _SYNC = b"S"
 
 
 class Session:
-    """A connection in UTC. After an error of the line (PostgresUnavailable) it is `broken` and must be closed."""
+    """A connection in UTC. After an error of the line (PostgresUnavailable) it is `broken` and must be closed.
+
+    `met_wrong_server` says that PostgreSQL refused something because another server has to be asked: this one is read-only.
+    """
 
     def __init__(self, url: DatabaseUrl, context: ssl.SSLContext | None) -> None:
         import pg8000.native  # a function that asks PostgreSQL nothing starts the sooner
 
-        self.broken = False
+        self.broken = self.met_wrong_server = False
+        self.opened_at = time.monotonic()
         self._in_transaction = False
         self._prepared: dict[str, Any] = {}
         self._socket = _open_socket(url, context)
@@ -123,7 +129,9 @@ class Session:
             yield
         except pg8000.native.DatabaseError as error:
             said = error.args[0] if isinstance(error.args[0], dict) else {"S": "FATAL"}
-            self.broken = said.get("V", said["S"]) == "FATAL"  # "S" may be translated; PgBouncer's is not, and has no "V"
+            # "S" may be translated; PgBouncer's is not, and has no "V".
+            self.broken |= said.get("V", said["S"]) in ("FATAL", "PANIC")
+            self.met_wrong_server |= is_wrong_server(error)
             raise translated(error) from error
         except (pg8000.native.InterfaceError, OSError, struct.error) as error:
             self.broken = True
@@ -174,7 +182,7 @@ def _open_socket(url: DatabaseUrl, context: ssl.SSLContext | None) -> socket.soc
             line.connect(url.socket_path)
             return line
         line = socket.create_connection((url.host, url.port), CONNECT_SECONDS)
-        line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        keep_alive(line)
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if context is None:
             return line

@@ -10,13 +10,15 @@ from typing import Any, ParamSpec, TypeVar
 
 import redis
 from redis.backoff import NoBackoff
-from redis.exceptions import ClusterDownError, OutOfMemoryError, ReadOnlyError, TryAgainError
+from redis.exceptions import OutOfMemoryError, TryAgainError
 from redis.retry import Retry
 
 from shared import metrics
 from shared.adapters.loop import Loop
+from shared.adapters.redis.failover import Failover, WatchedConnection, WatchedPool, WatchedSSLConnection, is_wrong_server
 from shared.adapters.redis.line import SharedLine
 from shared.adapters.redis.loop_link import LoopLink
+from shared.adapters.tcp import KEEPALIVE
 from shared.adapters.tls import client_context
 from shared.errors import ConfigurationError, RedisUnavailable
 
@@ -29,9 +31,9 @@ _SCRIPT_COMMANDS = frozenset({"EVALSHA", "EVAL"})
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# Starting up, cannot write its file, full, not the master, cluster in motion, busy with a long script.
-_TEMPORARY = ("LOADING", "MISCONF", "OOM", "READONLY", "MASTERDOWN", "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN", "BUSY")
-_TEMPORARY_ERRORS = (ClusterDownError, OutOfMemoryError, ReadOnlyError, TryAgainError)
+# Cannot write its file, full, cluster in motion, busy with a long script.
+_TEMPORARY = ("MISCONF", "BUSY")
+_TEMPORARY_ERRORS = (OutOfMemoryError, TryAgainError)
 
 
 def connect(url: str, size: int = POOL_SIZE, *, ca_file: str = "", loop: Loop | None = None) -> redis.Redis:
@@ -51,15 +53,19 @@ def connect(url: str, size: int = POOL_SIZE, *, ca_file: str = "", loop: Loop | 
     uses_tls = url.startswith("rediss://")
     if uses_tls and ca_file:
         client_context(ca_file, "REDIS_CA_FILE")  # a file that cannot be read is told of now, not as a server that is away
+    failover = Failover()
     tls = {"ssl_ca_certs": ca_file or None, "ssl_min_version": ssl.TLSVersion.TLSv1_2} if uses_tls else {}
     try:
-        pool = redis.BlockingConnectionPool.from_url(
+        pool = WatchedPool.from_url(
             url,
+            connection_class=WatchedSSLConnection if uses_tls else WatchedConnection,
+            failover=failover,
             max_connections=size,
             timeout=POOL_WAIT_SECONDS,
             socket_connect_timeout=CONNECT_SECONDS,
             socket_timeout=ANSWER_SECONDS,
             socket_keepalive=True,
+            socket_keepalive_options=KEEPALIVE,
             retry=Retry(NoBackoff(), 0),
             protocol=2,
             decode_responses=False,
@@ -72,8 +78,8 @@ def connect(url: str, size: int = POOL_SIZE, *, ca_file: str = "", loop: Loop | 
     if not is_shared:
         return MeasuredRedis(connection_pool=pool)
     if loop is not None and not uses_tls:
-        return SharingRedis(pool, SharedLine(pool.make_connection, partial(LoopLink, loop=loop)))
-    return SharingRedis(pool, SharedLine(pool.make_connection))
+        return SharingRedis(pool, SharedLine(pool.new_connection, failover, partial(LoopLink, loop=loop)))
+    return SharingRedis(pool, SharedLine(pool.new_connection, failover))
 
 
 class MeasuredRedis(redis.Redis):
@@ -163,5 +169,5 @@ class translated:  # noqa: N801 - read as a word where it is used
 
 def _says_unavailable(error: redis.RedisError) -> bool:
     if isinstance(error, redis.ResponseError):
-        return isinstance(error, _TEMPORARY_ERRORS) or str(error).startswith(_TEMPORARY)
+        return is_wrong_server(error) or isinstance(error, _TEMPORARY_ERRORS) or str(error).startswith(_TEMPORARY)
     return isinstance(error, redis.ConnectionError | redis.TimeoutError)

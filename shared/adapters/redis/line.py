@@ -20,6 +20,7 @@ from redis.connection import DefaultParser
 
 from shared.adapters.forks import in_every_child
 from shared.adapters.peer_watch import PeerWatch
+from shared.adapters.redis.failover import Failover
 
 READ_BYTES = 65536
 Connect = Callable[[], Any]  # a redis.Connection that is not connected yet
@@ -44,14 +45,23 @@ class Link(Protocol):
         """Close it; whoever waits is given the error."""
         ...
 
+    def retire(self) -> None:
+        """Close it when all that was asked is answered; nothing more is asked."""
+        ...
+
 
 class SharedLine:
-    """A connection made by `connect`, and again when it was lost. A command whose answer was lost is never sent again."""
+    """A connection made by `connect`, and again when it was lost or led to the wrong server.
 
-    def __init__(self, connect: Connect, make_link: Callable[[Any], Link] | None = None) -> None:
+    A command whose answer was lost is never sent again.
+    """
+
+    def __init__(self, connect: Connect, failover: Failover, make_link: Callable[[Any], Link] | None = None) -> None:
         """`make_link` makes something else of a connection than what threads share."""
         self._connect = connect
         self._make_link = make_link or _Link
+        self._failover = failover
+        failover.add(self._replace)
         self._opening = threading.Lock()
         self._link: Link | None = None
         in_every_child(self._forget)
@@ -59,12 +69,12 @@ class SharedLine:
     def call(self, words: tuple[Any, ...]) -> Any:
         """Send a command and answer what Redis answered; its errors are raised as redis-py's, a lost connection, too."""
         link = self._usable()
-        return link.finish(link.begin(hiredis.pack_command(words)))
+        return self._finish(link, link.begin(hiredis.pack_command(words)))
 
     def begin(self, words: tuple[Any, ...]) -> Callable[[], Any]:
         """Send a command, and wait for its answer when what this gives back is called, which must happen in the same thread."""
         link = self._usable()
-        return partial(link.finish, link.begin(hiredis.pack_command(words)))
+        return partial(self._finish, link, link.begin(hiredis.pack_command(words)))
 
     def close(self) -> None:
         """End the connection; a later call makes another."""
@@ -72,6 +82,24 @@ class SharedLine:
             if self._link is not None:
                 self._link.end(redis.ConnectionError("closed"))
                 self._link = None
+
+    def _finish(self, link: Link, call: Any) -> Any:
+        try:
+            return link.finish(call)
+        except redis.RedisError as error:
+            self._failover.notice(error)
+            raise
+
+    def _replace(self) -> None:
+        """The next command opens another connection."""
+        if not self._opening.acquire(blocking=False):
+            return  # one is being opened, and it may be its opening that met the wrong server
+        try:
+            link, self._link = self._link, None
+        finally:
+            self._opening.release()
+        if link is not None:
+            link.retire()
 
     def _forget(self) -> None:
         """In a forked child: the connection is its parent's, and whoever held the lock is not here."""
@@ -118,7 +146,7 @@ class _Link:
         self._commands: list[bytes] = []
         self._asked: deque[_Call] = deque()
         self._turns: list[threading.Lock] = []  # taken ones, for another call: to make one costs as much as all else of it
-        self._is_writing = False
+        self._is_writing = self._is_retired = False
         self._leader: _Call | None = None  # the one who reads
         self._error: redis.ConnectionError | redis.TimeoutError | None = None
         self._peer = PeerWatch(self._socket)
@@ -163,6 +191,14 @@ class _Link:
         self._connection.disconnect()
         for call in asked:
             self._answer(call, type(error)(*error.args))
+
+    def retire(self) -> None:
+        """Close it when all that was asked is answered; nothing more is asked."""
+        with self._lock:
+            self._is_retired = True
+            is_idle = self._leader is None and not self._asked
+        if is_idle:
+            self.end(_replaced())
 
     def _write(self) -> None:
         """For everybody who has come by now."""
@@ -215,12 +251,14 @@ class _Link:
             self.end(redis.ConnectionError(str(error)))
 
     def _hand_over(self) -> None:
-        """Whoever asked next reads on."""
+        """Whoever asked next reads on; a retired connection with nobody left is closed."""
         with self._lock:
             self._leader = next((call for call in self._asked if not call.is_abandoned), None)
             heir = self._leader
         if heir is not None:
             heir.turn.release()
+        elif self._is_retired:
+            self.end(_replaced())
 
     def _answer(self, call: _Call, answer: Any) -> None:
         call.answer = answer
@@ -233,6 +271,10 @@ def _taken_lock() -> threading.Lock:
     lock = threading.Lock()
     lock.acquire()
     return lock
+
+
+def _replaced() -> redis.ConnectionError:
+    return redis.ConnectionError("the connection led to the wrong server")
 
 
 def translated_error(error: OSError) -> redis.ConnectionError | redis.TimeoutError:

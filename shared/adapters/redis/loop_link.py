@@ -44,7 +44,7 @@ class LoopLink:
         self._peer = PeerWatch(self._socket)
         self._commands: list[bytes] = []
         self._asked: deque[_Call] = deque()
-        self._is_writing = False
+        self._is_writing = self._is_retired = False
         self._heard_at = 0.0
         self._error: redis.ConnectionError | redis.TimeoutError | None = None
         self._endings = (loop.watch(self._descriptor, self._read), loop.every(LOOK_SECONDS, self._look_at_the_time))
@@ -95,6 +95,15 @@ class LoopLink:
             call.answer, call.is_answered = type(error)(*error.args), True
         self._loop.soon(self._resume, asked)
 
+    def retire(self) -> None:
+        """Close it when all that was asked is answered; nothing more is asked."""
+        self._is_retired = True
+        self._end_if_idle()
+
+    def _end_if_idle(self) -> None:
+        if self._is_retired and not self._asked:
+            self.end(redis.ConnectionError("the connection led to the wrong server"))
+
     # In the loop
 
     def _write(self) -> None:
@@ -137,6 +146,7 @@ class LoopLink:
         except hiredis.ProtocolError as error:
             self.end(redis.ConnectionError(str(error)))
         self._heard_at = time.monotonic()
+        self._end_if_idle()
         self._resume(answered)
 
     def _resume(self, calls: Iterable[_Call]) -> None:

@@ -1,0 +1,62 @@
+"""Two servers of Redis behind one address, which fails over from the first to the second."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import redis
+
+from local_runtime.services.redis import PrivateRedis
+from local_runtime.services.run import running
+from tests.support.relay import Relay
+from tests.support.waiting import eventually
+
+PASSWORD = "pair"
+
+
+class RedisPair:
+    """`url` is what a client is given; `first` and `second` go past the address."""
+
+    def __init__(self, first_url: str, second_url: str) -> None:
+        self._urls = (first_url, second_url)
+        self.first: Any = redis.Redis.from_url(first_url)
+        self.second: Any = redis.Redis.from_url(second_url)
+        self.relay = Relay(first_url)
+        self.url = self.relay.url
+
+    def fail_over(self) -> None:
+        """The second server takes over with all data, the first one becomes its replica; no client is told."""
+        self._replicate(self.second, self._urls[0])
+        self.second.replicaof("NO", "ONE")
+        self.relay.lead_to(self._urls[1])
+        self._replicate(self.first, self._urls[1])
+
+    def demote(self) -> None:
+        """The first server becomes a replica, and the address still leads there."""
+        self._replicate(self.first, self._urls[1])
+
+    def _replicate(self, replica: Any, primary_url: str) -> None:
+        primary = urlsplit(primary_url)
+        for server in (self.first, self.second):
+            server.config_set("repl-diskless-sync-delay", 0)
+        replica.config_set("masterauth", PASSWORD)
+        replica.replicaof(primary.hostname, primary.port)
+        eventually(lambda: replica.info("replication")["master_link_status"] == "up", 30, "the replica in step")
+
+
+@contextmanager
+def redis_pair(directory: Path) -> Iterator[RedisPair]:
+    """Both running."""
+    first, second = (PrivateRedis(directory / name, PASSWORD) for name in ("first", "second"))
+    with running(first), running(second):
+        pair = RedisPair(first.url, second.url)
+        try:
+            yield pair
+        finally:
+            pair.relay.close()
+            pair.first.close()
+            pair.second.close()
