@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hmac
-import logging
 import os
-import pwd
 import secrets
 import shutil
 import subprocess
@@ -16,23 +14,17 @@ from signal import SIGINT
 
 from local_runtime.process import ProcessSpec
 from local_runtime.services import programs
-from local_runtime.services.errors import ServerError
 from local_runtime.services.ports import LOOPBACK, remembered_port
+from local_runtime.services.postgresql_place import PostgreSQLError, account_entry, find_place, own_all
 
 SUPERUSER = "postgres"  # without a password once the cluster is made, so that nothing gets in as this role over a socket
 USER = "scoreboard"  # owns the database and the tables
 FUNCTIONS_USER = "scoreboard_functions"
 DATABASE = "scoreboard"
 ACCOUNT = "postgres"
-OUTSIDE_DIRECTORY = Path("/var/lib/scoreboard")
 ROLES_FILE = "scoreboard.roles"  # in the cluster: which ROLES were set up in it
 ROLES = "2"  # two roles, and a superuser without a password; empty: the superuser has the owner's password
 PREPARE_SECONDS = 60.0
-logger = logging.getLogger(__name__)
-
-
-class PostgreSQLError(ServerError):
-    """The cluster cannot be made or reached; the message says why."""
 
 
 class PrivatePostgreSQL:
@@ -70,8 +62,9 @@ class PrivatePostgreSQL:
 
     def prepare(self) -> None:
         """Make the cluster with its user and database when there is none, write the configuration; idempotent."""
-        self._place()
-        directory = self._link.resolve()
+        directory = find_place(self._link, self._account)
+        if self._account is not None:
+            own_all(directory, self._account)
         self.port = remembered_port(directory / "port")
         if not (self._cluster / "PG_VERSION").exists():
             self._make_cluster()
@@ -122,30 +115,6 @@ log_min_messages = warning
             ),
         )
 
-    def _place(self) -> None:
-        """Give the cluster a directory that its account owns and can reach."""
-        reachable = self._account is None or _reachable(self._link.parent, _account_entry(self._account))
-        if self._link.is_symlink():
-            self._link.resolve().mkdir(mode=0o700, parents=True, exist_ok=True)
-        elif reachable:
-            self._link.mkdir(mode=0o700, parents=True, exist_ok=True)
-        elif self._link.is_dir():
-            raise PostgreSQLError(
-                f"the account {ACCOUNT} can no longer reach {self._link}: a directory above it is private. "
-                f"Make it passable again (chmod o+x), or move the data directory"
-            )
-        else:
-            self._link_outside()
-        self._own(self._link.resolve())
-
-    def _link_outside(self) -> None:
-        # Never named after the data directory alone: that may have been moved since, and still use what it links to.
-        outside = OUTSIDE_DIRECTORY / f"{self._link.parent.name.lstrip('.')}-{secrets.token_hex(8)}"
-        logger.warning("%s cannot be reached by the account %s: PostgreSQL's data is in %s", self._link, ACCOUNT, outside)
-        outside.mkdir(mode=0o700, parents=True)
-        OUTSIDE_DIRECTORY.chmod(0o755)
-        self._link.symlink_to(outside)
-
     def _see_that_it_can_be_read(self) -> None:
         """PostgreSQL reads the data of its own major version only."""
         made_by = (self._cluster / "PG_VERSION").read_text().strip()
@@ -166,6 +135,11 @@ log_min_messages = warning
 
     def _make_cluster(self) -> None:
         cluster = self._cluster
+        if (cluster / "global").exists():
+            raise PostgreSQLError(
+                f"the data in {cluster} is damaged (it has no PG_VERSION): restore a backup with "
+                "`python -m local_runtime restore`, or begin anew with another --data-dir"
+            )
         if cluster.exists():
             shutil.rmtree(cluster)  # begun, never finished
         unfinished = cluster.with_name("cluster.new")
@@ -240,7 +214,7 @@ log_min_messages = warning
 
     def _own(self, path: Path) -> None:
         if self._account is not None:
-            entry = _account_entry(self._account)
+            entry = account_entry(self._account)
             os.chown(path, entry.pw_uid, entry.pw_gid)
 
     def _answers(self) -> bool:
@@ -253,26 +227,3 @@ log_min_messages = warning
         except (pg8000.native.InterfaceError, pg8000.native.DatabaseError, OSError):
             return False
         return True
-
-
-def _account_entry(account: str) -> pwd.struct_passwd:
-    try:
-        return pwd.getpwnam(account)
-    except KeyError:
-        raise PostgreSQLError(f"PostgreSQL does not run as root, and there is no account {account} to drop to") from None
-
-
-def _reachable(directory: Path, entry: pwd.struct_passwd) -> bool:
-    """Whether the account may pass through `directory` and every parent of it."""
-    directory = directory.resolve()
-    for place in (directory, *directory.parents):
-        status = place.stat()
-        if status.st_uid == entry.pw_uid:
-            bit = 0o100
-        elif status.st_gid == entry.pw_gid:
-            bit = 0o010
-        else:
-            bit = 0o001
-        if not status.st_mode & bit:
-            return False
-    return True

@@ -13,6 +13,7 @@ from local_runtime.services.certificates import ensure_certificates, write_priva
 from local_runtime.services.errors import ServerError
 from local_runtime.services.ports import LOOPBACK, remembered_port
 from local_runtime.services.rabbitmq_home import slim_program
+from local_runtime.services.rabbitmq_place import correct_places
 from local_runtime.tls import amqp_context
 
 USER = "scoreboard"
@@ -51,6 +52,7 @@ class PrivateRabbitMQ:
         for directory in (self._directory, self._directory / "home", self._directory / "mnesia", self._directory / "log"):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._program = slim_program(programs.RABBITMQ.require(), self._directory / "server")
+        correct_places(self._directory / "mnesia")
         certificates = ensure_certificates(self._directory / "tls")
         self.port = remembered_port(self._directory / "port")
         self._distribution_port = remembered_port(self._directory / "distribution-port", (self.port,))

@@ -25,9 +25,9 @@ from local_runtime.services.postgresql import (
     ROLES_FILE,
     SUPERUSER,
     USER,
-    PostgreSQLError,
     PrivatePostgreSQL,
 )
+from local_runtime.services.postgresql_place import PostgreSQLError
 from local_runtime.services.programs import MissingProgram, Program
 from local_runtime.services.rabbitmq import PrivateRabbitMQ
 from local_runtime.services.redis import PrivateRedis

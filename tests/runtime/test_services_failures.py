@@ -9,7 +9,8 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ import pytest
 
 from local_runtime.services import run
 from local_runtime.services.errors import ServerError
-from local_runtime.services.postgresql import ACCOUNT, PostgreSQLError, PrivatePostgreSQL
+from local_runtime.services.postgresql import ACCOUNT, PrivatePostgreSQL
+from local_runtime.services.postgresql_place import PostgreSQLError, find_place
 from local_runtime.services.rabbitmq import PrivateRabbitMQ
 from local_runtime.settings import PROJECT_ROOT
 from tests.support.product import alive, connect, descendants, new_data_dir, remove_data_dir
@@ -66,6 +68,30 @@ def test_data_of_another_major_version_is_refused_with_what_to_do(data_dir: Path
 def test_a_place_that_rabbitmq_cannot_work_in_is_refused_at_once(data_dir: Path) -> None:
     with pytest.raises(ServerError, match="apostrophe"):
         PrivateRabbitMQ(data_dir / "o'brien", "secret").prepare()
+
+
+@pytest.mark.parametrize("copy", [False, True], ids=["moved", "copied"])
+def test_a_broker_in_another_place_has_its_messages_and_touches_the_old_place_no_more(data_dir: Path, copy: bool) -> None:
+    """Twice, for what is noted at the second place has other forms: names that are long, or in letters that are not Latin."""
+    places = [data_dir / "first ü", data_dir / ("long" * 30), data_dir / "третье место"]
+    with run.running(PrivateRabbitMQ(places[0], "secret")) as broker, closing(amqp(broker)) as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        channel.queue_declare("kept", durable=True, arguments={"x-queue-type": "quorum"})
+        for number in range(3):
+            channel.basic_publish("", "kept", str(number).encode(), pika.BasicProperties(delivery_mode=2), mandatory=True)
+    for before, place in pairwise(places):
+        if copy:
+            shutil.copytree(before, place, symlinks=True)
+        else:
+            before.rename(place)
+        with run.running(PrivateRabbitMQ(place, "secret")) as broker, closing(amqp(broker)) as connection:
+            found = [body for _, _, body in islice(connection.channel().consume("kept"), 3)]
+        assert found == [b"0", b"1", b"2"]
+        assert before.exists() is copy
+    if copy:
+        with run.running(PrivateRabbitMQ(places[0], "secret")) as broker, closing(amqp(broker)) as connection:
+            assert connection.channel().queue_declare("kept", passive=True).method.message_count == 3
 
 
 def test_a_broker_that_runs_out_of_disk_takes_nothing_more(data_dir: Path) -> None:
@@ -160,6 +186,59 @@ def test_a_new_data_directory_where_a_moved_one_was_takes_nothing_of_it(data_dir
         assert connection.run("SELECT * FROM kept") == []
         connection.close()
     assert (hidden / "one/postgresql").resolve() != (hidden / "two/postgresql").resolve()
+
+
+@pytest.fixture
+def linked(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data directory whose PostgreSQL lies outside, as it does where root runs the instance in a private place."""
+    outside = data_dir / "outside"
+    monkeypatch.setattr("local_runtime.services.postgresql_place.OUTSIDE_DIRECTORY", outside)
+    (outside / "first").mkdir(parents=True)
+    one = data_dir / "one"
+    one.mkdir()
+    (one / "postgresql").symlink_to(outside / "first")
+    return one
+
+
+def test_a_copy_of_a_data_directory_gets_a_copy_of_what_is_linked_to(linked: Path) -> None:
+    keep(PrivatePostgreSQL(linked, "secret"), 1)
+    copy = linked.with_name("two")
+    shutil.copytree(linked, copy, symlinks=True)
+    keep(PrivatePostgreSQL(copy, "secret"), 2)
+    assert kept(PrivatePostgreSQL(linked, "secret")) == [1]
+    assert kept(PrivatePostgreSQL(copy, "secret")) == [1, 2]
+
+
+def test_a_copy_that_does_not_fit_what_it_links_to_is_refused_with_what_to_do(linked: Path) -> None:
+    link = linked / "postgresql"
+    find_place(link, None)
+    shutil.copytree(linked, linked.with_name("two"), symlinks=True)
+    place = find_place(link, None)
+    with pytest.raises(PostgreSQLError, match=r"two is an older copy: .* has been used since by .*one"):
+        find_place(linked.with_name("two") / "postgresql", None)
+    place.rename(place.with_name("elsewhere"))
+    with pytest.raises(PostgreSQLError, match=r"is not there: .*backup"):
+        find_place(link, None)
+    place.with_name("elsewhere").rename(place)
+    assert find_place(link, None) == place
+
+
+def keep(server: PrivatePostgreSQL, number: int) -> None:
+    with run.running(server), closing(connect(server.url)) as connection:
+        connection.run("CREATE TABLE IF NOT EXISTS kept (number int)")
+        connection.run("INSERT INTO kept VALUES (:number)", number=number)
+
+
+def kept(server: PrivatePostgreSQL) -> list[int]:
+    with run.running(server), closing(connect(server.url)) as connection:
+        return [number for (number,) in connection.run("SELECT number FROM kept ORDER BY number")]
+
+
+def test_data_that_was_copied_without_its_owner_gets_it_back(data_dir: Path) -> None:
+    (data_dir / "one").mkdir()
+    keep(PrivatePostgreSQL(data_dir / "one", "secret"), 1)
+    shutil.copytree(data_dir / "one", data_dir / "two")
+    assert kept(PrivatePostgreSQL(data_dir / "two", "secret")) == [1]
 
 
 def test_a_cluster_that_its_account_can_no_longer_reach_is_a_clear_message(data_dir: Path) -> None:

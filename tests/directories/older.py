@@ -17,7 +17,7 @@ from local_runtime.services.postgresql import PrivatePostgreSQL
 from local_runtime.services.rabbitmq import PrivateRabbitMQ
 from local_runtime.services.run import running
 from local_runtime.tls import amqp_context
-from tests.upgrade.make_fixture import DUMP_FILE, LEFT_FILE, MESSAGES_FILE, SECRET_FILE
+from tests.directories.make_fixture import DUMP_FILE, LEFT_FILE, MESSAGES_FILE, SECRET_FILE
 
 
 def make_directory(archive: Path, data_dir: Path) -> dict[str, Any]:

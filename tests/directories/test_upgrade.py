@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.directories.check import check
+from tests.directories.older import make_directory
 from tests.support.product import Product
-from tests.upgrade.check import check
-from tests.upgrade.older import make_directory
 
+pytestmark = [pytest.mark.xdist_group("directories"), pytest.mark.timeout(600)]
 ARCHIVES = sorted(Path(__file__).parent.glob("*.tar.gz"))
 
 
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize("archive", ARCHIVES, ids=lambda archive: archive.name.partition(".")[0])
 def test_a_data_directory_of_an_older_version_is_taken_over_whole(archive: Path) -> None:
     product = Product(None, REGISTRATIONS_PER_HOUR="1000")

@@ -1,4 +1,4 @@
-"""`python -m tests.upgrade.check DATA_DIR LEFT.json`: starts this version on what an older one left and counts everything."""
+"""`python -m tests.directories.check DATA_DIR LEFT.json`: starts this version on what an older one left and counts everything."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 
 import jwt
 
+from tests.directories.make_fixture import SECRET_FILE
 from tests.support.api import Player
 from tests.support.product import ROOT, Product, clean_environment
 from tests.support.waiting import eventually
-from tests.upgrade.make_fixture import SECRET_FILE
 
 
 def check(product: Product, left: dict[str, Any]) -> None:
