@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
@@ -13,6 +14,7 @@ from shared.errors import InvalidIncrement
 
 MIN_INCREMENT = 1
 MAX_INCREMENT = 5
+MAX_RETRIES = 3
 UNKNOWN_USER = "unknown user"
 
 
@@ -93,10 +95,14 @@ class ScoresRecorded:
 
 @dataclass(frozen=True, slots=True)
 class RecordedBatch:
-    """What became of a batch in the ledger: how many updates were `new`; request ids and reasons of those it `refused`."""
+    """What became of a batch in the ledger: how many updates were `new`; request ids and reasons of those it `refused`.
+
+    `letters` are the messages to be sent on, to another try or to the dead letters. The ledger has them whole.
+    """
 
     new: int
     refused: Mapping[str, str] = field(default_factory=dict)
+    letters: Sequence[RefusedMessage] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +117,49 @@ class ReceivedMessage:
     redriven: bool = False
     trace: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the ledger may have refused it before."""
+        return self.redriven or self.attempts > 0
+
+    def refused(self, reason: str, event: ScoreAccepted | None = None) -> RefusedMessage:
+        """What becomes of it when it is not recorded; `event` is what it says, None when it cannot be opened."""
+        return RefusedMessage(self.body, reason, self.attempts + 1, self.trace, event, may_retry=not self.redriven)
+
 
 @dataclass(frozen=True, slots=True)
 class RefusedMessage:
-    """A message that could not be recorded, for what reason, and after how many attempts."""
+    """A message that could not be recorded, for what reason, and after how many attempts.
+
+    `event` is what it says, None when it cannot be opened. What came back from the dead letters is not tried again by itself.
+    """
 
     body: bytes
     reason: str
     attempts: int
-    request_id: str | None = None
     trace: Mapping[str, str] = field(default_factory=dict)
+    event: ScoreAccepted | None = None
+    may_retry: bool = True
+
+    @property
+    def request_id(self) -> str | None:
+        """Of the update; None when the message cannot be opened."""
+        return None if self.event is None else self.event.request_id
+
+    @property
+    def is_parked(self) -> bool:
+        """Whether it goes to the dead letters, not to another try."""
+        return self.event is None or self.attempts > MAX_RETRIES or not self.may_retry
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the body."""
+        return hashlib.sha256(self.body).hexdigest()
+
+    @property
+    def key(self) -> str:
+        """The same for every copy of the message."""
+        return self.request_id or self.digest
 
 
 @dataclass(frozen=True, slots=True)

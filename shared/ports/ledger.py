@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from shared.domain.reconciliation import Discrepancy, EpochSpan, PastRun, PointsAsOf, ReconciliationRun
-from shared.domain.score import HistoryEntry, RecordedBatch, ScoreAccepted
+from shared.domain.score import HistoryEntry, ReceivedMessage, RecordedBatch, RefusedMessage, ScoreAccepted
+
+NO_MESSAGES: Mapping[str, ReceivedMessage] = MappingProxyType({})
 
 
 class Ledger(Protocol):
     """The history of record (PostgreSQL)."""
 
     def record(
-        self, events: Sequence[ScoreAccepted], marker_ids: Sequence[str] = (), *, tried_before: Collection[str] = ()
+        self,
+        events: Sequence[ScoreAccepted],
+        marker_ids: Sequence[str] = (),
+        *,
+        messages: Mapping[str, ReceivedMessage] = NO_MESSAGES,
+        unreadable: Sequence[RefusedMessage] = (),
     ) -> RecordedBatch:
         """Write events, running totals, audit rows and markers in one transaction; request ids it has are ignored.
 
-        An event that is refused for its own sake is noted as waiting and takes nothing else down; of the request ids
-        `tried_before`, those the ledger has now wait no longer.
+        An event that is refused for its own sake takes nothing else down: the message it came in, of `messages` by request id, is
+        kept whole until it is recorded, and so are those that are `unreadable`. What an operator discarded is not recorded.
         """
         ...
 

@@ -13,7 +13,6 @@ from shared.invocation import note, note_updates
 from shared.logs import get_logger
 from shared.ports import Clock, EventCodec, EventPublisher, Ledger, Topology
 
-MAX_RETRIES = 3
 _log = get_logger(__name__)
 
 
@@ -27,36 +26,33 @@ def record_scores(
 ) -> int:
     """Answer how many updates were new. Returning settles the whole batch.
 
-    What can never be read (it does not decrypt, has the wrong shape) is parked at once among the dead letters with its reason.
-    What the ledger refuses for its own sake (an unknown user, a constraint) comes back up to MAX_RETRIES times with growing
-    delay, then it is parked. Neither takes its batch down. PostgresUnavailable escapes, and so does RabbitUnavailable while
-    settling: the batch returns whole, nothing is counted against any message, and what the ledger has of it is ignored then.
+    A message that can never be read (it does not decrypt, has the wrong shape) is parked at once among the dead letters with its
+    reason. An update that the ledger refuses for its own sake (an unknown user, a constraint) comes back up to MAX_RETRIES times
+    with growing delay, then it is parked; one that was redriven is parked at once. Neither takes its batch down, and PostgreSQL
+    has both whole before they are sent on. PostgresUnavailable escapes, and so does RabbitUnavailable while settling: the batch
+    returns whole, nothing is counted against any message, and what the ledger has of it is ignored then.
     """
     metrics.record_batch_size.observe(len(messages))
     batch = _open(messages, codec)
     note_updates(list(batch.updates))
-    tried_before = [request_id for request_id, (_, message) in batch.updates.items() if message.attempts or message.redriven]
-    recorded = ledger.record([event for event, _ in batch.updates.values()], batch.marker_ids, tried_before=tried_before)
+    received = {request_id: message for request_id, (_, message) in batch.updates.items()}
+    events = [event for event, _ in batch.updates.values()]
+    recorded = ledger.record(events, batch.marker_ids, messages=received, unreadable=batch.unreadable)
     _measure_lag(batch, recorded, clock)
-    for request_id, reason in recorded.refused.items():
-        message = batch.updates[request_id][1]
-        refused = RefusedMessage(message.body, reason, message.attempts + 1, request_id, message.trace)
-        (batch.retried if message.attempts < MAX_RETRIES else batch.parked).append(refused)
-    note(new=recorded.new, retried=len(batch.retried), parked=len(batch.parked))
-    _settle(batch, topology)
-    if batch.updates:
-        _tell(publisher, [event for event, _ in batch.updates.values()])
+    note(new=recorded.new)
+    _settle(recorded.letters, topology)
+    if events:
+        _tell(publisher, events)
     return recorded.new
 
 
 @dataclass(slots=True)
 class _Batch:
-    """A batch, sorted: updates by request id with the message each came in, markers, and what is to be settled."""
+    """A batch, sorted: updates by request id with the message each came in, markers, and what cannot be read."""
 
     updates: dict[str, tuple[ScoreAccepted, ReceivedMessage]] = field(default_factory=dict)
     marker_ids: list[str] = field(default_factory=list)
-    retried: list[RefusedMessage] = field(default_factory=list)
-    parked: list[RefusedMessage] = field(default_factory=list)
+    unreadable: list[RefusedMessage] = field(default_factory=list)
 
 
 def _open(messages: Sequence[ReceivedMessage], codec: EventCodec) -> _Batch:
@@ -65,7 +61,7 @@ def _open(messages: Sequence[ReceivedMessage], codec: EventCodec) -> _Batch:
         try:
             opened = codec.open_update(message.body)
         except BadMessage as error:
-            batch.parked.append(RefusedMessage(message.body, error.detail, message.attempts + 1, trace=message.trace))
+            batch.unreadable.append(message.refused(error.detail))
             continue
         if isinstance(opened, str):
             batch.marker_ids.append(opened)
@@ -81,9 +77,12 @@ def _measure_lag(batch: _Batch, recorded: RecordedBatch, clock: Clock) -> None:
             observe((now - event.accepted_at).total_seconds())
 
 
-def _settle(batch: _Batch, topology: Topology) -> None:
+def _settle(letters: Sequence[RefusedMessage], topology: Topology) -> None:
     """After the ledger has committed: a message may come twice, but none is lost."""
-    for outcome, refused, send in (("retried", batch.retried, topology.retry), ("parked", batch.parked, topology.park)):
+    parked = [letter for letter in letters if letter.is_parked]
+    retried = [letter for letter in letters if not letter.is_parked]
+    note(retried=len(retried), parked=len(parked))
+    for outcome, refused, send in (("retried", retried, topology.retry), ("parked", parked, topology.park)):
         if refused:
             send(refused)
             _tell_why(outcome, refused)

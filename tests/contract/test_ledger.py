@@ -16,7 +16,7 @@ from shared.adapters.postgresql.pool import Pool
 from shared.adapters.postgresql.reconciliations import PostgresReconciliations
 from shared.adapters.postgresql.users import PostgresUsers
 from shared.domain.player import Account, Role
-from shared.domain.score import RecordedBatch, ScoreAccepted
+from shared.domain.score import ReceivedMessage, RecordedBatch, ScoreAccepted
 from shared.errors import PostgresUnavailable
 
 ACCEPTED_AT = datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC)
@@ -116,7 +116,7 @@ def test_what_was_refused_waits_until_it_is_recorded(database: Pool, ledger: Pos
     mended = accepted._replace(new_score=5)
     ledger.record([mended])
     assert reconciliations.points([player]) == {player: 5}, "not even when another copy of it is recorded first"
-    ledger.record([mended], tried_before=[mended.request_id])
+    ledger.record([mended], messages={mended.request_id: ReceivedMessage(b"", attempts=1)})
     assert (reconciliations.points([player]), ledger.totals([player])) == ({player: 5}, {player: 5})
     with database.connection() as session:
         assert session.run("SELECT 1 FROM unrecorded_updates WHERE user_id = :id", id=player) == []

@@ -30,7 +30,7 @@ def parked(deployed: Container) -> Iterator[ScoreAccepted]:
     event = ScoreAccepted(str(uuid4()), str(uuid4()), 4, 4, ACCEPTED_AT, "198.51.100.7")
     with delivered(deployed, DEAD_LETTERS):
         body = RabbitEventCodec(deployed.sealer).update(event)
-        deployed.topology.park([RefusedMessage(body, "unknown_user", 4, event.request_id)])
+        deployed.topology.park([RefusedMessage(body, "unknown_user", 4, event=event)])
         eventually(lambda: deployed.dead_letters.peek(1)[1] == 1, 10, "it parked")
         yield event
 
@@ -65,7 +65,7 @@ def test_a_redrive_after_the_cause_is_gone_counts_once(
         assert redriven(admin, {}).data == {"redriven": 1, "left": 0}
         eventually(lambda: deployed.ledger.totals([parked.user_id]) == {parked.user_id: 4}, 20, "it in the ledger")
         body = RabbitEventCodec(deployed.sealer).update(parked)
-        deployed.topology.park([RefusedMessage(body, "unknown_user", 4, parked.request_id)])
+        deployed.topology.park([RefusedMessage(body, "unknown_user", 4, event=parked)])
         eventually(lambda: deployed.dead_letters.peek(1)[1] == 1, 10, "a second copy parked")
         assert redriven(admin, {"requestIds": [parked.request_id]}).data == {"redriven": 1, "left": 0}
         catch_up(Pipeline(deployed.ledger, deployed.outbox, deployed.publisher, deployed.clock, 20.0))

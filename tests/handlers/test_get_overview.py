@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
-
 import pytest
 
 from shared.adapters.rabbitmq.topology import DEAD_LETTERS
@@ -52,7 +50,7 @@ def test_refusals_and_dead_letters_are_counted(board: Container) -> None:
     invoke("record_refusals", {})
     assert overview(admin).data["ledger"]["refusals"] >= before["ledger"]["refusals"] + 3
     with delivered(board, DEAD_LETTERS):
-        board.topology.park([RefusedMessage(b"nonsense", "malformed", 1, str(uuid4()))])
+        board.topology.park([RefusedMessage(b"nonsense", "malformed", 1)])
         eventually(lambda: overview(admin).data["queues"]["deadLetters"] == 1, 10, "the dead letter")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC
 from typing import Any
 
@@ -10,12 +11,14 @@ from shared import metrics
 from shared.adapters.postgresql.arrays import int_array, text_array
 from shared.adapters.postgresql.audit_row import add_audit_row
 from shared.adapters.postgresql.errors import StatementRejected
+from shared.adapters.postgresql.letters import forget_letters, hold_letters, note_letters
 from shared.adapters.postgresql.pool import Pool
 from shared.adapters.postgresql.session import Session
 from shared.adapters.postgresql.statements import statement
 from shared.domain.audit import Actor
-from shared.domain.score import UNKNOWN_USER, HistoryEntry, RecordedBatch, ScoreAccepted
+from shared.domain.score import UNKNOWN_USER, HistoryEntry, ReceivedMessage, RecordedBatch, RefusedMessage, ScoreAccepted
 from shared.errors import PostgresUnavailable
+from shared.ports.ledger import NO_MESSAGES
 
 
 class PostgresLedger:
@@ -25,23 +28,40 @@ class PostgresLedger:
         self._pool = pool
 
     def record(
-        self, events: Sequence[ScoreAccepted], marker_ids: Sequence[str] = (), *, tried_before: Collection[str] = ()
+        self,
+        events: Sequence[ScoreAccepted],
+        marker_ids: Sequence[str] = (),
+        *,
+        messages: Mapping[str, ReceivedMessage] = NO_MESSAGES,
+        unreadable: Sequence[RefusedMessage] = (),
     ) -> RecordedBatch:
         """One transaction and one statement for any number of events, in the order of user ids so that nobody deadlocks.
 
         When the statement is refused for an event's sake, the batch is halved until that event stands alone.
         """
         ordered = sorted(events, key=lambda event: event.user_id)
+
+        def record(session: Session, by: Callable[[Session, Sequence[ScoreAccepted]], RecordedBatch]) -> RecordedBatch:
+            known = {request_id: message for request_id, message in messages.items() if message.is_known}
+            hold_letters(session, known)
+            batch = by(session, ordered)
+            refused = [_refused(event, batch, messages) for event in ordered if event.request_id in batch.refused]
+            letters = note_letters(session, [*refused, *unreadable])
+            forget_letters(session, known)
+            for marker_id in marker_ids:
+                session.run(
+                    "INSERT INTO ledger_markers (marker_id) VALUES (:marker_id) ON CONFLICT DO NOTHING", marker_id=marker_id
+                )
+            return replace(batch, letters=letters)
+
         try:
             with self._pool.transaction("record_updates") as session:
-                batch = _record_together(session, ordered)
-                _settle(session, marker_ids, tried_before)
+                batch = record(session, _record_together)
         except StatementRejected as error:
             if not error.blames_the_row:
                 raise PostgresUnavailable from error
             with self._pool.transaction("record_updates_apart") as session:
-                batch = _record_apart(session, ordered)
-                _settle(session, marker_ids, tried_before)
+                batch = record(session, _record_apart)
         for table in ("score_history", "audit_log"):
             metrics.rows_inserted.of(table).inc(batch.new)
         return batch
@@ -127,7 +147,6 @@ def _record_apart(session: Session, events: Sequence[ScoreAccepted]) -> Recorded
         if not error.blames_the_row:
             raise PostgresUnavailable from error
         if len(events) == 1:
-            _note(session, events[0], str(error))
             return RecordedBatch(0, {events[0].request_id: str(error)})
     else:
         session.script("RELEASE SAVEPOINT part")
@@ -137,29 +156,9 @@ def _record_apart(session: Session, events: Sequence[ScoreAccepted]) -> Recorded
     return RecordedBatch(first.new + second.new, {**first.refused, **second.refused})
 
 
-def _note(session: Session, event: ScoreAccepted, reason: str) -> None:
-    """What cannot even be noted (a zero byte in an id) is told by the dead letters alone."""
-    session.script("SAVEPOINT note")
-    try:
-        session.run(
-            statement("note_unrecorded"),
-            request_id=event.request_id,
-            user_id=event.user_id,
-            increment=event.increment,
-            reason=reason,
-        )
-    except StatementRejected:
-        session.script("ROLLBACK TO SAVEPOINT note")
-    else:
-        session.script("RELEASE SAVEPOINT note")
-
-
-def _settle(session: Session, marker_ids: Sequence[str], tried_before: Collection[str]) -> None:
-    """In the same transaction: an update is either waiting or recorded, and a marker comes after both."""
-    if tried_before:
-        session.run(statement("forget_unrecorded"), request_ids=sorted(tried_before))
-    for marker_id in marker_ids:
-        session.run("INSERT INTO ledger_markers (marker_id) VALUES (:marker_id) ON CONFLICT DO NOTHING", marker_id=marker_id)
+def _refused(event: ScoreAccepted, batch: RecordedBatch, messages: Mapping[str, ReceivedMessage]) -> RefusedMessage:
+    message = messages.get(event.request_id, ReceivedMessage(b""))
+    return message.refused(batch.refused[event.request_id], event)
 
 
 def _entry(row: Sequence[Any]) -> HistoryEntry:

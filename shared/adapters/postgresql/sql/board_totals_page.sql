@@ -4,7 +4,8 @@
 WITH waiting AS (
     SELECT user_id, sum(increment) AS points
     FROM unrecorded_updates
-    WHERE NOT EXISTS (SELECT FROM score_history WHERE score_history.request_id = unrecorded_updates.request_id)
+    WHERE state <> 'discarded'
+        AND NOT EXISTS (SELECT FROM score_history WHERE score_history.request_id = unrecorded_updates.request_id)
     GROUP BY user_id
 ),
 page AS (

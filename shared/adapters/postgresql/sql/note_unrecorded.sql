@@ -1,5 +1,34 @@
--- unrecorded_updates: an accepted update the ledger refused. :request_id :user_id :reason text, :increment int
+-- unrecorded_updates: messages that the ledger does not take, each there once.
+-- :letters text (a JSON array of objects with these columns; body in hex)
+-- Answers the keys of those that are to be sent on: not of a copy of an update that was tried more often since, or was discarded.
+-- What cannot be opened may come anew after it was discarded: then it is its first attempt again.
 
-INSERT INTO unrecorded_updates (request_id, user_id, increment, reason)
-VALUES (:request_id, :user_id, CAST(:increment AS int), :reason)
-ON CONFLICT (request_id) DO UPDATE SET reason = excluded.reason
+INSERT INTO unrecorded_updates AS known (
+    request_id, user_id, increment, epoch, sequence, reason, body, size, digest, headers, attempts, state, history
+)
+SELECT
+    request_id, user_id, increment, epoch, sequence, reason, decode(body, 'hex'), size, digest, headers, attempts, state,
+    jsonb_build_array(jsonb_build_object('at', now(), 'state', state, 'attempts', attempts, 'reason', reason))
+FROM jsonb_to_recordset(CAST(:letters AS jsonb)) AS letter (
+    request_id text, user_id text, increment int, epoch bigint, sequence bigint, reason text, body text, size int, digest text,
+    headers jsonb, attempts int, state text
+)
+ORDER BY coalesce(request_id, digest)
+ON CONFLICT (letter_key) DO UPDATE SET
+    epoch = excluded.epoch,
+    sequence = excluded.sequence,
+    reason = excluded.reason,
+    body = coalesce(excluded.body, known.body),
+    size = excluded.size,
+    digest = excluded.digest,
+    headers = excluded.headers,
+    attempts = excluded.attempts,
+    state = excluded.state,
+    changed_at = now(),
+    -- The newest twenty.
+    history = CASE WHEN jsonb_array_length(known.history) < 20 THEN known.history ELSE known.history - 0 END || excluded.history
+WHERE CASE
+    WHEN known.request_id IS NULL THEN known.state <> 'discarded' OR excluded.attempts = 1
+    ELSE known.state <> 'discarded' AND known.attempts <= excluded.attempts
+END
+RETURNING letter_key

@@ -1,10 +1,10 @@
--- score_history, unrecorded_updates, audit_log, audit_seals: how they stand. Answers the newest id of the ledger, how many updates
--- it refused, the newest id of the audit log, the last one sealed and when, and how many refusals were noted in five minutes.
--- Of those the newest 10,000 rows are looked at: there are a few hundred a minute at most.
+-- score_history, unrecorded_updates, audit_log, audit_seals: how they stand. Answers the newest id of the ledger, how many
+-- messages it did not take that still wait or are dead letters, the newest id of the audit log, the last one sealed and when, and
+-- how many refusals were noted in five minutes. Of those the newest 10,000 rows are looked at: there are a few hundred a minute.
 
 SELECT
     coalesce((SELECT max(id) FROM score_history), 0),
-    (SELECT count(*) FROM unrecorded_updates),
+    (SELECT count(*) FROM unrecorded_updates WHERE state <> 'discarded'),
     coalesce((SELECT max(id) FROM audit_log), 0),
     coalesce(seal.last_id, 0),
     seal.sealed_at,

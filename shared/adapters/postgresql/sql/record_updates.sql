@@ -1,5 +1,5 @@
--- score_history, score_totals, audit_log: a batch of accepted updates; request ids that are there already are ignored.
--- unrecorded_updates: those of unknown users.
+-- score_history, score_totals, audit_log: a batch of accepted updates; request ids that are there already are ignored, and those
+-- that an operator discarded (unrecorded_updates).
 -- :request_ids :user_ids text[]  :increments :new_scores int[]  :accepted_ats bigint[] (ms)  :source_ips text[]
 -- Answers how many rows were new, and the request ids of unknown users, which are not written to the ledger.
 
@@ -9,6 +9,9 @@ WITH batch AS (
         CAST(:request_ids AS text[]), CAST(:user_ids AS text[]), CAST(:increments AS int[]), CAST(:new_scores AS int[]),
         CAST(:accepted_ats AS bigint[]), CAST(:source_ips AS text[])
     ) AS t (request_id, user_id, increment, new_score, accepted_at, source_ip)
+    WHERE NOT EXISTS (
+        SELECT FROM unrecorded_updates WHERE unrecorded_updates.request_id = t.request_id AND state = 'discarded'
+    )
 ),
 known AS (
     SELECT batch.* FROM batch JOIN users USING (user_id)
@@ -36,15 +39,9 @@ audited AS (
         jsonb_build_object('increment', known.increment, 'newScore', known.new_score)
     FROM known JOIN recorded USING (request_id)
     ORDER BY known.accepted_at, known.new_score
-),
-strangers AS (
-    SELECT request_id, user_id, increment FROM batch WHERE user_id NOT IN (SELECT user_id FROM known)
-),
-noted AS (
-    INSERT INTO unrecorded_updates (request_id, user_id, increment, reason)
-    SELECT request_id, user_id, increment, 'unknown user' FROM strangers ORDER BY request_id
-    ON CONFLICT (request_id) DO NOTHING
 )
 SELECT
     (SELECT count(*) FROM recorded),
-    coalesce((SELECT array_agg(request_id) FROM strangers), '{}')
+    coalesce(
+        (SELECT array_agg(request_id) FROM batch WHERE user_id NOT IN (SELECT user_id FROM known)), '{}'
+    )

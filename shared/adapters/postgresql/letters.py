@@ -1,0 +1,79 @@
+"""Messages that the ledger does not take, written in the transaction of the batch they came in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from shared.adapters.postgresql.errors import StatementRejected
+from shared.adapters.postgresql.session import Session
+from shared.adapters.postgresql.statements import statement
+from shared.domain.score import ReceivedMessage, RefusedMessage
+from shared.errors import PostgresUnavailable
+
+MAX_BODY_BYTES = 65_536
+MAX_REASON_LENGTH = 500
+
+
+def hold_letters(session: Session, known: Mapping[str, ReceivedMessage]) -> None:
+    """Keep operators from discarding these request ids until the transaction ends."""
+    if known:
+        session.run(
+            "SELECT id FROM unrecorded_updates WHERE request_id = ANY(CAST(:request_ids AS text[])) ORDER BY id FOR UPDATE",
+            request_ids=sorted(known),
+        )
+
+
+def note_letters(session: Session, refused: Sequence[RefusedMessage]) -> list[RefusedMessage]:
+    """Keep messages whole; returns those to be sent on: no copy of a message that was tried more often since, or discarded.
+
+    An update that no row can describe (a zero byte in an id) is kept as a message that cannot be opened.
+    """
+    if not refused:
+        return []
+    letters = {letter.key: letter for letter in refused}
+    session.script("SAVEPOINT letters")
+    try:
+        rows = session.run(statement("note_unrecorded"), letters=json.dumps([_row(letter) for letter in letters.values()]))
+    except StatementRejected as error:
+        session.script("ROLLBACK TO SAVEPOINT letters")
+        if not error.blames_the_row or (len(refused) == 1 and refused[0].event is None):
+            raise PostgresUnavailable from error
+        apart = [[letter] for letter in refused] if len(refused) > 1 else [[replace(refused[0], event=None)]]
+        return [noted for alone in apart for noted in note_letters(session, alone)]
+    session.script("RELEASE SAVEPOINT letters")
+    current = {key for [key] in rows}
+    return [letter for letter in refused if letter.key in current]
+
+
+def forget_letters(session: Session, known: Mapping[str, ReceivedMessage]) -> None:
+    """Those of these request ids that the ledger has now; what could not be opened before, and now was."""
+    if known:
+        digests = {message.refused("").digest for message in known.values() if message.redriven}
+        session.run(statement("forget_unrecorded"), request_ids=sorted(known), digests=sorted(digests))
+
+
+def _row(letter: RefusedMessage) -> dict[str, Any]:
+    event = letter.event
+    epoch, sequence = getattr(event, "number", None) or (None, None)
+    return {
+        "request_id": letter.request_id,
+        "user_id": None if event is None else event.user_id,
+        "increment": None if event is None else event.increment,
+        "epoch": epoch,
+        "sequence": sequence,
+        "reason": _text(letter.reason[:MAX_REASON_LENGTH]),
+        "body": letter.body[:MAX_BODY_BYTES].hex() if letter.body else None,
+        "size": len(letter.body),
+        "digest": letter.digest,
+        "headers": {name: _text(value) for name, value in letter.trace.items()},
+        "attempts": letter.attempts,
+        "state": "parked" if letter.is_parked else "waiting",
+    }
+
+
+def _text(text: str) -> str:
+    """As PostgreSQL can hold it."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
