@@ -21,6 +21,7 @@ NODE_NAME = "scoreboard@localhost"  # the database directory is named after it, 
 PROBE_SECONDS = 2.0
 AMQP_HEADER = b"AMQP\x00\x00\x09\x01"
 METHOD_FRAME = 1
+WAL_BYTES = 64 * 1024 * 1024  # its content is in memory, too: 512 MB of it, the default, is all the memory there may be
 MAX_MESSAGE_BYTES = 2 * 1024 * 1024  # no event that holds it is too large for a function, and none comes back for ever
 
 
@@ -74,6 +75,7 @@ default_pass = {self._password}
 loopback_users.guest = true
 vm_memory_high_watermark.absolute = {self._memory_limit}
 disk_free_limit.absolute = {self._disk_free_limit}
+raft.wal_max_size_bytes = {WAL_BYTES}
 max_message_size = {MAX_MESSAGE_BYTES}
 num_acceptors.ssl = 4
 log.console = true

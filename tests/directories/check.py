@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -13,7 +12,7 @@ import jwt
 
 from tests.directories.make_fixture import SECRET_FILE
 from tests.support.api import Player
-from tests.support.product import ROOT, Product, clean_environment
+from tests.support.product import Product
 from tests.support.waiting import eventually
 
 
@@ -85,11 +84,8 @@ def ledger(product: Product, points: dict[str, int]) -> dict[str, int]:
 
 
 def verb(product: Product, *arguments: str, stdin: str = "") -> str:
-    """One that succeeds."""
-    command = [sys.executable, "-m", "local_runtime", *arguments, "--data-dir", str(product.data_dir)]
-    done = subprocess.run(
-        command, cwd=ROOT, env=clean_environment(), input=stdin, capture_output=True, text=True, timeout=90, check=False
-    )
+    """What one says that succeeds."""
+    done = product.verb(*arguments, stdin=stdin)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

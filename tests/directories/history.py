@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 from contextlib import suppress
 from typing import Any
 
@@ -14,7 +12,7 @@ import pika
 
 from local_runtime.tls import amqp_context
 from tests.support.api import PASSWORD, Player
-from tests.support.product import Product, alive, clean_environment
+from tests.support.product import Product, alive
 from tests.support.waiting import eventually
 
 REFUSED = "ALTER TABLE score_history ADD CONSTRAINT refused CHECK (user_id <> '{}') NOT VALID"
@@ -133,10 +131,7 @@ class History:
 
     def verb(self, *arguments: str, stdin: str = "") -> str:
         """What one of the verbs says of the data directory; it may have found something."""
-        command = [sys.executable, "-m", "local_runtime", *arguments, "--data-dir", str(self.product.data_dir)]
-        done = subprocess.run(
-            command, cwd=self.product.root, env=clean_environment(), input=stdin, capture_output=True, text=True, check=False
-        )
+        done = self.product.verb(*arguments, stdin=stdin)
         assert done.returncode in (0, 3), f"{arguments}: {done.stdout}{done.stderr}"
         return done.stdout
 

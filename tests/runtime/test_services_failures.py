@@ -21,11 +21,12 @@ from local_runtime.services import run
 from local_runtime.services.errors import ServerError
 from local_runtime.services.postgresql import ACCOUNT, PrivatePostgreSQL
 from local_runtime.services.postgresql_place import PostgreSQLError, find_place
-from local_runtime.services.rabbitmq import PrivateRabbitMQ
+from local_runtime.services.rabbitmq import WAL_BYTES, PrivateRabbitMQ
 from local_runtime.settings import PROJECT_ROOT
 from tests.support.product import alive, connect, descendants, new_data_dir, remove_data_dir
 from tests.support.waiting import eventually
 
+MEGABYTE = 1024 * 1024
 IS_ROOT = os.geteuid() == 0
 
 
@@ -92,6 +93,19 @@ def test_a_broker_in_another_place_has_its_messages_and_touches_the_old_place_no
     if copy:
         with run.running(PrivateRabbitMQ(places[0], "secret")) as broker, closing(amqp(broker)) as connection:
             assert connection.channel().queue_declare("kept", passive=True).method.message_count == 3
+
+
+def test_a_brokers_log_is_rolled_long_before_its_memory_is_full(data_dir: Path) -> None:
+    """What is in the log is in memory, too: at the default of 512 MB the broker would stop taking anything each time."""
+    with run.running(PrivateRabbitMQ(data_dir, "secret")) as broker, closing(amqp(broker)) as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        channel.queue_declare("kept", durable=True, arguments={"x-queue-type": "quorum"})
+        for _ in range(WAL_BYTES // MEGABYTE + 10):
+            channel.basic_publish("", "kept", bytes(MEGABYTE), pika.BasicProperties(delivery_mode=2), mandatory=True)
+        logs = {path: path.stat().st_size for path in (data_dir / "rabbitmq/mnesia").rglob("quorum/*/*.wal")}
+    assert logs
+    assert max(logs.values()) < WAL_BYTES + 5 * MEGABYTE
 
 
 def test_a_broker_that_runs_out_of_disk_takes_nothing_more(data_dir: Path) -> None:

@@ -30,6 +30,7 @@ class Product:
     """`python -m local_runtime serve` on a free port and a data directory of its own, from the checkout at `root`."""
 
     root = ROOT
+    python = Path(sys.executable)
 
     def __init__(self, data_dir: Path | None = None, *options: str, **environment: str) -> None:
         self.data_dir = data_dir or new_data_dir()
@@ -42,7 +43,7 @@ class Product:
         """Start it and wait for the line that begins `ready:`."""
         began = time.monotonic()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "local_runtime", "serve", "--port", "0", "--data-dir", str(self.data_dir), *self._options],
+            [self.python, "-m", "local_runtime", "serve", "--port", "0", "--data-dir", str(self.data_dir), *self._options],
             cwd=self.root,
             env={**clean_environment(), **self._environment},
             stdout=subprocess.PIPE,
@@ -73,6 +74,19 @@ class Product:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         return self.process.wait(seconds)
+
+    def verb(self, *arguments: str, stdin: str = "", seconds: float = 120.0) -> subprocess.CompletedProcess[str]:
+        """One of the verbs, on its data directory, to its end."""
+        return subprocess.run(
+            [self.python, "-m", "local_runtime", *arguments, "--data-dir", str(self.data_dir)],
+            cwd=self.root,
+            env=clean_environment(),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
 
     def destroy(self) -> None:
         """Stop it if it runs and remove its data."""
