@@ -102,7 +102,7 @@ def _store(secrets: Any, name: str, urls: Mapping[str, str]) -> str:
     try:
         known = secrets.describe_secret(SecretId=name)
     except secrets.exceptions.ResourceNotFoundException:
-        values = {"JWT_SIGNING_KEY": new_signing_key(), "PAYLOAD_KEYS": new_payload_key("k1"), **urls}
+        values = {"JWT_SIGNING_KEY": new_signing_key(), "PAYLOAD_KEYS": new_payload_key(), **urls}
         with aws(f"making the secret {name}"):
             made = secrets.create_secret(Name=name, SecretString=json.dumps(values))
         say(f"the secret {name} is made, with new keys and the URLs of the stores")

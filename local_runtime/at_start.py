@@ -11,13 +11,16 @@ from local_runtime.hosting import load_manifest
 from local_runtime.invoker import FunctionError, Invoker, PayloadTooLarge
 from local_runtime.logs.setup import configure_logs
 from local_runtime.manifest import Function, Manifest
+from local_runtime.process import REFUSED
 from local_runtime.settings import InstanceSettings
 
 logger = logging.getLogger(__name__)
 
+EXIT_REFUSED = 2
+
 
 def main() -> int:
-    """Answers 1 at the first function that fails."""
+    """Answers 1 at the first function that fails, EXIT_REFUSED when it says what the operator has to change."""
     configure_logs("at_start", os.environ)
     settings = InstanceSettings.from_environment()
     manifest = load_manifest(settings, os.environ)
@@ -29,6 +32,9 @@ def main() -> int:
         try:
             result = invoker.invoke(function, start_event(manifest, function), trigger="start")
         except (FunctionError, PayloadTooLarge) as error:
+            if isinstance(error, FunctionError) and error.is_for_the_operator:
+                logger.error("%s", error.error_message, extra={REFUSED: function.name})  # noqa: TRY400 - written for the reader
+                return EXIT_REFUSED
             logger.error("%s failed: %s", function.name, error, exc_info=error.__cause__)  # noqa: TRY400 - the cause's traceback
             return 1
         logger.info("%s: %s", function.name, result)

@@ -37,6 +37,11 @@ class FunctionError(Exception):
         self.error_type = error_type
         self.error_message = error_message
 
+    @property
+    def is_for_the_operator(self) -> bool:
+        """Whether the message says what to change in the environment or the stores: no traceback would tell more."""
+        return self.error_type in ("ConfigurationError", "ForeignStores")
+
 
 class FunctionTimedOut(Exception):
     """The handler took longer than the template allows."""

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+REFUSED = "refused"  # the member of a log line whose message tells the operator why there is no start
+
 
 @dataclass(frozen=True, slots=True)
 class ProcessSpec:

@@ -43,8 +43,8 @@ class Settings:
         secret=True,
     )
     payload_keys: str = _setting(
-        "AES-256 keys as key_id:base64[,older_id:base64]; the first one encrypts, and signs tickets and the audit log; "
-        + SECRET_HELP,
+        "AES-256 keys as key_id:base64[,older_id:base64], the same for all instances on the same stores; the first one encrypts,"
+        " and signs tickets and the audit log; " + SECRET_HELP,
         secret=True,
     )
     scoreboard_secret_id: str = _setting("Secrets Manager secret (a JSON object of settings) read at the first call", "")

@@ -315,3 +315,9 @@ class ConfigurationError(ScoreboardError):
     """The environment cannot be used; the detail lists every problem."""
 
     code, title = "configuration_error", "Configuration error"
+
+
+class ForeignStores(ConfigurationError):
+    """The stores belong to another installation, or hold what these keys cannot read; the detail says what to do."""
+
+    code, title = "foreign_stores", "Foreign stores"

@@ -12,6 +12,6 @@ from shared.wiring import container
 
 @direct_handler
 def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Answer `{"migrations": [...], "queues": [...], "players": n}`."""
+    """Answer `{"installation", "migrations": [...], "queues": [...], "players": n}`."""
     deps = container()
-    return prepare_stores(deps.migrations, deps.topology, deps.leaderboard, deps.reconciliations)
+    return prepare_stores(deps.ownership, deps.migrations, deps.topology, deps.leaderboard, deps.reconciliations)

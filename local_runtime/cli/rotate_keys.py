@@ -17,8 +17,6 @@ from local_runtime.instance.keyring import Keyring
 from local_runtime.supervisor.inbox import RELOAD_SIGNAL
 
 TAKEN_SECONDS = 90.0
-# An access token lives for 15 minutes.
-OLD_AFTER_SECONDS = 16 * 60
 _POLL_SECONDS = 0.1
 EPILOG = """\
 A new first key signs access tokens, and another one encrypts what goes through the broker and signs tickets and the audit log.
@@ -26,7 +24,8 @@ The old ones are kept behind them, so whatever they have made stays good. A runn
 the other: requests in flight are answered, those that come meanwhile wait for a moment, none is refused.
 
 With --drop-old no new key is made but the old ones are given up. That is refused until 16 minutes after they were replaced, when
-the last token they signed has expired, and while there are dead letters, which an old key may have sealed.
+the last token they signed has expired, and while the stores need one: for messages in the queues, dead letters among them, and
+for the newest seal of the audit log.
 
 examples:
   python -m local_runtime rotate-keys
@@ -62,9 +61,13 @@ def _change(directory: InstanceDirectory, *, drop_old: bool) -> int:
     runtime = running_instance(directory.path)
     _see_that_they_are_ours(directory, runtime["function_env"])
     if drop_old:
-        _see_that_old_ones_are_not_needed(directory)
-    keyring = _keyring(directory).without_old_keys() if drop_old else _rotated(directory)
-    keyring.save(directory.secrets_file)
+        keyring = _keyring(directory).without_old_keys()
+        _have_the_stores_know(directory, keyring, "old keys are still needed")
+        keyring.save(directory.secrets_file)
+    else:
+        keyring = _rotated(directory)
+        keyring.save(directory.secrets_file)  # before the stores ask for it at every start
+        _have_the_stores_know(directory, keyring, "the new keys are kept for the next start, and not in use yet")
     os.kill(runtime["pid"], RELOAD_SIGNAL)
     _wait_taken(directory, keyring)
     return _report(directory, "in use")
@@ -87,17 +90,13 @@ def _see_that_they_are_ours(directory: InstanceDirectory, function_env: dict[str
             )
 
 
-def _see_that_old_ones_are_not_needed(directory: InstanceDirectory) -> None:
-    age_seconds = time.time() - directory.secrets_file.stat().st_mtime
-    if age_seconds < OLD_AFTER_SECONDS:
-        raise CliError(
-            f"the keys were changed {age_seconds / 60:.0f} minutes ago, and old ones may be needed for"
-            f" {OLD_AFTER_SECONDS // 60}: try again later",
-            EXIT_FAILED,
-        )
-    letters = invoke_function(directory.path, "manage_dead_letters", {"action": "list", "limit": 1})
-    if letters["data"]:
-        raise CliError("there are dead letters, which an old key may have sealed: see `dead-letters list`", EXIT_FAILED)
+def _have_the_stores_know(directory: InstanceDirectory, keyring: Keyring, otherwise: str) -> None:
+    """As at a start with these keys; CliError, which begins with `otherwise`, when the stores are not there or need others."""
+    keys = {"JWT_SIGNING_KEY": keyring.jwt_signing_key, "PAYLOAD_KEYS": keyring.payload_keys}
+    try:
+        invoke_function(directory.path, "prepare_stores", {}, **keys)
+    except CliError as error:
+        raise CliError(f"{otherwise}: {error}", error.exit_code) from None
 
 
 def _wait_taken(directory: InstanceDirectory, keyring: Keyring) -> None:

@@ -58,13 +58,16 @@ def running_instance(data_dir: Path) -> dict[str, Any]:
     return runtime
 
 
-def invoke_function(data_dir: Path, name: str, event: object) -> Any:
+def invoke_function(data_dir: Path, name: str, event: object, **environment: str) -> Any:
     """Run a function once; see function_of."""
-    return function_of(data_dir, name)(event)
+    return function_of(data_dir, name, **environment)(event)
 
 
-def function_of(data_dir: Path, name: str) -> Callable[[object], Any]:
-    """A function that runs in this process, with the environment of the running instance; CliError when it fails."""
+def function_of(data_dir: Path, name: str, **environment: str) -> Callable[[object], Any]:
+    """A function that runs in this process, with the environment of the running instance; CliError when it fails.
+
+    `environment` beats that of the instance.
+    """
     from local_runtime.deadline import ProcessDeadline
     from local_runtime.hosting import load_manifest
     from local_runtime.instance.directory import InstanceDirectory
@@ -76,7 +79,7 @@ def function_of(data_dir: Path, name: str) -> Callable[[object], Any]:
 
     level = LogOptions.from_environment(os.environ).level if os.environ.get("LOG_LEVEL") else "WARNING"
     configure_logs(name, os.environ, level=level)
-    os.environ.update(running_instance(data_dir)["function_env"], LOG_LEVEL=level)
+    os.environ.update(running_instance(data_dir)["function_env"], LOG_LEVEL=level, **environment)
     shared = InstanceDirectory(data_dir.resolve()).metrics
     shared.mkdir(parents=True, exist_ok=True)  # the instance may just end
     os.environ |= {"PROMETHEUS_MULTIPROC_DIR": str(shared), "METRICS_HOOK": HOOK}
@@ -94,6 +97,8 @@ def function_of(data_dir: Path, name: str) -> Callable[[object], Any]:
             return invoker.invoke(function, event)
         except (FunctionError, PayloadTooLarge) as error:
             logger.debug("%s failed", name, exc_info=error.__cause__)
+            if isinstance(error, FunctionError) and error.is_for_the_operator:
+                raise CliError(error.error_message, EXIT_FAILED) from None
             raise CliError(f"{name}: {error}", EXIT_FAILED) from None
         finally:
             metrics.flush()

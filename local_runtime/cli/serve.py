@@ -29,7 +29,7 @@ example:
 exit codes:
   0  it was stopped
   1  a process could not be started; the message shows the end of its log
-  2  the options, the template or the environment cannot be used; nothing was started
+  2  the options, the template, the environment or the stores (whose keys are others) cannot be used; nothing is left running
 """
 
 

@@ -36,6 +36,17 @@ def given_server_urls(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: environment[name] for name in (*SERVER_URLS, OWNERS_DATABASE_URL) if environment.get(name)}
 
 
+def given_secrets(environment: Mapping[str, str]) -> set[str]:
+    """The names in secrets.json in whose place the environment has something."""
+    in_place_of = {
+        "JWT_SIGNING_KEY": "jwt_signing_key",
+        "PAYLOAD_KEYS": "payload_keys",
+        "AMQP_URL": "amqp_password",
+        "DATABASE_URL": "database_password",
+    }
+    return {name for variable, name in in_place_of.items() if environment.get(variable)}
+
+
 def with_provided_names(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment from which the template can be read before anything is started: what will be provided is there, empty."""
     return dict.fromkeys(_PROVIDED, "") | dict(environment)

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
-import re
 import secrets
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from local_runtime.instance.directory import write_private_json
 from local_runtime.instance.errors import InstanceError
 
-_KEY_NUMBER = re.compile(r"(?:^|,)k(\d+):")
 _PEM_END = "-----END PRIVATE KEY-----"
+_KEYS = ("jwt_signing_key", "payload_keys")
+# Beside the secrets in the file while no start has used the keys: then they have sealed nothing, and others may take their place.
+UNUSED = "unused_keys"
+_KEY_PRINT_PURPOSE = b"scoreboard payload key 1"
+_KEY_PRINT_LENGTH = 16
+# What shows that a private server was made with a secret, which it cannot be opened without. Redis is told its password anew.
+_SERVER_DATA = {"database_password": "postgresql/cluster/PG_VERSION", "amqp_password": "rabbitmq/mnesia/*"}
+_SEALED_DATA = (*_SERVER_DATA.values(), "redis/appendonlydir")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -29,10 +37,14 @@ class Keyring:
     secret_access_key: str
 
     @classmethod
-    def load_or_make(cls, path: Path) -> Keyring:
-        """Read the file, making what is not there yet; InstanceError when it is damaged."""
+    def load_or_make(cls, path: Path, given: Collection[str] = ()) -> Keyring:
+        """Read the file, making what is not there yet; InstanceError when it is damaged.
+
+        What private servers beside the file were made with is never made anew, but for names in `given`, whose values come from
+        elsewhere: InstanceError when it is missing.
+        """
         try:
-            known = _read(path)
+            known = read_secrets(path)
         except (OSError, ValueError) as error:
             raise InstanceError(
                 f"{path} cannot be read ({error}): restore it from a backup; without it the data beside it cannot be opened"
@@ -41,16 +53,18 @@ class Keyring:
         if all(name in known for name in names):
             path.chmod(0o600)
             return cls(**{name: known[name] for name in names})
+        _see_that_none_is_lost(path, [name for name in names if name not in known and name not in given])
         keyring = cls(**{name: known.get(name) or _make(name) for name in names})
-        write_private_json(path, known | asdict(keyring))
+        unused = {UNUSED: "true"} if not any(name in known for name in _KEYS) else {}
+        write_private_json(path, known | asdict(keyring) | unused)
         return keyring
 
     def rotated(self) -> Keyring:
         """With a new first signing key and payload key; the old ones stand behind them and verify and open what they made."""
-        numbers = [int(number) for number in _KEY_NUMBER.findall(self.payload_keys)]
-        payload_key = new_payload_key(f"k{max(numbers, default=0) + 1}")
         return replace(
-            self, jwt_signing_key=new_signing_key() + self.jwt_signing_key, payload_keys=f"{payload_key},{self.payload_keys}"
+            self,
+            jwt_signing_key=new_signing_key() + self.jwt_signing_key,
+            payload_keys=f"{new_payload_key()},{self.payload_keys}",
         )
 
     def without_old_keys(self) -> Keyring:
@@ -69,10 +83,29 @@ class Keyring:
 
     def save(self, path: Path) -> None:
         """Into the file, in place of what it holds of these."""
-        write_private_json(path, _read(path) | asdict(self))
+        write_private_json(path, read_secrets(path) | asdict(self))
 
 
-def _read(path: Path) -> dict[str, str]:
+def keys_are_in_use(path: Path) -> None:
+    """The stores have taken the keys of the file: no others may take their place any more."""
+    known = read_secrets(path)
+    if known.pop(UNUSED, None):
+        write_private_json(path, known)
+
+
+def _see_that_none_is_lost(path: Path, missing: Collection[str]) -> None:
+    directory = path.parent
+    held = {name: (data,) for name, data in _SERVER_DATA.items()} | dict.fromkeys(_KEYS, _SEALED_DATA)
+    lost = [name for name in missing if any(any(directory.glob(data)) for data in held.get(name, ()))]
+    if lost:
+        raise InstanceError(
+            f"{directory} holds the data of an instance, and {path.name} lacks what it was made with ({', '.join(lost)}): bring"
+            f" {path.name} back from where the data came from, or from its backup. To begin anew, choose another --data-dir"
+        )
+
+
+def read_secrets(path: Path) -> dict[str, str]:
+    """What the file holds, nothing where there is none; raises OSError or ValueError."""
     if not path.exists():
         return {}
     known = json.loads(path.read_text())
@@ -85,15 +118,22 @@ def _make(name: str) -> str:
     if name == "jwt_signing_key":
         return new_signing_key()
     if name == "payload_keys":
-        return new_payload_key("k1")
+        return new_payload_key()
     if name == "access_key_id":
         return f"LOCAL{secrets.token_hex(8).upper()}"
     return secrets.token_hex(24)
 
 
-def new_payload_key(key_id: str) -> str:
-    """An AES-256 key, as PAYLOAD_KEYS has it."""
-    return f"{key_id}:{base64.b64encode(secrets.token_bytes(32)).decode()}"
+def new_payload_key() -> str:
+    """An AES-256 key under its fingerprint, as PAYLOAD_KEYS has it."""
+    key = secrets.token_bytes(32)
+    return f"{payload_key_print(key)}:{base64.b64encode(key).decode()}"
+
+
+def payload_key_print(key: bytes) -> str:
+    """The fingerprint that the layer knows a payload key by: it tells nothing of the key."""
+    digest = hmac.digest(key, _KEY_PRINT_PURPOSE, "sha256")
+    return base64.urlsafe_b64encode(digest).decode()[:_KEY_PRINT_LENGTH]
 
 
 def new_signing_key() -> str:

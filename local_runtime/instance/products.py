@@ -6,13 +6,15 @@ import sys
 from collections.abc import Mapping
 
 from local_runtime.instance.directory import InstanceDirectory, consumer_name
+from local_runtime.instance.errors import InstanceError
 from local_runtime.instance.listeners import Listeners
 from local_runtime.instance.probes import Both, HttpProbe, QueuesOnDisk, ReadyFile
 from local_runtime.logs.setup import LOG_FILE
+from local_runtime.logs.text import parsed
 from local_runtime.manifest import Manifest
-from local_runtime.process import ProcessSpec
+from local_runtime.process import REFUSED, ProcessSpec
 from local_runtime.settings import PROJECT_ROOT, InstanceSettings
-from local_runtime.supervisor.loop import StopStage
+from local_runtime.supervisor.loop import StartFailed, StopStage
 
 _START_MARGIN_SECONDS = 30.0
 
@@ -33,6 +35,12 @@ def at_start_spec(manifest: Manifest, directory: InstanceDirectory, environment:
         return None
     limit_seconds = _START_MARGIN_SECONDS + sum(function.timeout_seconds for function in functions)
     return _spec(directory, environment, "at_start", lambda: True, ready_timeout_seconds=limit_seconds)
+
+
+def refusal(failed: StartFailed) -> InstanceError | None:
+    """What the run at start has to say to the operator, if that is why it failed."""
+    lines = [line for text in failed.log_tail.splitlines() if (line := parsed(text)) is not None and REFUSED in line]
+    return InstanceError(str(lines[-1]["message"])) if lines else None
 
 
 def product_specs(

@@ -14,21 +14,22 @@ from local_runtime.instance.certificate import own_ca_file, problems_with_certif
 from local_runtime.instance.directory import InstanceDirectory
 from local_runtime.instance.environment import (
     function_environment,
+    given_secrets,
     owners_environment,
     process_environment,
     with_provided_names,
 )
 from local_runtime.instance.errors import InstanceError
-from local_runtime.instance.keyring import Keyring
+from local_runtime.instance.keyring import Keyring, keys_are_in_use
 from local_runtime.instance.listeners import Listeners, bound_listeners, refuse_exposure
-from local_runtime.instance.products import at_start_spec, product_specs, stop_stages
+from local_runtime.instance.products import at_start_spec, product_specs, refusal, stop_stages
 from local_runtime.instance.servers import ServerAddresses, launch_servers
 from local_runtime.manifest import Manifest
 from local_runtime.metrics import RuntimeMetrics, clear_directory
 from local_runtime.settings import InstanceSettings, SettingsError
 from local_runtime.supervisor.child import Observer
 from local_runtime.supervisor.inbox import SignalInbox
-from local_runtime.supervisor.loop import StopRequested, Supervisor
+from local_runtime.supervisor.loop import StartFailed, StopRequested, Supervisor
 from local_runtime.supervisor.stale import end_marked, instance_marker, wait_reaped
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,8 @@ Announce = Callable[[Mapping[str, Any]], None]
 def run_instance(settings: InstanceSettings, environment: Mapping[str, str], observer: Observer, announce: Announce) -> None:
     """Start everything, `announce` the content of runtime.json, watch until SIGTERM or SIGINT, stop everything.
 
-    Raises InstanceError, SettingsError or the template reader's ValueError before anything is started, StartFailed after.
+    Raises InstanceError, SettingsError or the template reader's ValueError before anything is started; after that StartFailed, or
+    InstanceError when the stores refuse this instance.
     """
     check_settings(settings)
     refuse_exposure(settings)
@@ -54,7 +56,7 @@ def run_instance(settings: InstanceSettings, environment: Mapping[str, str], obs
         if left is not None:
             wait_reaped(left["processes"].values())
         directory.clear_run()
-        keyring = Keyring.load_or_make(directory.secrets_file)
+        keyring = Keyring.load_or_make(directory.secrets_file, given_secrets(environment))
         with bound_listeners(settings) as listeners:
             ca_file = own_ca_file(settings)
             settings = with_certificate(dataclasses.replace(settings, port=listeners.port))
@@ -124,7 +126,12 @@ class _Instance:
         supervisor.wait_ready()
         at_start = at_start_spec(self._manifest, self._directory, owners_environment(environment, self._function_env))
         if at_start is not None:
-            supervisor.run_once(at_start)
+            try:
+                supervisor.run_once(at_start)
+            except StartFailed as failed:
+                raise refusal(failed) or failed from None
+        if self._function_env["PAYLOAD_KEYS"] == self._keyring.payload_keys:
+            keys_are_in_use(self._directory.secrets_file)
         supervisor.launch(*product_specs(self._settings, self._manifest, self._directory, self._listeners, environment))
         self._metrics = self._begin_counting(supervisor.processes)
         supervisor.wait_ready()

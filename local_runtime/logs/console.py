@@ -14,12 +14,14 @@ from local_runtime.logs.follower import LogFollower, as_json
 from local_runtime.logs.options import console_level, stderr_is_text
 from local_runtime.logs.setup import LineFormatter
 from local_runtime.logs.text import rendered
+from local_runtime.process import REFUSED
 from local_runtime.supervisor.child import Observer
 from local_runtime.supervisor.spawn import open_log
 
 logger = logging.getLogger(__name__)
 _ours = logging.getLogger("local_runtime")
 _SERVERS = ("redis", "rabbitmq", "postgresql")
+_TOLD_AT_THE_END = ("configuration_error", "foreign_stores")  # outcomes of a function that `serve` ends with, and says why
 
 
 class Progress(Observer, Protocol):
@@ -126,6 +128,8 @@ class Console:
         _ours.setLevel(logging.INFO)
 
     def _show(self, line: Mapping[str, Any]) -> None:
+        if not self._is_serving and (REFUSED in line or line.get("outcome") in _TOLD_AT_THE_END):
+            return
         text = rendered(line, coloured=self._is_coloured) if self._is_text else as_json(line)
         with suppress(OSError):  # a terminal that was closed must not take the instance with it
             sys.stderr.write(f"{text}\n")

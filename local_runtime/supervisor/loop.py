@@ -28,6 +28,8 @@ class StartFailed(Exception):
         if log_tail:
             lines += [f"  the end of {log_file}:", *(f"    {line}" for line in log_tail.splitlines())]
         super().__init__("\n".join(lines))
+        self.name = name
+        self.log_tail = log_tail
 
 
 @dataclass(frozen=True, slots=True)

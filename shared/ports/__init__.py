@@ -22,6 +22,7 @@ from shared.ports.accounts import (
 from shared.ports.audit import AuditLog, AuditSeals, Refusals, SealAnchor, SealSigner
 from shared.ports.board import BoardCache, BoardCheck, Leaderboard, Outbox, RateWindows
 from shared.ports.gauges import BoardGauge, LedgerGauge, QueueGauge, QueueWatch
+from shared.ports.installation import BoardMark, BrokerMark, InstallationRecord, Installations
 from shared.ports.ledger import Ledger, Migrations, Reconciliations
 from shared.ports.messages import DeadLetters, EventCodec, EventPublisher, Sealer, Topology
 from shared.ports.platform import Clock, Dependency, Offload
@@ -36,11 +37,15 @@ __all__ = [
     "BoardCache",
     "BoardCheck",
     "BoardGauge",
+    "BoardMark",
+    "BrokerMark",
     "Clock",
     "DeadLetters",
     "Dependency",
     "EventCodec",
     "EventPublisher",
+    "InstallationRecord",
+    "Installations",
     "Leaderboard",
     "Ledger",
     "LedgerGauge",

@@ -6,21 +6,27 @@ from typing import Any
 
 from shared.logs import get_logger
 from shared.ports import Leaderboard, Migrations, Reconciliations, Topology
+from shared.services.claim_stores import Ownership, claim_stores, refuse_strangers
 from shared.services.rebuild_leaderboard import pages
 
 _log = get_logger(__name__)
 
 
 def prepare_stores(
-    migrations: Migrations, topology: Topology, leaderboard: Leaderboard, reconciliations: Reconciliations
+    own: Ownership, migrations: Migrations, topology: Topology, leaderboard: Leaderboard, reconciliations: Reconciliations
 ) -> dict[str, Any]:
-    """Schema, queues, and a board that is filled from the ledger if Redis came up empty; answer what was done."""
+    """Schema, queues, and a board that is filled from the ledger if Redis came up empty; answer what was done.
+
+    Raises ForeignStores before anything is written where the stores are another installation's.
+    """
+    refuse_strangers(own)
     applied = migrations.apply()
+    installation_id = claim_stores(own)
     queues = topology.declare()
     players = 0
     if not leaderboard.is_whole() and not topology.backlog():
         players = leaderboard.rebuild(pages(reconciliations))
     # With updates still on their way to the ledger it would come out too low: then rebuild_leaderboard fills it behind them.
-    summary = {"migrations": applied, "queues": queues, "players": players}
+    summary = {"installation": installation_id, "migrations": applied, "queues": queues, "players": players}
     _log.info("stores are ready", extra=summary)
     return summary

@@ -21,6 +21,7 @@ from shared.wiring.postgresql_parts import PostgresParts
 from shared.wiring.rabbitmq_parts import RabbitParts
 
 if TYPE_CHECKING:
+    from shared.services.claim_stores import Ownership
     from shared.services.names import Names
     from shared.services.prepared_boards import PreparedBoards
 
@@ -50,6 +51,14 @@ class Container(RabbitParts, PostgresParts):
         from shared.services.prepared_boards import PreparedBoards
 
         return PreparedBoards(self.leaderboard, self.board_cache, self, self.names, self.clock)
+
+    @property
+    def ownership(self) -> Ownership:
+        from shared.services.claim_stores import Ownership
+
+        return Ownership(
+            self.installations, self.board_mark, self.broker_mark, self.seal_signer, self.seal_anchor, self.key_prints
+        )
 
     @cached_property
     def names(self) -> Names:

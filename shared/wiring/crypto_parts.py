@@ -6,6 +6,7 @@ from collections.abc import Container as Words
 from functools import cached_property
 
 from shared import ports
+from shared.domain.installation import KeyPrint
 from shared.wiring.parts import Parts
 
 
@@ -35,6 +36,14 @@ class CryptoParts(Parts):
         from shared.adapters.crypto.hmac_seals import HmacSealSigner
 
         return HmacSealSigner.from_setting(self.settings.payload_keys)
+
+    @cached_property
+    def key_prints(self) -> list[KeyPrint]:
+        """All keys in their order; the first of a purpose seals or signs."""
+        from shared.adapters.crypto.aes_gcm import payload_key_prints
+        from shared.adapters.crypto.signing_key import signing_key_prints
+
+        return [*payload_key_prints(self.settings.payload_keys), *signing_key_prints(self.settings.jwt_signing_key)]
 
     @cached_property
     def access_tokens(self) -> ports.AccessTokens:

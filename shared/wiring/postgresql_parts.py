@@ -71,6 +71,12 @@ class PostgresParts(Parts):
         return PostgresLedgerGauge(self._pool)
 
     @cached_property
+    def installations(self) -> ports.Installations:
+        from shared.adapters.postgresql.installations import PostgresInstallations
+
+        return PostgresInstallations(self._owners_pool if self.settings.migrations_database_url else self._pool)
+
+    @cached_property
     def migrations(self) -> ports.Migrations:
         from shared.adapters.postgresql.migrations import PostgresMigrations
         from shared.adapters.postgresql.url import DatabaseUrl

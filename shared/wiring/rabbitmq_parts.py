@@ -39,6 +39,12 @@ class RabbitParts(RedisParts, CryptoParts):
         return self._publisher
 
     @cached_property
+    def broker_mark(self) -> ports.BrokerMark:
+        from shared.adapters.rabbitmq.installation import RabbitMark
+
+        return RabbitMark(self.settings.amqp_url, ca_file=self.settings.amqp_ca_file)
+
+    @cached_property
     def topology(self) -> ports.Topology:
         from shared.adapters.rabbitmq.topology import RabbitTopology
 

@@ -30,6 +30,12 @@ class RedisParts(Parts):
         return Keys(self.settings.key_prefix)
 
     @cached_property
+    def board_mark(self) -> ports.BoardMark:
+        from shared.adapters.redis.installation import RedisMark
+
+        return RedisMark(self._redis, self._keys)
+
+    @cached_property
     def leaderboard(self) -> ports.Leaderboard:
         from shared.adapters.redis.leaderboard import RedisLeaderboard
 

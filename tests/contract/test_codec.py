@@ -167,7 +167,7 @@ def test_keys_can_be_changed_while_messages_are_on_their_way() -> None:
     finished = RabbitEventCodec(AesGcmSealer({"new": NEW}))
     on_its_way, fresh = CODEC.update(EVENT), after.update(EVENT)
     assert after.open_update(on_its_way) == after.open_update(fresh) == finished.open_update(fresh) == EVENT
-    assert refused(on_its_way, finished) == "sealed with an unknown key"
+    assert refused(on_its_way, finished) == "sealed with a key `old` that is not among PAYLOAD_KEYS"
 
 
 def test_a_key_of_the_same_name_but_other_bytes_opens_nothing() -> None:

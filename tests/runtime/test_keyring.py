@@ -7,15 +7,18 @@ import stat
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from local_runtime.instance.directory import InstanceDirectory
+from local_runtime.instance.errors import InstanceError
 from local_runtime.instance.keyring import Keyring
+from local_runtime.instance.shared_keys import SharedKeys
 from local_runtime.settings import PROJECT_ROOT
-from shared.adapters.crypto.aes_gcm import read_keys
-from shared.adapters.crypto.signing_key import read_signing_keys
+from shared.adapters.crypto.aes_gcm import payload_key_prints, read_keys
+from shared.adapters.crypto.signing_key import read_signing_keys, signing_key_prints
 
 
 def key_ids(keyring: Keyring) -> tuple[list[str], list[str]]:
@@ -43,12 +46,46 @@ def test_new_keys_come_first_and_old_ones_stay(made: Keyring) -> None:
     (first_signing,), (first_payload,) = key_ids(made)
     twice = made.rotated().rotated()
     signing, payload = key_ids(twice)
-    assert (signing[2:], payload) == ([first_signing], ["k3", "k2", first_payload])
-    assert len(set(signing)) == 3
+    assert (signing[2:], payload[2:]) == ([first_signing], [first_payload])
+    assert (len(set(signing)), len(set(payload))) == (3, 3)
     assert (twice.old_keys, made.old_keys) == (4, 0)
-    assert key_ids(twice.without_old_keys()) == (signing[:1], ["k3"])
-    assert twice.without_old_keys().rotated().payload_keys.startswith("k4:")
+    assert key_ids(twice.without_old_keys()) == (signing[:1], payload[:1])
     assert (twice.redis_password, twice.access_key_id) == (made.redis_password, made.access_key_id)
+
+
+def test_the_id_of_a_key_is_its_fingerprint(made: Keyring) -> None:
+    keys = SharedKeys.of(made.rotated())
+    known = payload_key_prints(keys.payload_keys) + signing_key_prints(keys.jwt_signing_key)
+    assert [(one.key_id, one.fingerprint) for one in keys.prints()] == [(one.key_id, one.fingerprint) for one in known]
+    assert all(one.key_id == one.fingerprint for one in known)
+    assert [one.is_first for one in keys.prints()] == [True, False, True, False]
+
+
+def test_a_key_that_an_older_version_named_keeps_its_name(tmp_path: Path, made: Keyring) -> None:
+    older = replace(made, payload_keys="k1:" + made.payload_keys.partition(":")[2])
+    older.save(tmp_path / "secrets.json")
+    rotated = Keyring.load_or_make(tmp_path / "secrets.json").rotated()
+    assert list(read_keys(rotated.payload_keys))[1:] == ["k1"]
+
+
+@pytest.mark.parametrize(
+    ("data", "lost"),
+    [
+        ("postgresql/cluster/PG_VERSION", "database_password, jwt_signing_key, payload_keys"),
+        ("rabbitmq/mnesia/scoreboard@localhost/cluster_nodes.config", "amqp_password, jwt_signing_key, payload_keys"),
+        ("redis/appendonlydir/appendonly.aof.manifest", "jwt_signing_key, payload_keys"),
+    ],
+)
+def test_secrets_that_data_beside_them_needs_are_never_made_anew(tmp_path: Path, data: str, lost: str) -> None:
+    (tmp_path / data).parent.mkdir(parents=True)
+    (tmp_path / data).touch()
+    with pytest.raises(InstanceError) as refused:
+        Keyring.load_or_make(tmp_path / "secrets.json")
+    assert "lacks what it was made with" in str(refused.value)
+    assert set(lost.split(", ")) == set(str(refused.value).partition("(")[2].partition(")")[0].split(", "))
+    assert not (tmp_path / "secrets.json").exists()
+    given = ("jwt_signing_key", "payload_keys", "database_password", "amqp_password")
+    assert Keyring.load_or_make(tmp_path / "secrets.json", given).payload_keys
 
 
 def test_what_the_file_holds_besides_stays(tmp_path: Path, made: Keyring) -> None:
@@ -77,8 +114,6 @@ def test_what_cannot_be_done_is_said(tmp_path: Path) -> None:
     with directory.claimed():
         environment = {"JWT_SIGNING_KEY": made.jwt_signing_key, "PAYLOAD_KEYS": made.payload_keys}
         directory.write_runtime({"pid": os.getpid(), "function_env": environment})
-        early = rotate_keys(tmp_path, "--drop-old")
-        assert (early.returncode, "try again later" in early.stderr) == (1, True)
         directory.write_runtime({"pid": os.getpid(), "function_env": {**environment, "PAYLOAD_KEYS": "mine:AA"}})
         foreign = rotate_keys(tmp_path)
         assert (foreign.returncode, "PAYLOAD_KEYS comes from the environment" in foreign.stderr) == (2, True)

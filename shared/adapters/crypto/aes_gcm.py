@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hmac
 import os
 import re
 
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from shared.domain.installation import PAYLOAD, KeyPrint
 from shared.errors import BadMessage, ConfigurationError
 
 KEY_BYTES = 32
@@ -20,6 +22,8 @@ _TAG_BYTES = 16
 _PURPOSE = b"scoreboard answer for one client 1"
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_FINGERPRINT_PURPOSE = b"scoreboard payload key 1"
+_FINGERPRINT_LENGTH = 16
 
 
 class AesGcmSealer:
@@ -57,7 +61,8 @@ class AesGcmSealer:
         key_id, _, encoded = sealed.partition(".")
         cipher = self._ciphers.get(key_id)
         if cipher is None:
-            raise BadMessage("sealed with an unknown key")
+            named = f" `{key_id}`" if _KEY_ID.fullmatch(key_id) else ""
+            raise BadMessage(f"sealed with a key{named} that is not among PAYLOAD_KEYS")
         try:
             raw = base64.b64decode(encoded, altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
@@ -85,3 +90,14 @@ def read_keys(setting: str) -> dict[str, bytes]:
             )
         keys[key_id] = key
     return keys
+
+
+def fingerprint(key: bytes) -> str:
+    """What tells a key from others and nothing more of it: 96 bits of an HMAC under it. New keys have it as their id."""
+    digest = hmac.digest(key, _FINGERPRINT_PURPOSE, "sha256")
+    return base64.urlsafe_b64encode(digest).decode()[:_FINGERPRINT_LENGTH]
+
+
+def payload_key_prints(setting: str) -> list[KeyPrint]:
+    """Of the keys in PAYLOAD_KEYS, in their order; raises ConfigurationError."""
+    return [KeyPrint(PAYLOAD, key_id, fingerprint(key)) for key_id, key in read_keys(setting).items()]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from shared.domain.installation import SIGNING, KeyPrint
 from shared.errors import ConfigurationError
 
 ALGORITHM = "EdDSA"
@@ -58,6 +59,11 @@ def read_signing_keys(setting: str) -> tuple[SigningKey, ...]:
             "JWT_SIGNING_KEY does not consist of unencrypted Ed25519 private keys in PEM (PKCS 8), each of them once"
         )
     return keys
+
+
+def signing_key_prints(setting: str) -> list[KeyPrint]:
+    """Of the keys in JWT_SIGNING_KEY, in their order, each its own fingerprint; raises ConfigurationError."""
+    return [KeyPrint(SIGNING, key.key_id, key.key_id) for key in read_signing_keys(setting)]
 
 
 def _public_members(public: Ed25519PublicKey) -> dict[str, str]:

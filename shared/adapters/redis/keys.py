@@ -15,6 +15,11 @@ class Keys:
     prefix: str = ""
 
     @property
+    def installation(self) -> str:
+        """String: id of the installation that this Redis belongs to, as in the database. No TTL."""
+        return f"{self.prefix}installation"
+
+    @property
     def leaderboard(self) -> str:
         """Sorted set: member `user:<id>`, score the cumulative points. No TTL."""
         return f"{self.prefix}leaderboard"

@@ -17,7 +17,9 @@ BEGIN
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I TO %I', in_use, functions_role);
     EXECUTE format('GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA %I TO %I', in_use, functions_role);
     EXECUTE format('REVOKE UPDATE, DELETE ON score_history, audit_seals, reconciliation_runs FROM %I', functions_role);
-    EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON audit_log, schema_migrations FROM %I', functions_role);
+    EXECUTE format(
+        'REVOKE INSERT, UPDATE, DELETE ON audit_log, schema_migrations, installation, installation_keys FROM %I', functions_role
+    );
     EXECUTE format(
         'GRANT INSERT (action, actor, user_id, request_id, source_ip, detail) ON audit_log TO %I', functions_role
     );

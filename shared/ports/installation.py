@@ -1,0 +1,66 @@
+"""Whose the stores are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from shared.domain.audit import Seal
+from shared.domain.installation import Installation, KeyPrint
+
+
+class InstallationRecord(Protocol):
+    """The installation, while no other process writes to it."""
+
+    def read(self) -> Installation | None:
+        """As Installations.read()."""
+        ...
+
+    def begin(self, installation_id: str) -> None:
+        """The stores belong to this installation from now on."""
+        ...
+
+    def remember(self, current: Sequence[KeyPrint], retired: Sequence[KeyPrint], forgotten: Sequence[KeyPrint]) -> None:
+        """The keys in use, those that only open what they sealed before, and those that nothing needs any more."""
+        ...
+
+
+class Installations(Protocol):
+    """What the database knows of its installation (PostgreSQL)."""
+
+    def read(self) -> Installation | None:
+        """None for a database without tables of ours."""
+        ...
+
+    def newest_seals(self, limit: int) -> list[Seal]:
+        """Seals of the audit log; none where there is no such table yet."""
+        ...
+
+    def alone(self) -> AbstractContextManager[InstallationRecord]:
+        """A transaction in which to change it."""
+        ...
+
+
+class StoreMark(Protocol):
+    """The id of the installation, in a store beside the database (Redis, RabbitMQ)."""
+
+    def mark(self, installation_id: str) -> str:
+        """Write the id where there is none; answer whose the store is."""
+        ...
+
+
+class BoardMark(StoreMark, Protocol):
+    """The mark of Redis."""
+
+    def holder(self) -> str | None:
+        """Whose the store is; None when nobody marked it yet."""
+        ...
+
+
+class BrokerMark(StoreMark, Protocol):
+    """The mark of RabbitMQ."""
+
+    def sealed_messages(self) -> int:
+        """How many messages are in the queues, dead letters and those that wait for another try included."""
+        ...

@@ -1,0 +1,164 @@
+"""Have the stores know whose they are: nothing is written beside what other keys have sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.domain.installation import NEEDED_SECONDS, PAYLOAD, Installation, KeyPrint, KnownKey, current_keys
+from shared.errors import ForeignStores
+from shared.logs import get_logger
+from shared.ports import BoardMark, BrokerMark, Installations, SealAnchor, SealSigner
+
+# An older version's stores are ours when one of so many of their newest seals is.
+SEALS_LOOKED_AT = 40
+_SETTINGS = {"payload": "PAYLOAD_KEYS", "signing": "JWT_SIGNING_KEY"}
+_WAY_OUT = """\
+Copy the keys from the instance or the backup that has them:
+  python -m local_runtime keys export keys.json      there
+  python -m local_runtime keys import keys.json      here, then start again
+or set PAYLOAD_KEYS and JWT_SIGNING_KEY (on AWS in the secret that SCOREBOARD_SECRET_ID names). A key that was replaced stays
+behind the new one as long as it is needed. To begin anew, name empty stores."""
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """The ports that know whose the stores are, and the keys of this instance in their order."""
+
+    installations: Installations
+    board: BoardMark
+    broker: BrokerMark
+    signer: SealSigner
+    anchor: SealAnchor
+    keys: Sequence[KeyPrint]
+
+
+def refuse_strangers(own: Ownership) -> None:
+    """Before anything is written: raises ForeignStores when these keys cannot read what is there.
+
+    Stores that a version without identities has filled are ours when our keys have sealed their audit log, or nothing has yet.
+    """
+    installation, holder = own.installations.read(), own.board.holder()
+    if installation is None:
+        if holder is not None:
+            raise ForeignStores(
+                f"DATABASE_URL leads to an empty database, and REDIS_URL to the Redis of the installation {holder}, whose ledger"
+                " is elsewhere: correct DATABASE_URL, or restore the database from its backup. To begin anew, empty Redis, too."
+            )
+    elif installation.installation_id is None:
+        _see_that_seals_are_ours(own, is_marked=holder is not None)
+    else:
+        _see_that_redis_is(installation.installation_id, holder)
+        _see_that_keys_suffice(own, installation, asks_stores=True)
+
+
+def claim_stores(own: Ownership) -> str:
+    """Write the identity where there is none, and remember the keys; answer the id. Of several that begin at once one wins.
+
+    Raises ForeignStores, having written nothing, when the stores belong to others by now. Called after the migrations.
+    """
+    current = current_keys(own.keys)
+    with own.installations.alone() as record:
+        installation = record.read() or Installation(None)
+        installation_id = installation.installation_id
+        if installation_id is None:
+            # An older version may have sealed with any of its keys; which, nothing tells.
+            retired = [key for key in own.keys if key not in current]
+            installation_id = own.board.holder() or current[0].fingerprint
+            record.begin(installation_id)
+        else:
+            _see_that_keys_suffice(own, installation, asks_stores=False)
+            known = {one.key for one in installation.keys}
+            retired = [key for key in own.keys if key in known and key not in current]
+        forgotten = [one.key for one in installation.missing(own.keys)]
+        record.remember(current, retired, forgotten)
+    _see_that_redis_is(installation_id, own.board.mark(installation_id))
+    _see_that_the_broker_is(installation_id, own.broker.mark(installation_id))
+    if forgotten:
+        _log.warning("keys are given up: what they made is refused", extra={"keys": [key.key_id for key in forgotten]})
+    return installation_id
+
+
+def _see_that_redis_is(installation_id: str, holder: str | None) -> None:
+    if holder not in (None, installation_id):
+        raise ForeignStores(
+            f"REDIS_URL leads to the Redis of the installation {holder}, DATABASE_URL to the database of {installation_id}:"
+            " correct the one that is wrong. If a copy belongs here from now on, delete its key `installation`."
+        )
+
+
+def _see_that_the_broker_is(installation_id: str, holder: str) -> None:
+    if holder != installation_id:
+        raise ForeignStores(
+            f"AMQP_URL leads to the broker of the installation {holder}, DATABASE_URL to the database of {installation_id}:"
+            " correct the one that is wrong. If a copy belongs here from now on, delete its exchange `scoreboard_installation`."
+        )
+
+
+def _see_that_seals_are_ours(own: Ownership, *, is_marked: bool) -> None:
+    """A Redis that is marked already belongs to the same installation only if it remembers a seal of ours."""
+    anchor, seals = own.anchor.get(), own.installations.newest_seals(SEALS_LOOKED_AT)
+    if anchor is not None:
+        seals = [anchor] if is_marked else [*seals, anchor]
+    if not seals or any(own.signer.verify(seal.hash, seal.signature) for seal in seals if seal.is_consistent):
+        return
+    own_ids = {key.key_id for key in own.keys if key.purpose == PAYLOAD}
+    problems = [
+        f"PAYLOAD_KEYS: `{key_id}` is another key than the `{key_id}` that signed the seals of the audit log"
+        if key_id in own_ids
+        else f"PAYLOAD_KEYS: `{key_id}` is missing, with which the seals of the audit log are signed"
+        for key_id in sorted({seal.signature.key_id for seal in seals})
+    ]
+    raise ForeignStores(_refusal(own, problems))
+
+
+def _see_that_keys_suffice(own: Ownership, installation: Installation, *, asks_stores: bool) -> None:
+    """`asks_stores`: also for keys that were replaced long ago, what is still there of what they have sealed."""
+    problems = [
+        f"{_SETTINGS[known.key.purpose]}: `{known.key.key_id}` is another key here than in the stores"
+        f" (fingerprint {_fingerprint_of(own, known)} instead of {known.key.fingerprint})"
+        for known in installation.replaced(own.keys)
+    ]
+    for known in installation.missing(own.keys):
+        reason = _why_needed(known) or (_what_it_sealed(own, known) if asks_stores else "")
+        if reason:
+            problems.append(f"{_SETTINGS[known.key.purpose]}: `{known.key.key_id}` is missing: {reason}")
+    if problems:
+        raise ForeignStores(_refusal(own, problems))
+
+
+def _why_needed(known: KnownKey) -> str:
+    """Why no start can do without this key, "" when one may. Replaced signing keys are given up at once: others may know them."""
+    is_payload, seconds = known.key.purpose == PAYLOAD, known.retired_seconds
+    if seconds is None:
+        return "it seals messages and signs the audit log" if is_payload else "it signs access tokens"
+    if is_payload and seconds < NEEDED_SECONDS:
+        minutes, most = seconds / 60, NEEDED_SECONDS // 60
+        return f"it was replaced {minutes:.0f} minutes ago, and what it sealed is on its way for up to {most}"
+    return ""
+
+
+def _what_it_sealed(own: Ownership, known: KnownKey) -> str:
+    """What nobody could read or verify any more without a replaced key; "" for nothing."""
+    if known.key.purpose != PAYLOAD:
+        return ""
+    newest = [*own.installations.newest_seals(1), own.anchor.get()]
+    if any(seal.signature.key_id == known.key.key_id for seal in newest if seal):
+        return "the newest seal of the audit log is signed with it, until the next one is"
+    messages = own.broker.sealed_messages()
+    return f"{messages} messages in the queues (dead letters, too) may be sealed with it" if messages else ""
+
+
+def _fingerprint_of(own: Ownership, known: KnownKey) -> str:
+    name = (known.key.purpose, known.key.key_id)
+    return next(key.fingerprint for key in own.keys if (key.purpose, key.key_id) == name)
+
+
+def _refusal(own: Ownership, problems: Sequence[str]) -> str:
+    here = ", ".join(f"`{key.key_id}`" for key in own.keys)
+    lines = "\n  ".join(problems)
+    return (
+        f"the stores hold what the keys of this instance cannot read, and nothing is written beside it:\n  {lines}\n"
+        f"It has only {here}. {_WAY_OUT}"
+    )
