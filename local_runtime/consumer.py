@@ -13,12 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from local_runtime.at_start import start_event
 from local_runtime.deadline import ProcessDeadline
 from local_runtime.hosting import load_manifest
 from local_runtime.instance.directory import InstanceDirectory, consumer_name
-from local_runtime.invoker import SMALL_BYTES, Invoker
+from local_runtime.invoker import SMALL_BYTES, FunctionError, FunctionTimedOut, Invoker, PayloadTooLarge
 from local_runtime.logs.setup import configure_logs, tend_log_file
-from local_runtime.manifest import Function, QueueBinding
+from local_runtime.manifest import Function, Manifest, QueueBinding
 from local_runtime.metrics import RuntimeMetrics
 from local_runtime.queue.broker import connection_parameters
 from local_runtime.queue.mapping import EventSourceMapping
@@ -74,7 +75,8 @@ def main() -> int:
     bindings = manifest.consumers[number - 1]
     ready_file = InstanceDirectory(settings.data_dir).ready_file(consumer_name(number))
     ready = ReadyFile(ready_file, [binding.queue for binding in bindings])
-    return _host([_mapping(binding, invoker, ready) for binding in bindings], metrics)
+    declare = partial(_declare_queues, invoker, manifest)
+    return _host([_mapping(binding, invoker, ready, declare) for binding in bindings], metrics)
 
 
 def _host(mappings: Sequence[EventSourceMapping], metrics: RuntimeMetrics) -> int:
@@ -125,12 +127,23 @@ def _invoke(invoker: Invoker, function: Function, event: dict[str, Any]) -> None
     invoker.invoke(function, event, trigger="queue", is_plain=is_small)
 
 
-def _mapping(binding: QueueBinding, invoker: Invoker, ready: ReadyFile) -> EventSourceMapping:
+def _declare_queues(invoker: Invoker, manifest: Manifest) -> None:
+    """By the functions that the template names for that."""
+    for function in manifest.functions:
+        if function.invoke_when_queue_missing:
+            try:
+                invoker.invoke(function, start_event(manifest, function), trigger="missing queue")
+            except (FunctionError, FunctionTimedOut, PayloadTooLarge) as error:
+                logger.warning("%s failed: %s", function.name, error)
+
+
+def _mapping(binding: QueueBinding, invoker: Invoker, ready: ReadyFile, declare: Callable[[], None]) -> EventSourceMapping:
     return EventSourceMapping(
         binding,
         partial(_invoke, invoker, binding.function),
         partial(connection_parameters, os.environ, binding.virtual_host),
         partial(ready.consuming, binding.queue),
+        declare,
     )
 
 

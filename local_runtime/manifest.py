@@ -24,6 +24,7 @@ class Function:
     environment: Mapping[str, str] = field(repr=False)
     invoke_at_start: bool = False
     invoke_on_scrape: bool = False
+    invoke_when_queue_missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ def _rows(manifest: Manifest) -> list[_Row]:
     rows += [_row("schedule", _schedule(each.expression, each.time_zone), each.function) for each in manifest.schedules]
     rows += [_row("start", "", function) for function in manifest.functions if function.invoke_at_start]
     rows += [_row("scrape", "/metrics", function) for function in manifest.functions if function.invoke_on_scrape]
+    rows += [_row("missing queue", "", function) for function in manifest.functions if function.invoke_when_queue_missing]
     triggered = {row[2] for row in rows}
     rows += [_row("invoke", "", function) for function in manifest.functions if function.name not in triggered]
     return rows

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 import pika
 
+from local_runtime.tcp import KEEPALIVE
 from local_runtime.tls import amqp_context
 
-HEARTBEAT_SECONDS = 30
-CONNECT_SECONDS = 10.0
+HEARTBEAT_SECONDS = 5  # the broker sends one each 2.5 s where it has nothing else to say
+CONNECT_SECONDS = 8.0
 
 
 def connection_parameters(environment: Mapping[str, str], virtual_host: str) -> pika.URLParameters:
@@ -18,6 +19,7 @@ def connection_parameters(environment: Mapping[str, str], virtual_host: str) -> 
     if virtual_host != "/":
         parameters.virtual_host = virtual_host
     parameters.heartbeat = HEARTBEAT_SECONDS
+    parameters.tcp_options = KEEPALIVE
     parameters.blocked_connection_timeout = None
     parameters.socket_timeout = parameters.stack_timeout = CONNECT_SECONDS
     if parameters.ssl_options is not None:

@@ -24,6 +24,7 @@ BATCH_DELAY_SECONDS = (0.25, 10.0)
 RECONNECT_DELAY_SECONDS = (0.25, 1.0)
 STABLE_SECONDS = 10.0
 NOT_FOUND = 404
+_NO_SUCH = "no queue "
 
 
 class EventSourceMapping:
@@ -35,11 +36,14 @@ class EventSourceMapping:
         invoke: Callable[[dict[str, Any]], object],
         parameters: Callable[[], pika.connection.Parameters],
         on_consuming: Callable[[], None] = lambda: None,
+        on_missing: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_missing` is called when there is no such queue, and should have it declared."""
         self._binding = binding
         self._invoke = invoke
         self._parameters = parameters
         self._on_consuming = on_consuming
+        self._on_missing = on_missing
         self._source_arn = f"arn:aws:mq:local:000000000000:broker:scoreboard:{binding.queue}"
         self._worker: BatchWorker[Batch] = BatchWorker(f"{binding.queue}-batch", self._handle)
         self._backoff = Backoff(*BATCH_DELAY_SECONDS)
@@ -56,6 +60,8 @@ class EventSourceMapping:
             if self._stopping.is_set() or reason is None:
                 return
             self._tell(_explain(reason))
+            if _is_missing(reason):
+                self._on_missing()
             if time.monotonic() - began > STABLE_SECONDS:
                 delay.reset()
             self._stopping.wait(delay.next_seconds())
@@ -91,6 +97,11 @@ class EventSourceMapping:
         self._invoke(queue_event(self._source_arn, self._binding.queue, self._binding.virtual_host, batch))
 
 
+def _is_missing(error: BaseException) -> bool:
+    """Whether there is no such queue, and not only its node is down."""
+    return isinstance(error, ChannelClosedByBroker) and error.reply_code == NOT_FOUND and _NO_SUCH in error.reply_text
+
+
 def _explain(error: BaseException) -> str:
     """Pika wraps what happened, sometimes more than once."""
     while True:
@@ -103,6 +114,5 @@ def _explain(error: BaseException) -> str:
         else:
             break
     if isinstance(error, ChannelClosedByBroker):
-        hint = " (prepare_stores declares it)" if error.reply_code == NOT_FOUND else ""
-        return f"{error.reply_text}{hint}"
+        return str(error.reply_text)
     return f"{type(error).__name__} {error}".strip()

@@ -24,6 +24,8 @@ MAX_PREFETCH = 65535  # the protocol's
 PACE_SECONDS = 0.02  # between batches that are not full
 SETUP_SECONDS = 15.0
 CLOSE_SECONDS = 2.0
+WATCH_SECONDS = 1.0
+SILENCE_SECONDS = 7.0  # of a broker that sends heartbeats
 Batch = list[QueueDelivery]
 
 
@@ -56,6 +58,8 @@ class Session:
         self._resting = False
         self._stopping = False
         self._ended = False
+        self._heard_bytes = 0
+        self._heard_at = time.monotonic()
         self._reason: BaseException | None = None
 
     def run(self, parameters: pika.connection.Parameters) -> BaseException | None:
@@ -65,6 +69,7 @@ class Session:
         )
         try:
             self._ioloop.call_later(SETUP_SECONDS, self._check_consuming)
+            self._ioloop.call_later(WATCH_SECONDS, self._watch)
             self._ioloop.start()
         except Exception as error:
             logger.exception("queue %s: the consumer failed", self._binding.queue)
@@ -100,6 +105,18 @@ class Session:
         if self._consumer_tag is None:
             self._end(ConsumerLost(f"the broker gave no consumer within {SETUP_SECONDS:g} s"))
 
+    def _watch(self) -> None:
+        """End a connection that has gone silent; pika's own check takes up to 20 s."""
+        now, received = time.monotonic(), self._connection.bytes_received
+        if received != self._heard_bytes or not self._connection.is_open or not self._connection.params.heartbeat:
+            self._heard_bytes, self._heard_at = received, now
+        if now - self._heard_at <= SILENCE_SECONDS:
+            self._ioloop.call_later(WATCH_SECONDS, self._watch)
+        elif not self._ended:
+            self._ended = True
+            self._reason = ConsumerLost(f"the broker has been silent for {SILENCE_SECONDS:g} s")
+            self._cut()
+
     def _on_stop(self) -> None:
         self._stopping = True
         if not self._in_hand:
@@ -112,9 +129,16 @@ class Session:
             return
         self._ended = True
         self._reason = reason
-        self._ioloop.call_later(CLOSE_SECONDS, self._ioloop.stop)
+        self._ioloop.call_later(CLOSE_SECONDS, self._cut)
         if not (self._connection.is_closing or self._connection.is_closed):
             self._connection.close()
+
+    def _cut(self) -> None:
+        """End the connection without a goodbye, as pika does when heartbeats are missing."""
+        if self._connection.is_closed:
+            self._ioloop.stop()
+        else:
+            self._connection._terminate_stream(ConsumerLost("cut"))  # noqa: SLF001
 
     def _on_connection_ended(self, _connection: SelectConnection, reason: BaseException) -> None:
         if not self._ended:

@@ -79,6 +79,7 @@ def read_function(resource: Resource, defaults: Node, reading: Reading) -> Decla
         environment=read_environment(fields, reading),
         invoke_at_start=resource.invoke_at_start,
         invoke_on_scrape=resource.invoke_on_scrape,
+        invoke_when_queue_missing=resource.invoke_when_queue_missing,
     )
     events = fields.node("Events")
     fields.without_effect(_WITHOUT_EFFECT)

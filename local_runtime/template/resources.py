@@ -49,6 +49,7 @@ _ATTRIBUTES = frozenset(("Type", "Properties", "Metadata", "Condition", "Depends
 _METADATA = frozenset(("BuildArchitecture", "BuildMethod", "BuildProperties", "ContextPath", "WorkingDirectory", "cfn-lint"))
 # Deployment: how infra/deploy tries a new version out.
 _METADATA_OF_FUNCTIONS = ("Deployment",)
+_MARKS = ("InvokeAtStart", "InvokeOnScrape", "InvokeWhenQueueMissing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class Resource:
     properties: Node
     invoke_at_start: bool = False
     invoke_on_scrape: bool = False
+    invoke_when_queue_missing: bool = False
 
 
 def read_resources(reading: Reading, references: ReferenceCheck) -> list[Resource]:
@@ -98,11 +100,11 @@ def _exists(node: Node, reading: Reading, references: ReferenceCheck) -> bool:
         return False
 
 
-def _metadata(node: Node, reading: Reading, *, is_function: bool) -> tuple[bool, bool]:
-    """Whether it is to be invoked at the start, and whenever metrics are read."""
+def _metadata(node: Node, reading: Reading, *, is_function: bool) -> tuple[bool, ...]:
+    """Whether it is to be invoked at the start, whenever metrics are read, and when a queue is missing."""
     metadata = node.members.get("Metadata")
     if metadata is None:
-        return False, False
+        return ()
     fields = Fields(metadata, reading, "resource's Metadata")
     fields.without_effect(_METADATA)
     local = fields.fields("LocalRuntime", "LocalRuntime entry") if is_function else None
@@ -110,8 +112,7 @@ def _metadata(node: Node, reading: Reading, *, is_function: bool) -> tuple[bool,
         fields.without_effect(_METADATA_OF_FUNCTIONS)
     fields.finish()
     if local is None:
-        return False, False
-    at_start = local.only("InvokeAtStart", ("true", "false"), "false") == "true"
-    on_scrape = local.only("InvokeOnScrape", ("true", "false"), "false") == "true"
+        return ()
+    marks = [local.only(name, ("true", "false"), "false") == "true" for name in _MARKS]
     local.finish()
-    return at_start, on_scrape
+    return tuple(marks)

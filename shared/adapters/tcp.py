@@ -5,8 +5,9 @@ from __future__ import annotations
 import socket
 
 # Seconds, but for the last one, which is in milliseconds and bounds data that was sent; not every system has all of them.
-_OPTIONS = {"TCP_KEEPIDLE": 4, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 8000}
-KEEPALIVE = {getattr(socket, name): value for name, value in _OPTIONS.items() if hasattr(socket, name)}
+_WANTED = {"TCP_KEEPIDLE": 4, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 8000}
+OPTIONS = {name: value for name, value in _WANTED.items() if hasattr(socket, name)}
+KEEPALIVE = {getattr(socket, name): value for name, value in OPTIONS.items()}
 
 
 def keep_alive(connected: socket.socket) -> None:

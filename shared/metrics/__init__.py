@@ -44,6 +44,12 @@ messages_refused = registry.counter(
 publish_confirm_seconds = registry.histogram(
     "publish_confirm_seconds", "Time from the handing over of a message until the broker has confirmed it", bounds=FAST
 ).of()
+publish_refusals = registry.counter(
+    "publish_refusals_total",
+    "Messages that the broker said no to: nacked, or unroutable because their queue is missing",
+    ("reason",),
+    known=[("nacked",), ("unroutable",)],
+)
 publish_failures = registry.counter("publish_failures_total", "Messages not confirmed in time, or not taken at all").of()
 
 broadcast_lag_seconds = registry.histogram(

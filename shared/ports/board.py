@@ -153,6 +153,10 @@ class Outbox(Protocol):
         """The same for those who have better things to do meanwhile: it is done when what this gives back was called."""
         ...
 
+    def claim_relay(self) -> bool:
+        """Whether the caller is the one who relays now; of those who ask within a few seconds it is the first."""
+        ...
+
     def newest_id(self) -> str:
         """The id of the newest entry ever added."""
         ...

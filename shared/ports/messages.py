@@ -78,6 +78,10 @@ class Topology(Protocol):
         """Declare every queue, idempotent; answer their names."""
         ...
 
+    def restore(self) -> list[str]:
+        """Declare the queues that are missing; answer their names. Others are left as they are."""
+        ...
+
     def backlog(self) -> int:
         """How many updates wait for the ledger, in the queue or for another try."""
         ...

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from shared.adapters.rabbitmq.publisher import RabbitPublisher
 
 
+# When the broker is back, what its own process did not publish within this time was left behind.
+RELAY_OLDER_THAN_SECONDS = 2.0
+
+
 class RabbitParts(RedisParts, CryptoParts):
     """One publishing connection; topology and dead letters open one of their own for as long as they need it."""
 
@@ -26,6 +30,8 @@ class RabbitParts(RedisParts, CryptoParts):
             ca_file=self.settings.amqp_ca_file,
             sealer=self.sealer,
             on_confirmed=self._begin_settling,
+            on_unroutable=self._heal_topology,
+            on_back=self._relay,
             queues=self.settings.history_queues,
             loop=self._loop,
         )
@@ -33,6 +39,18 @@ class RabbitParts(RedisParts, CryptoParts):
     def _begin_settling(self, outbox_ids: Sequence[str]) -> Callable[[], object]:
         """Not the outbox's own method: who publishes nothing from there needs no Redis."""
         return self.outbox.begin_settling(outbox_ids)
+
+    def _heal_topology(self) -> None:
+        from shared.services.heal_topology import heal_topology
+
+        heal_topology(self.topology)
+
+    def _relay(self) -> None:
+        """Of all processes that find the broker back, one does it."""
+        from shared.services.relay_outbox import relay_outbox
+
+        if self.outbox.claim_relay():
+            relay_outbox(self.outbox, self.publisher, RELAY_OLDER_THAN_SECONDS)
 
     @cached_property
     def publisher(self) -> ports.EventPublisher:

@@ -16,7 +16,7 @@ from local_runtime.instance.outside import check_outside_servers
 from local_runtime.queue.broker import connection_parameters as consumer_parameters
 from shared.adapters.health import rabbitmq_dependency
 from shared.adapters.rabbitmq.dead_letters import RabbitDeadLetters
-from shared.adapters.rabbitmq.publishing_thread import PublishingThread
+from shared.adapters.rabbitmq.publishing_thread import PublisherHooks, PublishingThread
 from shared.adapters.rabbitmq.topology import RabbitTopology
 from shared.errors import ConfigurationError, RabbitUnavailable
 from tests.support.tls_server import TlsServer
@@ -34,7 +34,7 @@ WRONG = {
 
 def publisher(url: str, ca_file: str) -> None:
     """Raises what all others raise when its thread has found that it cannot connect."""
-    thread = PublishingThread(url, ca_file, lambda _: None)
+    thread = PublishingThread(url, ca_file, PublisherHooks(lambda _: None, lambda: None, lambda: None))
     try:
         eventually(lambda: not thread.usable, 10, "the broker given up")
     finally:

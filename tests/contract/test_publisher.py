@@ -9,14 +9,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from pika.exceptions import AMQPConnectionError, ChannelClosedByBroker
 
 from local_runtime.http.loop import HOOK as LOOP_HOOK
+from shared import metrics
+from shared.adapters.rabbitmq.connection import open_connection
 from shared.adapters.rabbitmq.history_queues import HISTORY
 from shared.adapters.rabbitmq.publisher import RabbitPublisher
 from shared.adapters.rabbitmq.topology import REBUILD, UPDATED
@@ -53,6 +57,13 @@ def make(deployed: Container) -> Iterator[Make]:
     yield publisher
     for one in publishers:
         one.close()
+
+
+@pytest.fixture
+def relay(deployed: Container) -> Iterator[Relay]:
+    made = Relay(deployed.settings.amqp_url)
+    yield made
+    made.close()
 
 
 def event(increment: int = 1) -> ScoreAccepted:
@@ -112,14 +123,144 @@ def test_what_cannot_be_routed_stays_in_the_outbox(make: Make, broker: Queues) -
     settled: list[str] = []
     publisher, (first, second) = make(settled.extend), pairs(2)
     with broker.without(HISTORY):
-        with pytest.raises(RabbitUnavailable):
-            publisher.publish_accepted([first])
+        assert not goes_out(publisher, [first])
         with pytest.raises(RabbitUnavailable):
             publisher.publish_marker("m-1")
     assert settled == []
     eventually(lambda: goes_out(publisher, [first, second]), 10, "the publisher's next attempt")
     assert settled == ["0-0", "1-0"]
     assert len(broker.drain(HISTORY)) == 2
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["at once", "at the third try"])
+def test_a_missing_queue_is_declared_and_gets_what_was_published_meanwhile(
+    make: Make, broker: Queues, deployed: Container, fails: bool
+) -> None:
+    settled: list[str] = []
+    tries: list[float] = []
+
+    def declare() -> None:
+        tries.append(time.monotonic())
+        if fails and len(tries) < 3:
+            raise RedisUnavailable
+        deployed.topology.restore()
+
+    publisher, events = make(settled.extend, on_unroutable=declare), pairs(3)
+    publisher.publish_accepted(events[:1])
+    with broker.channel() as channel:
+        channel.queue_delete(HISTORY)
+    before = metrics.publish_refusals.of("unroutable").value
+    for one in events[1:]:
+        with pytest.raises(RabbitUnavailable):
+            publisher.publish_accepted([one])
+    eventually(lambda: settled == ["0-0", "1-0", "2-0"], 20, "all of them confirmed")
+    assert len(broker.drain(HISTORY)) == 2
+    assert metrics.publish_refusals.of("unroutable").value >= before + 2
+    assert len(tries) < 10
+
+
+def test_a_missing_queue_of_the_broadcast_is_noticed_and_declared(make: Make, broker: Queues, deployed: Container) -> None:
+    """Its messages have no ids; one of them is enough for viewers to see the last change."""
+    publisher = make(list, on_unroutable=deployed.topology.restore)
+    publisher.publish_accepted(pairs(1))
+    with broker.channel() as channel:
+        channel.queue_delete(UPDATED)
+    with pytest.raises(RabbitUnavailable):
+        publisher.publish_recorded(ScoresRecorded(3, event().accepted_at))
+    found: list[tuple[Any, bytes]] = []
+
+    def arrived() -> bool:
+        with suppress(ChannelClosedByBroker):
+            found.extend(broker.drain(UPDATED))
+        return bool(found)
+
+    eventually(arrived, 20, "the message")
+
+
+def test_queues_are_missing_one_by_one(make: Make, broker: Queues) -> None:
+    """What is returned for one queue takes nothing of another's down, and is never taken for confirmed."""
+    settled: list[str] = []
+    publisher, entries = make(settled.extend), pairs(40)
+    with broker.without(UPDATED), ThreadPoolExecutor(8) as threads:
+
+        def tell(_: object) -> bool:
+            with suppress(RabbitUnavailable):
+                publisher.publish_recorded(ScoresRecorded(1, event().accepted_at))
+                return True
+            return False
+
+        told = threads.map(tell, range(40))
+        sent = threads.map(lambda entry: goes_out(publisher, [entry]), entries)
+        assert not any(told)
+        assert all(sent)
+    assert sorted(settled) == sorted(outbox_id for outbox_id, _ in entries)
+
+
+@contextmanager
+def full(broker: Queues) -> Iterator[None]:
+    """The queue of updates says no to all but a few messages."""
+    arguments = {"x-queue-type": "quorum", "x-max-length": 1, "x-overflow": "reject-publish"}
+    with broker.channel() as channel:
+        channel.queue_delete(HISTORY)
+        channel.queue_declare(HISTORY, durable=True, arguments=arguments)
+    try:
+        yield
+    finally:
+        with broker.channel() as channel:
+            channel.queue_delete(HISTORY)
+        broker.deployed.topology.declare()
+
+
+def test_what_is_refused_goes_out_on_another_channel_until_one_confirms(relay: Relay, make: Make, broker: Queues) -> None:
+    settled: list[str] = []
+    backs: list[float] = []
+    publisher = make(settled.extend, amqp_url=relay.url, on_back=lambda: backs.append(time.monotonic()))
+    entries = pairs(30)
+    publisher.publish_accepted(entries[:1])
+    before = metrics.publish_refusals.of("nacked").value
+    with full(broker):
+        connections, began = relay.connections, time.monotonic()
+        for entry in entries[1:]:
+            with suppress(RabbitUnavailable):
+                publisher.publish_accepted([entry])
+        eventually(lambda: relay.connections >= connections + 4, 30, "other channels tried")
+        assert relay.connections - connections <= 4 + 5 * (time.monotonic() - began)
+        assert metrics.publish_refusals.of("nacked").value > before
+        assert backs == [], "it is not back while it refuses"
+    eventually(lambda: set(settled) == {outbox_id for outbox_id, _ in entries}, 30, "all of them confirmed")
+    eventually(lambda: backs, 20, "the relay")
+
+
+def test_a_broker_that_says_nothing_any_more_is_left(relay: Relay, make: Make, broker: Queues) -> None:
+    """A cut cable, or a broker that hangs: no end of the connection comes."""
+    settled: list[str] = []
+    publisher, (first, second) = make(settled.extend, amqp_url=relay.url, wait_seconds=2), pairs(2)
+    publisher.publish_accepted([first])
+    relay.go_deaf()
+    with pytest.raises(RabbitUnavailable):
+        publisher.publish_accepted([second])
+    eventually(lambda: settled == ["0-0", "1-0"], 20, "the kept event confirmed")
+
+
+def test_when_the_broker_is_back_what_others_left_is_relayed_at_once(relay: Relay, make: Make, broker: Queues) -> None:
+    backs: list[float] = []
+    publisher = make(list, amqp_url=relay.url, wait_seconds=2, on_back=lambda: backs.append(time.monotonic()))
+    publisher.publish_accepted(pairs(1))
+    relay.cut()
+    eventually(lambda: not goes_out(publisher, pairs(1)), 10, "the loss noticed")
+    assert backs == []
+    relay.mend()
+    eventually(lambda: backs, 20, "the relay")
+
+
+def test_a_connection_of_ones_own_ends_when_the_broker_says_nothing(relay: Relay, deployed: Container) -> None:
+    connection = open_connection(relay.url, deployed.settings.amqp_ca_file)
+    channel = connection.channel()
+    relay.go_deaf()
+    began = time.monotonic()
+    with pytest.raises(AMQPConnectionError):
+        channel.queue_declare(HISTORY, passive=True)
+    assert time.monotonic() - began < 20
 
 
 def test_an_outbox_that_cannot_be_settled_does_not_stop_the_player(make: Make, broker: Queues) -> None:
@@ -195,13 +336,6 @@ def test_it_works_under_gevent(function_environment: dict[str, str], broker: Que
     )
     assert (program.returncode, program.stdout) == (0, "ok\n"), program.stderr
     assert len(broker.drain(HISTORY)) == 500
-
-
-@pytest.fixture
-def relay(deployed: Container) -> Iterator[Relay]:
-    made = Relay(deployed.settings.amqp_url)
-    yield made
-    made.close()
 
 
 def test_what_was_to_be_kept_goes_out_when_the_broker_is_back(relay: Relay, make: Make, broker: Queues) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -119,13 +121,39 @@ def test_an_update_whose_user_comes_to_be_known_is_recorded_at_the_next_attempt(
     assert deployed.ledger.totals([event.user_id]) == deployed.reconciliations.points([event.user_id]) == {event.user_id: 3}
 
 
-def test_a_broker_that_is_away_while_settling_sends_the_batch_back(bench: Bench, deployed: Container, user_id: str) -> None:
+@pytest.fixture
+def cut(redeploy: Redeploy, deployed: Container) -> Callable[[], AbstractContextManager[None]]:
+    """The broker is away for as long as a block lasts."""
+
+    @contextmanager
+    def away() -> Iterator[None]:
+        redeploy(AMQP_URL="amqp://u:p@127.0.0.1:1/%2F", AMQP_CA_FILE="")
+        try:
+            yield
+        finally:
+            redeploy(AMQP_URL=deployed.settings.amqp_url, AMQP_CA_FILE=deployed.settings.amqp_ca_file)
+
+    return away
+
+
+def test_a_broker_that_is_away_while_settling_sends_the_batch_back(
+    bench: Bench, deployed: Container, user_id: str, cut: Callable[[], AbstractContextManager[None]]
+) -> None:
     bodies = [bench.codec.update(bench.event(user_id, 3)), bench.codec.update(bench.event(str(uuid4())))]
-    with bench.without(RETRIES[0]), pytest.raises(RabbitUnavailable):
+    with cut(), pytest.raises(RabbitUnavailable):
         bench.record(*bodies)
     bench.record(*bodies)
     assert [body for _, body in bench.drain(RETRIES[0])] == [bodies[1]]
     assert deployed.ledger.totals([user_id]) == {user_id: 3}
+
+
+@pytest.mark.parametrize("queue", [RETRIES[0], DEAD_LETTERS])
+def test_a_queue_that_is_missing_while_settling_is_declared(bench: Bench, deployed: Container, user_id: str, queue: str) -> None:
+    bodies = [bench.codec.update(bench.event(user_id, 3)), bench.codec.update(bench.event(str(uuid4()))), b"poison"]
+    with bench.without(queue):
+        bench.record(*bodies)
+    assert [body for _, body in bench.drain(RETRIES[0])] == [bodies[1]]
+    assert [body for _, body in bench.drain(DEAD_LETTERS)] == [b"poison"]
 
 
 def test_a_batch_of_poison_alone_tells_the_broadcast_nothing(bench: Bench) -> None:
@@ -148,9 +176,11 @@ def test_a_database_that_is_away_sends_the_batch_back(bench: Bench, redeploy: Re
     assert bench.drain(DEAD_LETTERS) == [], "or it would be parked again each time"
 
 
-def test_poison_that_cannot_be_parked_sends_the_batch_back(bench: Bench, deployed: Container, user_id: str) -> None:
+def test_poison_that_cannot_be_parked_sends_the_batch_back(
+    bench: Bench, deployed: Container, user_id: str, cut: Callable[[], AbstractContextManager[None]]
+) -> None:
     bodies = [bench.codec.update(bench.event(user_id, 3)), b"poison"]
-    with bench.without(DEAD_LETTERS), pytest.raises(RabbitUnavailable):
+    with cut(), pytest.raises(RabbitUnavailable):
         bench.record(*bodies)
     bench.record(*bodies)
     assert [body for _, body in bench.drain(DEAD_LETTERS)] == [b"poison"]

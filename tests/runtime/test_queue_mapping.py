@@ -22,6 +22,7 @@ from local_runtime.manifest import Function, QueueBinding
 from local_runtime.queue.broker import connection_parameters
 from local_runtime.queue.mapping import EventSourceMapping
 from local_runtime.services.rabbitmq import PrivateRabbitMQ
+from tests.support.relay import Relay
 from tests.support.waiting import eventually
 
 FUNCTION = Function("Echo", "echo", Path(), "handler.lambda_handler", 5, 128, {})
@@ -102,6 +103,7 @@ def polling(
     function: Callable[[dict[str, Any]], object],
     batch_size: int = 10,
     window: float = 0.0,
+    on_missing: Callable[[], None] = lambda: None,
     **parameters: Any,
 ) -> Iterator[Watched]:
     """Run a mapping in a thread; `parameters` are attributes of its connection parameters."""
@@ -112,7 +114,7 @@ def polling(
             setattr(made, name, value)
         return made
 
-    mapping = Watched(QueueBinding(FUNCTION, queue, "/", batch_size, window), function, connection)
+    mapping = Watched(QueueBinding(FUNCTION, queue, "/", batch_size, window), function, connection, on_missing=on_missing)
     thread = threading.Thread(target=mapping.run)
     thread.start()
     try:
@@ -300,7 +302,7 @@ def test_a_queue_that_is_not_there_yet_is_waited_for(
         publish(channel, name, 1)
         eventually(lambda: function.seen, 10, "the message")
     channel.queue_delete(name)
-    assert [r.getMessage() for r in caplog.records if "no queue" in r.getMessage() and "prepare_stores" in r.getMessage()]
+    assert [r.getMessage() for r in caplog.records if "no queue" in r.getMessage()]
 
 
 def test_a_deleted_queue_is_waited_for_again(environment: dict[str, str], channel: Any, queue: str) -> None:
@@ -313,6 +315,39 @@ def test_a_deleted_queue_is_waited_for_again(environment: dict[str, str], channe
         channel.queue_declare(queue, durable=True, arguments={"x-queue-type": "quorum"})
         publish(channel, queue, 1)
         eventually(lambda: len(function.seen) >= 2, 20, "the message in the new queue")
+
+
+def test_a_missing_queue_is_asked_for_until_it_is_there(environment: dict[str, str], channel: Any, queue: str) -> None:
+    function, asked = Recorder(), []
+
+    def declare() -> None:
+        asked.append(True)
+        if len(asked) == 2:
+            channel.queue_declare(queue, durable=True, arguments={"x-queue-type": "quorum"})
+
+    with polling(environment, queue, function, on_missing=lambda: channel.connection.add_callback_threadsafe(declare)):
+        publish(channel, queue, 1)
+        eventually(lambda: function.seen, 10, "the first message")
+        channel.queue_delete(queue)
+        eventually(lambda: channel.connection.process_data_events(0.05) or len(asked) >= 2, 20, "asked for")
+        publish(channel, queue, 1)
+        eventually(lambda: len(function.seen) >= 2, 20, "the message in the new queue")
+
+
+def test_a_broker_that_says_nothing_any_more_is_left(environment: dict[str, str], channel: Any, queue: str) -> None:
+    """A cut cable, or a broker that hangs: no end of the connection comes."""
+    relay = Relay(environment["AMQP_URL"])
+    try:
+        function = Recorder()
+        with polling({**environment, "AMQP_URL": relay.url}, queue, function) as mapping:
+            publish(channel, queue, 1)
+            eventually(lambda: function.seen, 10, "the first message")
+            relay.go_deaf()
+            publish(channel, queue, 1)
+            eventually(lambda: len(function.seen) >= 2, 25, "the message on another connection")
+            assert mapping.connections == 2
+    finally:
+        relay.close()
 
 
 def test_the_broker_is_verified(environment: dict[str, str], tmp_path: Path) -> None:

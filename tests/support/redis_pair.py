@@ -22,7 +22,7 @@ class RedisPair:
     """`url` is what a client is given; `first` and `second` go past the address."""
 
     def __init__(self, first_url: str, second_url: str) -> None:
-        self._urls = (first_url, second_url)
+        self.first_url, self.second_url = first_url, second_url
         self.first: Any = redis.Redis.from_url(first_url)
         self.second: Any = redis.Redis.from_url(second_url)
         self.relay = Relay(first_url)
@@ -30,14 +30,14 @@ class RedisPair:
 
     def fail_over(self) -> None:
         """The second server takes over with all data, the first one becomes its replica; no client is told."""
-        self._replicate(self.second, self._urls[0])
+        self._replicate(self.second, self.first_url)
         self.second.replicaof("NO", "ONE")
-        self.relay.lead_to(self._urls[1])
-        self._replicate(self.first, self._urls[1])
+        self.relay.lead_to(self.second_url)
+        self._replicate(self.first, self.second_url)
 
     def demote(self) -> None:
         """The first server becomes a replica, and the address still leads there."""
-        self._replicate(self.first, self._urls[1])
+        self._replicate(self.first, self.second_url)
 
     def _replicate(self, replica: Any, primary_url: str) -> None:
         primary = urlsplit(primary_url)

@@ -13,8 +13,10 @@ from pika import frame, spec
 from pika.exceptions import AMQPError
 
 from shared.adapters.peer_watch import PeerWatch
+from shared.adapters.rabbitmq.connection import SILENCE_SECONDS
 from shared.adapters.rabbitmq.frames import CHANNEL, heard, method
 from shared.adapters.rabbitmq.streams import PlainStream, SecureStream, Stream
+from shared.adapters.tcp import keep_alive
 
 TICK_SECONDS = 0.5
 SEND_SECONDS = 5.0
@@ -46,7 +48,7 @@ class Link:
         self._writing = self._reading.dup()
         try:
             self._reading.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._reading.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            keep_alive(self._reading)
             self._writing.settimeout(SEND_SECONDS)
             self._peer = PeerWatch(self._reading)
             self._stream = self._made_stream(parameters.ssl_options)
@@ -94,7 +96,7 @@ class Link:
 
     def _keep_alive(self, now: float) -> None:
         """The broker must say something from time to time, and we must."""
-        if self._heartbeat and now - self._heard_at > 2 * self._heartbeat:
+        if self._heartbeat and now - self._heard_at > SILENCE_SECONDS:
             raise TimeoutError("the broker has gone silent")
         if self._heartbeat and now - self._sent_at > self._heartbeat / 2:
             self.send(_HEARTBEAT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from shared import metrics
 from shared.adapters.forks import in_every_child
@@ -13,7 +13,7 @@ from shared.adapters.rabbitmq.codec import ACCEPTED, MARKER, RECORDED, RabbitEve
 from shared.adapters.rabbitmq.delivery import Delivery
 from shared.adapters.rabbitmq.frames import published
 from shared.adapters.rabbitmq.history_queues import HISTORY, history_queues, queue_of
-from shared.adapters.rabbitmq.publishing_thread import WAIT_SECONDS, OnConfirmed, PublishingThread
+from shared.adapters.rabbitmq.publishing_thread import WAIT_SECONDS, OnConfirmed, PublisherHooks, PublishingThread
 from shared.adapters.rabbitmq.topology import REBUILD, UPDATED
 from shared.domain.score import ScoreAccepted, ScoresRecorded
 from shared.errors import RabbitUnavailable
@@ -31,8 +31,7 @@ class RabbitPublisher:
     """The port EventPublisher.
 
     Those who publish at the same time share round trips: what they hand over together is written together, and one confirm
-    (`multiple`) may release them all. `on_confirmed` is given the outbox ids of a whole group before its publishers go on; what
-    it gives back is called when they have gone on.
+    (`multiple`) may release them all. See PublisherHooks for what is called beside it.
     """
 
     def __init__(
@@ -42,6 +41,8 @@ class RabbitPublisher:
         ca_file: str,
         sealer: Sealer,
         on_confirmed: OnConfirmed,
+        on_unroutable: Callable[[], object] = lambda: None,
+        on_back: Callable[[], object] = lambda: None,
         queues: int = 1,
         wait_seconds: float = WAIT_SECONDS,
         loop: Loop | None = None,
@@ -49,7 +50,7 @@ class RabbitPublisher:
         self._amqp_url = amqp_url
         self._ca_file = ca_file
         self._codec = RabbitEventCodec(sealer)
-        self._on_confirmed = on_confirmed
+        self._hooks = PublisherHooks(on_confirmed, on_unroutable, on_back)
         self._queues = history_queues(queues)
         self._wait_seconds = wait_seconds
         self._loop = loop
@@ -133,7 +134,7 @@ class RabbitPublisher:
                 thread = self._thread
                 if thread is None:
                     thread = self._thread = PublishingThread(
-                        self._amqp_url, self._ca_file, self._on_confirmed, self._wait_seconds, self._loop
+                        self._amqp_url, self._ca_file, self._hooks, self._wait_seconds, self._loop
                     )
         return thread
 

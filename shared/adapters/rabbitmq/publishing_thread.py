@@ -7,50 +7,51 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import pika
 from pika import frame, spec
 
+from shared import metrics
+from shared.adapters.background import Background
 from shared.adapters.loop import Loop
 from shared.adapters.rabbitmq.connection import connection_parameters
 from shared.adapters.rabbitmq.delivery import Delivery, Group
 from shared.adapters.rabbitmq.frames import Confirm
 from shared.adapters.rabbitmq.link import Link, LinkClosed
+from shared.adapters.rabbitmq.publishing_session import PublishingSession
+from shared.adapters.rabbitmq.unroutable import Unroutable
 from shared.errors import ScoreboardError
 from shared.logs import get_logger
 
 FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS = 0.1, 1.0
 WAIT_SECONDS = OVERDUE_SECONDS = 2.0
 STOP_SECONDS = 2.0
+SETTLE_SECONDS = 1.0  # a channel that refuses messages has this long to say what becomes of the others
+BACK_SECONDS = 1.0  # a connection that lasts this long after an outage is the end of it
 OnConfirmed = Callable[[Sequence[str]], Callable[[], object] | None]
 _log = get_logger(__name__)
 
 
-class _Session:
-    """A connection as long as it lasts, with what was written to it and is not confirmed."""
+@dataclass(frozen=True, slots=True)
+class PublisherHooks:
+    """What is called beside publishing.
 
-    def __init__(self, link: Link) -> None:
-        self.link = link
-        self.unconfirmed: dict[int, Delivery] = {}
-        self.groups: deque[Group] = deque()
-        self.next_tag = 1
-        self.is_writing = False
+    `on_confirmed` is given the outbox ids of a whole group before its publishers go on; what it gives back is called when they
+    have gone on. `on_unroutable` declares the queues that are missing, `on_back` publishes what others left in the outbox while
+    the broker was away; each runs in a thread of its own and may raise a ScoreboardError.
+    """
 
-    def confirmed(self, confirm: Confirm) -> list[Delivery]:
-        """The messages a confirm is about; the broker counts as we do."""
-        if not confirm.multiple:
-            delivery = self.unconfirmed.pop(confirm.tag, None)
-            return [] if delivery is None else [delivery]
-        found = []
-        for tag in self.unconfirmed:
-            if tag > confirm.tag:
-                break
-            found.append(tag)
-        return [self.unconfirmed.pop(tag) for tag in found]
+    on_confirmed: OnConfirmed
+    on_unroutable: Callable[[], object]
+    on_back: Callable[[], object]
+
+
+class _Refused(Exception):
+    """The broker said no to messages (nack), and may do so for ever on the same channel."""
 
 
 class PublishingThread:
@@ -60,32 +61,35 @@ class PublishingThread:
         self,
         amqp_url: str,
         ca_file: str,
-        on_confirmed: OnConfirmed,
+        hooks: PublisherHooks,
         wait_seconds: float = WAIT_SECONDS,
         loop: Loop | None = None,
     ) -> None:
         self._parameters: pika.ConnectionParameters = connection_parameters(amqp_url, ca_file)
-        self._on_confirmed = on_confirmed
+        self._hooks = hooks
+        self._relaying = Background("relaying the outbox", hooks.on_back)
         self._wait_seconds = wait_seconds
         self._loop = loop
         # Of the three that follow; on a loop nobody comes in between.
         self._lock: AbstractContextManager[object] = threading.Lock() if loop is None else nullcontext()
-        self._session: _Session | None = None
+        self._session: PublishingSession | None = None
         self._incoming: list[Delivery] = []
         self._group = Group(self._loop)
-        self._returned: set[str | None] = set()
         self._failures = 0
         self._idle_ends = 0  # how many connections ended since the last confirm
-        self._is_blocked = False
+        self._refusals = 0  # how many of them in a row because messages to `_refused_queue` were refused
+        self._refused_queue = ""
+        self._is_blocked = self._is_refused = self._is_coming_back = False
         self._overdue_until = 0.0
         self._stopping = threading.Event()
+        self._unroutable = Unroutable(hooks.on_unroutable, self._send_first, self._stopping)
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
         self._thread.start()
 
     @property
     def usable(self) -> bool:
         """False while the broker is known to be away or to take nothing: nobody needs to wait for that."""
-        if self._is_blocked or self._failures:
+        if self._is_blocked or self._failures or self._is_refused:
             return False
         return not self._overdue_until or time.monotonic() >= self._overdue_until
 
@@ -93,7 +97,7 @@ class PublishingThread:
     def waiting(self) -> int:
         """Messages not confirmed yet."""
         session = self._session
-        return len(self._incoming) + (len(session.unconfirmed) if session is not None else 0)
+        return len(self._incoming) + len(self._unroutable) + (len(session.unconfirmed) if session is not None else 0)
 
     def keeps(self, queue: str) -> bool:
         """Whether a message for this queue waits to be written."""
@@ -136,7 +140,7 @@ class PublishingThread:
             session.link.say_goodbye()
         self._thread.join(STOP_SECONDS)
 
-    def _write(self, session: _Session) -> None:
+    def _write(self, session: PublishingSession) -> None:
         """For everybody who has come by now; whoever calls it has taken `is_writing`."""
         try:
             time.sleep(0)
@@ -149,19 +153,16 @@ class PublishingThread:
             session.link.abort()
             raise
 
-    def _taken(self, session: _Session) -> list[Delivery]:
+    def _taken(self, session: PublishingSession) -> list[Delivery]:
         """What waits to be written, counted as the broker will count it."""
         with self._lock:
             deliveries = self._incoming
-            if not deliveries or session is not self._session or self._is_blocked:
+            if not deliveries or session is not self._session or self._is_blocked or self._is_refused:
                 session.is_writing = False
                 return []
             self._incoming = []
-            session.groups.append(self._group)
+            session.add(deliveries, self._group)
             self._group = Group(self._loop)
-            tag = session.next_tag
-            session.unconfirmed.update(enumerate(deliveries, tag))
-            session.next_tag = tag + len(deliveries)
         return deliveries
 
     # In the thread
@@ -173,18 +174,21 @@ class PublishingThread:
             except Exception as error:  # whatever it is, the next attempt may succeed
                 self._failed(error)
             else:
-                self._serve(_Session(link))
+                self._serve(PublishingSession(link))
                 link.close()
             if self._failures and not self._stopping.is_set():
-                self._stopping.wait(min(MAX_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** min(self._failures, 6)))
+                tries = min(6, max(self._failures, self._refusals))
+                self._stopping.wait(min(MAX_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2**tries))
 
-    def _serve(self, session: _Session) -> None:
+    def _serve(self, session: PublishingSession) -> None:
         """Until the connection ends. One that ended while nothing was in flight is made again at once, and those who came
         meanwhile wait for it.
         """
         if self._failures:
-            _log.warning("the broker is back")
-        self._failures, self._is_blocked, self._overdue_until = 0, False, 0.0
+            self._is_coming_back = True
+            if not self._refusals:
+                _log.warning("the broker is back")
+        self._failures, self._is_blocked, self._is_refused, self._overdue_until = 0, False, False, 0.0
         with self._lock:
             self._session = session
         try:
@@ -192,6 +196,10 @@ class PublishingThread:
                 self._write_what_waits(session)
                 self._hear(session)
                 self._look_at_the_time(session)
+                self._look_at_refusals(session)
+                if self._is_coming_back and not self._is_refused and time.monotonic() - session.opened_at > BACK_SECONDS:
+                    self._is_coming_back = False
+                    self._relaying.start()
         except Exception as error:
             with self._lock:
                 self._session = None
@@ -200,7 +208,7 @@ class PublishingThread:
             if not is_idle or not isinstance(error, OSError | LinkClosed):
                 self._failed(error, tuple(session.unconfirmed.values()))
 
-    def _write_what_waits(self, session: _Session) -> None:
+    def _write_what_waits(self, session: PublishingSession) -> None:
         """What was kept while the broker took nothing."""
         with self._lock:
             if not self._incoming or session.is_writing or not self.usable:
@@ -208,40 +216,38 @@ class PublishingThread:
             session.is_writing = True
         self._write(session)
 
-    def _hear(self, session: _Session) -> None:
+    def _hear(self, session: PublishingSession) -> None:
         confirmed: list[Delivery] = []
+        refused: list[Delivery] = []
         for said in session.link.receive():
             if isinstance(said, Confirm):
                 with self._lock:
-                    ended = session.confirmed(said)
-                if said.is_ack:
-                    confirmed += ended
-                else:
-                    _release(ended)
+                    ended = session.ended(said)
+                (confirmed if said.is_ack else refused).extend(ended)
             elif isinstance(said, frame.Header):
-                self._returned.add(said.properties.message_id)
+                session.is_returned(said.properties.message_id)
             elif isinstance(said, frame.Method):
-                self._heed(said.method)
+                self._heed(session, said.method)
+        if refused:
+            self._refuse(session, refused)
         if confirmed:
             self._overdue_until = 0.0
             self._idle_ends = 0
-            self._settle(confirmed)
+            self._settle(session, confirmed)
 
-    def _heed(self, said: object) -> None:
+    def _heed(self, session: PublishingSession, said: object) -> None:
         if isinstance(said, spec.Basic.Return):
-            # Its properties follow, and a confirm that is none.
-            _log.error("a message could not be routed: are the queues declared (prepare_stores)?")
+            session.return_begins(said.routing_key)
         elif isinstance(said, spec.Connection.Blocked):
             _log.warning("the broker takes nothing (resource alarm); updates wait in the outbox")
             self._is_blocked = True
         elif isinstance(said, spec.Connection.Unblocked):
             self._is_blocked = False
 
-    def _settle(self, confirmed: list[Delivery]) -> None:
-        returned, self._returned = self._returned, set()
-        arrived = [delivery for delivery in confirmed if delivery.message_id is None or delivery.message_id not in returned]
+    def _settle(self, session: PublishingSession, confirmed: list[Delivery]) -> None:
+        arrived, unroutable = session.parted(confirmed)
         outbox_ids = [delivery.outbox_id for delivery in arrived if delivery.outbox_id is not None]
-        finish = self._settled(self._on_confirmed, outbox_ids) if outbox_ids else None
+        finish = self._settled(self._hooks.on_confirmed, outbox_ids) if outbox_ids else None
         for delivery in arrived:
             delivery.is_confirmed = True
         if late := [delivery.message_id for delivery in arrived if delivery.outbox_id is not None and delivery.is_late]:
@@ -249,6 +255,39 @@ class PublishingThread:
         _release(confirmed)
         if finish is not None:
             self._settled(finish)
+        if self._refusals and any(delivery.queue == self._refused_queue for delivery in arrived):
+            _log.warning("the broker takes messages again", extra={"queue": self._refused_queue})
+            self._refusals = 0
+        if unroutable:
+            metrics.publish_refusals.of("unroutable").inc(len(unroutable))
+            self._unroutable.hold(unroutable[0].queue, _kept(unroutable))
+
+    def _refuse(self, session: PublishingSession, refused: list[Delivery]) -> None:
+        """Those who wait are told, and what is to be kept goes out on another channel."""
+        metrics.publish_refusals.of("nacked").inc(len(refused))
+        if session.refused_at is None:
+            session.refused_at = time.monotonic()
+            if not self._refusals:
+                queue = self._refused_queue = refused[0].queue
+                _log.error(
+                    "the broker refuses messages (nack); trying on other channels until one confirms", extra={"queue": queue}
+                )
+        _release(refused)
+        with self._lock:
+            self._is_refused = True
+        self._send_first(_kept(refused))
+
+    def _look_at_refusals(self, session: PublishingSession) -> None:
+        """Replace a channel that refuses, when all that is on its way was answered or has had its time."""
+        refused_at = session.refused_at
+        if refused_at is not None and (not session.unconfirmed or time.monotonic() - refused_at > SETTLE_SECONDS):
+            self._refusals += 1
+            raise _Refused
+
+    def _send_first(self, deliveries: list[Delivery]) -> None:
+        """Once more, before whatever came meanwhile."""
+        with self._lock:
+            self._incoming[:0] = deliveries
 
     def _settled(self, settle: Callable[..., Any], *outbox_ids: Sequence[str]) -> Any:
         try:
@@ -258,7 +297,7 @@ class PublishingThread:
             _log.warning("confirmed events stay in the outbox", extra={"code": error.code})
             return None
 
-    def _look_at_the_time(self, session: _Session) -> None:
+    def _look_at_the_time(self, session: PublishingSession) -> None:
         """Those whose confirms do not come are sent on, and for a while nobody waits."""
         now = time.monotonic()
         late: list[Group] = []
@@ -285,7 +324,7 @@ class PublishingThread:
 
     def _failed(self, error: Exception, unconfirmed: Sequence[Delivery] = ()) -> None:
         """Whoever waits is told; what was not confirmed is in the outbox, and what is to be kept goes out once more."""
-        if not self._failures and not self._stopping.is_set():
+        if not self._failures and not self._refusals and not self._stopping.is_set():
             _log.warning("the broker is away; updates wait in the outbox", extra={"reason": repr(error)})
         with self._lock:
             self._failures += 1
@@ -301,3 +340,11 @@ def _release(ended: Sequence[Delivery]) -> None:
     for delivery in ended:
         if delivery.group is not None:
             delivery.group.one_ended()
+
+
+def _kept(deliveries: Sequence[Delivery]) -> list[Delivery]:
+    """Those that go out once more; nobody waits for them."""
+    kept = [delivery for delivery in deliveries if delivery.keep]
+    for delivery in kept:
+        delivery.group = None
+    return kept

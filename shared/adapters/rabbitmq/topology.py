@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pika
-from pika.exceptions import ChannelClosedByBroker
+from pika.exceptions import ChannelClosedByBroker, UnroutableError
 
 from shared.adapters.rabbitmq.connection import open_broker, open_channel
 from shared.adapters.rabbitmq.history_queues import HISTORY, MAX_HISTORY_QUEUES, history_queues
@@ -21,6 +21,7 @@ UPDATED = "score_updated_queue"
 REBUILD = "leaderboard_rebuild_queue"
 MAX_WAITING_BROADCASTS = 10_000
 _NOT_FOUND, _PRECONDITION_FAILED = 404, 406
+_NO_SUCH = "no queue "
 _log = get_logger(__name__)
 
 # A batch that returns because PostgreSQL is away, and a dead letter that was looked at, count against nobody. From RabbitMQ 4 on
@@ -44,20 +45,31 @@ QUEUES: dict[str, dict[str, Any]] = {
     # Wakes a function up: one message is as good as many.
     REBUILD: {"x-max-length": 1, "x-overflow": "drop-head"},
 }
+OnMissing = Callable[[Sequence[str]], object]
 
 
 class RabbitTopology:
     """The port Topology. `retry_delays` are the seconds before the second, third and fourth attempt.
 
-    `queues` is how many carry updates. Whichever of them one came through, it comes back through the first one.
+    `queues` is how many carry updates. Whichever of them one came through, it comes back through the first one. `on_missing` is
+    told which queues are missing before they are declared; where it raises, none is declared.
     """
 
-    def __init__(self, amqp_url: str, *, ca_file: str, retry_delays: Sequence[float], queues: int = 1) -> None:
+    def __init__(
+        self,
+        amqp_url: str,
+        *,
+        ca_file: str,
+        retry_delays: Sequence[float],
+        queues: int = 1,
+        on_missing: OnMissing = lambda _: None,
+    ) -> None:
         self._amqp_url = amqp_url
         self._retry_delays = retry_delays
         self._ca_file = ca_file
         self._history = history_queues(queues)
         self._queues = QUEUES | dict.fromkeys(self._history, _WITHOUT_LIMIT)
+        self._on_missing = on_missing
 
     def declare(self) -> list[str]:
         """Declare every queue; one that exists with other arguments is an error of the broker's, told as it is.
@@ -65,6 +77,7 @@ class RabbitTopology:
         What lies in queues that carry no updates any more goes through the first one.
         """
         with open_broker(self._amqp_url, self._ca_file) as connection:
+            self._restore(connection)
             for name, arguments in self._queues.items():
                 try:
                     _declare(connection, name, arguments)
@@ -79,6 +92,23 @@ class RabbitTopology:
             for name in history_queues(MAX_HISTORY_QUEUES)[len(self._history) :]:
                 _empty(connection, name)
         return list(self._queues)
+
+    def restore(self) -> list[str]:
+        """Declare the queues that are missing; answer their names. One that exists is left alone, whatever its arguments."""
+        with open_broker(self._amqp_url, self._ca_file) as connection:
+            return self._restore(connection)
+
+    def _restore(self, connection: pika.BlockingConnection) -> list[str]:
+        missing = [name for name in self._queues if not _exists(connection, name)]
+        if missing:
+            self._on_missing(missing)
+        for name in missing:
+            try:
+                _declare(connection, name, self._queues[name])
+            except ChannelClosedByBroker as error:
+                if error.reply_code != _PRECONDITION_FAILED:  # another version was faster
+                    raise
+        return missing
 
     def backlog(self) -> int:
         """Updates that wait for the ledger, in the queue or for another try."""
@@ -115,18 +145,30 @@ class RabbitTopology:
                     timestamp=int(now.timestamp()),
                     expiration=None if delay is None else str(int(delay * 1000)),
                 )
-                channel.basic_publish("", queue, message.body, properties, mandatory=True)
+                try:
+                    channel.basic_publish("", queue, message.body, properties, mandatory=True)
+                except UnroutableError:
+                    self.restore()
+                    channel.basic_publish("", queue, message.body, properties, mandatory=True)
 
 
-def _empty(connection: pika.BlockingConnection, name: str) -> None:
-    """Into the first queue, each confirmed before it is acknowledged: a crash in between makes a copy, which counts once."""
+def _exists(connection: pika.BlockingConnection, name: str) -> bool:
     channel = connection.channel()
     try:
         channel.queue_declare(name, passive=True)
     except ChannelClosedByBroker as error:
-        if error.reply_code == _NOT_FOUND:
-            return
+        if error.reply_code == _NOT_FOUND and _NO_SUCH in error.reply_text:  # and not one whose node is down
+            return False
         raise
+    channel.close()
+    return True
+
+
+def _empty(connection: pika.BlockingConnection, name: str) -> None:
+    """Into the first queue, each confirmed before it is acknowledged: a crash in between makes a copy, which counts once."""
+    if not _exists(connection, name):
+        return
+    channel = connection.channel()
     channel.confirm_delivery()
     while (found := channel.basic_get(name))[0] is not None:
         method, properties, body = found

@@ -72,6 +72,11 @@ class Keys:
         return f"{self.prefix}outbox:malformed"
 
     @property
+    def relay_claimed(self) -> str:
+        """String: a process relays the outbox because it found the broker back. TTL 5 s."""
+        return f"{self.prefix}outbox:relay-claimed"
+
+    @property
     def queues_empty(self) -> str:
         """Hash: when each queue of the broker was last seen empty (ms). No TTL."""
         return f"{self.prefix}queues:empty"

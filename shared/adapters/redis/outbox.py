@@ -16,6 +16,7 @@ from shared.logs import get_logger
 
 BEGINNING = "0-0"
 CLOCK_STEP_MS = 1000
+RELAY_CLAIMED_SECONDS = 5
 _log = get_logger(__name__)
 
 
@@ -68,6 +69,11 @@ class RedisOutbox:
         if isinstance(self._redis, SharingRedis):
             return translated()(self._redis.begin("XDEL", self._keys.outbox, *outbox_ids))
         return partial(self.settle, outbox_ids)
+
+    @translated()
+    def claim_relay(self) -> bool:
+        """SET NX with a short TTL."""
+        return bool(self._redis.set(self._keys.relay_claimed, "1", nx=True, ex=RELAY_CLAIMED_SECONDS))
 
     @translated()
     def newest_id(self) -> str:

@@ -1,0 +1,49 @@
+"""Work beside what a thread is doing: one run at a time, however often it is asked for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from shared.errors import ScoreboardError
+from shared.logs import get_logger
+
+_log = get_logger(__name__)
+
+
+class Background:
+    """Runs `call` in a thread of its own. Asked for in the middle of a run, it runs once more afterwards."""
+
+    def __init__(self, name: str, call: Callable[[], object]) -> None:
+        self._name = name
+        self._call = call
+        self._lock = threading.Lock()
+        self._is_running = self._is_asked = False
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a run is under way."""
+        return self._is_running
+
+    def start(self) -> None:
+        """Ask for a run."""
+        with self._lock:
+            self._is_asked = True
+            if self._is_running:
+                return
+            self._is_running = True
+        threading.Thread(target=self._run, name=self._name, daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                if not self._is_asked:
+                    self._is_running = False
+                    return
+                self._is_asked = False
+            try:
+                self._call()
+            except ScoreboardError as error:
+                _log.warning(f"{self._name} failed", extra={"code": error.code})
+            except Exception:
+                _log.exception(f"{self._name} failed")
