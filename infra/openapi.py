@@ -24,6 +24,8 @@ DOCUMENT = ROOT / "functions" / "get_openapi" / "openapi.json"
 BEHIND_A_TOKEN = ("Unavailable", "RedisUnavailable", "PostgresUnavailable")
 WITH_A_TOKEN = ("MissingToken", "InvalidToken", "TokenExpired", "SessionEnded", "UnknownPlayer", *BEHIND_A_TOKEN)
 WITH_A_BODY = ("MalformedJson", "UnsupportedMediaType")
+WITH_A_KEY = ("InvalidParameter", "IdempotencyKeyReused", "RequestInProgress", "PostgresUnavailable")
+KEY = {"$ref": "#/components/parameters/idempotencyKey"}
 # What the server may answer to any request, before or in place of its function.
 SERVER_STATUSES = (400, 408, 413, 414, 417, 429, 431, 500, 501, 503, 504)
 # How a problem's headers go with its status.
@@ -76,6 +78,8 @@ def _operation(fragment: dict[str, Any]) -> dict[str, Any]:
     names = [*fragment["problems"]]
     names += WITH_A_TOKEN if "security" in fragment else ()
     names += WITH_A_BODY if "requestBody" in fragment else ()
+    is_keyed = KEY in fragment.get("parameters", ())
+    names += WITH_A_KEY if is_keyed else ()
     by_status: dict[int, dict[str, str]] = defaultdict(dict)
     for name in names:
         error = getattr(errors, name)
@@ -84,7 +88,8 @@ def _operation(fragment: dict[str, Any]) -> dict[str, Any]:
     operation.setdefault("security", [])
     if "requestBody" in operation:
         operation["requestBody"] = {"description": BODY_LIMIT, **operation["requestBody"]}
-    successes = {status: _with_headers(response, "X-Request-Id") for status, response in fragment["responses"].items()}
+    of_success = ("X-Request-Id", "Idempotency-Replayed") if is_keyed else ("X-Request-Id",)
+    successes = {status: _with_headers(response, *of_success) for status, response in fragment["responses"].items()}
     refusals = {str(status): _refusal(status, by_status.get(status)) for status in sorted({*by_status, *SERVER_STATUSES})}
     if 429 in by_status:
         limits = [

@@ -175,6 +175,14 @@ class TicketAlreadyUsed(Conflict):
     default_detail = "This action ticket has been spent. Get a new one for every update."
 
 
+class RequestInProgress(Conflict):
+    code, title = "request_in_progress", "Request in progress"
+    default_detail = "A request with this Idempotency-Key is being carried out. Send it again as late as Retry-After says."
+
+    def __init__(self, detail: str | None = None, *, retry_after_seconds: float = 1.0, **more: Any) -> None:
+        super().__init__(detail, retry_after_seconds=retry_after_seconds, **more)
+
+
 # 413, 415
 
 
@@ -216,7 +224,7 @@ class WeakPassword(InvalidInput):
 
 class IdempotencyKeyReused(InvalidInput):
     code, title = "idempotency_key_reused", "Idempotency key reused"
-    default_detail = "This Idempotency-Key was used with another body. Use a new key for every new update."
+    default_detail = "This Idempotency-Key was used with another request. Use a new key for every new request."
 
 
 # 428, 429

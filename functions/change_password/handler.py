@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from shared.domain.audit import Actor
-from shared.services.change_password import ChangePassword, change_password
+from shared.services.answer_once import answer_once, keyed
+from shared.services.change_password import ChangePassword, change_password, has_new_password
 from shared.services.note_refusal import audited
+from shared.services.take_effect import take_effect_again
 from shared.transport.http import HttpRequest, Reply, http_handler
 from shared.wiring import container
 
@@ -17,5 +19,11 @@ def lambda_handler(request: HttpRequest) -> Reply:
     caller = deps.authenticate(request.bearer_token)
     actor = Actor(caller.user_id, request.source_ip, request.request_id)
     command = ChangePassword.parse(request.path_parameters["user_id"], request.json_object(), caller, actor)
-    change_password(command, deps.common_passwords, deps, deps.account_changes, deps)
-    return Reply.no_content()
+    answer = answer_once(
+        keyed(request, caller.user_id),
+        deps,
+        lambda attempt: change_password(command, deps.common_passwords, deps, deps.account_changes, deps, attempt),
+        proves_password=lambda: has_new_password(command, deps, deps),
+        complete=lambda _: take_effect_again(caller.user_id, deps.leaderboard, deps),
+    )
+    return Reply.no_content(answer.headers)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from shared.domain.audit import Actor
 from shared.domain.player import AccountChange
+from shared.services.answer_once import answer_once, keyed
 from shared.services.change_user import change_user
 from shared.services.note_refusal import audited
+from shared.services.take_effect import take_effect_again
 from shared.transport.http import HttpRequest, Reply, http_handler
 from shared.wiring import container
 
@@ -17,8 +19,14 @@ def lambda_handler(request: HttpRequest) -> Reply:
     deps = container()
     caller = deps.authenticate(request.bearer_token)
     caller.must_be_admin()
-    change = AccountChange.parse(request.json_object())
+    body = request.json_object()
+    change = AccountChange.parse(body)
     actor = Actor(caller.user_id, request.source_ip, request.request_id)
     user_id = request.path_parameters["user_id"]
-    account = change_user(user_id, change, actor, deps.account_changes, deps.leaderboard, deps)
-    return Reply.ok(account.as_json())
+    answer = answer_once(
+        keyed(request, caller.user_id, body),
+        deps,
+        lambda attempt: change_user(user_id, change, actor, deps.account_changes, deps.leaderboard, deps, attempt).as_json(),
+        complete=lambda _: take_effect_again(user_id, deps.leaderboard, deps),
+    )
+    return Reply.ok(answer.data, headers=answer.headers)

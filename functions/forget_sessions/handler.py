@@ -13,4 +13,5 @@ from shared.wiring import container
 @schedule_handler
 def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
     """Answer `{"forgotten": n}`."""
-    return {"forgotten": forget_sessions(container())}
+    deps = container()
+    return {"forgotten": forget_sessions(deps, deps.kept_answers)}

@@ -25,7 +25,7 @@ def lambda_handler(request: HttpRequest) -> Reply:
         refresh_tokens=deps.refresh_tokens,
         accounts=deps,
         clock=deps.clock,
-        sealer_under=deps.sealer_under,
+        memory=deps,
     )
     tokens = issue_token(grant, identity)
     replayed = {"Idempotency-Replayed": "true"} if tokens.is_replayed else {}

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from shared.domain.audit import Actor
+from shared.domain.idempotency import Attempt
+from shared.services.answer_once import answer_once, keyed
 from shared.services.log_out import log_out
 from shared.services.note_refusal import audited
+from shared.services.take_effect import end_access
 from shared.transport.http import HttpRequest, Reply, http_handler
 from shared.wiring import container
 
@@ -14,7 +17,15 @@ from shared.wiring import container
 def lambda_handler(request: HttpRequest) -> Reply:
     """Answer 204; from then on neither access nor refresh tokens of it are accepted."""
     deps = container()
-    caller = deps.authenticate(request.bearer_token)
-    actor = Actor(caller.user_id, request.source_ip, request.request_id)
-    log_out(caller, actor, deps.request_limits, deps, everywhere=request.flag("everywhere"))
-    return Reply.no_content()
+    user_id = deps.identify(request.bearer_token).user_id  # of a session that the first try may have ended
+    actor = Actor(user_id, request.source_ip, request.request_id)
+    everywhere = request.flag("everywhere")
+
+    def carry_out(attempt: Attempt) -> None:
+        caller = deps.authenticate(request.bearer_token)
+        log_out(caller, actor, deps.request_limits, deps, everywhere=everywhere, attempt=attempt)
+
+    answer = answer_once(
+        keyed(request, user_id), deps, carry_out, complete=lambda _: end_access(deps.sessions.ended_of(user_id), deps)
+    )
+    return Reply.no_content(answer.headers)

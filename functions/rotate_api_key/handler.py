@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from shared.domain.audit import Actor
+from shared.services.answer_once import answer_once, keyed
 from shared.services.note_refusal import audited
 from shared.services.rotate_api_key import rotate_api_key
+from shared.services.take_effect import take_effect_again
 from shared.transport.http import HttpRequest, Reply, http_handler
 from shared.wiring import container
 
@@ -16,5 +18,11 @@ def lambda_handler(request: HttpRequest) -> Reply:
     deps = container()
     caller = deps.authenticate(request.bearer_token)
     actor = Actor(caller.user_id, request.source_ip, request.request_id)
-    api_key = rotate_api_key(request.path_parameters["user_id"], caller, actor, deps.request_limits, deps.account_changes, deps)
-    return Reply.created({"apiKey": api_key}, headers={"Cache-Control": "no-store"})
+    user_id = request.path_parameters["user_id"]
+    answer = answer_once(
+        keyed(request, caller.user_id),
+        deps,
+        lambda attempt: rotate_api_key(user_id, caller, actor, deps.request_limits, deps.account_changes, deps, attempt),
+        complete=lambda _: take_effect_again(user_id, deps.leaderboard, deps),
+    )
+    return Reply.created(answer.data, headers={"Cache-Control": "no-store", **answer.headers})

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from shared.domain.idempotency import Attempt
+from shared.services.answer_once import answer_once, keyed
 from shared.services.catch_up import Pipeline
 from shared.services.note_refusal import audited
 from shared.services.reconcile_scores import Reconciliation, ReconciliationOptions, reconcile_scores
@@ -18,15 +22,21 @@ def lambda_handler(request: HttpRequest) -> Reply:
     deps = container()
     caller = deps.authenticate(request.bearer_token)
     caller.must_be_admin()
-    options = ReconciliationOptions.parse(request.json_object())
+    body = request.json_object()
+    options = ReconciliationOptions.parse(body)
     pipeline = Pipeline(deps.ledger, deps.outbox, deps.publisher, deps.clock, CATCH_UP_SECONDS)
     stores = Reconciliation(deps.leaderboard, deps.board_check, deps.reconciliations, pipeline)
-    deps.ledger.audit(
-        "reconciliation_started",
-        actor=caller.user_id,
-        user_id=None,
-        detail=options.as_json(),
-        source_ip=request.source_ip,
-        request_id=request.request_id,
-    )
-    return Reply.created(reconcile_scores(stores, dry_run=options.dry_run, full=options.full))
+
+    def reconcile(_: Attempt) -> dict[str, Any]:
+        deps.ledger.audit(
+            "reconciliation_started",
+            actor=caller.user_id,
+            user_id=None,
+            detail=options.as_json(),
+            source_ip=request.source_ip,
+            request_id=request.request_id,
+        )
+        return reconcile_scores(stores, dry_run=options.dry_run, full=options.full)
+
+    answer = answer_once(keyed(request, caller.user_id, body), deps, reconcile, is_claimed=True)
+    return Reply.created(answer.data, headers=answer.headers)

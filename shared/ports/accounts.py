@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from shared.domain.audit import Actor
+from shared.domain.idempotency import Attempt, FirstAnswer, KeptAnswer, not_kept
 from shared.domain.player import Account, AccountChange, Caller, Profile
 from shared.domain.request_limit import RequestKind
 from shared.domain.score import Missing
@@ -17,8 +18,13 @@ from shared.domain.ticket import ActionTicket
 class Users(Protocol):
     """Accounts (PostgreSQL)."""
 
-    def add(self, account: Account, *, actor: str | None = None, source_ip: str | None = None) -> None:
-        """Store a new account and its audit row; `actor` is who made it, None the user; raises UsernameTaken."""
+    def add(
+        self, account: Account, *, actor: str | None = None, source_ip: str | None = None, answer: KeptAnswer | None = None
+    ) -> None:
+        """Store a new account and its audit row; `actor` is who made it, None the user.
+
+        Raises UsernameTaken, and RequestInProgress when there is an answer under the same key already.
+        """
         ...
 
     def by_username(self, username: str) -> Account | None:
@@ -41,18 +47,23 @@ class Users(Protocol):
 class AccountChanges(Protocol):
     """What becomes of accounts, each change with its audit row and the ends of sessions that it brings (PostgreSQL).
 
-    All raise UnknownUser; the sessions that are answered may still have living access tokens.
+    All raise UnknownUser, and RequestInProgress when there is an answer under the same key already; the sessions that are
+    answered may still have living access tokens.
     """
 
-    def change_password(self, account: Account, hashed_password: str, kept_session: str, actor: Actor) -> list[EndedSession]:
+    def change_password(
+        self, account: Account, hashed_password: str, kept_session: str, actor: Actor, answer: KeptAnswer | None = None
+    ) -> list[EndedSession]:
         """All sessions but the kept one end; raises WrongPassword when the password has changed since the account was read."""
         ...
 
-    def change_api_key(self, user_id: str, api_key_hash: str, actor: Actor) -> None:
+    def change_api_key(self, user_id: str, api_key_hash: str, actor: Actor, answer: KeptAnswer | None = None) -> None:
         """From now on this key is the account's, and no other."""
         ...
 
-    def change(self, user_id: str, change: AccountChange, actor: Actor) -> tuple[Account, list[EndedSession]]:
+    def change(
+        self, user_id: str, change: AccountChange, actor: Actor, attempt: Attempt = not_kept
+    ) -> tuple[Account, list[EndedSession]]:
         """The account as it is then; of one that is disabled all sessions end. Raises LastAdmin."""
         ...
 
@@ -104,8 +115,18 @@ class Access(Protocol):
 class RefreshTokens(Protocol):
     """Refresh tokens, stored as hashes; all that come from one log-in belong to one session (PostgreSQL)."""
 
-    def add(self, token_hash: str, session_id: str, account: Account, expires_at: datetime) -> None:
-        """Store the first token of a new session; raises InvalidCredentials when the account is not as it was read any more."""
+    def add(
+        self, token_hash: str, session_id: str, account: Account, expires_at: datetime, answer: KeptAnswer | None = None
+    ) -> None:
+        """Store the first token of a new session.
+
+        Raises InvalidCredentials when the account is not as it was read any more, and RequestInProgress when there is an answer
+        under the same key already.
+        """
+        ...
+
+    def give_again(self, token_hash: str) -> bool:
+        """Whether a token has not been used yet, so that it may be given again, with an access token that lives from now on."""
         ...
 
     def rotate(self, token_hash: str, successor: Successor, now: datetime, expires_at: datetime) -> Renewal:
@@ -121,8 +142,15 @@ class RefreshTokens(Protocol):
 class Sessions(Protocol):
     """Sessions and their ends (PostgreSQL)."""
 
-    def end(self, caller: Caller, actor: Actor, *, everywhere: bool) -> list[EndedSession]:
-        """End the caller's session, or all of the account's; answer those whose access tokens may still be alive."""
+    def end(self, caller: Caller, actor: Actor, *, everywhere: bool, answer: KeptAnswer | None = None) -> list[EndedSession]:
+        """End the caller's session, or all of the account's; answer those whose access tokens may still be alive.
+
+        Raises RequestInProgress when there is an answer under the same key already.
+        """
+        ...
+
+    def ended_of(self, user_id: str) -> list[EndedSession]:
+        """The account's sessions that ended of late."""
         ...
 
     def ended(self) -> list[EndedSession]:
@@ -131,6 +159,33 @@ class Sessions(Protocol):
 
     def forget(self) -> int:
         """Drop the ends of sessions whose access tokens have all expired; answer how many."""
+        ...
+
+
+class KeptAnswers(Protocol):
+    """First answers to requests with an Idempotency-Key, by the hash of the key (PostgreSQL).
+
+    A change that is one transaction keeps its answer in it. One that several stores take part in is claimed before it begins.
+    """
+
+    def find(self, key_hash: str) -> FirstAnswer | None:
+        """What is kept under a key."""
+        ...
+
+    def claim(self, key_hash: str) -> None:
+        """Begin to carry out a request; raises RequestInProgress when another one has begun or been answered."""
+        ...
+
+    def settle(self, answer: KeptAnswer) -> None:
+        """A request that was claimed has been carried out."""
+        ...
+
+    def release(self, key_hash: str) -> None:
+        """A request that was claimed was refused."""
+        ...
+
+    def forget(self) -> int:
+        """Drop those whose time is over; answer how many."""
         ...
 
 

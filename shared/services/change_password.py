@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.domain.audit import Actor
+from shared.domain.idempotency import Attempt, not_kept
 from shared.domain.password import checked_password
 from shared.domain.player import Caller
 from shared.errors import InvalidParameter, UnknownUser, WrongPassword
@@ -40,6 +41,7 @@ def change_password(
     gatekeeper: Gatekeeper,
     changes: AccountChanges,
     accounts: LiveAccounts,
+    attempt: Attempt = not_kept,
 ) -> None:
     """Raises WeakPassword, WrongPassword, TooManyRequests, TooBusy, and TooManyAttempts: a stolen access token is no way around
     the delay of log-ins.
@@ -53,4 +55,14 @@ def change_password(
         raise WrongPassword
     gatekeeper.request_limits.admit("password_change", user_id=account.user_id)
     hashed = gatekeeper.password_hasher.hash(new_password)
-    end_access(changes.change_password(account, hashed, command.caller.session_id, command.actor), accounts)
+    ended = changes.change_password(account, hashed, command.caller.session_id, command.actor, attempt(None))
+    end_access(ended, accounts)
+
+
+def has_new_password(command: ChangePassword, gatekeeper: Gatekeeper, accounts: LiveAccounts) -> bool:
+    """Whether the account has the new password of the command already; raises what change_password raises for guesses."""
+    account = accounts.users.by_id(command.caller.user_id)
+    if account is None or not isinstance(command.new_password, str):
+        return False
+    source_ip = command.actor.source_ip or ""
+    return check_password(account.username, command.new_password, source_ip, lambda: account, gatekeeper) is not None

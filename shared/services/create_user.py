@@ -8,15 +8,13 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared.domain.idempotency import Attempt, not_kept
 from shared.domain.password import checked_password
 from shared.domain.player import API_KEY_BYTES, Account, Role, checked_role, checked_username
-from shared.errors import Unavailable
 from shared.ids import RANDOM_BYTES, new_user_id
 from shared.invocation import note
-from shared.logs import get_logger
 from shared.ports import Clock, Leaderboard, PasswordHasher, Users
-
-_log = get_logger(__name__)
+from shared.services.take_effect import enter_board
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +49,15 @@ class NewUser:
         return {"userId": self.user_id, "username": self.username, "role": self.role, "apiKey": self.api_key}
 
 
-def create_user(command: CreateUser, users: Users, leaderboard: Leaderboard, hasher: PasswordHasher, clock: Clock) -> NewUser:
-    """Store the account and put a player on the board with 0; raises UsernameTaken.
-
-    When the board is away at that moment the account stands all the same: the first update or the next reconciliation enters it.
-    """
+def create_user(
+    command: CreateUser,
+    users: Users,
+    leaderboard: Leaderboard,
+    hasher: PasswordHasher,
+    clock: Clock,
+    attempt: Attempt = not_kept,
+) -> NewUser:
+    """Store the account and put a player on the board with 0; raises UsernameTaken."""
     hashed_password = hasher.hash(command.password)
     api_key = secrets.token_urlsafe(API_KEY_BYTES)
     account = Account(
@@ -65,11 +67,9 @@ def create_user(command: CreateUser, users: Users, leaderboard: Leaderboard, has
         hashed_password=hashed_password,
         api_key_hash=hashlib.sha256(api_key.encode()).hexdigest(),
     )
-    users.add(account, actor=command.actor, source_ip=command.source_ip)
+    new_user = NewUser(account.user_id, account.username, account.role, api_key)
+    users.add(account, actor=command.actor, source_ip=command.source_ip, answer=attempt(new_user.as_json()))
     note(user_id=account.user_id)
     if account.role == "player":
-        try:
-            leaderboard.enter(account.user_id)
-        except Unavailable:
-            _log.warning("new player is not on the board yet", extra={"user_id": account.user_id}, exc_info=True)
-    return NewUser(account.user_id, account.username, account.role, api_key)
+        enter_board(account.user_id, leaderboard)
+    return new_user

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-from shared.domain.idempotency import checked_key, key_hash
+from shared.domain.idempotency import Attempt, checked_key, key_hash, not_kept
 from shared.domain.player import USERNAME, Account
 from shared.domain.session import Successor
 from shared.errors import BadMessage, InvalidCredentials, InvalidParameter
 from shared.invocation import note
-from shared.ports import AccessTokens, Clock, RefreshTokens, Sealer, Users
+from shared.ports import AccessTokens, Clock, RefreshTokens, Users
+from shared.services.answer_once import KeyedRequest, Memory, answer_once
 from shared.services.check_password import Gatekeeper, check_password
 from shared.services.take_effect import LiveAccounts, end_access
 
@@ -31,6 +32,7 @@ class PasswordGrant:
     username: str
     password: str = field(repr=False)
     source_ip: str
+    idempotency_key: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class Identity:
     refresh_tokens: RefreshTokens
     accounts: LiveAccounts
     clock: Clock
-    sealer_under: Callable[[str], Sealer]
+    memory: Memory
 
 
 def parse_grant(body: Mapping[str, Any], source_ip: str, idempotency_key: str | None) -> PasswordGrant | RefreshGrant:
@@ -81,7 +83,7 @@ def parse_grant(body: Mapping[str, Any], source_ip: str, idempotency_key: str | 
     if isinstance(refresh_token, str) and username is None and password is None:
         return RefreshGrant(refresh_token, source_ip, key)
     if isinstance(username, str) and isinstance(password, str) and refresh_token is None:
-        return PasswordGrant(username, password, source_ip)
+        return PasswordGrant(username, password, source_ip, key)
     raise InvalidParameter("Send either `username` and `password`, or `refreshToken`, as texts.")
 
 
@@ -99,17 +101,26 @@ def _log_in(grant: PasswordGrant, identity: Identity) -> TokenPair:
     account = check_password(name, grant.password, grant.source_ip, lambda: identity.users.by_username(name), gatekeeper)
     if account is None:
         raise InvalidCredentials
-    gatekeeper.request_limits.admit("session", user_id=account.user_id)
-    refresh_token, session_id = secrets.token_urlsafe(REFRESH_TOKEN_BYTES), str(uuid4())
-    expires_at = identity.clock.now() + REFRESH_TOKEN_LIFETIME
-    identity.refresh_tokens.add(_hash(refresh_token), session_id, account, expires_at)
-    return _pair(account, session_id, refresh_token, identity)
+
+    def begin(attempt: Attempt) -> dict[str, str]:
+        gatekeeper.request_limits.admit("session", user_id=account.user_id)
+        begun = {"refreshToken": secrets.token_urlsafe(REFRESH_TOKEN_BYTES), "session": str(uuid4())}
+        expires_at = identity.clock.now() + REFRESH_TOKEN_LIFETIME
+        identity.refresh_tokens.add(_hash(begun["refreshToken"]), begun["session"], account, expires_at, attempt(begun))
+        return begun
+
+    request = KeyedRequest(grant.idempotency_key, account.user_id, f"log-in of {account.user_id}".encode())
+    answer = answer_once(request, identity.memory, begin)
+    begun, is_replayed = answer.data, answer.is_replayed
+    if is_replayed and not identity.refresh_tokens.give_again(_hash(begun["refreshToken"])):
+        begun, is_replayed = begin(not_kept), False  # it has been used: the first answer arrived, and this is another log-in
+    return replace(_pair(account, begun["session"], begun["refreshToken"], identity), is_replayed=is_replayed)
 
 
 def _refresh(grant: RefreshGrant, identity: Identity) -> TokenPair:
     identity.gatekeeper.request_limits.admit("token_refresh", source_ip=grant.source_ip)
     refresh_token, now = secrets.token_urlsafe(REFRESH_TOKEN_BYTES), identity.clock.now()
-    shown, sealer = _hash(grant.refresh_token), identity.sealer_under(grant.refresh_token)
+    shown, sealer = _hash(grant.refresh_token), identity.memory.sealer_under(grant.refresh_token)
     key = grant.idempotency_key
     successor = Successor(
         _hash(refresh_token),

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from shared.domain.audit import Actor
+from shared.domain.idempotency import Attempt, not_kept
 from shared.domain.player import Caller
 from shared.errors import NoSession
 from shared.ports import RequestLimits
 from shared.services.take_effect import LiveAccounts, end_access
 
 
-def log_out(caller: Caller, actor: Actor, limits: RequestLimits, accounts: LiveAccounts, *, everywhere: bool) -> None:
+def log_out(
+    caller: Caller,
+    actor: Actor,
+    limits: RequestLimits,
+    accounts: LiveAccounts,
+    *,
+    everywhere: bool,
+    attempt: Attempt = not_kept,
+) -> None:
     """Raises TooManyRequests, and NoSession for the token of an outside provider, whose session is not ours to end."""
     limits.admit("log_out", user_id=caller.user_id)
     if not caller.session_id and not everywhere:
         raise NoSession
-    end_access(accounts.sessions.end(caller, actor, everywhere=everywhere), accounts)
+    end_access(accounts.sessions.end(caller, actor, everywhere=everywhere, answer=attempt(None)), accounts)

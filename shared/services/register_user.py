@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from typing import Any
 
+from shared.domain.idempotency import Attempt, not_kept
 from shared.domain.password import checked_password
 from shared.domain.player import checked_username
 from shared.ports import Clock, Leaderboard, PasswordHasher, RequestLimits, Users
@@ -19,8 +20,14 @@ def parse_registration(body: Mapping[str, Any], source_ip: str, common_passwords
 
 
 def register_user(
-    command: CreateUser, limits: RequestLimits, users: Users, leaderboard: Leaderboard, hasher: PasswordHasher, clock: Clock
+    command: CreateUser,
+    limits: RequestLimits,
+    users: Users,
+    leaderboard: Leaderboard,
+    hasher: PasswordHasher,
+    clock: Clock,
+    attempt: Attempt = not_kept,
 ) -> NewUser:
     """Raises UsernameTaken, and TooManyRequests before anything is computed."""
     limits.admit("registration", source_ip=command.source_ip or "")
-    return create_user(command, users, leaderboard, hasher, clock)
+    return create_user(command, users, leaderboard, hasher, clock, attempt)

@@ -6,18 +6,26 @@ import hashlib
 import secrets
 
 from shared.domain.audit import Actor
+from shared.domain.idempotency import Attempt, not_kept
 from shared.domain.player import API_KEY_BYTES, Caller
 from shared.ports import AccountChanges, RequestLimits
 from shared.services.take_effect import LiveAccounts, spread_profile
 
 
 def rotate_api_key(
-    user_id: str, caller: Caller, actor: Actor, limits: RequestLimits, changes: AccountChanges, accounts: LiveAccounts
-) -> str:
-    """The new key, which is kept nowhere; raises NotYourAccount, TooManyRequests or UnknownUser."""
+    user_id: str,
+    caller: Caller,
+    actor: Actor,
+    limits: RequestLimits,
+    changes: AccountChanges,
+    accounts: LiveAccounts,
+    attempt: Attempt = not_kept,
+) -> dict[str, str]:
+    """`{"apiKey"}`; raises NotYourAccount, TooManyRequests or UnknownUser."""
     caller.must_be(user_id)
     limits.admit("api_key_rotation", user_id=user_id)
     api_key = secrets.token_urlsafe(API_KEY_BYTES)
-    changes.change_api_key(user_id, hashlib.sha256(api_key.encode()).hexdigest(), actor)
+    told = {"apiKey": api_key}
+    changes.change_api_key(user_id, hashlib.sha256(api_key.encode()).hexdigest(), actor, attempt(told))
     spread_profile(user_id, accounts)
-    return api_key
+    return told

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from shared.domain.player import Profile
 from shared.domain.session import EndedSession
-from shared.ports import Clock, Viewers
+from shared.errors import Unavailable
+from shared.logs import get_logger
+from shared.ports import Clock, Leaderboard, Viewers
 from shared.services.check_access import Accounts
+
+_log = get_logger(__name__)
 
 
 class LiveAccounts(Accounts, Protocol):
@@ -36,8 +41,8 @@ def end_access(ended: Sequence[EndedSession], accounts: LiveAccounts) -> None:
         accounts.viewers.dismiss(user_id, session_ids, accounts.clock.now())
 
 
-def spread_profile(user_id: str, accounts: LiveAccounts) -> None:
-    """Cache the account as it is now; nobody watches with one that is disabled.
+def spread_profile(user_id: str, accounts: LiveAccounts) -> Profile:
+    """Cache the account as it is now, and return it; nobody watches with one that is disabled.
 
     Of two changes at the same time the earlier one may come to the cache last; so whoever wrote to it looks again whether that
     was the last word, and writes once more if it was not.
@@ -51,3 +56,22 @@ def spread_profile(user_id: str, accounts: LiveAccounts) -> None:
         profile = now
     if profile.disabled:
         accounts.viewers.dismiss_all(user_id, accounts.clock.now())
+    return profile
+
+
+def enter_board(user_id: str, leaderboard: Leaderboard) -> None:
+    """Put a player on the board with 0 unless they are there.
+
+    When it is away the account stands all the same: the first update or the next reconciliation enters it.
+    """
+    try:
+        leaderboard.enter(user_id)
+    except Unavailable:
+        _log.warning("a new player is not on the board yet", extra={"user_id": user_id}, exc_info=True)
+
+
+def take_effect_again(user_id: str, leaderboard: Leaderboard, accounts: LiveAccounts) -> None:
+    """Tell the other stores what became of the account: whoever changed it may have died before it had told them all."""
+    end_access(accounts.sessions.ended_of(user_id), accounts)
+    if spread_profile(user_id, accounts).role == "player":
+        enter_board(user_id, leaderboard)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from shared.domain.idempotency import checked_key
 from shared.domain.player import Caller
 from shared.domain.score import AcceptedUpdate, HistoryEntry, Missing, ScoreAccepted, ScoreUpdate, checked_increment
 from shared.errors import (
-    InvalidParameter,
     LeaderboardRebuilding,
     RabbitUnavailable,
     TicketAlreadyUsed,
@@ -26,7 +25,6 @@ from shared.services.check_access import Accounts, cache_profile, restore_sessio
 from shared.services.rebuild_leaderboard import ask_for_rebuild
 
 MAX_TRIES = 5
-_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +55,8 @@ def parse_update(
 ) -> ScoreUpdate:
     """Read `{"increment": 1..5}`, other members are ignored; raises NotYourScore, InvalidIncrement or InvalidParameter."""
     caller.must_own(user_id)
-    if idempotency_key is not None and not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
-        raise InvalidParameter("`Idempotency-Key` must be 1 to 255 visible ASCII characters.")
     return ScoreUpdate(
-        request_id=_request_id(user_id, idempotency_key),
+        request_id=_request_id(user_id, checked_key(idempotency_key)),
         user_id=user_id,
         increment=checked_increment(body.get("increment")),
         source_ip=source_ip,

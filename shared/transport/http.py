@@ -156,9 +156,9 @@ class Reply(msgspec.Struct, frozen=True):
         return cls(201, {"data": data}, headers or {})
 
     @classmethod
-    def no_content(cls) -> Reply:
+    def no_content(cls, headers: Mapping[str, str] | None = None) -> Reply:
         """204, without a body and a word on what that would be."""
-        return cls(204, b"", content_type="")
+        return cls(204, b"", headers or {}, content_type="")
 
     @classmethod
     def document(cls, body: object, headers: Mapping[str, str] | None = None) -> Reply:

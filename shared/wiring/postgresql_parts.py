@@ -53,6 +53,12 @@ class PostgresParts(Parts):
         return PostgresSessions(self._pool)
 
     @cached_property
+    def kept_answers(self) -> ports.KeptAnswers:
+        from shared.adapters.postgresql.kept_answers import PostgresKeptAnswers
+
+        return PostgresKeptAnswers(self._pool)
+
+    @cached_property
     def ledger(self) -> ports.Ledger:
         from shared.adapters.postgresql.ledger import PostgresLedger
 

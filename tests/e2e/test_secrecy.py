@@ -37,11 +37,14 @@ def provoke(product: Product) -> dict[str, bytes]:
     username, password = f"player-{secrets.token_hex(6)}", f"a password nobody has {secrets.token_hex(12)}"
     guess = f"not the password {secrets.token_hex(12)}"
     credentials = {"username": username, "password": password}
-    account = api.post("/api/users", credentials).data
-    tokens = api.post("/api/tokens", credentials).data
+    key = {"Idempotency-Key": f"key-{secrets.token_hex(12)}"}
+    account, tokens = (api.post(path, credentials, key).data for path in ("/api/users", "/api/tokens"))
+    assert api.post("/api/users", credentials, key).data == account
     bearer = {"Authorization": f"Bearer {tokens['accessToken']}"}
     score = f"/api/score/{account['userId']}"
-    refreshed = api.post("/api/tokens", {"refreshToken": tokens["refreshToken"]}).data
+    refreshed, again = (api.post("/api/tokens", {"refreshToken": tokens["refreshToken"]}).data for _ in range(2))
+    assert again["refreshToken"] == refreshed["refreshToken"]
+    following = api.post("/api/tokens", {"refreshToken": refreshed["refreshToken"]}).data
     ticket = api.post(f"{score}/tickets", headers=bearer).data["ticket"]
     ws_tickets = [api.post("/api/ws-tickets", headers=bearer).data["ticket"] for _ in range(2)]
     assert api.post(score, {"increment": 1}, {**bearer, "X-API-Key": account["apiKey"], "X-Action-Ticket": ticket}).status == 200
@@ -52,6 +55,8 @@ def provoke(product: Product) -> dict[str, bytes]:
         "access token": tokens["accessToken"].rpartition(".")[2],
         "refresh token": tokens["refreshToken"],
         "next refresh token": refreshed["refreshToken"],
+        "the one after it": following["refreshToken"],
+        "Idempotency-Key": key["Idempotency-Key"],
         "action ticket": ticket,
         "WebSocket ticket": ws_tickets[0],
         "spent WebSocket ticket": ws_tickets[1],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -19,8 +20,9 @@ def board(deployed: Container, redeploy: Redeploy) -> Iterator[Container]:
         yield made
 
 
-def start(caller: Player, body: object) -> HandlerReply:
-    return call("start_reconciliation", "POST /api/admin/reconciliations", headers=caller.authorization, body=body)
+def start(caller: Player, body: object, **headers: str) -> HandlerReply:
+    sent = {**caller.authorization, **headers}
+    return call("start_reconciliation", "POST /api/admin/reconciliations", headers=sent, body=body)
 
 
 def test_an_admin_finds_what_is_wrong_and_repairs_it(board: Container, database_url: str) -> None:
@@ -43,6 +45,18 @@ def test_an_admin_finds_what_is_wrong_and_repairs_it(board: Container, database_
         {"dryRun": False, "full": True},
         {"dryRun": False, "full": False},
     ]
+
+
+def test_under_one_key_there_is_one_run(board: Container, database_url: str) -> None:
+    admin, key = new_player(board, "admin"), {"Idempotency-Key": f"key-{secrets.token_hex(8)}"}
+    first = start(admin, {"dryRun": True}, **key)
+    again = start(admin, {"dryRun": True}, **key)
+    assert (again.status, again.json, again.headers["Idempotency-Replayed"]) == (201, first.json, "true")
+    assert start(admin, {"dryRun": False}, **key).problem == (422, "idempotency_key_reused")
+    rows = query(
+        database_url, "SELECT count(*) FROM audit_log WHERE action = 'reconciliation_started' AND actor = :id", id=admin.user_id
+    )
+    assert rows == [[1]]
 
 
 def test_runs_are_listed_with_what_they_found(board: Container) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from shared.adapters.postgresql.audit_row import add_audit_row
+from shared.adapters.postgresql.kept_answers import keep_answer
 from shared.adapters.postgresql.pool import Pool
 from shared.adapters.postgresql.session import Session
 from shared.adapters.postgresql.sessions import end_sessions
 from shared.adapters.postgresql.statements import statement
 from shared.domain.audit import Actor
+from shared.domain.idempotency import Attempt, KeptAnswer, not_kept
 from shared.domain.player import Account, AccountChange
 from shared.domain.session import EndedSession
 from shared.errors import LastAdmin, UnknownUser, WrongPassword
@@ -19,9 +21,12 @@ class PostgresAccountChanges:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    def change_password(self, account: Account, hashed_password: str, kept_session: str, actor: Actor) -> list[EndedSession]:
+    def change_password(
+        self, account: Account, hashed_password: str, kept_session: str, actor: Actor, answer: KeptAnswer | None = None
+    ) -> list[EndedSession]:
         """`account` as it was read when its password was checked."""
         with self._pool.transaction("change_password") as session:
+            keep_answer(session, answer)
             if _locked(session, account.user_id).hashed_password != account.hashed_password:
                 raise WrongPassword
             session.run(statement("change_password"), user_id=account.user_id, hashed_password=hashed_password)
@@ -29,19 +34,23 @@ class PostgresAccountChanges:
             add_audit_row(session, "password_changed", actor, account.user_id, {})
         return ended
 
-    def change_api_key(self, user_id: str, api_key_hash: str, actor: Actor) -> None:
+    def change_api_key(self, user_id: str, api_key_hash: str, actor: Actor, answer: KeptAnswer | None = None) -> None:
         """The old key's hash is overwritten."""
         with self._pool.transaction("change_api_key") as session:
+            keep_answer(session, answer)
             _locked(session, user_id)
             session.run(statement("change_api_key"), user_id=user_id, api_key=api_key_hash)
             add_audit_row(session, "api_key_rotated", actor, user_id, {})
 
-    def change(self, user_id: str, change: AccountChange, actor: Actor) -> tuple[Account, list[EndedSession]]:
+    def change(
+        self, user_id: str, change: AccountChange, actor: Actor, attempt: Attempt = not_kept
+    ) -> tuple[Account, list[EndedSession]]:
         """Those who take an admin's place away come one after the other, so that two admins cannot remove each other."""
         with self._pool.transaction("change_user") as session:
             session.run(statement("lock_admins"))
             before = _locked(session, user_id)
             after = change.of(before)
+            keep_answer(session, attempt(after.as_json()))
             ended = end_sessions(session, user_id) if after.disabled else []
             if after == before:
                 return after, ended

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from shared.adapters.postgresql.audit_row import add_audit_row
+from shared.adapters.postgresql.kept_answers import keep_answer
 from shared.adapters.postgresql.pool import Pool
 from shared.adapters.postgresql.sessions import end_sessions
 from shared.adapters.postgresql.statements import statement
 from shared.domain.audit import Actor
+from shared.domain.idempotency import KeptAnswer
 from shared.domain.player import Account
 from shared.domain.session import RENEWAL_GRACE, RENEWAL_KEPT, Renewal, Successor
 from shared.errors import InvalidCredentials
@@ -23,12 +25,15 @@ class PostgresRefreshTokens:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    def add(self, token_hash: str, session_id: str, account: Account, expires_at: datetime) -> None:
-        """Store the first token of a new session; the user's expired ones go.
+    def add(
+        self, token_hash: str, session_id: str, account: Account, expires_at: datetime, answer: KeptAnswer | None = None
+    ) -> None:
+        """Store the first token of a new session in one transaction with its answer; the user's expired ones go.
 
         Raises InvalidCredentials when the password was changed or the account disabled since it was read.
         """
-        with self._pool.connection() as session:
+        with self._pool.transaction("begin_session") as session:
+            keep_answer(session, answer)
             rows = session.run(
                 statement("begin_session"),
                 token_hash=token_hash,
@@ -37,8 +42,14 @@ class PostgresRefreshTokens:
                 hashed_password=account.hashed_password,
                 expires_at=expires_at,
             )
-        if not rows:
-            raise InvalidCredentials
+            if not rows:
+                raise InvalidCredentials
+
+    def give_again(self, token_hash: str) -> bool:
+        """With the owner's row held, as whoever ends sessions holds it."""
+        with self._pool.transaction("give_refresh_token_again") as session:
+            session.run(statement("lock_owner_of_token"), token_hash=token_hash)
+            return bool(session.run(statement("renew_again"), token_hash=token_hash))
 
     def rotate(self, token_hash: str, successor: Successor, now: datetime, expires_at: datetime) -> Renewal:
         """Spend one token and store its successor in one transaction.
@@ -55,11 +66,11 @@ class PostgresRefreshTokens:
             )
             if not rows:
                 raise InvalidCredentials
-            user_id, session_id, expired_at, is_spent, sealed = rows[0]
+            user_id, session_id, expired_at, is_spent, sealed, followed_by = rows[0]
             if expired_at <= now:
                 raise InvalidCredentials
             if sealed is not None:
-                session.run(statement("renew_again"), token_hash=token_hash)
+                session.run(statement("renew_again"), token_hash=followed_by)
                 return Renewal(user_id, session_id, first_successor=sealed)
             if is_spent:
                 ended = end_sessions(session, user_id, only=session_id)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from shared.adapters.postgresql.audit_row import add_audit_row
+from shared.adapters.postgresql.kept_answers import keep_answer
 from shared.adapters.postgresql.pool import Pool
 from shared.adapters.postgresql.session import Session
 from shared.adapters.postgresql.statements import statement
 from shared.domain.audit import Actor
+from shared.domain.idempotency import KeptAnswer
 from shared.domain.player import Caller
 from shared.domain.session import REMEMBERED, EndedSession
 
@@ -19,9 +21,10 @@ class PostgresSessions:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    def end(self, caller: Caller, actor: Actor, *, everywhere: bool) -> list[EndedSession]:
-        """One transaction, with its audit row."""
+    def end(self, caller: Caller, actor: Actor, *, everywhere: bool, answer: KeptAnswer | None = None) -> list[EndedSession]:
+        """One transaction, with its audit row and its answer."""
         with self._pool.transaction("end_sessions") as session:
+            keep_answer(session, answer)
             session.run(statement("lock_user"), user_id=caller.user_id)
             ended = end_sessions(session, caller.user_id, only="" if everywhere else caller.session_id)
             add_audit_row(session, "logged_out", actor, caller.user_id, {"everywhere": everywhere})
@@ -31,6 +34,12 @@ class PostgresSessions:
         """By the index of ended_at."""
         with self._pool.connection() as session:
             rows = session.run(statement("find_ended_sessions"), known=ALIVE)
+        return [EndedSession(*row) for row in rows]
+
+    def ended_of(self, user_id: str) -> list[EndedSession]:
+        """By the index of user_id."""
+        with self._pool.connection() as session:
+            rows = session.run(statement("find_ended_sessions_of_user"), user_id=user_id, known=ALIVE)
         return [EndedSession(*row) for row in rows]
 
     def forget(self) -> int:

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from shared import metrics
 from shared.adapters.postgresql.errors import UniqueViolation
+from shared.adapters.postgresql.kept_answers import keep_answer
 from shared.adapters.postgresql.pool import Pool
 from shared.adapters.postgresql.statements import statement
+from shared.domain.idempotency import KeptAnswer
 from shared.domain.player import Account, Profile, folded
 from shared.errors import UsernameTaken
 
@@ -18,10 +20,13 @@ class PostgresUsers:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    def add(self, account: Account, *, actor: str | None = None, source_ip: str | None = None) -> None:
-        """Store a new account and its audit row; `actor` is who made it, None the user; raises UsernameTaken."""
+    def add(
+        self, account: Account, *, actor: str | None = None, source_ip: str | None = None, answer: KeptAnswer | None = None
+    ) -> None:
+        """Store a new account and its audit row in one transaction with its answer."""
         try:
-            with self._pool.connection() as session:
+            with self._pool.transaction("add_user") as session:
+                keep_answer(session, answer)
                 session.run(
                     statement("add_user"),
                     user_id=account.user_id,

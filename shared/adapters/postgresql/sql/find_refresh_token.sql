@@ -11,7 +11,8 @@ SELECT
         WHEN token.spent_at > now() - CAST(CASE WHEN token.renewal_key_hash = :key_hash THEN :keyed ELSE :grace END AS interval)
             AND successor.token_hash IS NOT NULL
         THEN token.sealed_successor
-    END
+    END,
+    successor.token_hash
 FROM refresh_tokens AS token
 LEFT JOIN refresh_tokens AS successor
     ON successor.token_hash = token.successor_hash AND successor.spent_at IS NULL AND successor.expires_at > now()
