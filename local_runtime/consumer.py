@@ -18,6 +18,7 @@ from local_runtime.deadline import ProcessDeadline
 from local_runtime.hosting import load_manifest
 from local_runtime.instance.directory import InstanceDirectory, consumer_name
 from local_runtime.invoker import SMALL_BYTES, FunctionError, FunctionTimedOut, Invoker, PayloadTooLarge
+from local_runtime.leases import Leases, function_for_leases, queue_lease
 from local_runtime.logs.setup import configure_logs, tend_log_file
 from local_runtime.manifest import Function, Manifest, QueueBinding
 from local_runtime.metrics import RuntimeMetrics
@@ -32,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 
 class ReadyFile:
-    """Says, by its content (the pid), that every binding consumes."""
+    """Says, by its content (the pid), that every binding consumes, or stands by to."""
 
     def __init__(self, path: Path, queues: Iterable[str]) -> None:
         self._path = path
@@ -40,7 +41,7 @@ class ReadyFile:
         self._lock = threading.Lock()
 
     def consuming(self, queue: str) -> None:
-        """This binding consumes, for the first time or again."""
+        """This binding consumes or stands by, for the first time or again."""
         with self._lock:
             if queue not in self._waiting:
                 return
@@ -76,10 +77,12 @@ def main() -> int:
     ready_file = InstanceDirectory(settings.data_dir).ready_file(consumer_name(number))
     ready = ReadyFile(ready_file, [binding.queue for binding in bindings])
     declare = partial(_declare_queues, invoker, manifest)
-    return _host([_mapping(binding, invoker, ready, declare) for binding in bindings], metrics)
+    leases = Leases(function_for_leases(manifest, invoker), [queue_lease(binding) for binding in bindings])
+    leases.start()
+    return _host([_mapping(binding, invoker, ready, declare, leases) for binding in bindings], metrics, leases)
 
 
-def _host(mappings: Sequence[EventSourceMapping], metrics: RuntimeMetrics) -> int:
+def _host(mappings: Sequence[EventSourceMapping], metrics: RuntimeMetrics, leases: Leases) -> int:
     failed = threading.Event()
     threads = [threading.Thread(target=_guarded(mapping.run, failed), daemon=True) for mapping in mappings]
     for thread in threads:
@@ -97,6 +100,7 @@ def _host(mappings: Sequence[EventSourceMapping], metrics: RuntimeMetrics) -> in
         logger.warning("a function did not end within %g s; its batch goes back to the queue", STOP_SECONDS)
         logging.shutdown()
         os._exit(exit_code)  # a function that still runs must not meet a half-finished interpreter
+    leases.release()
     return exit_code
 
 
@@ -137,13 +141,16 @@ def _declare_queues(invoker: Invoker, manifest: Manifest) -> None:
                 logger.warning("%s failed: %s", function.name, error)
 
 
-def _mapping(binding: QueueBinding, invoker: Invoker, ready: ReadyFile, declare: Callable[[], None]) -> EventSourceMapping:
+def _mapping(
+    binding: QueueBinding, invoker: Invoker, ready: ReadyFile, declare: Callable[[], None], leases: Leases
+) -> EventSourceMapping:
     return EventSourceMapping(
         binding,
         partial(_invoke, invoker, binding.function),
         partial(connection_parameters, os.environ, binding.virtual_host),
         partial(ready.consuming, binding.queue),
         declare,
+        partial(leases.holds, queue_lease(binding)),
     )
 
 

@@ -25,6 +25,7 @@ class Function:
     invoke_at_start: bool = False
     invoke_on_scrape: bool = False
     invoke_when_queue_missing: bool = False
+    invoke_for_leases: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ def _rows(manifest: Manifest) -> list[_Row]:
     rows += [_row("start", "", function) for function in manifest.functions if function.invoke_at_start]
     rows += [_row("scrape", "/metrics", function) for function in manifest.functions if function.invoke_on_scrape]
     rows += [_row("missing queue", "", function) for function in manifest.functions if function.invoke_when_queue_missing]
+    rows += [_row("lease", "", function) for function in manifest.functions if function.invoke_for_leases]
     triggered = {row[2] for row in rows}
     rows += [_row("invoke", "", function) for function in manifest.functions if function.name not in triggered]
     return rows

@@ -8,11 +8,13 @@ import random
 import signal
 import sys
 import threading
+from functools import partial
 
 from local_runtime.deadline import ProcessDeadline
 from local_runtime.hosting import load_manifest
 from local_runtime.instance.directory import InstanceDirectory
 from local_runtime.invoker import Invoker
+from local_runtime.leases import SCHEDULES, Leases, function_for_leases, presence
 from local_runtime.logs.setup import configure_logs, tend_log_file
 from local_runtime.metrics import RuntimeMetrics
 from local_runtime.schedule.clock import SystemClock
@@ -46,8 +48,11 @@ def main() -> int:
     invoker.prepare()
     metrics.watch(in_flight=invoker.in_flight)
     metrics.flush_regularly()
-    backoff = Backoff(random.random)
-    runner = ScheduleRunner(manifest.schedules, invoker, SystemClock(), backoff, os.environ.get("AWS_REGION", "us-east-1"))
+    leases = Leases(function_for_leases(manifest, invoker), [SCHEDULES, presence(os.environ)])
+    leases.start()
+    region = os.environ.get("AWS_REGION", "us-east-1")
+    may_run = partial(leases.holds, SCHEDULES)
+    runner = ScheduleRunner(manifest.schedules, invoker, SystemClock(), Backoff(random.random), region, may_run)
     ready = InstanceDirectory(settings.data_dir).ready_file("scheduler")
     ready.parent.mkdir(parents=True, exist_ok=True)
     ready.write_text(str(os.getpid()))
@@ -58,6 +63,7 @@ def main() -> int:
     runner.stop()
     if not runner.join(STOP_SECONDS):
         logger.warning("ends in the middle of an invocation")
+    leases.release()
     metrics.flush()
     return EXIT_FAILED if failed.is_set() else 0
 

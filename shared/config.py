@@ -57,6 +57,10 @@ class Settings:
     )
     rate_limit_requests: int = _setting("updates a player may make in the window", 100)
     rate_window_seconds: int = _setting("length of the sliding window", 60)
+    instance_id: str = _setting(
+        "which of the instances on the same stores this is; the local runtime makes one at each start", ""
+    )
+    former_instance_id: str = _setting("the instance, ended, that used the same data directory before", "")
     history_queues: Literal[1, 2, 4] = _setting(
         "queues that carry updates to the ledger, each with a consumer of its own: 1, 2 or 4", 1
     )

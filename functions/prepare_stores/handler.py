@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
+from shared.services.hold_leases import join_instances
 from shared.services.prepare_stores import prepare_stores
 from shared.transport.direct import direct_handler
 from shared.wiring import container
@@ -14,4 +16,5 @@ from shared.wiring import container
 def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
     """Answer `{"installation", "migrations": [...], "queues": [...], "players": n}`."""
     deps = container()
-    return prepare_stores(deps.ownership, deps.migrations, deps.topology, deps.leaderboard, deps.reconciliations)
+    join = partial(join_instances, deps.leases, deps.instance)
+    return prepare_stores(deps.ownership, join, deps.migrations, deps.topology, deps.leaderboard, deps.reconciliations)

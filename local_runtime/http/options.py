@@ -21,6 +21,7 @@ class HttpOptions:
     patience: Patience
     proxies: TrustedProxies
     access_key: AccessKey
+    instance_id: str
     metrics_token: str = field(repr=False)
     redis_url: str = field(repr=False)
     redis_ca_file: str
@@ -52,6 +53,7 @@ class HttpOptions:
             patience=patience,
             proxies=proxies,
             access_key=AccessKey(environment.get("AWS_ACCESS_KEY_ID", ""), environment.get("AWS_SECRET_ACCESS_KEY", "")),
+            instance_id=environment.get("INSTANCE_ID", ""),
             metrics_token=environment.get("METRICS_TOKEN", ""),
             redis_url=environment.get("REDIS_URL", ""),
             redis_ca_file=environment.get("REDIS_CA_FILE", ""),

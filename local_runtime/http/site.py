@@ -26,6 +26,7 @@ from local_runtime.manifest import Manifest
 from local_runtime.metrics import RuntimeMetrics
 from local_runtime.settings import InstanceSettings
 from local_runtime.websocket.gateway import Hijack, WebSocketGateway
+from local_runtime.websocket.ids import ConnectionIds
 from local_runtime.websocket.limits import MAX_MESSAGE_BYTES, Limits
 from local_runtime.websocket.management import ManagementApi
 from local_runtime.websocket.subscriber import Subscriber
@@ -58,16 +59,18 @@ class Site:
         self._gateway: WebSocketGateway | None = None
         self._management: ManagementApi | None = None
         if api is not None:
+            ids = ConnectionIds(options.instance_id, os.getpid())
             self._gateway = gateway = WebSocketGateway(
                 api,
                 invoker,
                 metrics,
                 hijack,
                 handled,
+                ids=ids,
                 proxies=options.proxies,
                 limits=_viewer_limits(plan.settings),
             )
-            self._management = ManagementApi(api.stage, gateway.find, options.access_key, os.getpid(), plan.socket_of)
+            self._management = ManagementApi(api.stage, gateway.find, options.access_key, ids, os.getpid(), plan.socket_of)
         self._app = create_app(
             plan.manifest,
             invoker,

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -100,6 +101,17 @@ class InstanceDirectory:
                 pid = lock.read().strip()
                 return int(pid) if pid.isdecimal() else 0
         return None
+
+    def new_instance_id(self) -> tuple[str, str]:
+        """An id for the instance that starts, unlike any other's, and the one that used this directory before, or "".
+
+        Not one that stays: a copy of the directory, started elsewhere, must be another instance.
+        """
+        file = self.path / "instance-id"
+        former = file.read_text().strip() if file.exists() else ""
+        instance_id = secrets.token_hex(6)
+        file.write_text(f"{instance_id}\n")
+        return instance_id, former
 
     def clear_run(self) -> None:
         """Remove what an instance that did not end cleanly has left."""

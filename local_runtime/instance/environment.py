@@ -20,6 +20,8 @@ _PROVIDED = (
     "PAYLOAD_KEYS",
     "BROADCAST_CHANNEL",
     "WEBSOCKET_MANAGEMENT_URL",
+    "INSTANCE_ID",
+    "FORMER_INSTANCE_ID",
     "VIEWERS_URL",
     "METRICS_NAMESPACE",
     "SCOREBOARD_SECRET_ID",
@@ -61,10 +63,12 @@ def function_environment(
     server_urls: Mapping[str, str],
     ca_files: Mapping[str, str],
     management_url: str,
+    instance_ids: tuple[str, str],
 ) -> dict[str, str]:
     """Everything a function needs to run against this instance.
 
     `template_values` are the template's; a variable of the operator's beats them, and what the instance provides beats both.
+    `instance_ids` are this instance's and that of the one before it.
     """
     values = {name: environment.get(name) or value for name, value in template_values.items()}
     provided = {
@@ -74,6 +78,8 @@ def function_environment(
         "PAYLOAD_KEYS": environment.get("PAYLOAD_KEYS") or keyring.payload_keys,
         "BROADCAST_CHANNEL": environment.get("BROADCAST_CHANNEL") or f"{values.get('KEY_PREFIX', '')}{BROADCAST_CHANNEL}",
         "WEBSOCKET_MANAGEMENT_URL": management_url,
+        "INSTANCE_ID": instance_ids[0],
+        "FORMER_INSTANCE_ID": instance_ids[1],
         "VIEWERS_URL": environment.get("VIEWERS_URL", ""),
         "METRICS_NAMESPACE": "",  # nor does it write metrics to a log: it collects them
         "SCOREBOARD_SECRET_ID": "",  # the instance is its own secrets manager

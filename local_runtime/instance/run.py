@@ -113,6 +113,7 @@ class _Instance:
         self._own_ca_file = ca_file
         self._servers = ServerAddresses({}, {})
         self._ca_file = ""
+        self._instance_ids = directory.new_instance_id()
         self._function_env: dict[str, str] = {}
         self._metrics: RuntimeMetrics | None = None
 
@@ -171,6 +172,7 @@ class _Instance:
         """Write runtime.json; answers its content."""
         document = {
             "pid": os.getpid(),
+            "instance_id": self._instance_ids[0],
             "base_url": self._listeners.base_url("https" if self._settings.tls else "http"),
             "ws_url": self._listeners.base_url("wss" if self._settings.tls else "ws") + "/ws",
             "redis_url": self._servers.urls["REDIS_URL"],
@@ -196,6 +198,7 @@ class _Instance:
             server_urls=self._servers.urls,
             ca_files=self._servers.ca_files,
             management_url=self._listeners.management_url(api.stage if api is not None else ""),
+            instance_ids=self._instance_ids,
         )
 
     def _known_authorities(self) -> str:

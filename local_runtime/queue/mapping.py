@@ -15,7 +15,7 @@ from pika.exceptions import ChannelClosedByBroker
 from local_runtime.events.queue import queue_event
 from local_runtime.manifest import QueueBinding
 from local_runtime.queue.backoff import Backoff
-from local_runtime.queue.session import Batch, Session
+from local_runtime.queue.session import Batch, LeaseLost, Session
 from local_runtime.queue.worker import BatchWorker
 
 logger = logging.getLogger(__name__)
@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 BATCH_DELAY_SECONDS = (0.25, 10.0)
 RECONNECT_DELAY_SECONDS = (0.25, 1.0)
 STABLE_SECONDS = 10.0
+STANDBY_SECONDS = 0.25
 NOT_FOUND = 404
 _NO_SUCH = "no queue "
 
@@ -37,8 +38,10 @@ class EventSourceMapping:
         parameters: Callable[[], pika.connection.Parameters],
         on_consuming: Callable[[], None] = lambda: None,
         on_missing: Callable[[], None] = lambda: None,
+        may_consume: Callable[[], bool] = lambda: True,
     ) -> None:
         """`on_missing` is called when there is no such queue, and should have it declared."""
+        self._may_consume = may_consume
         self._binding = binding
         self._invoke = invoke
         self._parameters = parameters
@@ -52,13 +55,22 @@ class EventSourceMapping:
         self._told = ""
 
     def run(self) -> None:
-        """Consume; when the broker or the queue is away, try again for as long as it takes."""
+        """Consume; when the broker or the queue is away, try again for as long as it takes.
+
+        While `may_consume` says no another instance consumes, and this one stands by.
+        """
         delay = Backoff(*RECONNECT_DELAY_SECONDS)
         while not self._stopping.is_set():
+            if not self._may_consume():
+                self._on_consuming()
+                self._stopping.wait(STANDBY_SECONDS)
+                continue
             began = time.monotonic()
             reason = self._consume()
             if self._stopping.is_set() or reason is None:
                 return
+            if isinstance(reason, LeaseLost):
+                continue
             self._tell(_explain(reason))
             if _is_missing(reason):
                 self._on_missing()
@@ -78,7 +90,7 @@ class EventSourceMapping:
             parameters = self._parameters()
         except OSError as error:
             return error
-        self._session = Session(self._binding, self._worker, self._backoff, self._consuming)
+        self._session = Session(self._binding, self._worker, self._backoff, self._consuming, self._may_consume)
         if self._stopping.is_set():
             self._session.stop()
         return self._session.run(parameters)

@@ -26,6 +26,8 @@ SETUP_SECONDS = 15.0
 CLOSE_SECONDS = 2.0
 WATCH_SECONDS = 1.0
 SILENCE_SECONDS = 7.0  # of a broker that sends heartbeats
+LOOK_SECONDS = 0.25  # whether the lease still holds; whether others still consume
+OTHERS_SECONDS = 30.0  # a broker counts a consumer whose machine is gone until its heartbeat is missed
 Batch = list[QueueDelivery]
 
 
@@ -33,16 +35,32 @@ class ConsumerLost(Exception):
     """The broker is there but gives this consumer nothing any more."""
 
 
+class LeaseLost(Exception):
+    """Another instance may consume now, and this one no more."""
+
+
 class Session:
     """Everything happens in the thread that calls `run`, but for `stop` and for the worker's function.
 
     When the function returns, the whole batch is acknowledged; when it raises, the whole batch goes back to the queue and the
     next one waits for the back-off. There is never more than one batch under way, not even when the connection is lost.
+
+    A queue has one consumer, or messages of one player would be handled in another order than they came in. So a session waits
+    until the broker counts no other consumer (what that one had not acknowledged is back in the queue then, in its place), and
+    ends the connection at once when `may_consume` says no. A batch in hand goes on meanwhile and is not acknowledged: the next
+    consumer gets it again, and in the same order.
     """
 
     def __init__(
-        self, binding: QueueBinding, worker: BatchWorker[Batch], backoff: Backoff, on_consuming: Callable[[], None]
+        self,
+        binding: QueueBinding,
+        worker: BatchWorker[Batch],
+        backoff: Backoff,
+        on_consuming: Callable[[], None],
+        may_consume: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._may_consume = may_consume
+        self._others_until: float | None = None
         self._binding = binding
         self._worker = worker
         self._backoff = backoff
@@ -70,6 +88,7 @@ class Session:
         try:
             self._ioloop.call_later(SETUP_SECONDS, self._check_consuming)
             self._ioloop.call_later(WATCH_SECONDS, self._watch)
+            self._ioloop.call_later(LOOK_SECONDS, self._check_lease)
             self._ioloop.start()
         except Exception as error:
             logger.exception("queue %s: the consumer failed", self._binding.queue)
@@ -94,7 +113,27 @@ class Session:
         channel.add_on_close_callback(lambda _channel, reason: self._end(reason))
         channel.add_on_cancel_callback(lambda _frame: self._end(ConsumerLost("the broker cancelled the consumer")))
         channel.basic_qos(prefetch_count=min(PREFETCHED_BATCHES * self._binding.batch_size, MAX_PREFETCH))
-        channel.basic_consume(self._binding.queue, self._on_message, callback=self._on_consume_ok)
+        self._count_consumers()
+
+    def _count_consumers(self) -> None:
+        if not self._ended and self._channel.is_open:
+            self._channel.queue_declare(self._binding.queue, passive=True, callback=self._on_counted)
+
+    def _on_counted(self, frame: Any) -> None:
+        now = time.monotonic()
+        if not frame.method.consumer_count or (self._others_until is not None and now > self._others_until):
+            self._channel.basic_consume(self._binding.queue, self._on_message, callback=self._on_consume_ok)
+            return
+        if self._others_until is None:
+            self._others_until = now + OTHERS_SECONDS
+            logger.info("queue %s: waiting until another consumer has ended", self._binding.queue)
+            self._on_consuming()
+        self._ioloop.call_later(LOOK_SECONDS, self._count_consumers)
+
+    def _check_lease(self) -> None:
+        if not self._may_consume():
+            self._end(LeaseLost())
+        self._ioloop.call_later(LOOK_SECONDS, self._check_lease)
 
     def _on_consume_ok(self, frame: Any) -> None:
         self._consumer_tag = frame.method.consumer_tag
@@ -102,7 +141,7 @@ class Session:
         self._on_consuming()
 
     def _check_consuming(self) -> None:
-        if self._consumer_tag is None:
+        if self._consumer_tag is None and self._others_until is None:
             self._end(ConsumerLost(f"the broker gave no consumer within {SETUP_SECONDS:g} s"))
 
     def _watch(self) -> None:
@@ -167,6 +206,9 @@ class Session:
         self._timer = None
         self._due = False
         if self._in_hand or self._stopping or self._ended:
+            return
+        if not self._may_consume():
+            self._end(LeaseLost())
             return
         batch = self._buffer.take(time.monotonic())
         self._in_hand = True

@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -27,6 +27,9 @@ MAX_RUNNING = 3
 MAX_WAITING_RETRIES = 20
 # Older than this an occurrence is one that passed while the machine slept: left out, like those that pass while nothing runs.
 MAX_LATENESS = timedelta(seconds=60)
+# A runner that stands by keeps what became due of late, for the one before it may have ended without delivering that.
+HANDOVER = timedelta(seconds=15)
+STANDBY_SECONDS = 1.0
 
 
 class Invokes(Protocol):
@@ -47,9 +50,22 @@ class Delivery:
 
 
 class ScheduleRunner:
-    """Delivers every occurrence from now on. Occurrences that passed while no runner ran are not caught up."""
+    """Delivers every occurrence from now on. Occurrences that passed while no runner ran are not caught up.
 
-    def __init__(self, schedules: Sequence[Schedule], invoker: Invokes, clock: Clock, backoff: Backoff, region: str) -> None:
+    While `may_run` says no it stands by: another instance delivers. When it says yes again, what became due in the last HANDOVER
+    is delivered, perhaps a second time.
+    """
+
+    def __init__(
+        self,
+        schedules: Sequence[Schedule],
+        invoker: Invokes,
+        clock: Clock,
+        backoff: Backoff,
+        region: str,
+        may_run: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._may_run = may_run
         self._invoker = invoker
         self._clock = clock
         self._backoff = backoff
@@ -72,9 +88,13 @@ class ScheduleRunner:
         """Deliver until `stop` is called."""
         while not self._stopping:
             self._woken.clear()
-            self.deliver_due()
-            with self._lock:
-                next_at = self._waiting[0][0] if self._waiting else None
+            if self._may_run():
+                self.deliver_due()
+                with self._lock:
+                    next_at = self._waiting[0][0] if self._waiting else None
+            else:
+                self.stand_by()
+                next_at = self._clock.now() + timedelta(seconds=STANDBY_SECONDS)
             if not self._stopping:
                 self._clock.wait(next_at, self._woken)
 
@@ -94,7 +114,7 @@ class ScheduleRunner:
 
     def deliver_due(self) -> None:
         """Start everything that is due."""
-        while delivery := self._pop_due():
+        while self._may_run() and (delivery := self._pop_due(self._clock.now())):
             schedule = delivery.schedule
             if delivery.attempt == 1:
                 self._plan_next(schedule, max(delivery.scheduled_at, self._clock.now() - MAX_LATENESS))
@@ -103,9 +123,15 @@ class ScheduleRunner:
                     continue
             self._start(delivery)
 
-    def _pop_due(self) -> Delivery | None:
+    def stand_by(self) -> None:
+        """Leave out what became due so long ago that another instance has certainly delivered it."""
+        while delivery := self._pop_due(self._clock.now() - HANDOVER):
+            if delivery.attempt == 1:
+                self._plan_next(delivery.schedule, max(delivery.scheduled_at, self._clock.now() - HANDOVER))
+
+    def _pop_due(self, by: datetime) -> Delivery | None:
         with self._lock:
-            if not self._waiting or self._waiting[0][0] > self._clock.now():
+            if not self._waiting or self._waiting[0][0] > by:
                 return None
             delivery = heapq.heappop(self._waiting)[2]
             if delivery.attempt > 1:

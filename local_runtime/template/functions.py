@@ -80,6 +80,7 @@ def read_function(resource: Resource, defaults: Node, reading: Reading) -> Decla
         invoke_at_start=resource.invoke_at_start,
         invoke_on_scrape=resource.invoke_on_scrape,
         invoke_when_queue_missing=resource.invoke_when_queue_missing,
+        invoke_for_leases=resource.invoke_for_leases,
     )
     events = fields.node("Events")
     fields.without_effect(_WITHOUT_EFFECT)

@@ -49,7 +49,7 @@ _ATTRIBUTES = frozenset(("Type", "Properties", "Metadata", "Condition", "Depends
 _METADATA = frozenset(("BuildArchitecture", "BuildMethod", "BuildProperties", "ContextPath", "WorkingDirectory", "cfn-lint"))
 # Deployment: how infra/deploy tries a new version out.
 _METADATA_OF_FUNCTIONS = ("Deployment",)
-_MARKS = ("InvokeAtStart", "InvokeOnScrape", "InvokeWhenQueueMissing")
+_MARKS = ("InvokeAtStart", "InvokeOnScrape", "InvokeWhenQueueMissing", "InvokeForLeases")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,7 @@ class Resource:
     invoke_at_start: bool = False
     invoke_on_scrape: bool = False
     invoke_when_queue_missing: bool = False
+    invoke_for_leases: bool = False
 
 
 def read_resources(reading: Reading, references: ReferenceCheck) -> list[Resource]:
@@ -101,7 +102,7 @@ def _exists(node: Node, reading: Reading, references: ReferenceCheck) -> bool:
 
 
 def _metadata(node: Node, reading: Reading, *, is_function: bool) -> tuple[bool, ...]:
-    """Whether it is to be invoked at the start, whenever metrics are read, and when a queue is missing."""
+    """Whether it is to be invoked at the start, whenever metrics are read, when a queue is missing, and for leases."""
     metadata = node.members.get("Metadata")
     if metadata is None:
         return ()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,7 +32,7 @@ from local_runtime.websocket.handshake import (
     switching_protocols,
     usual_spelling,
 )
-from local_runtime.websocket.ids import new_connection_id
+from local_runtime.websocket.ids import ConnectionIds
 from local_runtime.websocket.limits import Limits
 from local_runtime.websocket.routes import WebSocketRoutes
 
@@ -60,12 +59,14 @@ class WebSocketGateway:
         hijack: Hijack,
         handled: Any,
         *,
+        ids: ConnectionIds,
         proxies: TrustedProxies | None = None,
         limits: Limits | None = None,
     ) -> None:
         self._metrics = metrics
         self._hijack = hijack
         self._handled = handled
+        self._ids = ids
         self._proxies = proxies or TrustedProxies()
         self._limits = limits or Limits()
         self._routes = WebSocketRoutes(api, invoker, self._limits.concurrent_invocations)
@@ -184,7 +185,7 @@ class WebSocketGateway:
 
     def _peer(self, environ: dict[str, Any], headers: Mapping[str, str]) -> Peer:
         return Peer(
-            connection_id=new_connection_id(os.getpid()),
+            connection_id=self._ids.new(),
             host=sys.intern(headers.get("host", "")),
             source_ip=sys.intern(self._proxies.source_ip(environ)),
             user_agent=sys.intern(headers.get("user-agent", "")),

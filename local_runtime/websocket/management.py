@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from local_runtime.http.problems import status_line
 from local_runtime.http.requests import REQUEST_ID, UnreadableBody, headers_of, raw_path, read_body
 from local_runtime.websocket.connection import Connection, QueueFull
-from local_runtime.websocket.ids import process_of
+from local_runtime.websocket.ids import ConnectionIds
 from local_runtime.websocket.limits import MAX_MESSAGE_BYTES
 from local_runtime.websocket.signature import AccessKey, SignedRequest, is_signed
 
@@ -45,7 +45,7 @@ class Refused(Exception):
 
 class ManagementApi:
     """A WSGI callable. Requests from other workers come through the worker's own socket file, whose permissions are their proof;
-    all others must be signed.
+    all others must be signed. It knows the connections of this instance: what another one holds is told apart from what is gone.
     """
 
     def __init__(
@@ -53,12 +53,14 @@ class ManagementApi:
         stage: str,
         find: Callable[[str], Connection | None],
         access_key: AccessKey,
+        ids: ConnectionIds,
         process_id: int,
         socket_of: Callable[[int], Path],
     ) -> None:
         self._stage = stage
         self._find = find
         self._access_key = access_key
+        self._ids = ids
         self._process_id = process_id
         self._socket_of = socket_of
 
@@ -82,7 +84,9 @@ class ManagementApi:
         if not from_worker:
             self._verify(environ, method, body)
         connection_id = unquote(match["id"])
-        holder = process_of(connection_id)
+        if self._ids.is_of_another_instance(connection_id):
+            raise Refused(404)  # not 410, upon which a caller would forget a viewer who may well be there
+        holder = self._ids.process_of(connection_id)
         if holder is None:
             raise Refused(410)
         if holder == self._process_id or from_worker:

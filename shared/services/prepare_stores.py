@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from shared.logs import get_logger
@@ -13,15 +14,22 @@ _log = get_logger(__name__)
 
 
 def prepare_stores(
-    own: Ownership, migrations: Migrations, topology: Topology, leaderboard: Leaderboard, reconciliations: Reconciliations
+    own: Ownership,
+    join: Callable[[], None],
+    migrations: Migrations,
+    topology: Topology,
+    leaderboard: Leaderboard,
+    reconciliations: Reconciliations,
 ) -> dict[str, Any]:
     """Schema, queues, and a board that is filled from the ledger if Redis came up empty; answer what was done.
 
-    Raises ForeignStores before anything is written where the stores are another installation's.
+    Raises ForeignStores before anything is written where the stores are another installation's, and what `join` raises, before
+    any queue is touched, where this instance does not go with those that are there.
     """
     refuse_strangers(own)
     applied = migrations.apply()
     installation_id = claim_stores(own)
+    join()
     queues = topology.declare()
     players = 0
     if not leaderboard.is_whole() and not topology.backlog():

@@ -10,6 +10,7 @@ from shared.wiring.parts import Parts
 
 if TYPE_CHECKING:
     from shared.adapters.postgresql.pool import Pool
+    from shared.domain.instance import Instance
 
 
 class PostgresParts(Parts):
@@ -81,6 +82,21 @@ class PostgresParts(Parts):
         from shared.adapters.postgresql.installations import PostgresInstallations
 
         return PostgresInstallations(self._owners_pool if self.settings.migrations_database_url else self._pool)
+
+    @cached_property
+    def leases(self) -> ports.Leases:
+        from shared.adapters.postgresql.leases import PostgresLeases
+
+        return PostgresLeases(self._pool)
+
+    @cached_property
+    def instance(self) -> Instance:
+        """Who this is among the instances on the same stores."""
+        from shared.domain.instance import Instance
+
+        names = ("history_queues", "key_prefix", "rate_limit_requests", "rate_window_seconds")
+        values = {name.upper(): getattr(self.settings, name) for name in names}
+        return Instance(self.settings.instance_id, self.settings.former_instance_id, values)
 
     @cached_property
     def migrations(self) -> ports.Migrations:

@@ -164,6 +164,7 @@ def test_the_stores_are_prepared_before_the_outbox_is_relayed(manifest: Manifest
 
 def test_what_exists_once_is_measured_when_metrics_are_read(manifest: Manifest) -> None:
     assert [function.name for function in manifest.functions if function.invoke_on_scrape] == ["measure_stores"]
+    assert [function.name for function in manifest.functions if function.invoke_for_leases] == ["hold_leases"]
 
 
 def test_the_guide_says_what_to_do_about_every_alarm(tree: Node) -> None:

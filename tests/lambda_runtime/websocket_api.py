@@ -26,7 +26,7 @@ from local_runtime.events.websocket import (
 )
 from local_runtime.invoker import FunctionError, FunctionTimedOut, PayloadTooLarge
 from local_runtime.manifest import Function, WebSocketApi
-from local_runtime.websocket.ids import new_connection_id
+from local_runtime.websocket.ids import ConnectionIds
 from local_runtime.websocket.selection import route_selector
 from local_runtime.websocket.signature import SignedRequest
 from tests.lambda_runtime.environment import ACCOUNT_ID
@@ -80,6 +80,7 @@ class WebSockets:
         self._invoke = invoke
         self._identity = ApiIdentity(api.stage, "wsapi1", ACCOUNT_ID)
         self._connections = connections
+        self._ids = ConnectionIds("api gateway", 1)
         self._joining: dict[ServerConnection, Peer] = {}
 
     def admit(self, connection: ServerConnection, request: Request) -> Response | None:
@@ -89,7 +90,7 @@ class WebSockets:
             return Response(403, "Forbidden", Headers())
         headers = dict(request.headers.raw_items())
         host, agent = request.headers["Host"], request.headers.get("User-Agent", "")
-        peer = Peer(new_connection_id(1), host, connection.remote_address[0], agent, time.time())
+        peer = Peer(self._ids.new(), host, connection.remote_address[0], agent, time.time())
         event = connect_event(peer, headers, url.query, self._identity, new_id(), time.time())
         try:
             answer = connect_answer(self._invoke(self._functions["$connect"], event))

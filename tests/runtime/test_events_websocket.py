@@ -10,7 +10,7 @@ import pytest
 
 from local_runtime.events.identity import ApiIdentity
 from local_runtime.events.websocket import Peer, connect_answer, connect_event, disconnect_event, message_event, new_id
-from local_runtime.websocket.ids import new_connection_id, process_of
+from local_runtime.websocket.ids import ConnectionIds
 from local_runtime.websocket.selection import route_selector
 
 EVENTS = Path(__file__).resolve().parent.parent / "events"
@@ -83,15 +83,32 @@ def test_a_malformed_answer_refuses() -> None:
 
 
 def test_connection_ids_look_like_those_of_aws_and_name_their_process() -> None:
-    connection_id = new_connection_id(4194303)
+    ids = ConnectionIds("instance", 4194303)
+    connection_id = ids.new()
     assert len(connection_id) == len("XfGLwd8wDjMCIPg=")
     assert connection_id.endswith("=")
-    assert process_of(connection_id) == 4194303
+    assert ids.process_of(connection_id) == 4194303
+    assert not ids.is_of_another_instance(connection_id)
+
+
+def test_no_two_processes_of_any_instances_give_the_same_id() -> None:
+    """Containers share their process ids, and a process id is used again."""
+    makers = [ConnectionIds(instance, process_id) for instance in ("here", "there") for process_id in (25, 26, 25)]
+    made = [maker.new() for maker in makers for _ in range(1000)]
+    assert len(set(made)) == len(made)
+
+
+def test_an_id_of_another_instance_is_told_from_none() -> None:
+    here, there = ConnectionIds("here", 25), ConnectionIds("there", 25)
+    assert here.is_of_another_instance(there.new())
+    assert here.process_of(there.new()) is None
 
 
 @pytest.mark.parametrize("made_up", ["", "x", "XfGLwd8wDjMCIPg", "not an id!", "é" * 16, "QUJD"])
 def test_an_id_that_nobody_made_has_no_process(made_up: str) -> None:
-    assert process_of(made_up) is None
+    ids = ConnectionIds("instance", 25)
+    assert ids.process_of(made_up) is None
+    assert not ids.is_of_another_instance(made_up)
 
 
 @pytest.mark.parametrize(

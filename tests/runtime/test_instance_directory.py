@@ -132,3 +132,11 @@ def test_keys_are_changed_by_one_at_a_time(tmp_path: Path) -> None:
         pass
     with directory.changing_keys():
         pass
+
+
+def test_each_start_is_another_instance_that_knows_the_one_before(tmp_path: Path) -> None:
+    directory = InstanceDirectory(tmp_path)
+    first, before = directory.new_instance_id()
+    second, former = directory.new_instance_id()
+    assert (before, former) == ("", first)
+    assert len({first, second}) == 2

@@ -35,6 +35,7 @@ def made(keyring: Keyring, environment: dict[str, str], template: dict[str, str]
         "server_urls": URLS,
         "ca_files": {"AMQP_CA_FILE": "/ca.pem"},
         "management_url": "http://127.0.0.1:1/live",
+        "instance_ids": ("this", "before"),
     }
     return function_environment(environment, template or {}, InstanceSettings(), keyring, **given)
 

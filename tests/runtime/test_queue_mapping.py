@@ -104,6 +104,8 @@ def polling(
     batch_size: int = 10,
     window: float = 0.0,
     on_missing: Callable[[], None] = lambda: None,
+    may_consume: Callable[[], bool] = lambda: True,
+    on_consuming: Callable[[], None] = lambda: None,
     **parameters: Any,
 ) -> Iterator[Watched]:
     """Run a mapping in a thread; `parameters` are attributes of its connection parameters."""
@@ -114,7 +116,8 @@ def polling(
             setattr(made, name, value)
         return made
 
-    mapping = Watched(QueueBinding(FUNCTION, queue, "/", batch_size, window), function, connection, on_missing=on_missing)
+    binding = QueueBinding(FUNCTION, queue, "/", batch_size, window)
+    mapping = Watched(binding, function, connection, on_consuming, on_missing, may_consume)
     thread = threading.Thread(target=mapping.run)
     thread.start()
     try:
@@ -356,3 +359,50 @@ def test_the_broker_is_verified(environment: dict[str, str], tmp_path: Path) -> 
     stranger = str(ensure_certificates(tmp_path).ca_file)
     with pytest.raises(ssl.SSLCertVerificationError):
         pika.BlockingConnection(connection_parameters({**environment, "AMQP_CA_FILE": stranger}, "/"))
+
+
+def test_a_mapping_stands_by_until_it_may_consume(environment: dict[str, str], channel: Any, queue: str) -> None:
+    bodies = publish(channel, queue, 5)
+    function, turn, ready = Recorder(), threading.Event(), threading.Event()
+    with polling(environment, queue, function, may_consume=turn.is_set, on_consuming=ready.set) as mapping:
+        assert ready.wait(20), "a process that stands by has started"
+        assert (mapping.connections, function.seen) == (0, [])
+        turn.set()
+        eventually(lambda: function.seen == bodies, 20, "all messages")
+
+
+def test_one_that_may_no_longer_consume_gives_back_what_it_has_and_the_next_one_gets_it_in_order(
+    environment: dict[str, str], channel: Any, queue: str
+) -> None:
+    bodies = publish(channel, queue, 30)
+    first, second, turn = Recorder(), Recorder(), threading.Event()
+    first.go.clear()
+    turn.set()
+    with polling(environment, queue, first, may_consume=turn.is_set):
+        eventually(lambda: first.running, 20, "the first batch is in hand")
+        turn.clear()
+        with polling(environment, queue, second, may_consume=lambda: not turn.is_set()):
+            eventually(lambda: len(second.seen) == 30, 30, "all messages, the batch in hand too")
+            first.go.set()
+    assert second.seen == bodies
+    assert first.seen == bodies[: len(first.seen)], "what was in hand ended, and was not acknowledged"
+    assert waiting(channel, queue) == 0
+
+
+def test_a_consumer_waits_until_the_broker_counts_no_other_one(environment: dict[str, str], channel: Any, queue: str) -> None:
+    """Its messages that are not acknowledged would come behind those that follow them."""
+    bodies = publish(channel, queue, 5)
+    other = pika.BlockingConnection(connection_parameters(environment, "/"))
+    others = other.channel()
+    taken: list[bytes] = []
+    others.basic_qos(prefetch_count=3)
+    others.basic_consume(queue, lambda _channel, _method, _properties, body: taken.append(body))
+    while len(taken) < 3:
+        other.process_data_events(1)
+    function, ready = Recorder(), threading.Event()
+    with polling(environment, queue, function, on_consuming=ready.set):
+        assert ready.wait(20)
+        assert function.seen == []
+        other.close()
+        eventually(lambda: len(function.seen) == 5, 30, "all messages")
+    assert function.seen == bodies

@@ -180,3 +180,50 @@ def test_without_schedules_the_loop_waits_to_be_stopped() -> None:
     runner.stop()
     thread.join(10)
     assert not thread.is_alive()
+
+
+def test_a_runner_that_stands_by_delivers_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    clock, invoker, turn = HandClock(), Recorder(), threading.Event()
+    runner = ScheduleRunner([EVERY_MINUTE], invoker, clock, Backoff(lambda: 0.0), "eu-west-1", turn.is_set)
+    for _ in range(3):
+        clock.advance(minutes=1)
+        runner.stand_by()
+        deliver(runner)
+    assert invoker.events == []
+    clock.advance(seconds=30)
+    runner.stand_by()
+    turn.set()
+    deliver(runner)
+    assert invoker.events == [], "what was due half a minute ago another instance has delivered"
+    clock.advance(seconds=30)
+    deliver(runner)
+    assert len(invoker.events) == 1
+    assert caplog.records == []
+
+
+def test_what_was_due_when_the_other_runner_ended_is_delivered() -> None:
+    clock, invoker, turn = HandClock(), Recorder(), threading.Event()
+    runner = ScheduleRunner([EVERY_MINUTE], invoker, clock, Backoff(lambda: 0.0), "eu-west-1", turn.is_set)
+    clock.advance(days=3, seconds=10)
+    runner.stand_by()
+    turn.set()
+    deliver(runner)
+    assert len(invoker.events) == 1
+    turn.clear()
+    clock.advance(minutes=1)
+    deliver(runner)
+    assert len(invoker.events) == 1
+
+
+def test_a_runner_takes_its_turn_when_it_comes() -> None:
+    clock, invoker, turn = HandClock(), Recorder(), threading.Event()
+    runner = ScheduleRunner([EVERY_MINUTE], invoker, clock, Backoff(lambda: 0.0), "eu-west-1", turn.is_set)
+    thread = threading.Thread(target=runner.run)
+    thread.start()
+    try:
+        turn.set()
+        until(lambda: len(invoker.events) > 0)
+    finally:
+        runner.stop()
+        thread.join(10)
+    assert not thread.is_alive()

@@ -14,6 +14,7 @@ from botocore.config import Config
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from local_runtime.websocket.ids import ConnectionIds
 from local_runtime.websocket.signature import AccessKey, SignedRequest, is_signed
 from shared.adapters.api_gateway.management import ManagementApi
 from tests.runtime.http_process import ACCESS_KEY_ID, SECRET_ACCESS_KEY, HttpProcess
@@ -57,6 +58,9 @@ def open_viewer(server: HttpProcess, marker: str) -> tuple[ClientConnection, str
     return viewer, eventually(find, 5, "the connection's event")
 
 
+NOBODY = ConnectionIds("", 0)
+
+
 def error_of(call: Any, **arguments: Any) -> tuple[int, str]:
     with pytest.raises(botocore.exceptions.ClientError) as failed:
         call(**arguments)
@@ -80,7 +84,7 @@ def test_the_layers_own_client_is_understood(server: HttpProcess, monkeypatch: p
     api = ManagementApi(server.where["management_url"])
     viewers = [open_viewer(server, f"layer-{n}") for n in range(3)]
     ids = [connection_id for _, connection_id in viewers]
-    assert api.post_to_all([*ids, "bm9ib2R5IGhlcmU="], "hello é".encode(), 5) == [200, 200, 200, 410]
+    assert api.post_to_all([*ids, NOBODY.new()], "hello é".encode(), 5) == [200, 200, 200, 410]
     assert api.close_all(ids, 5) == [204, 204, 204]
     api.close()
     for viewer, _ in viewers:
@@ -137,9 +141,17 @@ def _is_gone(management: Any, connection_id: str) -> bool:
     return False
 
 
-@pytest.mark.parametrize("made_up", ["nonsense", "AAAAAAAAAAAAAAA=", "P___AAAAAAAAAAA=", "é/@connections"])
+@pytest.mark.parametrize(
+    "made_up", ["nonsense", "AAAAAAAAAAA=", "é/@connections", NOBODY.new(), ConnectionIds("", 4194303).new()]
+)
 def test_an_id_that_nobody_has_is_gone(management: Any, made_up: str) -> None:
     assert error_of(management.post_to_connection, ConnectionId=made_up, Data=b"x") == (410, "GoneException")
+
+
+def test_an_id_of_another_instance_is_not_called_gone(management: Any) -> None:
+    """Whoever is told that a connection is gone forgets the viewer."""
+    foreign = ConnectionIds("elsewhere", 25).new()
+    assert error_of(management.post_to_connection, ConnectionId=foreign, Data=b"x") == (404, "NotFoundException")
 
 
 def test_a_message_over_128_kib_is_refused_and_one_of_128_kib_arrives(server: HttpProcess, management: Any) -> None:

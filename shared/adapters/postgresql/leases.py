@@ -59,6 +59,28 @@ class PostgresLeases:
                 holder=holder,
             )
 
+    def holders(self, names: Sequence[str]) -> dict[str, str]:
+        """By the primary key."""
+        if not names:
+            return {}
+        with self._pool.connection(ANSWER_SECONDS) as session:
+            rows = session.run(
+                "SELECT name, holder FROM leases WHERE name = ANY(CAST(:names AS text[])) AND expires_at > clock_timestamp()",
+                names=list(names),
+            )
+        return dict(rows)
+
+    def details_of_others(self, holders: Sequence[str]) -> list[Mapping[str, Any]]:
+        """All rows: there are few, and those of instances that ended long ago are removed on this occasion."""
+        with self._pool.connection(ANSWER_SECONDS) as session:
+            session.run("DELETE FROM leases WHERE name LIKE 'instance:%' AND expires_at < clock_timestamp() - INTERVAL '1 day'")
+            rows = session.run(
+                "SELECT DISTINCT detail FROM leases"
+                " WHERE holder <> ALL(CAST(:holders AS text[])) AND expires_at > clock_timestamp() AND detail <> '{}'",
+                holders=list(holders),
+            )
+        return [detail for (detail,) in rows]
+
     @contextmanager
     def held(self, name: str, seconds: float = RUN_SECONDS) -> Iterator[int]:
         """Hold one while the block runs, renewed beside it; answers its fencing number. Raises LeaseTaken.

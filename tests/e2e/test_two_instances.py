@@ -1,0 +1,276 @@
+"""Two instances on the same stores with the same keys: one scoreboard, whatever becomes of one of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict
+from itertools import count
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+from tests.lambda_runtime.deployment import Stores, private_stores
+from tests.support.api import Api, Player, frame_with
+from tests.support.keys import new_keys
+from tests.support.product import ROOT, Product, clean_environment, query
+from tests.support.waiting import eventually
+
+pytestmark = [pytest.mark.xdist_group("two instances"), pytest.mark.timeout(300)]
+ONE_AT_A_TIME = [
+    "queue:leaderboard_rebuild_queue",
+    "queue:score_history_queue",
+    "queue:score_updated_queue",
+    "schedules",
+]
+
+
+@pytest.fixture(scope="module")
+def stores() -> Iterator[Stores]:
+    with private_stores() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def environment(stores: Stores) -> dict[str, str]:
+    """What both have."""
+    urls = {name.upper(): value for name, value in asdict(stores).items()}
+    renamed = {"OWNER_DATABASE_URL": "MIGRATIONS_DATABASE_URL", "CA_FILE": "AMQP_CA_FILE"}
+    return {**{renamed.get(name, name): url for name, url in urls.items()}, **new_keys(), "RATE_LIMIT_REQUESTS": "1000000"}
+
+
+@pytest.fixture(scope="module")
+def first(environment: dict[str, str]) -> Iterator[Product]:
+    with Product(None, **environment) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def second(first: Product, environment: dict[str, str]) -> Iterator[Product]:
+    with Product(None, **environment) as running:
+        yield running
+
+
+class Players:
+    """Play at any of the instances, each update until it is answered; what was answered 200 counts."""
+
+    def __init__(self, instances: list[Product], number: int) -> None:
+        self._urls = [instance.base_url for instance in instances]
+        self.players = [Api(self._urls[place % len(self._urls)]).new_player() for place in range(number)]
+        self.points = [0] * number
+        self._ended = threading.Event()
+
+    def play(self, place: int) -> None:
+        """One update after the other; when an instance does not answer the same one is sent to the next."""
+        player, turns = self.players[place], count(place)
+        while not self._ended.is_set():
+            increment, headers = 1 + self.points[place] % 5, {"Idempotency-Key": secrets.token_hex(8)}
+            while not self._is_accepted(player, next(turns), increment, headers):
+                self._ended.wait(0.05)
+            self.points[place] += increment
+
+    def _is_accepted(self, player: Player, turn: int, increment: int, headers: dict[str, str]) -> bool:
+        path, api = f"/api/score/{player.user_id}", Api(self._urls[turn % len(self._urls)])
+        try:
+            answer = api.post(path, {"increment": increment}, {**player.authorization, **headers})
+        except OSError:
+            return False
+        assert answer.status in (200, 503), answer.body
+        return answer.status == 200
+
+    def move(self, instances: list[Product]) -> None:
+        """Where the instances listen now."""
+        self._urls = [instance.base_url for instance in instances]
+
+    @contextmanager
+    def playing(self) -> Iterator[None]:
+        """All of them, in the background."""
+        with ThreadPoolExecutor(len(self.players)) as pool:
+            games = [pool.submit(self.play, place) for place in range(len(self.players))]
+            try:
+                yield
+            finally:
+                self._ended.set()
+            for game in games:
+                game.result(60)
+
+    def wait_for(self, points: int) -> None:
+        """Until so many more were acknowledged."""
+        enough = sum(self.points) + points
+        eventually(lambda: sum(self.points) >= enough, 60, f"{points} more points")
+
+    def check(self, stores: Stores, instance: Product) -> None:
+        """Board, ledger and answers agree for each player, and each history is in the order it was made in."""
+        ids = [player.user_id for player in self.players]
+        acknowledged = dict(zip(ids, self.points, strict=True))
+        board, path = Api(instance.base_url), "/api/score/{}"
+        for player in self.players:
+            standing = board.request("GET", path.format(player.user_id), headers=player.authorization).data
+            assert standing["score"] == acknowledged[player.user_id]
+
+        def ledger() -> dict[str, int]:
+            sql = "SELECT user_id, sum(increment) FROM score_history WHERE user_id = ANY(CAST(:ids AS text[])) GROUP BY user_id"
+            return {user_id: int(points) for user_id, points in query(stores.owner_database_url, sql, ids=ids)}
+
+        eventually(lambda: ledger() == acknowledged, 60, "the ledger has what was acknowledged")
+        assert out_of_order(stores) == 0
+
+
+def out_of_order(stores: Stores) -> int:
+    """Rows of the ledger that stand behind a later one of their player."""
+    sql = """
+        SELECT count(*) FROM (
+            SELECT new_score, max(new_score) OVER (PARTITION BY user_id ORDER BY id ROWS UNBOUNDED PRECEDING) AS highest
+            FROM score_history
+        ) AS rows_so_far
+        WHERE new_score < highest
+    """
+    return int(query(stores.owner_database_url, sql)[0][0])
+
+
+def holders(stores: Stores) -> dict[str, str]:
+    """Who does what one does at a time."""
+    rows = query(stores.owner_database_url, "SELECT name, holder FROM leases WHERE expires_at > now() AND name NOT LIKE 'inst%'")
+    return dict(rows)
+
+
+def consumers(stores: Stores) -> int:
+    """How many consume the queue of updates, as the broker counts them."""
+    import pika
+
+    from local_runtime.queue.broker import connection_parameters
+
+    environment = {"AMQP_URL": stores.amqp_url, "AMQP_CA_FILE": stores.ca_file}
+    connection = pika.BlockingConnection(connection_parameters(environment, "/"))
+    counted = connection.channel().queue_declare("score_history_queue", passive=True).method.consumer_count
+    connection.close()
+    return int(counted)
+
+
+def taken_over(stores: Stores, instance: Product) -> bool:
+    """Whether this instance does it all."""
+    return holders(stores) == dict.fromkeys(ONE_AT_A_TIME, instance.runtime["instance_id"]) and consumers(stores) == 1
+
+
+def receive_until_closed(viewer: ClientConnection) -> None:
+    while True:
+        viewer.recv(timeout=30)
+
+
+def test_players_and_viewers_of_both_see_one_board(first: Product, second: Product) -> None:
+    here = first.api.new_player()
+    there = Player(second.api, here.user_id, here.username, here.api_key, here.access_token, here.refresh_token)
+    assert here.score(2).data["score"] == 2
+    assert there.score(3).data["score"] == 5
+    ticket = second.api.post("/api/ws-tickets", headers=there.authorization).data["ticket"]
+    with here.watch() as viewer, there.watch() as other, connect(first.api.websocket_url(f"/ws?ticket={ticket}")) as third:
+        score = there.climb()
+        for each in (viewer, other, third):
+            frame_with(each, here.user_id, score, 30)
+        assert second.api.request("DELETE", "/api/tokens", headers=there.authorization).status == 204
+        with pytest.raises(ConnectionClosed) as closed:
+            receive_until_closed(viewer)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 4401
+    assert here.score(1).status == 401
+
+
+def test_one_of_them_consumes_and_schedules(first: Product, second: Product, stores: Stores) -> None:
+    eventually(lambda: sorted(holders(stores)) == ONE_AT_A_TIME, 60, "each has a holder")
+    ids = {first.runtime["instance_id"], second.runtime["instance_id"]}
+    assert len(ids) == 2
+    assert set(holders(stores).values()) <= ids
+    eventually(lambda: consumers(stores) == 1, 60, "one consumer")
+
+
+def test_games_at_both_at_once_add_up_and_every_history_is_in_order(first: Product, second: Product, stores: Stores) -> None:
+    def simulate(instance: Product) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "local_runtime", "simulate", "--players", "6", "--seconds", "6", "--json"]
+        return subprocess.run(
+            [*command, "--url", instance.base_url],
+            cwd=ROOT,
+            env=clean_environment(),
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
+        )
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in pool.map(simulate, (first, second)):
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert json.loads(done.stdout)["wrong"] == []
+    assert out_of_order(stores) == 0
+
+
+def test_one_may_be_restarted_under_load(first: Product, second: Product, stores: Stores) -> None:
+    players = Players([first, second], 8)
+    with players.playing():
+        players.wait_for(100)
+        for instance in (first, second):
+            assert instance.stop(60) == 0
+            players.wait_for(50)
+            instance.start()
+            players.move([first, second])
+            players.wait_for(50)
+    players.check(stores, first)
+    eventually(lambda: sorted(holders(stores)) == ONE_AT_A_TIME, 60, "each has a holder again")
+
+
+def test_a_holder_that_ends_hands_over_at_once(first: Product, second: Product, stores: Stores) -> None:
+    instances = {instance.runtime["instance_id"]: instance for instance in (first, second)}
+    eventually(lambda: "schedules" in holders(stores), 60, "somebody schedules")
+    ending = instances.pop(holders(stores)["schedules"])
+    assert ending.stop(60) == 0
+    try:
+        [staying] = instances.values()
+        eventually(lambda: taken_over(stores, staying), 60, "the other one does it all")
+        for name in ("consumer", "scheduler"):
+            log = (ending.data_dir / "logs" / f"{name}.log").read_text()
+            assert "expire by themselves" not in log
+    finally:
+        ending.start()
+
+
+def test_a_killed_instance_loses_nothing_and_the_other_takes_over(first: Product, second: Product, stores: Stores) -> None:
+    """Whichever of them holds the leases: all of its processes at once."""
+    instances = {instance.runtime["instance_id"]: instance for instance in (first, second)}
+    eventually(lambda: sorted(holders(stores)) == ONE_AT_A_TIME, 60, "each has a holder")
+    killed = instances.pop(holders(stores)["queue:score_history_queue"])
+    [staying] = instances.values()
+    players = Players([first, second], 8)
+    with players.playing():
+        players.wait_for(100)
+        assert killed.process is not None
+        for pid in (killed.process.pid, *killed.children()):
+            os.kill(pid, signal.SIGKILL)
+        killed.process.wait()
+        players.wait_for(100)
+        eventually(lambda: taken_over(stores, staying), 60, "the other one does it all")
+        players.wait_for(50)
+    players.check(stores, staying)
+    leader = players.players[players.points.index(max(players.points))]
+    leader.api = staying.api
+    with leader.watch() as viewer:
+        frame_with(viewer, leader.user_id, leader.score(5).data["score"], 30)
+    killed.start()
+
+
+def test_an_instance_with_another_number_of_queues_is_refused(
+    first: Product, second: Product, environment: dict[str, str]
+) -> None:
+    third = Product(None, HISTORY_QUEUES="4", **environment)
+    try:
+        with pytest.raises(AssertionError, match="HISTORY_QUEUES is 4 here and 1 there"):
+            third.start()
+    finally:
+        third.destroy()
