@@ -4,7 +4,7 @@ set -euo pipefail
 BASE=${BASE:-http://127.0.0.1:8080}
 NAME=curl-$RANDOM$RANDOM PASSWORD='correct horse battery'
 
-# curl itself comes again after 408, 429, 500, 502, 503, 504 and lost connections, as late as Retry-After says. For an update that is safe
+# curl itself comes again after 408, 429, 500, 502, 503, 504 and lost connections, as late as Retry-After says. For a change that is safe
 # because of its Idempotency-Key, and only because of it.
 ask() { curl --silent --show-error --fail-with-body --retry 8 --retry-all-errors --retry-max-time 60 "$@"; }
 post() { local path=$1; shift; ask "$BASE$path" -H 'Content-Type: application/json' "$@"; }
@@ -13,11 +13,14 @@ found = json.load(sys.stdin)
 for name in sys.argv[1].split("."): found = found[name]
 print(found if found is not None else "")' "$1"; }
 
-# Register, and log in. The access token is good for 15 minutes, the refresh token for 30 days and once.
-USER_ID=$(post /api/users -d "{\"username\": \"$NAME\", \"password\": \"$PASSWORD\"}" | field data.userId)
-LOGIN=$(post /api/tokens -d "{\"username\": \"$NAME\", \"password\": \"$PASSWORD\"}")
+# Register, and log in. The access token is good for 15 minutes, the refresh token for 30 days and once. Each change has a key of its
+# own, which nobody can guess: with it a lost answer, API key and tokens included, is given again.
+KEY=$(python3 -c 'import uuid; print(uuid.uuid4())')
+CREDENTIALS="{\"username\": \"$NAME\", \"password\": \"$PASSWORD\"}"
+USER_ID=$(post /api/users -H "Idempotency-Key: $KEY-register" -d "$CREDENTIALS" | field data.userId)
+LOGIN=$(post /api/tokens -H "Idempotency-Key: $KEY-log-in" -d "$CREDENTIALS")
 REFRESH=$(field data.refreshToken <<<"$LOGIN")
-TOKEN=$(post /api/tokens -d "{\"refreshToken\": \"$REFRESH\"}" | field data.accessToken)
+TOKEN=$(post /api/tokens -H "Idempotency-Key: $KEY-refresh" -d "{\"refreshToken\": \"$REFRESH\"}" | field data.accessToken)
 AS=(-H "Authorization: Bearer $TOKEN")
 
 # Score. However often this is sent, it counts once: the same key, the same body. The ticket names the update before it is made; only
@@ -48,5 +51,5 @@ ask "$BASE/api/score/$USER_ID/history?limit=1&cursor=$CURSOR" "${AS[@]}"; echo
 post /api/ws-tickets -X POST "${AS[@]}" | field data.ticket >/dev/null
 
 # Log out: the session's tokens end at once.
-ask -X DELETE "$BASE/api/tokens" "${AS[@]}"
+ask -X DELETE "$BASE/api/tokens" "${AS[@]}" -H "Idempotency-Key: $KEY-log-out"
 echo "done"

@@ -3,6 +3,9 @@
 
 import { explainToAdmin } from "./admin-messages.js";
 
+/** Who looks at the form wants to know soon. */
+const GIVE_UP_AFTER_MS = 15_000;
+
 export class Gate {
   #form;
   #error;
@@ -40,7 +43,11 @@ export class Gate {
     this.#isBusy = true;
     this.say("");
     try {
-      await session.logIn(this.#field("username").value.trim(), this.#field("password").value);
+      await session.logIn(this.#field("username").value.trim(), this.#field("password").value, {
+        giveUpAfterMs: GIVE_UP_AFTER_MS,
+        waitWhenLimited: false,
+        onRetry: (error) => this.say(`${explainToAdmin(error)} Trying again…`),
+      });
       this.#form.reset();
       onSignedIn();
     } catch (error) {

@@ -12,6 +12,9 @@ const FIELD = {
   invalid_credentials: "password",
 };
 
+/** Who looks at the form wants to know soon. */
+const GIVE_UP_AFTER_MS = 15_000;
+
 export class Entry {
   #form;
   #session;
@@ -74,7 +77,7 @@ export class Entry {
     const password = this.#input("password").value;
     try {
       if (this.#isNew) await this.#register(username, password);
-      await this.#session.logIn(username, password);
+      await this.#session.logIn(username, password, this.#patience);
       this.#form.reset();
       this.#showPassword(false);
       this.#showMode();
@@ -92,11 +95,16 @@ export class Entry {
    * @param {string} password
    */
   async #register(username, password) {
-    this.#callbacks.onApiKey((await this.#session.register(username, password)).apiKey);
+    this.#callbacks.onApiKey((await this.#session.register(username, password, this.#patience)).apiKey);
     // The player exists from here on: should signing in fail now, the next press must not register again.
     const signIn = /** @type {HTMLInputElement} */ (this.#form.querySelector('input[value="sign-in"]'));
     signIn.checked = true;
     this.#showMode();
+  }
+
+  /** Say what is waited for; a limit is told at once. @returns {import("./scoreboard.js").Patience} */
+  get #patience() {
+    return { giveUpAfterMs: GIVE_UP_AFTER_MS, waitWhenLimited: false, onRetry: (error) => this.say(`${explain(error)} Trying again…`) };
   }
 
   /** @param {boolean} isBusy */

@@ -41,7 +41,7 @@ class Answer:
 
 
 class ApiClient:
-    """Sends JSON; a request whose answer was lost is sent again, so updates must carry an Idempotency-Key."""
+    """Sends JSON; a request whose answer was lost is sent again, so changes must carry an Idempotency-Key."""
 
     def __init__(self, base_url: str, tls: ssl.SSLContext | None) -> None:
         self._base_url = base_url

@@ -36,13 +36,8 @@ class SimulatedPlayer:
     def join(cls, client: ApiClient, username: str, over: threading.Event) -> SimulatedPlayer:
         """Register and log in, waiting where the instance says so, until `over`; raises Unreachable."""
         password = secrets.token_urlsafe(18)
-        name = username
-        for again in "bcd":
-            answer = _patiently(client, "POST", "/api/users", {"username": name, "password": password}, over)
-            if answer.status != http.client.CONFLICT:
-                break
-            name = f"{username}{again}"  # the first answer was lost, and the name is taken by ourselves
-        player = cls(client, answer.data["userId"], name, password)
+        account = _patiently(client, "POST", "/api/users", {"username": username, "password": password}, over).data
+        player = cls(client, account["userId"], username, password)
         player.log_in(over)
         return player
 
@@ -98,8 +93,9 @@ class SimulatedPlayer:
 
 
 def _patiently(client: ApiClient, method: str, path: str, body: object, over: threading.Event) -> Answer:
+    key = secrets.token_hex(16)
     for _ in range(MAX_TRIES):
-        answer = client.request(method, path, body)
+        answer = client.request(method, path, body, **{"Idempotency-Key": key})
         if answer.status not in _COME_AGAIN:
             break
         _wait(answer.retry_after_seconds, over)

@@ -16,6 +16,17 @@ const commands = {
     if (!tokenUrl) await scoreboard.logIn(name, password);
     return true;
   },
+  async register({ name, url, password }) {
+    return new Scoreboard(url).register(name, password);
+  },
+  async expire({ name }) {
+    accounts.get(name).expire();
+    return true;
+  },
+  async log_out({ name }) {
+    await accounts.get(name).logOut();
+    return true;
+  },
   async add({ name, increment = 1, times = 1 }) {
     let receipt;
     for (let count = 0; count < times; count += 1) receipt = await accounts.get(name).addPoints(increment);

@@ -40,6 +40,20 @@ def join(
     return True
 
 
+def register(name: str, url: str, password: str) -> Any:
+    return Scoreboard(url).register(name, password)
+
+
+def expire(name: str) -> bool:
+    accounts[name].expire()
+    return True
+
+
+def log_out(name: str) -> bool:
+    accounts[name].log_out()
+    return True
+
+
 def add(name: str, increment: int = 1, times: int = 1) -> Any:
     return [accounts[name].add_points(increment) for _ in range(times)][-1]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import signal
 import socket
@@ -62,6 +63,59 @@ def test_an_update_whose_answers_are_lost_counts_once(client: Driven, product: P
         assert client.do("standing", name=name)["score"] == 5
         eventually(lambda: recorded(product, name) == (2, 5), 60, "the ledger has both updates, once")
         assert client.do("history", name=name, page_size=1) == [3, 2]
+
+
+def test_a_registration_whose_answers_are_lost_gives_the_api_key(client: Driven, product: Product) -> None:
+    name = f"client-{secrets.token_hex(6)}"
+    with closing(Relay(product.base_url)) as way:
+        way.lose(2)
+        account = client.do("register", name=name, url=way.url, password=PASSWORD)
+    stored = product.query("SELECT user_id, api_key FROM users WHERE username = :name", name=name)
+    assert stored == [[account["userId"], hashlib.sha256(account["apiKey"].encode()).hexdigest()]]
+
+
+def test_a_log_in_and_a_renewal_whose_answers_are_lost_log_nobody_out(client: Driven, product: Product) -> None:
+    with closing(Relay(product.base_url)) as way:
+        name = f"client-{secrets.token_hex(6)}"
+        product.api.post("/api/users", {"username": name, "password": PASSWORD})
+        way.lose(2)
+        assert client.do("join", name=name, url=way.url, password=PASSWORD)
+        client.do("add", name=name)
+        for lost in (1, 2, 1):
+            client.do("expire", name=name)
+            way.lose(lost)
+            client.do("add", name=name)
+    sessions = """SELECT count(DISTINCT family_id), count(*) FROM refresh_tokens
+                  WHERE user_id = (SELECT user_id FROM users WHERE username = :name)"""
+    assert product.query(sessions, name=name) == [[1, 4]], "one log-in, three renewals"
+
+
+def test_a_renewal_is_made_up_for_after_an_outage_longer_than_the_grace(client: Driven, product: Product) -> None:
+    with closing(Relay(product.base_url)) as way:
+        name = joined(client, product, way.url)
+        ((user_id,),) = product.query("SELECT user_id FROM users WHERE username = :name", name=name)
+        client.do("expire", name=name)
+        way.lose(1_000_000)
+        begun = client.begin("add", name=name)
+        long_ago = """UPDATE refresh_tokens SET spent_at = spent_at - interval '1 minute'
+                      WHERE user_id = :id AND spent_at IS NOT NULL RETURNING token_hash"""
+        eventually(lambda: product.query(long_ago, id=user_id), 20, "the token is spent")
+        way.lose(0)
+        assert client.result(begun)["score"] == 1
+
+
+def test_a_log_out_whose_answers_are_lost_is_one(client: Driven, product: Product) -> None:
+    with closing(Relay(product.base_url)) as way:
+        name = joined(client, product, way.url)
+        client.do("add", name=name)
+        way.lose(2)
+        assert client.do("log_out", name=name)
+    logged_out = """SELECT count(*) FROM audit_log JOIN users ON users.user_id = audit_log.user_id
+                    WHERE action = 'logged_out' AND username = :name"""
+    assert product.query(logged_out, name=name) == [[1]]
+    with pytest.raises(Refused) as refused:
+        client.do("add", name=name)
+    assert refused.value.error["status"] == 401
 
 
 def test_the_limit_is_waited_for_or_told(client: Driven, product: Product) -> None:

@@ -250,25 +250,47 @@ def test_a_double_click_counts_once(visit: Visit) -> None:
 def test_an_update_whose_answer_was_lost_is_sent_again_and_counts_once(visit: Visit, page_api: Api) -> None:
     visitor = visit(tolerate="ERR_CONNECTION_RESET")
     visitor.register()
-    answers: list[APIResponse] = []
-    keys: list[str | None] = []
-
-    def lose_the_first_answer(route: Route) -> None:
-        keys.append(route.request.headers.get("idempotency-key"))
-        answers.append(route.fetch())
-        if len(answers) == 1:
-            route.abort("connectionreset")
-        else:
-            route.fulfill(response=answers[-1])
-
-    visitor.page.route(UPDATES, lose_the_first_answer)
+    lost = LostAnswer()
+    visitor.page.route(UPDATES, lost.lose_the_first)
     visitor.press(4)
     visitor.expect_score(4)
     expect(visitor.score_button).to_be_enabled()
-    assert [answer.status for answer in answers] == [200, 200]
-    assert keys[0]
-    assert keys[0] == keys[1]
+    assert [answer.status for answer in lost.answers] == [200, 200]
+    assert lost.is_of_one_request
     assert player_of(visitor, page_api).standing()["score"] == 4
+
+
+def test_a_registration_and_a_log_in_whose_answers_were_lost_are_made_up_for(visit: Visit, page_api: Api) -> None:
+    visitor = visit(tolerate="ERR_CONNECTION_RESET")
+    registration, log_in = LostAnswer(), LostAnswer()
+    visitor.page.route("**/api/users", registration.lose_the_first)
+    visitor.page.route("**/api/tokens", log_in.lose_the_first)
+    visitor.register()
+    for lost, status in ((registration, 201), (log_in, 200)):
+        assert [answer.status for answer in lost.answers] == [status, status]
+        assert lost.is_of_one_request
+    assert player_of(visitor, page_api).score().status == 200
+
+
+class LostAnswer:
+    """Requests of a page; the answer to the first one does not arrive."""
+
+    def __init__(self) -> None:
+        self.answers: list[APIResponse] = []
+        self.keys: list[str | None] = []
+
+    @property
+    def is_of_one_request(self) -> bool:
+        """Whether the page sent the same key each time."""
+        return bool(self.keys[0]) and len(set(self.keys)) == 1
+
+    def lose_the_first(self, route: Route) -> None:
+        self.keys.append(route.request.headers.get("idempotency-key"))
+        self.answers.append(route.fetch())
+        if len(self.answers) == 1:
+            route.abort("connectionreset")
+        else:
+            route.fulfill(response=self.answers[-1])
 
 
 def test_a_server_that_is_catching_up_is_waited_for(visit: Visit) -> None:

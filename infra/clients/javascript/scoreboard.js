@@ -11,6 +11,7 @@
 const TIME_LIMIT_MS = 10_000;
 const GIVE_UP_AFTER_MS = 60_000;
 const MAX_TICKETS = 3;
+const CHANGES = ["POST", "PUT", "PATCH", "DELETE"];
 const WANTS_TICKET = ["ticket_required", "invalid_action_ticket"];
 const SESSION_ENDED = 4401;
 const POLICY = 1008;
@@ -49,7 +50,7 @@ const PING = JSON.stringify({ action: "ping" });
 
 /** A request that was not answered with success; `status` is 0 when no answer came at all. */
 export class ScoreboardError extends Error {
-  /** @type {string | undefined} With an update: it may have been counted. Sent again under this key it counts once. */
+  /** @type {string | undefined} With a change: it may have been carried out. Sent again under this key, within a day, it is carried out once. */
   idempotencyKey;
 
   /**
@@ -69,7 +70,7 @@ export class ScoreboardError extends Error {
 
   /** Whether the same request may succeed later; it may also have been carried out already. */
   get isTemporary() {
-    return this.status === 0 || this.status >= 500;
+    return this.status === 0 || this.status >= 500 || this.code === "request_in_progress";
   }
 }
 
@@ -81,6 +82,8 @@ export class Scoreboard {
   #options;
   #accessToken = "";
   #refreshToken = "";
+  /** Names the exchange of this refresh token: however often it is sent, it gives one successor. */
+  #renewalKey = "";
   #expiresAt = 0;
   /** @type {Promise<void> | null} */
   #renewal = null;
@@ -102,21 +105,27 @@ export class Scoreboard {
   }
 
   /**
-   * Create a player; the API key in the answer is shown this once.
+   * Create a player; the API key in the answer is shown this once. Sent again under the same key until the server answers.
    * @param {string} username
    * @param {string} password
+   * @param {Patience} [patience]
    * @returns {Promise<{ userId: string, username: string, role: string, apiKey: string }>}
    */
-  async register(username, password) {
-    return (await this.request("POST", "/api/users", { body: { username, password } })).data;
+  async register(username, password, patience = {}) {
+    const headers = { "Idempotency-Key": newKey() };
+    const send = () => this.request("POST", "/api/users", { body: { username, password }, headers, signal: patience.signal });
+    return (await this.patiently(send, patience)).data;
   }
 
   /**
    * @param {string} username
    * @param {string} password
+   * @param {Patience} [patience]
    */
-  async logIn(username, password) {
-    const { data } = await this.request("POST", "/api/tokens", { body: { username, password } });
+  async logIn(username, password, patience = {}) {
+    const headers = { "Idempotency-Key": newKey() };
+    const send = () => this.request("POST", "/api/tokens", { body: { username, password }, headers, signal: patience.signal });
+    const { data } = await this.patiently(send, patience);
     const { sub, role } = claims(data.accessToken);
     this.user = { userId: sub, username, role };
     this.#keep(data);
@@ -129,19 +138,21 @@ export class Scoreboard {
   resume({ user, refreshToken }) {
     this.user = user;
     this.#accessToken = "";
+    if (refreshToken !== this.#refreshToken) this.#renewalKey = "";
     this.#refreshToken = refreshToken;
   }
 
   /** Forget the session here, and have the server end it, too; whoever leaves need not wait for that. */
   async logOut() {
     const exchange = this.#exchange;
-    const refreshToken = this.#refreshToken;
+    const renew = this.#exchanging();
+    const headers = { "Idempotency-Key": newKey() };
     let token = Date.now() < this.#expiresAt ? this.#accessToken : "";
     this.#forget();
     try {
       // A refresh token is good for one use: what is being exchanged already is waited for.
-      token ||= (await (exchange ?? this.request("POST", "/api/tokens", { body: { refreshToken } }))).data.accessToken;
-      await this.request("DELETE", "/api/tokens", { token });
+      token ||= (await (exchange ?? renew()).catch(() => this.patiently(renew))).data.accessToken;
+      await this.patiently(() => this.request("DELETE", "/api/tokens", { token, headers }));
     } catch {
       // Nobody answers, or the session has ended already: here the tokens are gone, and there they end by themselves.
     }
@@ -251,7 +262,8 @@ export class Scoreboard {
   }
 
   /**
-   * Make a request in the user's name, renewing the access token where needed.
+   * Make a request in the user's name, renewing the access token where needed. What changes something gets an Idempotency-Key
+   * unless `headers` has one.
    * @param {string} method
    * @param {string} path
    * @param {{ body?: unknown, headers?: Record<string, string>, signal?: AbortSignal, timeLimitMs?: number }} [options]
@@ -259,6 +271,7 @@ export class Scoreboard {
    * @throws {ScoreboardError}
    */
   async call(method, path, options = {}) {
+    options = { ...options, headers: keyed(method, options.headers) };
     const user = await this.#whoAmI();
     if (!this.#accessToken || Date.now() >= this.#expiresAt) await this.#renew();
     const token = this.#accessToken;
@@ -281,7 +294,7 @@ export class Scoreboard {
    * @throws {ScoreboardError}
    */
   async request(method, path, { body, token, headers = {}, signal, timeLimitMs = TIME_LIMIT_MS } = {}) {
-    const sent = new Headers(headers);
+    const sent = new Headers(keyed(method, headers));
     if (token) sent.set("Authorization", `Bearer ${token}`);
     if (body !== undefined) sent.set("Content-Type", "application/json");
     const limit = AbortSignal.timeout(timeLimitMs);
@@ -300,10 +313,14 @@ export class Scoreboard {
     } catch {
       if (signal?.aborted) throw signal.reason;
       // An answer cut short in its body counts as none, whatever its status line said; only a refusal stays a refusal.
-      throw new ScoreboardError(response && !response.ok ? response.status : 0, "no_answer");
+      const lost = new ScoreboardError(response && !response.ok ? response.status : 0, "no_answer");
+      lost.idempotencyKey = sent.get("Idempotency-Key") ?? undefined;
+      throw lost;
     }
-    if (!response.ok) throw problem(response, document);
-    return document;
+    if (response.ok) return document;
+    const refused = problem(response, document);
+    refused.idempotencyKey = sent.get("Idempotency-Key") ?? undefined;
+    throw refused;
   }
 
   /**
@@ -346,7 +363,14 @@ export class Scoreboard {
     return this.user;
   }
 
-  /** One renewal at a time: a refresh token is good for one use only. */
+  /** How to send the refresh token: under the same key as often as it is sent. @returns {() => Promise<any>} */
+  #exchanging() {
+    this.#renewalKey ||= newKey();
+    const options = { body: { refreshToken: this.#refreshToken }, headers: { "Idempotency-Key": this.#renewalKey } };
+    return () => this.request("POST", "/api/tokens", options);
+  }
+
+  /** One renewal at a time: a refresh token is good for one use, and for further tries of that one under its key. */
   #renew() {
     this.#renewal ??= this.#renewOnce().finally(() => {
       this.#renewal = this.#exchange = null;
@@ -359,7 +383,7 @@ export class Scoreboard {
     if (getAccessToken) return this.#useOutside(await getAccessToken());
     const user = this.user;
     try {
-      this.#exchange = this.request("POST", "/api/tokens", { body: { refreshToken: this.#refreshToken } });
+      this.#exchange = this.#exchanging()();
       const { data } = await this.#exchange;
       if (this.user !== user) throw sessionEnded();
       this.#keep(data);
@@ -367,7 +391,8 @@ export class Scoreboard {
       if (!(error instanceof ScoreboardError) || error.status !== 401 || this.user !== user) throw error;
       if (getCredentials) {
         const { username, password } = await getCredentials();
-        const { data } = await this.request("POST", "/api/tokens", { body: { username, password } });
+        const headers = { "Idempotency-Key": this.#renewalKey };
+        const { data } = await this.request("POST", "/api/tokens", { body: { username, password }, headers });
         return this.#keep(data); // `user` stays the same object: what is under way in that name goes on.
       }
       this.#forget();
@@ -390,12 +415,13 @@ export class Scoreboard {
     this.#accessToken = accessToken;
     this.#expiresAt = Date.now() + (expiresIn - Math.min(30, expiresIn / 10)) * 1000;
     this.#refreshToken = refreshToken;
+    this.#renewalKey = "";
     this.#options.onSession?.({ user: /** @type {User} */ (this.user), refreshToken });
   }
 
   #forget() {
     this.user = null;
-    this.#accessToken = this.#refreshToken = "";
+    this.#accessToken = this.#refreshToken = this.#renewalKey = "";
     this.#renewal = this.#exchange = null;
     this.#options.onSession?.(null);
   }
@@ -652,11 +678,22 @@ export class LiveBoard {
   }
 }
 
-/** A key by which the server knows an update again. */
+/** A key by which the server knows a request again. */
 export function newKey() {
   // randomUUID is missing where the page came over plain HTTP from another machine.
   if (crypto.randomUUID) return crypto.randomUUID();
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/**
+ * The headers of a request, with a key for what changes something.
+ * @param {string} method
+ * @param {Record<string, string>} [headers]
+ * @returns {Record<string, string>}
+ */
+function keyed(method, headers = {}) {
+  const hasKey = !CHANGES.includes(method) || new Headers(headers).has("Idempotency-Key");
+  return hasKey ? headers : { ...headers, "Idempotency-Key": newKey() };
 }
 
 /**

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 TIME_LIMIT_SECONDS = 10.0
 GIVE_UP_AFTER_SECONDS = 60.0
+LEAVE_AFTER_SECONDS = 10.0
 MAX_TICKETS = 3
 STEADY_SECONDS = 5.0
 LISTEN_SECONDS = 0.5
@@ -41,6 +42,7 @@ _log = logging.getLogger("scoreboard_client")
 _log.addHandler(logging.NullHandler())
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _PING = json.dumps({"action": "ping"})
+_CHANGES = ("POST", "PUT", "PATCH", "DELETE")
 _WANTS_TICKET = ("ticket_required", "invalid_action_ticket")
 T = TypeVar("T")
 
@@ -100,7 +102,8 @@ class Account(TypedDict):
 class ScoreboardError(Exception):
     """A request that was not answered with success; `status` is 0 when no answer came at all.
 
-    `idempotency_key` comes with an update: it may have been counted. Sent again under this key it counts once.
+    `idempotency_key` comes with a request that changes something: it may have been carried out. Sent again under this key, within
+    a day, it is carried out once.
     """
 
     def __init__(
@@ -117,7 +120,8 @@ class ScoreboardError(Exception):
     @property
     def is_temporary(self) -> bool:
         """Whether the same request may succeed later; it may also have been carried out already."""
-        return self.status == 0 or self.status >= http.client.INTERNAL_SERVER_ERROR
+        is_in_progress = self.code == "request_in_progress"
+        return self.status == 0 or self.status >= http.client.INTERNAL_SERVER_ERROR or is_in_progress
 
 
 @dataclass(frozen=True)
@@ -164,23 +168,27 @@ class Scoreboard:
         self._access_token = ""
         self._expires_at = 0.0
         self._refresh_token = ""
+        self._renewal_key = ""
         self._needs_ticket = False
         self.user_id = ""
 
-    def register(self, username: str, password: str) -> Account:
-        """Create a player."""
-        account: Account = self.request("POST", "/api/users", {"username": username, "password": password})["data"]
+    def register(self, username: str, password: str, patience: Patience = PATIENT) -> Account:
+        """Create a player. Sent again under the same key until the server answers: a lost answer loses no API key."""
+        credentials, key = {"username": username, "password": password}, _new_key()
+        account: Account = self._patiently(lambda: self.request("POST", "/api/users", credentials, key), patience)["data"]
         return account
 
-    def log_in(self, username: str, password: str) -> None:
+    def log_in(self, username: str, password: str, patience: Patience = PATIENT) -> None:
         """Begin a session."""
-        self._keep(self.request("POST", "/api/tokens", {"username": username, "password": password})["data"])
+        credentials, key = {"username": username, "password": password}, _new_key()
+        self._keep(self._patiently(lambda: self.request("POST", "/api/tokens", credentials, key), patience)["data"])
 
-    def resume(self, refresh_token: str) -> None:
+    def resume(self, refresh_token: str, patience: Patience = PATIENT) -> None:
         """Go on with the session of a saved `refresh_token`, which is good once: save the new one."""
-        self._refresh_token = refresh_token
         with self._renewing:
-            self._renew()
+            if refresh_token != self._refresh_token:
+                self._refresh_token, self._renewal_key = refresh_token, ""
+            self._patiently(self._renew, patience)
 
     @property
     def refresh_token(self) -> str:
@@ -188,10 +196,11 @@ class Scoreboard:
         return self._refresh_token
 
     def log_out(self) -> None:
-        """End the session, here and on the server."""
+        """End the session, here and on the server, which is asked for LEAVE_AFTER_SECONDS if it does not answer."""
+        key = _new_key()
         with suppress(ScoreboardError):
-            self.call("DELETE", "/api/tokens")
-        self._access_token = self._refresh_token = self.user_id = ""
+            self._patiently(lambda: self.call("DELETE", "/api/tokens", headers=key), Patience(LEAVE_AFTER_SECONDS))
+        self._access_token = self._refresh_token = self._renewal_key = self.user_id = ""
 
     def expire(self) -> None:
         """Renew the access token before the next request."""
@@ -204,8 +213,7 @@ class Scoreboard:
         outlives this program, for a day.
         """
         path = f"/api/score/{quote(self._whoami(), safe='')}"
-        key = idempotency_key or str(uuid.uuid4())
-        headers = {"Idempotency-Key": key}
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else _new_key()
         tickets = iter(range(MAX_TICKETS))
 
         def send() -> Receipt:
@@ -225,7 +233,7 @@ class Scoreboard:
         try:
             return self._patiently(send, patience)
         except ScoreboardError as error:
-            error.idempotency_key = key
+            error.idempotency_key = headers["Idempotency-Key"]
             raise
 
     def top(self, limit: int = 10, patience: Patience = PATIENT) -> Board:
@@ -260,24 +268,35 @@ class Scoreboard:
         return LiveBoard(self, stop or threading.Event(), alive_seconds)
 
     def call(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> Any:
-        """Make a request in the user's name, once, renewing the access token where needed; raises ScoreboardError."""
+        """Make a request in the user's name, once, renewing the access token where needed; raises ScoreboardError.
+
+        What changes something gets an Idempotency-Key, unless `headers` has one.
+        """
+        headers = _keyed(method, headers)
         token = self._token()
         try:
-            return self.request(method, path, body, {**(headers or {}), "Authorization": f"Bearer {token}"})
+            return self.request(method, path, body, {**headers, "Authorization": f"Bearer {token}"})
         except ScoreboardError as error:
             if error.status != http.client.UNAUTHORIZED:
                 raise
         with self._renewing:
             if token == self._access_token:
                 self._renew()
-        return self.request(method, path, body, {**(headers or {}), "Authorization": f"Bearer {self._access_token}"})
+        return self.request(method, path, body, {**headers, "Authorization": f"Bearer {self._access_token}"})
 
     def request(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> Any:
         """Send one request, once, and give back the JSON document of a successful answer; raises ScoreboardError."""
-        sent = {**(headers or {}), **({} if body is None else {"Content-Type": "application/json"})}
+        sent = {**_keyed(method, headers), **({} if body is None else {"Content-Type": "application/json"})}
+        try:
+            return self._request(method, path, body, sent)
+        except ScoreboardError as error:
+            error.idempotency_key = sent.get("Idempotency-Key")
+            raise
+
+    def _request(self, method: str, path: str, body: object, headers: dict[str, str]) -> Any:
         payload = None if body is None else json.dumps(body)
         try:
-            status, answered, content = self._exchange(method, path, payload, sent)
+            status, answered, content = self._exchange(method, path, payload, headers)
         except (OSError, http.client.HTTPException) as error:
             raise ScoreboardError(0, "no_answer", str(error)) from error
         document = _json(content)
@@ -380,24 +399,27 @@ class Scoreboard:
             return self._access_token
 
     def _renew(self) -> None:
-        """By one thread at a time: a refresh token is good for one use only."""
+        """By one thread at a time: a refresh token is good for one use, and for further tries of that one under its key."""
         if self._get_access_token:
             self._use(self._get_access_token())
             return
         if not self._refresh_token and not self._get_credentials:
             raise ScoreboardError(http.client.UNAUTHORIZED, "session_ended", "Nobody is logged in.")
+        self._renewal_key = self._renewal_key or str(uuid.uuid4())
+        key = {"Idempotency-Key": self._renewal_key}
         try:
             if self._refresh_token:
-                self._keep(self.request("POST", "/api/tokens", {"refreshToken": self._refresh_token})["data"])
+                self._keep(self.request("POST", "/api/tokens", {"refreshToken": self._refresh_token}, key)["data"])
                 return
         except ScoreboardError as error:
             if error.status != http.client.UNAUTHORIZED or not self._get_credentials:
                 raise
         if self._get_credentials:
-            self.log_in(*self._get_credentials())
+            username, password = self._get_credentials()
+            self._keep(self.request("POST", "/api/tokens", {"username": username, "password": password}, key)["data"])
 
     def _keep(self, tokens: dict[str, Any]) -> None:
-        self._refresh_token = tokens["refreshToken"]
+        self._refresh_token, self._renewal_key = tokens["refreshToken"], ""
         self._use(tokens["accessToken"], tokens["expiresIn"])
 
     def _use(self, token: str, lives_seconds: float | None = None) -> None:
@@ -528,6 +550,18 @@ class LiveBoard:
 def _canonical(user_id: str) -> str:
     """As the server writes it, so that it can be compared with the ids of a board: some providers print UUIDs in capitals."""
     return user_id.lower() if _UUID.fullmatch(user_id) else user_id
+
+
+def _new_key() -> dict[str, str]:
+    """The header that names a request, for the server to carry it out once."""
+    return {"Idempotency-Key": str(uuid.uuid4())}
+
+
+def _keyed(method: str, headers: dict[str, str] | None) -> dict[str, str]:
+    """The headers of a request, with a key for what changes something."""
+    sent = dict(headers or {})
+    has_key = method not in _CHANGES or any(name.lower() == "idempotency-key" for name in sent)
+    return sent if has_key else {**sent, **_new_key()}
 
 
 def _json(text: str | bytes) -> Any:
