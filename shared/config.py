@@ -71,6 +71,14 @@ class Settings:
     retry_delays_seconds: tuple[float, ...] = _setting(
         "three delays, comma-separated, before an update that the ledger refused is tried again", (5.0, 30.0, 180.0)
     )
+    outbox_max_entries: int = _setting(
+        "updates that Redis keeps until the ledger has them, some 300 bytes each; the oldest of more are left to the broker alone",
+        1_000_000,
+    )
+    reconciliation_max_players: int = _setting(
+        "players whose scores a reconciliation may lower; when there are more it lowers none and raises an alarm", 100
+    )
+    reconciliation_max_points: int = _setting("points by which it may lower them in all, likewise", 10_000)
     public_leaderboard: bool = _setting("true: GET /api/scores needs no token", False)
     require_action_ticket: bool = _setting("true: an update without an action ticket is refused", False)
     cors_allowed_origins: tuple[str, ...] = _setting(

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shared.services.catch_up import Pipeline
 from shared.services.heal_leaderboard import heal_leaderboard
-from shared.services.reconcile_scores import Reconciliation
 from shared.transport.schedule import schedule_handler
 from shared.wiring import container
 
@@ -15,6 +13,4 @@ from shared.wiring import container
 @schedule_handler
 def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
     """Whatever woke it, it looks for itself; answer `{"rebuilt": bool, "players": n, "reconciled": bool}`."""
-    deps = container()
-    pipeline = Pipeline(deps.ledger, deps.outbox, deps.publisher, deps.clock)
-    return heal_leaderboard(Reconciliation(deps.leaderboard, deps.board_check, deps.reconciliations, pipeline))
+    return heal_leaderboard(container().reconciliation)

@@ -20,4 +20,4 @@ def lambda_handler(messages: Sequence[QueueMessage]) -> None:
         )
         for message in messages
     ]
-    record_scores(received, deps.event_codec, deps.ledger, deps.topology, deps.publisher, deps.clock)
+    record_scores(received, deps.event_codec, deps.ledger, deps.topology, deps.publisher, deps.outbox, deps.clock)

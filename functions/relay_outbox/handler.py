@@ -16,4 +16,4 @@ def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
     """Answer `{"published": n}`."""
     deps = container()
     heal_topology(deps.topology)
-    return {"published": relay_outbox(deps.outbox, deps.publisher)}
+    return {"published": relay_outbox(deps.pipeline, deps.queue_gauge, deps.settings.outbox_max_entries)}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from shared.domain.idempotency import Attempt
 from shared.services.answer_once import answer_once, keyed
-from shared.services.catch_up import Pipeline
 from shared.services.note_refusal import audited
-from shared.services.reconcile_scores import Reconciliation, ReconciliationOptions, reconcile_scores
+from shared.services.reconcile_scores import ReconciliationOptions, reconcile_scores
 from shared.transport.http import HttpRequest, Reply, http_handler
 from shared.wiring import container
 
@@ -18,14 +18,13 @@ CATCH_UP_SECONDS = 20.0
 @http_handler
 @audited("reconciliation_refused", container)
 def lambda_handler(request: HttpRequest) -> Reply:
-    """For admins; the body is `{"dryRun"?: bool, "full"?: bool}`. Answer 201 with the run."""
+    """For admins; the body is `{"dryRun"?: bool, "full"?: bool, "beyondBounds"?: bool}`. Answer 201 with the run."""
     deps = container()
     caller = deps.authenticate(request.bearer_token)
     caller.must_be_admin()
     body = request.json_object()
     options = ReconciliationOptions.parse(body)
-    pipeline = Pipeline(deps.ledger, deps.outbox, deps.publisher, deps.clock, CATCH_UP_SECONDS)
-    stores = Reconciliation(deps.leaderboard, deps.board_check, deps.reconciliations, pipeline)
+    stores = replace(deps.reconciliation, pipeline=replace(deps.pipeline, catch_up_seconds=CATCH_UP_SECONDS))
 
     def reconcile(_: Attempt) -> dict[str, Any]:
         deps.ledger.audit(
@@ -36,7 +35,7 @@ def lambda_handler(request: HttpRequest) -> Reply:
             source_ip=request.source_ip,
             request_id=request.request_id,
         )
-        return reconcile_scores(stores, dry_run=options.dry_run, full=options.full)
+        return reconcile_scores(stores, options)
 
     answer = answer_once(keyed(request, caller.user_id, body), deps, reconcile, is_claimed=True)
     return Reply.created(answer.data, headers=answer.headers)

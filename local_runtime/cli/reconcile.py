@@ -32,12 +32,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Whether to repair, and whom to look at."""
     parser.add_argument("--full", action="store_true", help="compare everybody, not only whom something changed for")
     parser.add_argument("--dry-run", action="store_true", help="report discrepancies, repair nothing")
+    parser.add_argument(
+        "--beyond-bounds", action="store_true", help="also lower more scores than RECONCILIATION_MAX_PLAYERS and _POINTS allow"
+    )
     add_options(parser, "data_dir")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the summary and the discrepancies."""
-    report = invoke_function(settings_from(arguments).data_dir, FUNCTION, {"dryRun": arguments.dry_run, "full": arguments.full})
+    options = {"dryRun": arguments.dry_run, "full": arguments.full, "beyondBounds": arguments.beyond_bounds}
+    report = invoke_function(settings_from(arguments).data_dir, FUNCTION, options)
     found = _discrepancies(report)
     for name, value in report.items():
         if not isinstance(value, list | dict):

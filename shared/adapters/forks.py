@@ -1,8 +1,9 @@
-"""Forked processes: what a child must not go on using, because it is its parent's connection."""
+"""Forked processes: what a child must not go on using, because it is its parent's: connections, and the process's name."""
 
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable
 from weakref import WeakMethod
 
@@ -20,3 +21,23 @@ def in_every_child(forget: Callable[[], None]) -> None:
             bound()
 
     os.register_at_fork(after_in_child=call)
+
+
+_name = ""
+
+
+def process_name() -> str:
+    """A name of this process that no other one has, on whichever machine; a forked child has another one."""
+    return _name or _new_name()
+
+
+def _new_name() -> str:
+    global _name  # noqa: PLW0603 - one process, one name
+    os.register_at_fork(after_in_child=_forget_name)
+    _name = secrets.token_hex(4)
+    return _name
+
+
+def _forget_name() -> None:
+    global _name  # noqa: PLW0603
+    _name = ""

@@ -1,4 +1,4 @@
-"""Which players are out of order when the ledger is held against readings of the board."""
+"""Which players are out of order when the ledger is compared with a reading of the board."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from shared.domain.score import Number
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,26 +27,26 @@ class Sweep:
 
 
 @dataclass(frozen=True, slots=True)
-class PointsAsOf:
-    """A player's points in the ledger, how many of them came after an instant, and whether any came in its very millisecond."""
+class Reading:
+    """The scores of some players and the `number` of the newest update in them, read in one step; players who are not on the
+    board are absent. `number` is None while no epoch is open.
+    """
 
-    points: int
-    later: int
-    unclear: bool
+    scores: Mapping[str, int]
+    number: Number | None
 
 
 @dataclass(frozen=True, slots=True)
 class Discrepancy:
-    """A player of whom the ledger and two readings of the board do not say the same.
+    """A player whose score is not what the ledger says at the number that the board was read at.
 
-    `ledger_total` is None for one the ledger does not know, a reading is None for one who is not on the board; `missing_points`
+    `ledger_total` is None for one the ledger does not know, `board_score` for one who is not on the board; `missing_points`
     were in the ledger once, as the audit log says, and are to be given back to it.
     """
 
     user_id: str
     ledger_total: int | None
-    board_before: int | None
-    board_after: int | None
+    board_score: int | None
     missing_points: int = 0
 
     @property
@@ -54,16 +56,13 @@ class Discrepancy:
 
     @property
     def difference(self) -> int:
-        """Add this to the board's score and both agree again: exact when `board_before` equals `board_after`."""
-        return (self.ledger_total or 0) + self.missing_points - (self.board_before or 0)
+        """Add this to the score, whatever it is by now, and it is right."""
+        return (self.ledger_total or 0) + self.missing_points - (self.board_score or 0)
 
     @property
-    def is_in_order(self) -> bool:
-        """Nothing to repair."""
-        return not (self.difference or self.missing_points or self.is_invented) and None not in (
-            self.board_before,
-            self.board_after,
-        )
+    def is_lowering(self) -> bool:
+        """Whether the repair takes points, or a member, off the board."""
+        return self.difference < 0 or (self.is_invented and self.board_score is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +89,3 @@ class PastRun:
     checked: int
     found: int
     discrepancies: Sequence[Mapping[str, Any]]
-
-
-def differing(board: Mapping[str, int], ledger: Mapping[str, int]) -> list[str]:
-    """Players whom the two do not say the same of, for whatever reason; those in flight are among them."""
-    return [user_id for user_id in board.keys() | ledger.keys() if board.get(user_id) != ledger.get(user_id)]

@@ -25,6 +25,28 @@ def checked_increment(value: object) -> int:
     return value
 
 
+class Number(NamedTuple):
+    """The number of an accepted update on its board: no two updates have the same.
+
+    The script that accepts the update counts `sequence`, from 1. The ledger gives out `epoch`, a higher one whenever Redis may
+    have gone back to an earlier state, so that a sequence that went back repeats no number. Numbers compare in the order of
+    acceptance.
+    """
+
+    epoch: int
+    sequence: int
+
+
+class NewestEpoch(NamedTuple):
+    """How far Redis has counted: the `newest` number, None before the first epoch; whether more may follow in this epoch; and
+    which `server` says so, by its run id and its replication id.
+    """
+
+    newest: Number | None
+    is_open: bool
+    server: str
+
+
 class ScoreUpdate(NamedTuple):
     """A command on its way into the leaderboard's script.
 
@@ -42,12 +64,17 @@ class ScoreUpdate(NamedTuple):
     ticket_expires_at: datetime | None = None
     session_id: str = ""
 
+    @property
+    def key_id(self) -> str:
+        """Names the player's idempotency key, "" without one."""
+        return (self.key_request_id or self.request_id) if self.idempotency_key else ""
+
 
 class AcceptedUpdate(NamedTuple):
     """What the script answered: the new score, the 1-based rank, what is left of the rate window.
 
-    `replayed`: this is the first result of the same idempotency key, given again. `outbox_id` is the entry the event waits under
-    until the broker has confirmed it; None when that has happened, as it mostly has for a replayed one.
+    `replayed`: this is the first result of the same idempotency key, given again; it has no `number` and no `outbox_id`.
+    Otherwise the event waits in the outbox under `outbox_id` until the ledger has it.
     """
 
     request_id: str
@@ -58,12 +85,14 @@ class AcceptedUpdate(NamedTuple):
     accepted_at: datetime
     rate_window: RateWindow
     outbox_id: str | None
+    number: Number | None = None
     replayed: bool = False
 
 
 class Missing(Enum):
     """What a script must be given before it can decide."""
 
+    EPOCH = auto()
     SESSIONS = auto()
     PROFILE = auto()
     MEMBER = auto()
@@ -71,7 +100,12 @@ class Missing(Enum):
 
 
 class ScoreAccepted(NamedTuple):
-    """The event of an accepted update, as it travels to the ledger; `accepted_at` is UTC."""
+    """The event of an accepted update, as it travels to the ledger; `accepted_at` is UTC.
+
+    `number` is None in events of versions that did not count. `outbox_id` is the entry of the outbox that goes when the ledger
+    has the event, "" without one. `key_id` names the idempotency key, "" without one; `ticket_expires_at` is set where the
+    request id is that of an action ticket.
+    """
 
     request_id: str
     user_id: str
@@ -79,6 +113,19 @@ class ScoreAccepted(NamedTuple):
     new_score: int
     accepted_at: datetime
     source_ip: str
+    number: Number | None = None
+    outbox_id: str = ""
+    key_id: str = ""
+    ticket_expires_at: datetime | None = None
+
+
+class Unpublished(NamedTuple):
+    """Events of the outbox that no process is known to have published, oldest first, and the entry `up_to` which was looked: None
+    at the end.
+    """
+
+    events: Sequence[ScoreAccepted]
+    up_to: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,10 @@ publish_refusals = registry.counter(
 )
 publish_failures = registry.counter("publish_failures_total", "Messages not confirmed in time, or not taken at all").of()
 
+outbox_dropped = registry.counter(
+    "outbox_dropped_total", "Updates dropped from a full outbox before the ledger had them: the broker alone has them"
+).of()
+
 broadcast_lag_seconds = registry.histogram(
     "broadcast_lag_seconds",
     "Time from the acceptance of the oldest update that a frame was made for until viewers were given the frame",
@@ -67,6 +71,10 @@ discrepancies = registry.counter(
     ("repaired",),
     known=[("true",), ("false",)],
 )
+lowerings_withheld = registry.counter(
+    "reconciliation_withheld_total",
+    "Players whose score is above what the ledger has, and was not lowered: no proof, or beyond the bounds",
+).of()
 audit_chain_broken = registry.counter(
     "audit_chain_broken_total", "Times that the end of the audit log's chain was not what it had been"
 ).of()
@@ -83,7 +91,7 @@ queue_oldest_age_seconds = registry.gauge(
     "queue_oldest_message_age_seconds", "How long the oldest message of a queue has waited, at most", ("queue",), unit="Seconds"
 )
 queue_consumers = registry.gauge("queue_consumers", "Consumers of a queue", ("queue",))
-outbox_entries = registry.gauge("outbox_entries", "Accepted updates that the broker has not confirmed")
+outbox_entries = registry.gauge("outbox_entries", "Accepted updates that the ledger does not have yet")
 outbox_oldest_age_seconds = registry.gauge("outbox_oldest_age_seconds", "How long the oldest of them has waited", unit="Seconds")
 reconciliation_last_success = registry.gauge(
     "reconciliation_last_success_timestamp_seconds", "When the last reconciliation came to its end", unit="Seconds"

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from shared.domain.ranking import Position
-from shared.domain.reconciliation import Sweep
-from shared.domain.score import AcceptedUpdate, HistoryEntry, Missing, ScoreAccepted, ScoreUpdate
+from shared.domain.reconciliation import Reading, Sweep
+from shared.domain.score import AcceptedUpdate, HistoryEntry, Missing, NewestEpoch, ScoreAccepted, ScoreUpdate, Unpublished
 
 
 class Leaderboard(Protocol):
     """The live board (Redis)."""
 
     def apply(self, update: ScoreUpdate, *, not_in_ledger: bool = False) -> AcceptedUpdate | Missing:
-        """Do the whole update in one atomic script: session, role, API key, rate window, replay, increment, outbox.
+        """Do the whole update in one atomic script: session, role, API key, rate window, replay, increment, number, outbox.
 
-        What is missing must be given (restore the ended sessions, put the profile, enter the player, remember what the ledger has
-        of the request id, or say that it is `not_in_ledger`), then it is tried again. Raises SessionEnded, NotAPlayer,
-        UnknownPlayer, InvalidApiKey, RateLimited (with rate headers), IdempotencyKeyReused, TicketAlreadyUsed,
+        What is missing must be given (open an epoch, restore the ended sessions, put the profile, enter the player, remember
+        what the ledger has of the request id, or say that it is `not_in_ledger`), then it is tried again. Raises SessionEnded,
+        NotAPlayer, UnknownPlayer, InvalidApiKey, RateLimited (with rate headers), IdempotencyKeyReused, TicketAlreadyUsed,
         InvalidActionTicket, LeaderboardRebuilding.
         """
         ...
@@ -48,6 +47,14 @@ class Leaderboard(Protocol):
         """False when Redis came up empty and the board has not been rebuilt since."""
         ...
 
+    def newest_epoch(self) -> NewestEpoch:
+        """How far updates have been numbered."""
+        ...
+
+    def open_epoch(self, epoch: int, before: NewestEpoch) -> bool:
+        """Have updates numbered in a new epoch; False when another one was opened since `before` was read."""
+        ...
+
     def ask_for_rebuild(self) -> bool:
         """Whether the caller is the one, of many who find the board empty at the same time, to ask for its rebuild."""
         ...
@@ -70,12 +77,8 @@ class BoardCheck(Protocol):
         """
         ...
 
-    def scores(self, user_ids: Sequence[str]) -> dict[str, int]:
-        """Scores of those of the players who are on the board."""
-        ...
-
-    def snapshot(self, user_ids: Sequence[str]) -> tuple[dict[str, int], datetime]:
-        """Their scores at one instant, and that instant by the clock that also dates updates (whole milliseconds)."""
+    def read(self, user_ids: Sequence[str]) -> Reading:
+        """The scores of these players, and up to which number they count, in one step."""
         ...
 
     def suspects(self) -> set[str]:
@@ -114,7 +117,7 @@ class BoardCheck(Protocol):
         ...
 
     def know_server(self, server: str) -> None:
-        """The board was held against the ledger; first results from before are to be asked of the ledger."""
+        """The board was held against the ledger."""
         ...
 
 
@@ -139,18 +142,26 @@ class BoardCache(Protocol):
 
 
 class Outbox(Protocol):
-    """The stream in which an accepted update waits until the broker has confirmed it."""
+    """The stream in which an accepted update waits until the ledger has it. Entry ids rise."""
 
-    def pending(self, older_than_seconds: float, limit: int) -> list[tuple[str, ScoreAccepted]]:
-        """Entries (id, event), oldest first, that have waited longer than `older_than_seconds`."""
+    def pending(self, older_than_seconds: float, limit: int) -> list[ScoreAccepted]:
+        """Events, oldest first, that have waited longer than `older_than_seconds`."""
+        ...
+
+    def unpublished(self, older_than_seconds: float, limit: int) -> Unpublished:
+        """Those of the next `limit` such events that no process is known to have published."""
+        ...
+
+    def published(self, outbox_ids: Sequence[str]) -> None:
+        """The broker has confirmed these entries of this process."""
+        ...
+
+    def relayed(self, outbox_id: str) -> None:
+        """All entries up to this one have been published."""
         ...
 
     def settle(self, outbox_ids: Sequence[str]) -> None:
-        """Remove entries that the broker has confirmed."""
-        ...
-
-    def begin_settling(self, outbox_ids: Sequence[str]) -> Callable[[], object]:
-        """The same for those who have better things to do meanwhile: it is done when what this gives back was called."""
+        """Remove entries that the ledger has."""
         ...
 
     def claim_relay(self) -> bool:
@@ -161,6 +172,10 @@ class Outbox(Protocol):
         """The id of the newest entry ever added."""
         ...
 
-    def waiting_up_to(self, outbox_id: str) -> int:
-        """How many entries up to and including `outbox_id` still wait."""
+    def waiting(self, after: str, up_to: str, limit: int) -> list[ScoreAccepted]:
+        """At most `limit` events with ids above `after` ("" for the beginning) and up to `up_to`, oldest first."""
+        ...
+
+    def trim(self, entries: int) -> int:
+        """Remove the oldest beyond so many `entries`; returns how many. Only what was published may be beyond them."""
         ...

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from shared.domain.reconciliation import Discrepancy, EpochSpan, PastRun, PointsAsOf, ReconciliationRun
-from shared.domain.score import HistoryEntry, ReceivedMessage, RecordedBatch, RefusedMessage, ScoreAccepted
+from shared.domain.balance import Gap
+from shared.domain.reconciliation import Discrepancy, EpochSpan, PastRun, ReconciliationRun
+from shared.domain.score import HistoryEntry, Number, ReceivedMessage, RecordedBatch, RefusedMessage, ScoreAccepted
 
 NO_MESSAGES: Mapping[str, ReceivedMessage] = MappingProxyType({})
 
@@ -61,6 +61,17 @@ class Ledger(Protocol):
         """Whether the consumers have committed all of these different markers."""
         ...
 
+    def open_epoch(self, newest: Number | None) -> int:
+        """Give out an epoch above all others; `newest` is how far Redis had counted, None where it does not know."""
+        ...
+
+    def missing(self, up_to: Number, *, on_board: bool = False) -> list[Gap]:
+        """Numbers up to this one that are neither recorded nor noted as refused, as gaps in their order, at most 1,000 an epoch.
+
+        `on_board`: only those whose points may be on the board, which does not have what Redis lost.
+        """
+        ...
+
 
 class Reconciliations(Protocol):
     """What the board should say, as the ledger knows it, and the runs that held one against the other (PostgreSQL).
@@ -76,20 +87,20 @@ class Reconciliations(Protocol):
         """Open a new epoch; answer it, and the one from which on totals changed since the last run that repaired."""
         ...
 
-    def changed(self, since: int) -> Iterator[dict[str, int]]:
-        """Points of all players whose total changed in the epoch `since` or later, in pages."""
+    def changed(self, since: int) -> Iterator[list[str]]:
+        """Players whose total changed in the epoch `since` or later, in pages."""
         ...
 
-    def points(self, user_ids: Sequence[str]) -> dict[str, int]:
-        """Points of those of the users who belong on the board."""
+    def users_after(self, user_id: str, limit: int) -> list[str]:
+        """At most `limit` user ids above this one, in their order."""
+        ...
+
+    def points_at(self, user_ids: Sequence[str], number: Number) -> dict[str, int]:
+        """Points of those of the users who belong on the board, as accepted up to this number."""
         ...
 
     def unknown(self, user_ids: Sequence[str]) -> list[str]:
         """Those who do not belong on the board."""
-        ...
-
-    def points_as_of(self, user_ids: Sequence[str], instant: datetime) -> dict[str, PointsAsOf]:
-        """Points of those of the users who belong on the board, and what of them came after an instant of the board's clock."""
         ...
 
     def points_after(self, user_id: str, limit: int) -> tuple[dict[str, int], str]:

@@ -12,8 +12,8 @@ from shared.domain.score import RefusedMessage, ScoreAccepted, ScoresRecorded
 class EventPublisher(Protocol):
     """Confirmed publishing (RabbitMQ)."""
 
-    def publish_accepted(self, events: Sequence[tuple[str, ScoreAccepted]], *, keep: bool = True) -> None:
-        """Publish (outbox id, event) pairs and wait, bounded, until confirmed and settled; raises RabbitUnavailable otherwise.
+    def publish_accepted(self, events: Sequence[ScoreAccepted], *, keep: bool = True) -> None:
+        """Publish events of the outbox and wait, bounded, until they are confirmed; raises RabbitUnavailable otherwise.
 
         With `keep` they go out by themselves when the broker is back, if this process still lives.
         """

@@ -5,17 +5,19 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
+from shared.domain.score import Number
 from shared.errors import LedgerBehind
 from shared.ports import Clock, EventPublisher, Ledger, Outbox
-from shared.services.relay_outbox import relay_outbox
 
 CATCH_UP_SECONDS = 60.0
 FIRST_POLL_SECONDS, POLL_SECONDS = 0.01, 0.1
+BATCH = 500
+BEGINNING = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """The way of an accepted update to the ledger; `catch_up_seconds` bounds how long anybody waits at its end."""
+    """The way of an accepted update to the ledger; `catch_up_seconds` bounds how long a caller waits at its end."""
 
     ledger: Ledger
     outbox: Outbox
@@ -25,15 +27,38 @@ class Pipeline:
 
 
 def catch_up(pipeline: Pipeline) -> None:
-    """Out of the outbox, and through the queues behind a marker; raises LedgerBehind when that takes too long.
+    """Send a marker through the queues, behind everything published before; raises LedgerBehind when that takes too long.
 
-    An update the ledger refused is not waited for: it is noted there as waiting.
+    What is left in the outbox when the marker has come through was not published, or the broker lost it: it is published again,
+    and followed by another marker. An update that the ledger refused is not waited for: it is noted there.
     """
     wait = _Patience(pipeline.clock, pipeline.catch_up_seconds)
     newest = pipeline.outbox.newest_id()
-    while pipeline.outbox.waiting_up_to(newest):
-        relay_outbox(pipeline.outbox, pipeline.publisher)
+    _pass_marker(pipeline, wait)
+    wait()  # the consumer settles the outbox after it has committed
+    while waiting := pipeline.outbox.waiting(BEGINNING, newest, BATCH):
+        while waiting:
+            pipeline.publisher.publish_accepted(waiting, keep=False)
+            waiting = pipeline.outbox.waiting(waiting[-1].outbox_id, newest, BATCH)
+        _pass_marker(pipeline, wait)
         wait()
+
+
+def catch_up_to(number: Number, pipeline: Pipeline) -> bool:
+    """Wait until every update up to this number whose points are on the board is recorded or noted as refused.
+
+    False when that takes too long: then the ledger cannot say what the board should show.
+    """
+    wait = _Patience(pipeline.clock, pipeline.catch_up_seconds)
+    try:
+        while pipeline.ledger.missing(number, on_board=True):
+            wait()
+    except LedgerBehind:
+        return False
+    return True
+
+
+def _pass_marker(pipeline: Pipeline, wait: _Patience) -> None:
     marker_ids = pipeline.publisher.publish_marker(str(uuid.uuid4()))
     while not pipeline.ledger.passed_markers(marker_ids):
         wait()

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from shared.logs import get_logger
-from shared.ports import Leaderboard, Migrations, Reconciliations, Topology
+from shared.ports import Leaderboard, Ledger, Migrations, Reconciliations, Topology
 from shared.services.claim_stores import Ownership, claim_stores, refuse_strangers
+from shared.services.open_epoch import open_epoch
 from shared.services.rebuild_leaderboard import pages
 
 _log = get_logger(__name__)
@@ -19,9 +20,10 @@ def prepare_stores(
     migrations: Migrations,
     topology: Topology,
     leaderboard: Leaderboard,
+    ledger: Ledger,
     reconciliations: Reconciliations,
 ) -> dict[str, Any]:
-    """Schema, queues, and a board that is filled from the ledger if Redis came up empty; answer what was done.
+    """Schema, queues, and a board that is filled from the ledger if Redis came up empty; returns what was done.
 
     Raises ForeignStores before anything is written where the stores are another installation's, and what `join` raises, before
     any queue is touched, where this instance does not go with those that are there.
@@ -34,6 +36,8 @@ def prepare_stores(
     players = 0
     if not leaderboard.is_whole() and not topology.backlog():
         players = leaderboard.rebuild(pages(reconciliations))
+    if leaderboard.is_whole():
+        open_epoch(leaderboard, ledger)
     # With updates still on their way to the ledger it would come out too low: then rebuild_leaderboard fills it behind them.
     summary = {"installation": installation_id, "migrations": applied, "queues": queues, "players": players}
     _log.info("stores are ready", extra=summary)

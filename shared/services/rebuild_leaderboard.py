@@ -50,7 +50,7 @@ def show_viewers(pipeline: Pipeline, players: int) -> None:
 
 
 def ask_for_rebuild(leaderboard: Leaderboard, publisher: EventPublisher) -> None:
-    """Called by whoever finds the board not whole: one of them wakes rebuild_leaderboard, which also looks each minute."""
+    """Wake rebuild_leaderboard, which also looks each minute: the board is not whole, or another Redis serves it now."""
     with suppress(RabbitUnavailable, RedisUnavailable):
-        if not leaderboard.is_whole() and leaderboard.ask_for_rebuild():
+        if leaderboard.ask_for_rebuild():
             publisher.publish_rebuild()

@@ -8,10 +8,10 @@ from itertools import groupby
 
 from shared import metrics
 from shared.domain.score import ReceivedMessage, RecordedBatch, RefusedMessage, ScoreAccepted, ScoresRecorded
-from shared.errors import BadMessage, RabbitUnavailable
+from shared.errors import BadMessage, RabbitUnavailable, RedisUnavailable
 from shared.invocation import note, note_updates
 from shared.logs import get_logger
-from shared.ports import Clock, EventCodec, EventPublisher, Ledger, Topology
+from shared.ports import Clock, EventCodec, EventPublisher, Ledger, Outbox, Topology
 
 _log = get_logger(__name__)
 
@@ -22,6 +22,7 @@ def record_scores(
     ledger: Ledger,
     topology: Topology,
     publisher: EventPublisher,
+    outbox: Outbox,
     clock: Clock,
 ) -> int:
     """Answer how many updates were new. Returning settles the whole batch.
@@ -42,6 +43,7 @@ def record_scores(
     note(new=recorded.new)
     _settle(recorded.letters, topology)
     if events:
+        _settle_outbox([event.outbox_id for event in events if event.outbox_id], outbox)
         _tell(publisher, events)
     return recorded.new
 
@@ -87,6 +89,14 @@ def _settle(letters: Sequence[RefusedMessage], topology: Topology) -> None:
             send(refused)
             _tell_why(outcome, refused)
             metrics.messages_refused.of(outcome).inc(len(refused))
+
+
+def _settle_outbox(outbox_ids: Sequence[str], outbox: Outbox) -> None:
+    """The ledger has them, or has noted that it refused them. What stays in the outbox is published once more after a minute."""
+    try:
+        outbox.settle(outbox_ids)
+    except RedisUnavailable:
+        _log.warning("recorded updates stay in the outbox", extra={"updates": len(outbox_ids)})
 
 
 def _tell_why(outcome: str, refused: Sequence[RefusedMessage]) -> None:

@@ -22,6 +22,7 @@ from shared.ids import new_request_id
 from shared.invocation import note
 from shared.ports import EventPublisher, Leaderboard, Ledger, TicketSigner
 from shared.services.check_access import Accounts, cache_profile, restore_sessions
+from shared.services.open_epoch import open_epoch
 from shared.services.rebuild_leaderboard import ask_for_rebuild
 
 MAX_TRIES = 5
@@ -88,10 +89,10 @@ def update_score(
 
     Raises what Leaderboard.apply raises, and UnknownPlayer.
 
-    A broker that is away costs a bounded wait: the event is in the outbox, and relay_outbox will publish it.
+    A broker that is away costs a bounded wait: the event stays in the outbox until the ledger has it; relay_outbox publishes it.
     """
     try:
-        accepted = _apply(command, leaderboard, accounts, ledger)
+        accepted = _apply(command, leaderboard, accounts, ledger, publisher)
     except LeaderboardRebuilding:
         ask_for_rebuild(leaderboard, publisher)
         raise
@@ -106,21 +107,30 @@ def update_score(
             accepted.score,
             accepted.accepted_at,
             command.source_ip,
+            accepted.number,
+            accepted.outbox_id,
+            command.key_id,
+            command.ticket_expires_at,
         )
         try:
-            publisher.publish_accepted([(accepted.outbox_id, event)])
+            publisher.publish_accepted([event])
         except RabbitUnavailable:  # the event is safe in the outbox
             note(published=False)
     return Receipt(accepted)
 
 
-def _apply(command: ScoreUpdate, leaderboard: Leaderboard, accounts: Accounts, ledger: Ledger) -> AcceptedUpdate:
+def _apply(
+    command: ScoreUpdate, leaderboard: Leaderboard, accounts: Accounts, ledger: Ledger, publisher: EventPublisher
+) -> AcceptedUpdate:
     not_in_ledger = False
     for _ in range(MAX_TRIES):
         answer = leaderboard.apply(command, not_in_ledger=not_in_ledger)
         if isinstance(answer, AcceptedUpdate):
             return answer
-        if answer is Missing.SESSIONS:
+        if answer is Missing.EPOCH:
+            if open_epoch(leaderboard, ledger):
+                ask_for_rebuild(leaderboard, publisher)
+        elif answer is Missing.SESSIONS:
             restore_sessions(accounts)
         elif answer is Missing.PROFILE:
             if cache_profile(command.user_id, accounts) is None:

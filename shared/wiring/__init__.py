@@ -17,16 +17,16 @@ from shared.logs import configure_logs, get_logger
 from shared.metrics.export import export_metrics
 from shared.services.check_access import check_access
 from shared.tracing import Tracer, use_tracer
-from shared.wiring.postgresql_parts import PostgresParts
 from shared.wiring.rabbitmq_parts import RabbitParts
 
 if TYPE_CHECKING:
     from shared.services.claim_stores import Ownership
     from shared.services.names import Names
     from shared.services.prepared_boards import PreparedBoards
+    from shared.services.reconcile_scores import Reconciliation
 
 
-class Container(RabbitParts, PostgresParts):
+class Container(RabbitParts):
     """Everything a handler may need."""
 
     def close(self) -> None:
@@ -58,6 +58,19 @@ class Container(RabbitParts, PostgresParts):
 
         return Ownership(
             self.installations, self.board_mark, self.broker_mark, self.seal_signer, self.seal_anchor, self.key_prints
+        )
+
+    @cached_property
+    def reconciliation(self) -> Reconciliation:
+        from shared.services.reconcile_scores import Reconciliation
+
+        return Reconciliation(
+            self.leaderboard,
+            self.board_check,
+            self.reconciliations,
+            self.pipeline,
+            self.settings.reconciliation_max_players,
+            self.settings.reconciliation_max_points,
         )
 
     @cached_property

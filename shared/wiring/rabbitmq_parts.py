@@ -1,24 +1,26 @@
-"""Ports behind which RabbitMQ stands; what it carries is sealed, and what it confirmed leaves the outbox."""
+"""Ports behind which RabbitMQ stands; what it carries is sealed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from shared import ports
 from shared.wiring.crypto_parts import CryptoParts
+from shared.wiring.postgresql_parts import PostgresParts
 from shared.wiring.redis_parts import RedisParts
 
 if TYPE_CHECKING:
     from shared.adapters.rabbitmq.publisher import RabbitPublisher
+    from shared.services.catch_up import Pipeline
 
 
 # When the broker is back, what its own process did not publish within this time was left behind.
 RELAY_OLDER_THAN_SECONDS = 2.0
 
 
-class RabbitParts(RedisParts, CryptoParts):
+class RabbitParts(RedisParts, CryptoParts, PostgresParts):
     """One publishing connection; topology and dead letters open one of their own for as long as they need it."""
 
     @cached_property
@@ -29,16 +31,16 @@ class RabbitParts(RedisParts, CryptoParts):
             self.settings.amqp_url,
             ca_file=self.settings.amqp_ca_file,
             sealer=self.sealer,
-            on_confirmed=self._begin_settling,
+            on_confirmed=self._note_published,
             on_unroutable=self._heal_topology,
             on_back=self._relay,
             queues=self.settings.history_queues,
             loop=self._loop,
         )
 
-    def _begin_settling(self, outbox_ids: Sequence[str]) -> Callable[[], object]:
-        """Not the outbox's own method: who publishes nothing from there needs no Redis."""
-        return self.outbox.begin_settling(outbox_ids)
+    def _note_published(self, outbox_ids: Sequence[str]) -> None:
+        """Not the outbox's own method: a function that publishes nothing from there needs no Redis."""
+        self.outbox.published(outbox_ids)
 
     def _heal_topology(self) -> None:
         from shared.services.heal_topology import heal_topology
@@ -50,7 +52,8 @@ class RabbitParts(RedisParts, CryptoParts):
         from shared.services.relay_outbox import relay_outbox
 
         if self.outbox.claim_relay():
-            relay_outbox(self.outbox, self.publisher, RELAY_OLDER_THAN_SECONDS)
+            most = self.settings.outbox_max_entries
+            relay_outbox(self.pipeline, self.queue_gauge, most, RELAY_OLDER_THAN_SECONDS)
 
     @cached_property
     def publisher(self) -> ports.EventPublisher:
@@ -61,6 +64,12 @@ class RabbitParts(RedisParts, CryptoParts):
         from shared.adapters.rabbitmq.installation import RabbitMark
 
         return RabbitMark(self.settings.amqp_url, ca_file=self.settings.amqp_ca_file)
+
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        from shared.services.catch_up import Pipeline
+
+        return Pipeline(self.ledger, self.outbox, self.publisher, self.clock)
 
     @cached_property
     def topology(self) -> ports.Topology:

@@ -20,8 +20,10 @@ class RedisParts(Parts):
     @cached_property
     def _redis(self) -> redis.Redis:
         from shared.adapters.redis.connection import connect
+        from shared.adapters.redis.scripts import greeting
 
-        return connect(self.settings.redis_url, ca_file=self.settings.redis_ca_file, loop=self._loop)
+        settings = self.settings
+        return connect(settings.redis_url, ca_file=settings.redis_ca_file, loop=self._loop, greet=greeting(self._keys))
 
     @cached_property
     def _keys(self) -> Keys:

@@ -16,9 +16,21 @@ from shared.adapters.postgresql.pool import Pool
 from shared.adapters.postgresql.session import Session
 from shared.adapters.postgresql.statements import statement
 from shared.domain.audit import Actor
-from shared.domain.score import UNKNOWN_USER, HistoryEntry, ReceivedMessage, RecordedBatch, RefusedMessage, ScoreAccepted
+from shared.domain.balance import Gap
+from shared.domain.score import (
+    UNKNOWN_USER,
+    HistoryEntry,
+    Number,
+    ReceivedMessage,
+    RecordedBatch,
+    RefusedMessage,
+    ScoreAccepted,
+)
 from shared.errors import PostgresUnavailable
 from shared.ports.ledger import NO_MESSAGES
+
+MAX_GAPS = 1000
+MISSING_SECONDS = 120.0
 
 
 class PostgresLedger:
@@ -120,6 +132,33 @@ class PostgresLedger:
             )
         return int(rows[0][0]) == len(marker_ids)
 
+    def open_epoch(self, newest: Number | None) -> int:
+        """One row; tried again when another process took the same epoch."""
+        epoch, sequence = newest or (None, None)
+        while True:
+            with self._pool.connection() as session:
+                rows = session.run(statement("open_epoch"), epoch=epoch, sequence=sequence)
+            if rows:
+                return int(rows[0][0])
+
+    def missing(self, up_to: Number, *, on_board: bool = False) -> list[Gap]:
+        """From each epoch that is not settled, whose settled number is noted then: the next look begins there."""
+        found: list[Gap] = []
+        with self._pool.connection(MISSING_SECONDS) as session:
+            for epoch, settled, last in session.run(
+                statement("unsettled_epochs"), epoch=up_to.epoch, sequence=up_to.sequence, on_board=on_board
+            ):
+                gaps = session.run(statement("missing_numbers"), epoch=epoch, after=settled, last=last, limit=MAX_GAPS)
+                found += [Gap(epoch, first, final) for first, final in gaps]
+                reached = gaps[0][0] - 1 if gaps else last
+                if reached > settled:
+                    session.run(
+                        "UPDATE number_epochs SET settled = greatest(settled, CAST(:settled AS bigint)) WHERE epoch = :epoch",
+                        settled=reached,
+                        epoch=epoch,
+                    )
+        return found
+
 
 def _record_together(session: Session, events: Sequence[ScoreAccepted]) -> RecordedBatch:
     if not events:
@@ -132,6 +171,8 @@ def _record_together(session: Session, events: Sequence[ScoreAccepted]) -> Recor
         new_scores=int_array([event.new_score for event in events]),
         accepted_ats=int_array([int(event.accepted_at.timestamp() * 1000) for event in events]),
         source_ips=text_array([event.source_ip for event in events]),
+        epochs=int_array([event.number.epoch if event.number else 0 for event in events]),
+        sequences=int_array([event.number.sequence if event.number else 0 for event in events]),
     )
     new, unknown = rows[0]
     return RecordedBatch(int(new), dict.fromkeys(unknown, UNKNOWN_USER))

@@ -57,7 +57,7 @@ def forget_letters(session: Session, known: Mapping[str, ReceivedMessage]) -> No
 
 def _row(letter: RefusedMessage) -> dict[str, Any]:
     event = letter.event
-    epoch, sequence = getattr(event, "number", None) or (None, None)
+    epoch, sequence = (event and event.number) or (None, None)
     return {
         "request_id": letter.request_id,
         "user_id": None if event is None else event.user_id,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Any
 
 from shared.adapters.postgresql.leases import LeaseTaken, PostgresLeases
 from shared.adapters.postgresql.pool import Pool
 from shared.adapters.postgresql.statements import statement
-from shared.domain.reconciliation import Discrepancy, EpochSpan, PastRun, PointsAsOf, ReconciliationRun
+from shared.domain.reconciliation import Discrepancy, EpochSpan, PastRun, ReconciliationRun
+from shared.domain.score import Number
 from shared.errors import ReconciliationRunning
 
 PAGE = 5000
@@ -44,22 +44,30 @@ class PostgresReconciliations:
             [[last]] = session.run("SELECT coalesce(max(epoch), 1) FROM reconciliation_runs WHERE NOT dry_run")
         return EpochSpan(int(opened), int(last) - 1)
 
-    def changed(self, since: int) -> Iterator[dict[str, int]]:
-        """Who changes while we read moves to the newest epoch, which comes last: nobody is missed."""
+    def changed(self, since: int) -> Iterator[list[str]]:
+        """A total that changes while we read moves to the newest epoch, which comes last: no player is missed."""
         epoch, after = since, ""
         while True:
-            [[points, last_epoch, last]] = self._run("changed_totals_page", epoch=epoch, after=after, page=PAGE)
-            if points is None:
+            [[user_ids, last_epoch, last]] = self._run("changed_players_page", epoch=epoch, after=after, page=PAGE)
+            if user_ids is None:
                 return
-            yield points
+            yield user_ids
             epoch, after = last_epoch, last
 
-    def points(self, user_ids: Sequence[str]) -> dict[str, int]:
+    def users_after(self, user_id: str, limit: int) -> list[str]:
+        """By the primary key."""
+        user_ids: list[str] | None = self._run("users_page", after=user_id, page=limit)[0][0]
+        return user_ids or []
+
+    def points_at(self, user_ids: Sequence[str], number: Number) -> dict[str, int]:
         """One JSON object, which is many times cheaper to read than its members as rows.
 
         Names that no account could have (someone wrote them into Redis) are not asked for.
         """
-        points: dict[str, int] | None = self._run("board_totals", user_ids=json.dumps(_possible(user_ids)))[0][0]
+        possible = json.dumps(_possible(user_ids))
+        points: dict[str, int] | None = self._run("points_at", user_ids=possible, epoch=number.epoch, sequence=number.sequence)[
+            0
+        ][0]
         return points or {}
 
     def unknown(self, user_ids: Sequence[str]) -> list[str]:
@@ -67,12 +75,6 @@ class PostgresReconciliations:
         possible = _possible(user_ids)
         unknown: list[str] = self._run("find_unknown_players", user_ids=json.dumps(possible))[0][0] or []
         return unknown + sorted(set(user_ids).difference(possible)) if len(possible) < len(user_ids) else unknown
-
-    def points_as_of(self, user_ids: Sequence[str], instant: datetime) -> dict[str, PointsAsOf]:
-        """From each player's newest rows."""
-        milliseconds = round(instant.timestamp() * 1000)
-        answer = self._run("points_as_of", user_ids=json.dumps(_possible(user_ids)), instant=milliseconds)[0][0] or {}
-        return {user_id: PointsAsOf(*values) for user_id, values in answer.items()}
 
     def points_after(self, user_id: str, limit: int) -> tuple[dict[str, int], str]:
         """From the index of users; admins among them count for the limit."""
@@ -133,8 +135,8 @@ def _numbers(rows: Sequence[Sequence[Any]]) -> dict[str, int]:
 def _as_json(entry: Discrepancy) -> dict[str, Any]:
     return {
         "ledgerTotal": entry.ledger_total,
-        "boardBefore": entry.board_before,
-        "boardAfter": entry.board_after,
+        "boardBefore": entry.board_score,
+        "boardAfter": entry.board_score,
         "missingPoints": entry.missing_points,
         "difference": entry.difference,
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from shared.domain.score import MAX_INCREMENT, MIN_INCREMENT, ScoreAccepted, ScoresRecorded
+from shared.domain.score import MAX_INCREMENT, MIN_INCREMENT, Number, ScoreAccepted, ScoresRecorded
 from shared.errors import BadMessage
 from shared.ports import Sealer
 
@@ -16,6 +16,7 @@ VERSION = 1
 UNDERSTOOD_VERSIONS = frozenset({1})
 MAX_ID_LENGTH, MAX_MARKER_LENGTH = 36, 64
 MAX_SCORE = 2**53
+MAIN = "main"  # the specification's board
 ACCEPTED, MARKER, RECORDED = "score.accepted", "score.marker", "scores.recorded"
 _encode = msgspec.json.Encoder().encode
 
@@ -28,10 +29,18 @@ class Envelope(msgspec.Struct, forbid_unknown_fields=True):
     encrypted_data: str
 
 
-class _Sealed(msgspec.Struct):
+class _Sealed(msgspec.Struct, omit_defaults=True):
+    """Unknown fields are ignored; an absent one has the value that it had before it existed."""
+
     v: int
     accepted_at: int
     source_ip: str = ""
+    board: str = MAIN
+    epoch: int = 0
+    sequence: int = 0
+    outbox_id: str = ""
+    key_id: str = ""
+    ticket_expires_at: int = 0
 
 
 class RecordedEnvelope(msgspec.Struct, forbid_unknown_fields=True):
@@ -62,8 +71,21 @@ class RabbitEventCodec:
 
     def update(self, event: ScoreAccepted) -> bytes:
         """The body of an update for score_history_queue."""
+        epoch, sequence = event.number or (0, 0)
         sealed = self._sealer.seal(
-            _encode(_Sealed(VERSION, _milliseconds(event.accepted_at), event.source_ip)),
+            _encode(
+                _Sealed(
+                    VERSION,
+                    _milliseconds(event.accepted_at),
+                    event.source_ip,
+                    MAIN,
+                    epoch,
+                    sequence,
+                    event.outbox_id,
+                    event.key_id,
+                    0 if event.ticket_expires_at is None else _milliseconds(event.ticket_expires_at),
+                )
+            ),
             _bound(ACCEPTED, event.request_id, event.user_id, event.increment, event.new_score),
         )
         return _encode(Envelope(event.request_id, event.user_id, event.increment, event.new_score, sealed))
@@ -92,8 +114,19 @@ class RabbitEventCodec:
         in_range = MIN_INCREMENT <= plain.increment <= MAX_INCREMENT and abs(plain.new_score) <= MAX_SCORE
         if not in_range or len(plain.request_id) > MAX_ID_LENGTH or len(plain.user_id) > MAX_ID_LENGTH:
             raise BadMessage("a field is out of its range")
+        if sealed.board != MAIN:
+            raise BadMessage(f"there is no board {sealed.board[:MAX_ID_LENGTH]!r} here: redrive it to a version that has it")
         return ScoreAccepted(
-            plain.request_id, plain.user_id, plain.increment, plain.new_score, _instant(sealed.accepted_at), sealed.source_ip
+            plain.request_id,
+            plain.user_id,
+            plain.increment,
+            plain.new_score,
+            _instant(sealed.accepted_at),
+            sealed.source_ip,
+            Number(sealed.epoch, sealed.sequence) if sealed.epoch else None,
+            sealed.outbox_id,
+            sealed.key_id,
+            _instant(sealed.ticket_expires_at) if sealed.ticket_expires_at else None,
         )
 
     def open_recorded(self, body: bytes) -> ScoresRecorded:

@@ -11,7 +11,7 @@ from shared.adapters.loop import Loop, LoopEvent
 
 
 class Delivery:
-    """One message in frames; `outbox_id` is settled when it is confirmed, `keep` outlives a lost connection."""
+    """One message in frames; `outbox_id` is its entry of the outbox, `keep` outlives a lost connection."""
 
     __slots__ = ("frames", "group", "is_confirmed", "keep", "message_id", "outbox_id", "queue")
 

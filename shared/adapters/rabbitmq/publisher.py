@@ -58,8 +58,8 @@ class RabbitPublisher:
         self._thread: PublishingThread | None = None
         in_every_child(self._forget)
 
-    def publish_accepted(self, events: Sequence[tuple[str, ScoreAccepted]], *, keep: bool = True) -> None:
-        """Publish and wait until confirmed and settled; raises RabbitUnavailable: the events are in the outbox still.
+    def publish_accepted(self, events: Sequence[ScoreAccepted], *, keep: bool = True) -> None:
+        """Publish and wait until confirmed; raises RabbitUnavailable.
 
         With `keep` they also stay here and go out as soon as the broker is back, long before a relay finds them.
         """
@@ -73,11 +73,11 @@ class RabbitPublisher:
                         ACCEPTED,
                         int(event.accepted_at.timestamp()),
                         event.request_id,
-                        outbox_id=outbox_id,
+                        outbox_id=event.outbox_id or None,
                         keep=keep,
                         headers=headers,
                     )
-                    for outbox_id, event in events
+                    for event in events
                 ]
             )
 

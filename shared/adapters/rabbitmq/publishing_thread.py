@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
 
 import pika
 from pika import frame, spec
@@ -32,7 +31,7 @@ WAIT_SECONDS = OVERDUE_SECONDS = 2.0
 STOP_SECONDS = 2.0
 SETTLE_SECONDS = 1.0  # a channel that refuses messages has this long to say what becomes of the others
 BACK_SECONDS = 1.0  # a connection that lasts this long after an outage is the end of it
-OnConfirmed = Callable[[Sequence[str]], Callable[[], object] | None]
+OnConfirmed = Callable[[Sequence[str]], None]
 _log = get_logger(__name__)
 
 
@@ -40,8 +39,7 @@ _log = get_logger(__name__)
 class PublisherHooks:
     """What is called beside publishing.
 
-    `on_confirmed` is given the outbox ids of a whole group before its publishers go on; what it gives back is called when they
-    have gone on. `on_unroutable` declares the queues that are missing, `on_back` publishes what others left in the outbox while
+    `on_confirmed` is given the outbox ids of a whole group when its publishers have gone on. `on_unroutable` declares the queues that are missing, `on_back` publishes what others left in the outbox while
     the broker was away; each runs in a thread of its own and may raise a ScoreboardError.
     """
 
@@ -109,7 +107,7 @@ class PublishingThread:
             self._incoming.extend(deliveries)
 
     def publish(self, deliveries: Sequence[Delivery]) -> bool:
-        """Write them, with those of others, and wait: whether they were confirmed (and settled) in time."""
+        """Write them, with those of others, and wait: whether they were confirmed in time."""
         with self._lock:
             group, session = self._group, self._session
             if not group.left:
@@ -246,21 +244,24 @@ class PublishingThread:
 
     def _settle(self, session: PublishingSession, confirmed: list[Delivery]) -> None:
         arrived, unroutable = session.parted(confirmed)
-        outbox_ids = [delivery.outbox_id for delivery in arrived if delivery.outbox_id is not None]
-        finish = self._settled(self._hooks.on_confirmed, outbox_ids) if outbox_ids else None
         for delivery in arrived:
             delivery.is_confirmed = True
         if late := [delivery.message_id for delivery in arrived if delivery.outbox_id is not None and delivery.is_late]:
             _log.info("updates published late", extra={"updates": late})
         _release(confirmed)
-        if finish is not None:
-            self._settled(finish)
         if self._refusals and any(delivery.queue == self._refused_queue for delivery in arrived):
             _log.warning("the broker takes messages again", extra={"queue": self._refused_queue})
             self._refusals = 0
         if unroutable:
             metrics.publish_refusals.of("unroutable").inc(len(unroutable))
             self._unroutable.hold(unroutable[0].queue, _kept(unroutable))
+        outbox_ids = [delivery.outbox_id for delivery in arrived if delivery.outbox_id is not None]
+        if outbox_ids:
+            try:
+                self._hooks.on_confirmed(outbox_ids)
+            except ScoreboardError as error:
+                # The relay will publish them once more, and the ledger ignores what it has.
+                _log.warning("not noted as published", extra={"code": error.code})
 
     def _refuse(self, session: PublishingSession, refused: list[Delivery]) -> None:
         """Those who wait are told, and what is to be kept goes out on another channel."""
@@ -288,14 +289,6 @@ class PublishingThread:
         """Once more, before whatever came meanwhile."""
         with self._lock:
             self._incoming[:0] = deliveries
-
-    def _settled(self, settle: Callable[..., Any], *outbox_ids: Sequence[str]) -> Any:
-        try:
-            return settle(*outbox_ids)
-        except ScoreboardError as error:
-            # They will be published once more by the relay, and the ledger ignores what it has.
-            _log.warning("confirmed events stay in the outbox", extra={"code": error.code})
-            return None
 
     def _look_at_the_time(self, session: PublishingSession) -> None:
         """Those whose confirms do not come are sent on, and for a while nobody waits."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from itertools import chain, islice
 from typing import Any, TypeVar
 
 import redis
 
-from shared.adapters.redis.connection import translated
+from shared.adapters.redis.connection import server_of, translated
 from shared.adapters.redis.keys import Keys
 from shared.adapters.redis.scripts import run_script
-from shared.domain.reconciliation import Sweep
+from shared.domain.reconciliation import Reading, Sweep
+from shared.domain.score import Number
 from shared.errors import LeaderboardRebuilding
 
 STEP = 5000
@@ -35,25 +35,16 @@ class RedisBoardCheck:
         return int(following), [_name_of(member) for member, _ in found]
 
     @translated()
-    def scores(self, user_ids: Sequence[str]) -> dict[str, int]:
-        """ZMSCORE, a STEP at a time."""
-        found: dict[str, int] = {}
-        for step in _steps(user_ids):
-            scores = self._redis.zmscore(self._keys.leaderboard, [_member_of(user_id) for user_id in step])
-            found.update((user_id, int(score)) for user_id, score in zip(step, scores, strict=True) if score is not None)
-        return found
-
-    @translated()
-    def snapshot(self, user_ids: Sequence[str]) -> tuple[dict[str, int], datetime]:
-        """MULTI: TIME and as many ZMSCORE as there are STEPs."""
+    def read(self, user_ids: Sequence[str]) -> Reading:
+        """MULTI: HMGET of the number and as many ZMSCORE as there are STEPs."""
         with self._redis.pipeline(transaction=True) as pipeline:
-            pipeline.time()
+            pipeline.hmget(self._keys.leaderboard_numbers, "open", "epoch", "sequence")
             for step in _steps(user_ids):
                 pipeline.zmscore(self._keys.leaderboard, [_member_of(user_id) for user_id in step])
-            (seconds, microseconds), *answers = pipeline.execute()
+            (is_open, epoch, sequence), *answers = pipeline.execute()
         scores = zip(user_ids, chain.from_iterable(answers), strict=True)
-        instant = datetime.fromtimestamp(seconds + microseconds // 1000 / 1000, UTC)
-        return {user_id: int(score) for user_id, score in scores if score is not None}, instant
+        number = Number(int(epoch), int(sequence)) if is_open else None
+        return Reading({user_id: int(score) for user_id, score in scores if score is not None}, number)
 
     @translated()
     def suspects(self) -> set[str]:
@@ -101,8 +92,8 @@ class RedisBoardCheck:
 
     @translated()
     def server(self) -> str:
-        """INFO's run_id: another one after each start."""
-        return str(self._redis.info("server").get("run_id", ""))
+        """INFO."""
+        return server_of(self._redis)
 
     @translated()
     def is_known_server(self, server: str) -> bool:
@@ -112,13 +103,8 @@ class RedisBoardCheck:
 
     @translated()
     def know_server(self, server: str) -> None:
-        """SET; after another run than this one, the mark of a whole board gets the present instant (ms)."""
-        seconds, microseconds = self._redis.time()
-        with self._redis.pipeline(transaction=True) as pipeline:
-            if self._redis.exists(self._keys.leaderboard_server):
-                pipeline.set(self._keys.leaderboard_whole, seconds * 1000 + microseconds // 1000, xx=True)
-            pipeline.set(self._keys.leaderboard_server, server)
-            pipeline.execute()
+        """SET."""
+        self._redis.set(self._keys.leaderboard_server, server)
 
 
 def _name_of(member: bytes) -> str:

@@ -27,6 +27,7 @@ ANSWER_SECONDS = 5.0
 POOL_SIZE = 64
 POOL_WAIT_SECONDS = 2.0
 
+Greeting = Callable[["NewConnection"], None]
 _SCRIPT_COMMANDS = frozenset({"EVALSHA", "EVAL"})
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,8 +37,12 @@ _TEMPORARY = ("MISCONF", "BUSY")
 _TEMPORARY_ERRORS = (OutOfMemoryError, TryAgainError)
 
 
-def connect(url: str, size: int = POOL_SIZE, *, ca_file: str = "", loop: Loop | None = None) -> redis.Redis:
+def connect(
+    url: str, size: int = POOL_SIZE, *, ca_file: str = "", loop: Loop | None = None, greet: Greeting | None = None
+) -> redis.Redis:
     """A client of `redis://` or `rediss://`, connecting at the first command; answers are bytes.
+
+    `greet` is called with each new connection before anything else is sent on it.
 
     Single commands share one connection (with TLS only where gevent runs everything in one thread), on the host's `loop` where it
     has one; transactions and
@@ -69,6 +74,7 @@ def connect(url: str, size: int = POOL_SIZE, *, ca_file: str = "", loop: Loop | 
             retry=Retry(NoBackoff(), 0),
             protocol=2,
             decode_responses=False,
+            redis_connect_func=None if greet is None else _greeting(greet),
             **tls,
         )
     except ValueError as error:
@@ -80,6 +86,36 @@ def connect(url: str, size: int = POOL_SIZE, *, ca_file: str = "", loop: Loop | 
     if loop is not None and not uses_tls:
         return SharingRedis(pool, SharedLine(pool.new_connection, failover, partial(LoopLink, loop=loop)))
     return SharingRedis(pool, SharedLine(pool.new_connection, failover))
+
+
+class NewConnection:
+    """The server behind a connection that begins, asked on that very connection; errors are redis-py's."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def execute_command(self, *words: Any) -> Any:
+        """Send a command and wait for the bare answer."""
+        self._connection.send_command(*words)
+        return self._connection.read_response()
+
+    def info(self, section: str) -> dict[str, str]:
+        """INFO, all values as text."""
+        text: bytes = self.execute_command("INFO", section)
+        return {name: value for name, _, value in (line.partition(":") for line in text.decode().splitlines())}
+
+
+def _greeting(greet: Greeting) -> Callable[[Any], None]:
+    def begin(connection: Any) -> None:
+        connection.on_connect()
+        greet(NewConnection(connection))
+
+    return begin
+
+
+def server_of(client: NewConnection | redis.Redis) -> str:
+    """Which Redis answers, and as whose successor: its run id, another one after each start, and its replication id."""
+    return f"{client.info('server')['run_id']}/{client.info('replication')['master_replid']}"
 
 
 class MeasuredRedis(redis.Redis):

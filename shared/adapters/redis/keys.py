@@ -33,8 +33,15 @@ class Keys:
         return f"{self.prefix}leaderboard:whole"
 
     @property
+    def leaderboard_numbers(self) -> str:
+        """Hash: epoch and sequence of the newest accepted update; `open` while updates may be numbered in this epoch; `server`,
+        the Redis that the epoch was opened in. No TTL.
+        """
+        return f"{self.prefix}leaderboard:numbers"
+
+    @property
     def leaderboard_server(self) -> str:
-        """String: run id of the Redis the leaderboard was last held against the ledger in. No TTL."""
+        """String: the Redis that the leaderboard was last held against the ledger in. No TTL."""
         return f"{self.prefix}leaderboard:server"
 
     @property
@@ -63,8 +70,18 @@ class Keys:
 
     @property
     def outbox(self) -> str:
-        """Stream: accepted updates the broker has not confirmed yet. No TTL."""
+        """Stream: accepted updates that the ledger does not have yet. No TTL."""
         return f"{self.prefix}outbox"
+
+    @property
+    def outbox_published(self) -> str:
+        """Hash: by process, the newest entry of its own that the broker confirmed. No TTL."""
+        return f"{self.prefix}outbox:published"
+
+    @property
+    def outbox_relayed(self) -> str:
+        """String: the entry up to which all have been published, by their processes or by the relay. No TTL."""
+        return f"{self.prefix}outbox:relayed"
 
     @property
     def outbox_malformed(self) -> str:

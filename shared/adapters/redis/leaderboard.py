@@ -9,12 +9,13 @@ from typing import Any
 
 import redis
 
-from shared.adapters.redis.connection import translated
+from shared.adapters.forks import process_name
+from shared.adapters.redis.connection import server_of, translated
 from shared.adapters.redis.keys import Keys, user_id_of
 from shared.adapters.redis.scripts import run_script
 from shared.domain.ranking import Position
 from shared.domain.rate_window import RateWindow
-from shared.domain.score import AcceptedUpdate, HistoryEntry, Missing, ScoreUpdate
+from shared.domain.score import AcceptedUpdate, HistoryEntry, Missing, NewestEpoch, Number, ScoreUpdate
 from shared.domain.ticket import LIFETIME_SECONDS
 from shared.errors import (
     IdempotencyKeyReused,
@@ -36,7 +37,13 @@ SPENT_BEFORE_MS = 2 * LIFETIME_SECONDS * 1000
 REBUILD_ASKED_SECONDS = 5
 REBUILD_SECONDS = 600
 Now = Callable[[], datetime]
-_QUESTIONS = {b"sessions": Missing.SESSIONS, b"profile": Missing.PROFILE, b"absent": Missing.MEMBER, b"history": Missing.HISTORY}
+_QUESTIONS = {
+    b"epoch": Missing.EPOCH,
+    b"sessions": Missing.SESSIONS,
+    b"profile": Missing.PROFILE,
+    b"absent": Missing.MEMBER,
+    b"history": Missing.HISTORY,
+}
 _REFUSALS: dict[bytes, type[ScoreboardError]] = {
     b"ended": SessionEnded,
     b"role": NotAPlayer,
@@ -66,6 +73,7 @@ class RedisLeaderboard:
         # Those that are everybody's, made once.
         self._leaderboard, self._whole, self._outbox = keys.leaderboard, keys.leaderboard_whole, keys.outbox
         self._rate_windows, self._ended_sessions = keys.rate_windows, keys.ended_sessions
+        self._numbers = keys.leaderboard_numbers
         self._limit = rate_limit_requests
         self._window_seconds = rate_window_seconds
         self._now = now
@@ -82,11 +90,12 @@ class RedisLeaderboard:
                 self._whole,
                 keys.profile(user_id),
                 keys.requests(user_id),
-                keys.result(user_id, update.key_request_id or update.request_id),
+                keys.result(user_id, key_id := update.key_id),
                 self._outbox,
                 keys.spent_tickets(user_id),
                 self._rate_windows,
                 self._ended_sessions,
+                self._numbers,
             ),
             (
                 keys.member(user_id),
@@ -97,13 +106,15 @@ class RedisLeaderboard:
                 self._limit,
                 self._window_seconds * 1000,
                 update.api_key_hash or "",
-                RESULT_SECONDS if update.idempotency_key else 0,
+                RESULT_SECONDS if key_id else 0,
                 "" if self._now is None else self._milliseconds(),
                 "1" if not_in_ledger else "",
                 "" if update.ticket_expires_at is None else _milliseconds(update.ticket_expires_at),
                 SPENT_MARGIN_MS,
                 SPENT_BEFORE_MS,
                 update.session_id,
+                key_id,
+                process_name(),
             ),
         )
         if outcome == b"ok":
@@ -113,7 +124,7 @@ class RedisLeaderboard:
         raise self._refusal(outcome, answer)
 
     def _accepted(self, update: ScoreUpdate, answer: Sequence[Any]) -> AcceptedUpdate:
-        score, rank, accepted_at, remaining, reset, outbox_id, replayed, request_id = answer
+        score, rank, accepted_at, remaining, reset, replayed, request_id, *new = answer
         return AcceptedUpdate(
             request_id.decode(),
             update.user_id,
@@ -122,7 +133,8 @@ class RedisLeaderboard:
             int(rank) + 1,
             datetime.fromtimestamp(int(accepted_at) / 1000, UTC),
             self._window(int(remaining), int(reset)),
-            outbox_id.decode() or None,
+            new[0].decode() if new else None,
+            Number(new[1], new[2]) if new else None,
             bool(replayed),
         )
 
@@ -144,7 +156,7 @@ class RedisLeaderboard:
     @translated()
     def remember(self, update: ScoreUpdate, first: HistoryEntry) -> None:
         """The script's own hash, with the rank the player has now; one that is there stays."""
-        key = self._keys.result(update.user_id, update.key_request_id or update.request_id)
+        key = self._keys.result(update.user_id, update.key_id)
         rank = self._redis.zrevrank(self._keys.leaderboard, self._keys.member(update.user_id))
         result = {
             "increment": first.increment,
@@ -195,6 +207,20 @@ class RedisLeaderboard:
         return bool(self._redis.exists(self._keys.leaderboard_whole))
 
     @translated()
+    def newest_epoch(self) -> NewestEpoch:
+        """HMGET, and INFO for the server."""
+        epoch, sequence, is_open = self._redis.hmget(self._numbers, "epoch", "sequence", "open")
+        newest = None if epoch is None else Number(int(epoch), int(sequence))
+        return NewestEpoch(newest, bool(is_open), server_of(self._redis))
+
+    @translated()
+    def open_epoch(self, epoch: int, before: NewestEpoch) -> bool:
+        """A script: of several at the same time one opens the epoch."""
+        keys = (self._numbers, self._whole)
+        earlier = "" if before.newest is None else before.newest.epoch
+        return bool(run_script(self._redis, "open_epoch", keys, (earlier, epoch, before.server)))
+
+    @translated()
     def ask_for_rebuild(self) -> bool:
         """SET NX with a short TTL."""
         return bool(self._redis.set(self._keys.rebuild_asked, "1", nx=True, ex=REBUILD_ASKED_SECONDS))
@@ -215,7 +241,7 @@ class RedisLeaderboard:
         run_script(
             self._redis,
             "open_leaderboard",
-            (building, self._keys.leaderboard, self._keys.leaderboard_whole),
+            (building, self._keys.leaderboard, self._whole, self._numbers),
             (self._milliseconds() if points else 0, players),
         )
         return players

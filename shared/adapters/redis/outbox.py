@@ -1,22 +1,24 @@
-"""The outbox: a stream of accepted updates the broker has not confirmed."""
+"""The outbox: a stream of accepted updates that the ledger does not have yet."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
+from time import monotonic
 from typing import Any
 
 import redis
 
-from shared.adapters.redis.connection import SharingRedis, translated
+from shared.adapters.forks import process_name
+from shared.adapters.redis.connection import translated
 from shared.adapters.redis.keys import Keys
-from shared.domain.score import ScoreAccepted
+from shared.domain.score import Number, ScoreAccepted, Unpublished
 from shared.logs import get_logger
 
 BEGINNING = "0-0"
 CLOCK_STEP_MS = 1000
 RELAY_CLAIMED_SECONDS = 5
+NOTE_EVERY_SECONDS = 1.0
 _log = get_logger(__name__)
 
 
@@ -26,22 +28,93 @@ class RedisOutbox:
     def __init__(self, client: redis.Redis, keys: Keys) -> None:
         self._redis: Any = client
         self._keys = keys
+        self._newest_published = BEGINNING
+        self._noted_at = -NOTE_EVERY_SECONDS
 
     @translated()
-    def pending(self, older_than_seconds: float, limit: int) -> list[tuple[str, ScoreAccepted]]:
-        """By Redis's own clock, which also made the ids; those from its future were made before it was set back."""
+    def pending(self, older_than_seconds: float, limit: int) -> list[ScoreAccepted]:
+        """By Redis's own clock, which also made the ids."""
+        return [event for event, _ in self._entries(BEGINNING, older_than_seconds, limit)]
+
+    @translated()
+    def unpublished(self, older_than_seconds: float, limit: int) -> Unpublished:
+        """Entries behind outbox:relayed, without those that outbox:published names as confirmed."""
+        relayed = self._redis.get(self._keys.outbox_relayed)
+        entries = self._entries(BEGINNING if relayed is None else relayed.decode(), older_than_seconds, limit)
+        if not entries:
+            return Unpublished((), None)
+        published: Mapping[bytes, bytes] = self._redis.hgetall(self._keys.outbox_published)
+        newest = {process: _order(entry_id.decode()) for process, entry_id in published.items()}
+        events = [event for event, process in entries if _order(event.outbox_id) > newest.get(process, (0, 0))]
+        return Unpublished(events, entries[-1][0].outbox_id)
+
+    @translated()
+    def published(self, outbox_ids: Sequence[str]) -> None:
+        """HSET, once a second at most: what is not noted when this process dies is published once more."""
+        newest = max(outbox_ids, key=_order)
+        if _order(newest) > _order(self._newest_published):
+            self._newest_published = newest
+        if monotonic() - self._noted_at >= NOTE_EVERY_SECONDS:
+            self._noted_at = monotonic()
+            self._redis.hset(self._keys.outbox_published, process_name(), self._newest_published)
+
+    @translated()
+    def relayed(self, outbox_id: str) -> None:
+        """SET; what processes noted about earlier entries says nothing more."""
+        self._redis.set(self._keys.outbox_relayed, outbox_id)
+        published: Mapping[bytes, bytes] = self._redis.hgetall(self._keys.outbox_published)
+        past = [process for process, entry_id in published.items() if _order(entry_id.decode()) <= _order(outbox_id)]
+        if past:
+            self._redis.hdel(self._keys.outbox_published, *past)
+
+    @translated()
+    def claim_relay(self) -> bool:
+        """SET NX with a short TTL."""
+        return bool(self._redis.set(self._keys.relay_claimed, "1", nx=True, ex=RELAY_CLAIMED_SECONDS))
+
+    @translated()
+    def settle(self, outbox_ids: Sequence[str]) -> None:
+        """XDEL."""
+        if outbox_ids:
+            self._redis.xdel(self._keys.outbox, *outbox_ids)
+
+    @translated()
+    def newest_id(self) -> str:
+        """The last id the stream gave, whether or not the entry is still there."""
+        if not self._redis.exists(self._keys.outbox):
+            return BEGINNING
+        last: bytes = self._redis.xinfo_stream(self._keys.outbox)["last-generated-id"]
+        return last.decode()
+
+    @translated()
+    def waiting(self, after: str, up_to: str, limit: int) -> list[ScoreAccepted]:
+        """XRANGE."""
+        return [event for event, _ in self._read(f"({after}" if after else "-", up_to, limit)]
+
+    @translated()
+    def trim(self, entries: int) -> int:
+        """XTRIM, of an outbox of which the relay has just seen the published part."""
+        trimmed: int = self._redis.xtrim(self._keys.outbox, maxlen=entries, approximate=False)
+        return trimmed
+
+    def _entries(self, after: str, older_than_seconds: float, limit: int) -> list[tuple[ScoreAccepted, bytes]]:
+        """Events with the process that is to publish each. Entries from the future were made before the clock was set back."""
+        oldest = "-" if after == BEGINNING else f"({after}"
         if older_than_seconds <= 0:
-            return self._read("-", "+", limit)
+            return self._read(oldest, "+", limit)
         seconds, microseconds = self._redis.time()
         now = seconds * 1000 + microseconds // 1000
-        waiting = self._read("-", str(int(now - older_than_seconds * 1000)), limit)
-        return waiting or self._read(str(now + CLOCK_STEP_MS), "+", limit)
+        waiting = self._read(oldest, str(int(now - older_than_seconds * 1000)), limit)
+        if waiting:
+            return waiting
+        ahead = (now + CLOCK_STEP_MS, 0)
+        return self._read(oldest if _order(after) > ahead else f"{ahead[0]}-0", "+", limit)
 
-    def _read(self, oldest: str, newest: str, limit: int) -> list[tuple[str, ScoreAccepted]]:
-        entries: list[tuple[str, ScoreAccepted]] = []
+    def _read(self, oldest: str, newest: str, limit: int) -> list[tuple[ScoreAccepted, bytes]]:
+        entries: list[tuple[ScoreAccepted, bytes]] = []
         for entry_id, fields in self._redis.xrange(self._keys.outbox, oldest, newest, limit):
             try:
-                entries.append((entry_id.decode(), _event(fields)))
+                entries.append((_event(entry_id, fields), fields.get(b"process", b"")))
             except (KeyError, ValueError, OverflowError):
                 self._set_aside(entry_id, fields)
         return entries
@@ -57,45 +130,27 @@ class RedisOutbox:
             pipeline.xdel(self._keys.outbox, entry_id)
             pipeline.execute()
 
-    @translated()
-    def settle(self, outbox_ids: Sequence[str]) -> None:
-        """XDEL."""
-        if outbox_ids:
-            self._redis.xdel(self._keys.outbox, *outbox_ids)
 
-    @translated()
-    def begin_settling(self, outbox_ids: Sequence[str]) -> Callable[[], object]:
-        """Where the connection allows it Redis has the XDEL at once, and whoever calls what this gives back waits for it."""
-        if isinstance(self._redis, SharingRedis):
-            return translated()(self._redis.begin("XDEL", self._keys.outbox, *outbox_ids))
-        return partial(self.settle, outbox_ids)
-
-    @translated()
-    def claim_relay(self) -> bool:
-        """SET NX with a short TTL."""
-        return bool(self._redis.set(self._keys.relay_claimed, "1", nx=True, ex=RELAY_CLAIMED_SECONDS))
-
-    @translated()
-    def newest_id(self) -> str:
-        """The last id the stream gave, whether or not the entry is still there."""
-        if not self._redis.exists(self._keys.outbox):
-            return BEGINNING
-        last: bytes = self._redis.xinfo_stream(self._keys.outbox)["last-generated-id"]
-        return last.decode()
-
-    @translated()
-    def waiting_up_to(self, outbox_id: str) -> int:
-        """At most 1 is counted: what matters is whether there is any."""
-        return len(self._redis.xrange(self._keys.outbox, "-", outbox_id, 1))
+def _order(outbox_id: str) -> tuple[int, int]:
+    milliseconds, _, counter = outbox_id.partition("-")
+    return int(milliseconds), int(counter)
 
 
-def _event(fields: dict[bytes, bytes]) -> ScoreAccepted:
+def _event(entry_id: bytes, fields: dict[bytes, bytes]) -> ScoreAccepted:
     value: dict[str, Any] = {name.decode(): text.decode() for name, text in fields.items()}
     return ScoreAccepted(
         request_id=value["request_id"],
         user_id=value["user_id"],
         increment=int(value["increment"]),
         new_score=int(float(value["new_score"])),
-        accepted_at=datetime.fromtimestamp(int(value["accepted_at"]) / 1000, UTC),
+        accepted_at=_instant(value["accepted_at"]),
         source_ip=value["source_ip"],
+        number=Number(int(value["epoch"]), int(value["sequence"])) if "epoch" in value else None,
+        outbox_id=entry_id.decode(),
+        key_id=value.get("key_id", ""),
+        ticket_expires_at=_instant(value["ticket_expires_at"]) if value.get("ticket_expires_at") else None,
     )
+
+
+def _instant(milliseconds: str) -> datetime:
+    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)

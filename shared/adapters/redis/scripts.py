@@ -12,7 +12,8 @@ from typing import Any
 import redis
 
 from shared import metrics
-from shared.adapters.redis.connection import SharingRedis
+from shared.adapters.redis.connection import Greeting, NewConnection, SharingRedis, server_of
+from shared.adapters.redis.keys import Keys
 from shared.metrics.instruments import Histogram
 from shared.tracing import span
 
@@ -26,13 +27,24 @@ def _source(name: str) -> tuple[str, str, Histogram]:
     return text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(), metrics.redis_command_seconds.of(name)
 
 
+def greeting(keys: Keys) -> Greeting:
+    """Greet each new connection: another Redis than before may have gone back, and must not go on counting where it stands."""
+
+    def greet(connection: NewConnection) -> None:
+        _run_script(connection, "greet", (keys.leaderboard_numbers, keys.ended_sessions), (server_of(connection),))
+
+    return greet
+
+
 def run_script(client: redis.Redis, name: str, keys: Sequence[str], arguments: Sequence[bytes | str | int]) -> Any:
     """Run lua/<name>.lua: one round trip, two when Redis meets the script for the first time."""
     with span(name, "client", _REDIS):
         return _run_script(client, name, keys, arguments)
 
 
-def _run_script(client: redis.Redis, name: str, keys: Sequence[str], arguments: Sequence[bytes | str | int]) -> Any:
+def _run_script(
+    client: redis.Redis | NewConnection, name: str, keys: Sequence[str], arguments: Sequence[bytes | str | int]
+) -> Any:
     # The methods for scripts cost as much again, and there is nothing in an answer of theirs to be parsed.
     run: Callable[..., Any] = client.ask if isinstance(client, SharingRedis) else client.execute_command
     text, digest, seconds = _source(name)

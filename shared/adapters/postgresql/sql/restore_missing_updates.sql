@@ -5,7 +5,9 @@ WITH missing AS (
     SELECT DISTINCT ON (request_id)
         id, request_id, user_id, at,
         CAST(detail ->> 'increment' AS int) AS increment,
-        CAST(detail ->> 'newScore' AS int) AS new_score
+        CAST(detail ->> 'newScore' AS int) AS new_score,
+        CAST(detail ->> 'epoch' AS bigint) AS epoch,
+        CAST(detail ->> 'sequence' AS bigint) AS sequence
     FROM audit_log
     WHERE user_id = ANY(CAST(:user_ids AS text[]))
         AND action = 'score_accepted'
@@ -13,8 +15,8 @@ WITH missing AS (
     ORDER BY request_id, id
 ),
 restored AS (
-    INSERT INTO score_history (request_id, user_id, increment, new_score, created_at)
-    SELECT request_id, user_id, increment, new_score, at AT TIME ZONE 'UTC' FROM missing ORDER BY id
+    INSERT INTO score_history (request_id, user_id, increment, new_score, created_at, epoch, sequence)
+    SELECT request_id, user_id, increment, new_score, at AT TIME ZONE 'UTC', epoch, sequence FROM missing ORDER BY id
     ON CONFLICT (request_id) DO NOTHING
     RETURNING user_id, increment
 ),

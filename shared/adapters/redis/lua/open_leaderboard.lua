@@ -1,6 +1,6 @@
--- Put a rebuilt board in its place and open it for updates, unless it is open already.
+-- Put a rebuilt board in its place and open it for updates, unless it is open already. They will be numbered in a new epoch.
 --
--- KEYS  1 the rebuilt board (absent without players)  2 leaderboard  3 leaderboard:whole
+-- KEYS  1 the rebuilt board (absent without players)  2 leaderboard  3 leaderboard:whole  4 leaderboard:numbers
 -- ARGV  1 since when (ms) first results are kept here  2 how many players the rebuilt board must have
 -- Answers 1, or 0 when another rebuild was faster; an error when the rebuilt board is not complete.
 
@@ -22,5 +22,6 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
   redis.call('RENAME', KEYS[1], KEYS[2])
   redis.call('PERSIST', KEYS[2])
 end
+redis.call('HDEL', KEYS[4], 'open')
 redis.call('SET', KEYS[3], ARGV[1])
 return 1

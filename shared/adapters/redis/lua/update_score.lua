@@ -5,24 +5,32 @@
 --       3 user:<id>:profile   hash: role, api_key (SHA-256), disabled (0 or 1)
 --       4 user:<id>:requests  list: instants (ms) of the accepted updates, newest first, at most `limit`
 --       5 user:<id>:result:*  hash: first result of this idempotency key
---       6 outbox              stream: accepted updates the broker has not confirmed
+--       6 outbox              stream: accepted updates that the ledger does not have yet
 --       7 user:<id>:tickets   sorted set: request ids of spent tickets, until when (ms) each must be known
 --       8 rate-windows        sorted set: players with 4 or 7, from when on (ms) all in them is past
 --       9 ended-sessions      sorted set: ids of sessions that ended; and '*', which says that all of them are here
+--      10 leaderboard:numbers hash: epoch and sequence of the newest accepted update, `open` while there may be another one
 -- ARGV  1 member  2 user id  3 request id  4 increment  5 source ip  6 limit  7 window (ms)
 --       8 hash of the API key sent, or ''  9 seconds to keep the result, or 0 for an id nobody can send again
 --      10 now (ms), or '' for Redis's own clock  11 '1' when the ledger was asked for the request id and has it not
 --      12 when the ticket with this request id expires (ms), or '' without one  13 for how long (ms) its being spent must be known
 --         beyond that  14 for how long (ms) after a rebuild it may have been spent before
---      15 session id, or '' for a token that belongs to no session of ours
--- Answers {'ok', score, rank from 0, now, remaining, ms until the oldest leaves the window, outbox id or '', replayed, request id}
---      or a question: {'sessions'} ended ones are not known here, {'profile'} not cached, {'absent'} no member, {'history'} ask the ledger for the request id
+--      15 session id, or '' for a token that belongs to no session of ours  16 id of the idempotency key, or ''
+--      17 the process that will publish the event
+-- Answers {'ok', score, rank from 0, now, remaining, ms until the oldest leaves the window, replayed, request id, outbox id, epoch, sequence},
+--      without the last three where replayed is 1
+--      or a question: {'epoch'} none is open, {'sessions'} ended ones are not known here, {'profile'} not cached, {'absent'} no member,
+--      {'history'} ask the ledger for the request id
 --      or a refusal: {'rebuilding'}, {'ended'} the session, {'role'}, {'unknown'} disabled, {'api_key'}, {'reused'}, {'spent'}, {'expired'},
 --      {'limited', ms until the next is allowed}
 
 local results_since = tonumber(redis.call('GET', KEYS[2]))
 if not results_since then
   return { 'rebuilding' }
+end
+local numbers = redis.call('HMGET', KEYS[10], 'open', 'epoch')
+if not numbers[1] then
+  return { 'epoch' }
 end
 if ARGV[15] ~= '' then
   local ended = redis.call('ZMSCORE', KEYS[9], ARGV[15], '*')
@@ -74,15 +82,13 @@ local used = redis.call('LLEN', KEYS[4])
 
 local keep_seconds = tonumber(ARGV[9])
 if keep_seconds > 0 then
-  local first = redis.call('HMGET', KEYS[5], 'increment', 'score', 'rank', 'at', 'request_id', 'outbox')
+  local first = redis.call('HMGET', KEYS[5], 'increment', 'score', 'rank', 'at', 'request_id')
   if first[1] then
     if first[1] ~= ARGV[4] then
       return { 'reused' }
     end
-    -- Who accepted it may have died before the broker had it: then whoever answers it again publishes it, before the answer.
-    local waits = first[6] and #redis.call('XRANGE', KEYS[6], first[6], first[6]) > 0
     local reset = (oldest or now) + window - now
-    return { 'ok', first[2], first[3], first[4], math.max(limit - used, 0), reset, waits and first[6] or '', 1, first[5] }
+    return { 'ok', first[2], first[3], first[4], math.max(limit - used, 0), reset, 1, first[5] }
   end
 end
 
@@ -118,17 +124,20 @@ if ticket_expires then
   past = math.max(past, known_until)
 end
 redis.call('ZADD', KEYS[8], 'GT', string.format('%.0f', past), ARGV[2])
+local sequence = redis.call('HINCRBY', KEYS[10], 'sequence', 1)
+-- The same fields in every entry: the stream then stores their names once.
 local entry = redis.call(
   'XADD', KEYS[6], '*',
   'request_id', ARGV[3], 'user_id', ARGV[2], 'increment', ARGV[4], 'new_score', score,
-  'accepted_at', string.format('%.0f', now), 'source_ip', ARGV[5]
+  'accepted_at', string.format('%.0f', now), 'source_ip', ARGV[5],
+  'epoch', numbers[2], 'sequence', sequence, 'key_id', ARGV[16], 'ticket_expires_at', ARGV[12], 'process', ARGV[17]
 )
 if keep_seconds > 0 then
   redis.call(
     'HSET', KEYS[5],
-    'increment', ARGV[4], 'score', score, 'rank', rank, 'at', string.format('%.0f', now), 'request_id', ARGV[3],
-    'outbox', entry
+    'increment', ARGV[4], 'score', score, 'rank', rank, 'at', string.format('%.0f', now), 'request_id', ARGV[3]
   )
   redis.call('EXPIRE', KEYS[5], keep_seconds)
 end
-return { 'ok', score, rank, string.format('%.0f', now), limit - used - 1, (oldest or now) + window - now, entry, 0, ARGV[3] }
+local reset = (oldest or now) + window - now
+return { 'ok', score, rank, string.format('%.0f', now), limit - used - 1, reset, 0, ARGV[3], entry, tonumber(numbers[2]), sequence }
