@@ -72,7 +72,7 @@ class Settings:
         "three delays, comma-separated, before an update that the ledger refused is tried again", (5.0, 30.0, 180.0)
     )
     outbox_max_entries: int = _setting(
-        "updates that Redis keeps until the ledger has them, some 300 bytes each; the oldest of more are left to the broker alone",
+        "updates that Redis keeps until the ledger has them, some 300 bytes each; of more only the broker has the oldest",
         1_000_000,
     )
     reconciliation_max_players: int = _setting(

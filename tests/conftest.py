@@ -16,6 +16,7 @@ from local_runtime.services.rabbitmq import PrivateRabbitMQ
 from local_runtime.services.redis import PrivateRedis
 from local_runtime.services.run import running
 from shared.config import Settings
+from shared.services.open_epoch import open_epoch
 from shared.services.rebuild_leaderboard import pages
 from shared.wiring import Container, container
 from tests.support.keys import new_keys
@@ -121,6 +122,7 @@ def function_environment(
     stores.migrations.apply()
     stores.topology.declare()
     stores.leaderboard.rebuild(pages(stores.reconciliations))
+    open_epoch(stores.leaderboard, stores.ledger)
     stores.close()
     return environment
 

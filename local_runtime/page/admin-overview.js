@@ -46,7 +46,7 @@ export class Overview {
       latency: new Chart("Time an update takes", [{ name: "p50", format: milliseconds }, { name: "p99", format: milliseconds }]),
       viewers: new Chart("Viewers", [{ name: "viewers", format: whole }]),
       queue: new Chart("In the queue", [{ name: "waiting", format: whole }], "Updates between broker and ledger"),
-      outbox: new Chart("In the outbox", [{ name: "waiting", format: whole }], "Updates accepted, and not yet confirmed by the broker"),
+      outbox: new Chart("In the outbox", [{ name: "waiting", format: whole }], "Updates accepted that the ledger does not have yet"),
       refusals: new Chart("Refusals in 5 min", [{ name: "refusals", format: whole }], "As the audit log has them, a minute behind"),
       letters: new Chart("Dead letters", [{ name: "dead letters", format: whole }]),
     };

@@ -12,7 +12,7 @@ class BoardState:
     """The board and what leaves it.
 
     `accepted` counts the updates accepted since this Redis has kept the outbox, None where Redis is too old to say;
-    `outbox_seconds` is how long the oldest unconfirmed update has waited.
+    `outbox_seconds` is how long the oldest update has waited for the ledger.
     """
 
     players: int

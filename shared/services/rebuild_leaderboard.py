@@ -11,6 +11,7 @@ from shared.errors import RabbitUnavailable, RedisUnavailable
 from shared.logs import get_logger
 from shared.ports import EventPublisher, Leaderboard, Reconciliations
 from shared.services.catch_up import Pipeline, catch_up
+from shared.services.open_epoch import open_epoch
 
 STRAGGLER_SECONDS = 1.0
 PAGE = 5000
@@ -28,6 +29,7 @@ def rebuild_leaderboard(leaderboard: Leaderboard, reconciliations: Reconciliatio
     pipeline.clock.sleep(STRAGGLER_SECONDS)
     catch_up(pipeline)
     players = leaderboard.rebuild(pages(reconciliations))
+    open_epoch(leaderboard, pipeline.ledger)
     show_viewers(pipeline, players)
     _log.warning("leaderboard rebuilt from the ledger", extra={"players": players})
     return {"rebuilt": True, "players": players}

@@ -69,7 +69,10 @@ def _drain(product: Product, count: int) -> tuple[float, float]:
 def _publish(product: Product, ids: list[str]) -> None:
     stores = Container(Settings.from_environment(product.runtime["function_env"]))
     now = datetime.now(UTC)
-    events = [ScoreAccepted(str(uuid.uuid4()), ids[n % PLAYERS], 1, n // PLAYERS + 1, now, "") for n in range(UPDATES)]
+    events = [
+        ScoreAccepted(str(uuid.uuid4()), ids[n % PLAYERS], 1, n // PLAYERS + 1, now, "", outbox_id=f"1-{n}")
+        for n in range(UPDATES)
+    ]
     for first in range(0, UPDATES, 1000):
-        stores.publisher.publish_accepted([("0-1", event) for event in events[first : first + 1000]])
+        stores.publisher.publish_accepted(events[first : first + 1000])
     stores.close()

@@ -11,9 +11,8 @@ from collections.abc import Callable
 
 from shared.config import Settings
 from shared.domain.score import ScoreAccepted
-from shared.services.catch_up import Pipeline
 from shared.services.heal_leaderboard import heal_leaderboard
-from shared.services.reconcile_scores import Reconciliation, reconcile_scores
+from shared.services.reconcile_scores import ReconciliationOptions, reconcile_scores
 from shared.wiring import Container
 from tests.benchmarks.figures import Figure, figure
 from tests.support.product import Product, query
@@ -69,9 +68,7 @@ class _Bench:
     def __init__(self, product: Product) -> None:
         self._product = product
         self._deployed = Container(Settings.from_environment(product.runtime["function_env"]))
-        deployed = self._deployed
-        pipeline = Pipeline(deployed.ledger, deployed.outbox, deployed.publisher, deployed.clock)
-        self._stores = Reconciliation(deployed.leaderboard, deployed.board_check, deployed.reconciliations, pipeline)
+        self._stores = self._deployed.reconciliation
         self._players = 0
 
     def close(self) -> None:
@@ -106,7 +103,7 @@ class _Bench:
 
     def reconcile(self, *, full: bool = False) -> None:
         """Which finds nothing: the board and the ledger agree."""
-        summary = reconcile_scores(self._stores, dry_run=False, full=full)
+        summary = reconcile_scores(self._stores, ReconciliationOptions(full=full))
         assert summary["found"] == 0, summary
 
     @staticmethod

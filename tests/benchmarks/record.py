@@ -49,7 +49,10 @@ def measure(product: Product) -> tuple[list[Figure], list[tuple[float, float]]]:
 
 def _events(ids: Sequence[str], count: int) -> list[ScoreAccepted]:
     now = datetime.now(UTC)
-    return [ScoreAccepted(str(uuid.uuid4()), ids[n % len(ids)], 1, n + 1, now, "198.51.100.7") for n in range(count)]
+    return [
+        ScoreAccepted(str(uuid.uuid4()), ids[n % len(ids)], 1, n + 1, now, "198.51.100.7", outbox_id=f"1-{n}")
+        for n in range(count)
+    ]
 
 
 def _backlog(product: Product, stores: Container, ids: Sequence[str]) -> float:
@@ -59,7 +62,7 @@ def _backlog(product: Product, stores: Container, ids: Sequence[str]) -> float:
     try:
         events = _events(ids, BACKLOG)
         for first in range(0, BACKLOG, CHUNK):
-            stores.publisher.publish_accepted([("0-1", event) for event in events[first : first + CHUNK]])
+            stores.publisher.publish_accepted(events[first : first + CHUNK])
     finally:
         before = cpu_seconds([pid])
         os.kill(pid, signal.SIGCONT)
@@ -72,10 +75,9 @@ def _backlog(product: Product, stores: Container, ids: Sequence[str]) -> float:
 def _in_process(stores: Container, ids: Sequence[str], size: int) -> float:
     codec = RabbitEventCodec(stores.sealer)
     messages = [ReceivedMessage(codec.update(event)) for event in _events(ids, EACH_BATCH)]
-    record_scores(messages[:size], stores.event_codec, stores.ledger, stores.topology, stores.publisher, stores.clock)
+    ports = (stores.event_codec, stores.ledger, stores.topology, stores.publisher, stores.outbox, stores.clock)
+    record_scores(messages[:size], *ports)
     began = time.process_time()
     for first in range(size, EACH_BATCH, size):
-        record_scores(
-            messages[first : first + size], stores.event_codec, stores.ledger, stores.topology, stores.publisher, stores.clock
-        )
+        record_scores(messages[first : first + size], *ports)
     return (EACH_BATCH - size) / (time.process_time() - began)

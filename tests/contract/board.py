@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -17,7 +17,7 @@ from shared.adapters.redis.outbox import RedisOutbox
 from shared.adapters.redis.profiles import RedisProfiles
 from shared.adapters.redis.rate_windows import RedisRateWindows
 from shared.domain.player import Profile, Role
-from shared.domain.score import AcceptedUpdate, Missing, ScoreUpdate
+from shared.domain.score import AcceptedUpdate, Missing, Number, ScoreUpdate
 from shared.domain.ticket import ActionTicket
 
 API_KEY, SOURCE_IP = "a" * 64, "198.51.100.7"
@@ -49,7 +49,20 @@ class Board:
         self.profiles = RedisProfiles(client, self.keys)
         self.outbox = RedisOutbox(client, self.keys)
         self.windows = RedisRateWindows(client, self.keys, rate_window_seconds=WINDOW_MS // 1000, now=now)
-        self.leaderboard.rebuild([])
+        self.rebuild([])
+
+    def rebuild(self, points: Iterable[dict[str, int]]) -> int:
+        """A whole board that takes updates."""
+        players = self.leaderboard.rebuild(points)
+        self.open_epoch()
+        return players
+
+    def open_epoch(self) -> Number:
+        """Where none is open, as if the ledger had given it out; returns the number before its first."""
+        before = self.leaderboard.newest_epoch()
+        epoch = before.newest.epoch + 1 if before.newest else 1
+        assert self.leaderboard.open_epoch(epoch, before)
+        return Number(epoch, 0)
 
     def player(self, *, role: Role = "player", disabled: bool = False, score: int = 0) -> str:
         user_id = str(uuid4())

@@ -13,11 +13,15 @@ from hypothesis import strategies as st
 
 from shared.adapters.crypto.aes_gcm import AesGcmSealer
 from shared.adapters.rabbitmq.codec import RabbitEventCodec
-from shared.domain.score import ScoreAccepted, ScoresRecorded
+from shared.domain.score import Number, ScoreAccepted, ScoresRecorded
 from shared.errors import BadMessage
 
 OLD, NEW = secrets.token_bytes(32), secrets.token_bytes(32)
 EVENT = ScoreAccepted("r-1", "u-1", 3, 12, datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC), "198.51.100.7")
+FULL = EVENT._replace(
+    number=Number(4, 1_000_000), outbox_id="1795873112620-3", key_id="k" * 36, ticket_expires_at=EVENT.accepted_at
+)
+BOUND: list[Any] = ["score.accepted", "r-1", "u-1", 3, 12]
 RECORDED = ScoresRecorded(17, EVENT.accepted_at)
 SEALER = AesGcmSealer({"old": OLD})
 CODEC = RabbitEventCodec(SEALER)
@@ -43,14 +47,35 @@ def refused(body: bytes, codec: RabbitEventCodec = CODEC) -> str:
     return error.value.detail
 
 
-def test_an_update_arrives_as_it_was_sent() -> None:
-    assert CODEC.open_update(CODEC.update(EVENT)) == EVENT
+@pytest.mark.parametrize("event", [EVENT, FULL], ids=["old fields", "all fields"])
+def test_an_update_arrives_as_it_was_sent(event: ScoreAccepted) -> None:
+    assert CODEC.open_update(CODEC.update(event)) == event
 
 
-def test_an_update_shows_the_specified_fields_and_nothing_more() -> None:
-    plain = json.loads(CODEC.update(EVENT))
+@pytest.mark.parametrize("event", [EVENT, FULL], ids=["old fields", "all fields"])
+def test_an_update_shows_the_specified_fields_and_nothing_more(event: ScoreAccepted) -> None:
+    plain = json.loads(CODEC.update(event))
     assert plain.pop("encrypted_data").startswith("old.")
     assert plain == {"request_id": "r-1", "user_id": "u-1", "increment": 3, "new_score": 12}
+
+
+def test_a_message_without_the_newer_sealed_fields_is_read() -> None:
+    at = int(EVENT.accepted_at.timestamp() * 1000)
+    body = sealed_update({"v": 1, "accepted_at": at, "source_ip": EVENT.source_ip}, BOUND)
+    assert CODEC.open_update(body) == EVENT
+
+
+def test_sealed_fields_of_a_later_version_are_passed_over() -> None:
+    at = int(EVENT.accepted_at.timestamp() * 1000)
+    body = sealed_update(
+        {"v": 1, "accepted_at": at, "source_ip": EVENT.source_ip, "colour": ["red"], "epoch": 2, "sequence": 9}, BOUND
+    )
+    assert CODEC.open_update(body) == EVENT._replace(number=Number(2, 9))
+
+
+def test_an_update_of_a_board_that_is_not_here_is_told_by_its_name() -> None:
+    body = sealed_update({"v": 1, "accepted_at": 0, "board": "chess"}, BOUND)
+    assert refused(body) == "there is no board 'chess' here: redrive it to a version that has it"
 
 
 def test_two_messages_of_one_event_look_different() -> None:

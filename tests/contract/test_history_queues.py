@@ -55,10 +55,10 @@ def publisher(deployed: Container) -> Iterator[RabbitPublisher]:
         yield made
 
 
-def updates(count: int) -> list[tuple[str, ScoreAccepted]]:
+def updates(count: int) -> list[ScoreAccepted]:
     players = [str(uuid4()) for _ in range(count)]
     return [
-        (f"{number}-{score}", ScoreAccepted(str(uuid4()), player, 1, score, ACCEPTED_AT, ""))
+        ScoreAccepted(str(uuid4()), player, 1, score, ACCEPTED_AT, "", outbox_id=f"{number}-{score}")
         for score in (1, 2, 3)
         for number, player in enumerate(players)
     ]
@@ -79,7 +79,7 @@ def test_a_players_updates_arrive_in_one_queue_in_their_order(
     assert four.backlog() == len(sent)
     arrived = {queue: taken(deployed, queue) for queue in FOUR}
     assert all(arrived.values())
-    assert arrived == {queue: [event for _, event in sent if queue_of(event.user_id, FOUR) == queue] for queue in FOUR}
+    assert arrived == {queue: [event for event in sent if queue_of(event.user_id, FOUR) == queue] for queue in FOUR}
 
 
 def test_a_marker_stands_behind_the_updates_of_every_queue(
@@ -99,8 +99,7 @@ def test_what_lies_in_queues_no_longer_used_goes_through_the_first_one(
     fewer = topology(deployed, 2)
     assert set(FOUR[2:]).isdisjoint(fewer.declare())
     eventually(lambda: fewer.backlog() == len(sent), 10, "all of them where somebody reads")
-    events = [event for _, event in sent]
     arrived = [*taken(deployed, FOUR[0]), *taken(deployed, FOUR[1])]
     assert len(arrived) == len(sent)
-    assert all(event in arrived for event in events)
+    assert all(event in arrived for event in sent)
     assert [taken(deployed, queue) for queue in FOUR[2:]] == [[], []]

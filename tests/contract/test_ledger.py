@@ -15,9 +15,11 @@ from shared.adapters.postgresql.ledger import PostgresLedger
 from shared.adapters.postgresql.pool import Pool
 from shared.adapters.postgresql.reconciliations import PostgresReconciliations
 from shared.adapters.postgresql.users import PostgresUsers
+from shared.domain.balance import Gap
 from shared.domain.player import Account, Role
-from shared.domain.score import ReceivedMessage, RecordedBatch, ScoreAccepted
+from shared.domain.score import Number, ReceivedMessage, RecordedBatch, ScoreAccepted
 from shared.errors import PostgresUnavailable
+from tests.contract.audit import Audit
 
 ACCEPTED_AT = datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC)
 NewPlayer = Callable[..., str]
@@ -106,18 +108,22 @@ def test_what_the_ledger_refuses_takes_nothing_else_down(database: Pool, ledger:
 
 def test_what_was_refused_waits_until_it_is_recorded(database: Pool, ledger: PostgresLedger, new_player: NewPlayer) -> None:
     """The player keeps the points meanwhile, and never has them twice."""
-    player, reconciliations = new_player(), PostgresReconciliations(database)
+    player = new_player()
     accepted = update(player, 4, 2**40)
+
+    def points(user_id: str) -> dict[str, int]:
+        return PostgresReconciliations(database).points_at([user_id], Number(2**62, 0))
+
     ledger.record([accepted, update(player, 1)])
-    assert reconciliations.points([player]) == {player: 5}
+    assert points(player) == {player: 5}
     assert ledger.totals([player]) == {player: 1}
     ledger.record([accepted])
-    assert reconciliations.points([player]) == {player: 5}
+    assert points(player) == {player: 5}
     mended = accepted._replace(new_score=5)
     ledger.record([mended])
-    assert reconciliations.points([player]) == {player: 5}, "not even when another copy of it is recorded first"
+    assert points(player) == {player: 5}, "not even when another copy of it is recorded first"
     ledger.record([mended], messages={mended.request_id: ReceivedMessage(b"", attempts=1)})
-    assert (reconciliations.points([player]), ledger.totals([player])) == ({player: 5}, {player: 5})
+    assert (points(player), ledger.totals([player])) == ({player: 5}, {player: 5})
     with database.connection() as session:
         assert session.run("SELECT 1 FROM unrecorded_updates WHERE user_id = :id", id=player) == []
 
@@ -162,7 +168,7 @@ def test_a_batch_that_fails_leaves_nothing(database: Pool, ledger: PostgresLedge
     event, marker_id = update(new_player()), "m" * 65  # longer than its column
     with pytest.raises(Exception, match="value too long"):
         ledger.record([event], [marker_id])
-    assert PostgresReconciliations(database).points([event.user_id]) == {event.user_id: 0}
+    assert PostgresReconciliations(database).points_at([event.user_id], Number(2**62, 0)) == {event.user_id: 0}
     assert ledger.history(event.user_id, 10, None) == []
     assert ledger.totals([event.user_id]) == {}
 
@@ -190,3 +196,120 @@ def test_a_database_that_is_away_is_told_so() -> None:
     with pytest.raises(PostgresUnavailable):
         PostgresLedger(pool).record([update("u-1")])
     pool.close()
+
+
+def numbered(user_id: str, *numbers: Number) -> list[ScoreAccepted]:
+    return [update(user_id)._replace(number=number) for number in numbers]
+
+
+@pytest.fixture
+def counted(audit: Audit) -> tuple[PostgresLedger, str]:
+    """A ledger of the test's own, in which no other update is missing, and a player."""
+    account = Account(str(uuid4()), f"Player-{secrets.token_hex(6)}", "player", "hash", secrets.token_hex(32))
+    PostgresUsers(audit.pool).add(account)
+    return PostgresLedger(audit.pool), account.user_id
+
+
+def test_an_update_is_kept_with_its_number(database: Pool, ledger: PostgresLedger, new_player: NewPlayer) -> None:
+    player, number = new_player(), Number(ledger.open_epoch(None), 1)
+    [event] = numbered(player, number)
+    ledger.record([event, update(player)])
+    with database.connection() as session:
+        rows = session.run("SELECT epoch, sequence FROM score_history WHERE user_id = :id ORDER BY epoch NULLS FIRST", id=player)
+        [[detail]] = session.run("SELECT detail FROM audit_log WHERE request_id = :id", id=event.request_id)
+    assert rows == [[None, None], [*number]]
+    assert detail == {"increment": 1, "newScore": 1, "epoch": number.epoch, "sequence": 1}, "it is restored from here"
+
+
+def test_no_two_updates_have_the_same_number(ledger: PostgresLedger, new_player: NewPlayer) -> None:
+    number = Number(ledger.open_epoch(None), 1)
+    first, second = numbered(new_player(), number, number)
+    assert ledger.record([first]).new == 1
+    recorded = ledger.record([second])
+    assert recorded.new == 0
+    assert second.request_id in recorded.refused
+
+
+def test_each_epoch_is_above_all_others_even_those_that_redis_alone_knows(counted: tuple[PostgresLedger, str]) -> None:
+    ledger, _ = counted
+    epochs = [ledger.open_epoch(None), ledger.open_epoch(Number(1, 5)), ledger.open_epoch(Number(40, 2)), ledger.open_epoch(None)]
+    assert epochs == [1, 2, 41, 42]
+    with ThreadPoolExecutor(8) as threads:
+        racing = list(threads.map(lambda _: ledger.open_epoch(None), range(16)))
+    assert sorted(racing) == list(range(43, 59))
+
+
+def test_missing_numbers_are_told_as_gaps(counted: tuple[PostgresLedger, str]) -> None:
+    ledger, player = counted
+    epoch = ledger.open_epoch(None)
+    assert ledger.missing(Number(epoch, 0)) == []
+    assert ledger.missing(Number(epoch, 3)) == [Gap(epoch, 1, 3)]
+    ledger.record(numbered(player, *(Number(epoch, sequence) for sequence in (1, 2, 4, 8, 9))))
+    assert ledger.missing(Number(epoch, 9)) == [Gap(epoch, 3, 3), Gap(epoch, 5, 7)]
+    assert ledger.missing(Number(epoch, 11)) == [Gap(epoch, 3, 3), Gap(epoch, 5, 7), Gap(epoch, 10, 11)]
+    assert ledger.missing(Number(epoch, 6)) == [Gap(epoch, 3, 3), Gap(epoch, 5, 6)]
+    assert [len(gap) for gap in ledger.missing(Number(epoch, 9))] == [1, 3]
+    ledger.record(numbered(player, *(Number(epoch, sequence) for sequence in (6, 3, 5, 7))))
+    assert ledger.missing(Number(epoch, 9)) == []
+
+
+def test_a_look_for_missing_numbers_begins_where_all_before_are_accounted_for(
+    audit: Audit, counted: tuple[PostgresLedger, str]
+) -> None:
+    ledger, player = counted
+    epoch = ledger.open_epoch(None)
+
+    def settled() -> int:
+        with audit.pool.connection() as session:
+            return int(session.run("SELECT settled FROM number_epochs WHERE epoch = :epoch", epoch=epoch)[0][0])
+
+    ledger.record(numbered(player, *(Number(epoch, sequence) for sequence in (1, 2, 4))))
+    ledger.missing(Number(epoch, 1))
+    assert settled() == 1
+    ledger.missing(Number(epoch, 4))
+    assert settled() == 2, "up to the first gap"
+    ledger.missing(Number(epoch, 1))
+    assert settled() == 2, "never back"
+    ledger.record(numbered(player, Number(epoch, 3)))
+    assert ledger.missing(Number(epoch, 4)) == []
+    assert settled() == 4
+
+
+def test_a_refused_update_counts_as_known(counted: tuple[PostgresLedger, str]) -> None:
+    ledger, player = counted
+    epoch = ledger.open_epoch(None)
+    [good, refused] = numbered(player, Number(epoch, 1), Number(epoch, 2))
+    [stranger] = numbered(str(uuid4()), Number(epoch, 3))
+    recorded = ledger.record([good, refused._replace(new_score=2**40), stranger])
+    assert recorded.refused.keys() == {refused.request_id, stranger.request_id}
+    assert ledger.missing(Number(epoch, 3)) == []
+
+
+def test_of_an_epoch_that_redis_lost_only_gaps_below_what_arrived_are_known(counted: tuple[PostgresLedger, str]) -> None:
+    """Nobody can say how far Redis had counted; points of it are not on the board."""
+    ledger, player = counted
+    lost = ledger.open_epoch(None)
+    ledger.record(numbered(player, Number(lost, 1), Number(lost, 4)))
+    newest = Number(ledger.open_epoch(None), 0)
+    assert ledger.missing(newest) == [Gap(lost, 2, 3)]
+    assert ledger.missing(newest, on_board=True) == []
+
+
+def test_of_an_epoch_that_redis_went_on_from_all_gaps_are_known(counted: tuple[PostgresLedger, str]) -> None:
+    ledger, player = counted
+    before = ledger.open_epoch(None)
+    ledger.record(numbered(player, Number(before, 1), Number(before, 7)))
+    newest = Number(ledger.open_epoch(Number(before, 5)), 0)
+    assert ledger.missing(newest, on_board=True) == [Gap(before, 2, 5)]
+    assert ledger.missing(newest) == [Gap(before, 2, 6)], "what arrived from beyond was accepted, too"
+
+
+def test_a_row_that_is_restored_has_its_number_again(audit: Audit, counted: tuple[PostgresLedger, str]) -> None:
+    ledger, player = counted
+    epoch = ledger.open_epoch(None)
+    ledger.record(numbered(player, Number(epoch, 1)))
+    with audit.pool.connection() as session:
+        session.run("DELETE FROM score_history WHERE user_id = :id", id=player)
+    assert ledger.missing(Number(epoch, 1)) == [Gap(epoch, 1, 1)]
+    PostgresReconciliations(audit.pool).restore([player])
+    assert ledger.missing(Number(epoch, 1)) == []

@@ -1,21 +1,26 @@
-"""The outbox: where an accepted update waits for the broker's confirm."""
+"""The outbox: where an accepted update waits until the ledger has it."""
 
 from __future__ import annotations
 
 import secrets
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import pytest
 import redis
 
+from shared.adapters.forks import process_name
+from shared.adapters.redis import outbox as module
 from shared.adapters.redis.connection import connect
 from shared.adapters.redis.keys import Keys
 from shared.adapters.redis.outbox import BEGINNING, RedisOutbox
-from shared.domain.score import ScoreAccepted
+from shared.domain.score import Number, ScoreAccepted, Unpublished
 from shared.errors import RedisUnavailable
 
 ACCEPTED_AT = datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC)
+EXPIRES_AT = datetime(2026, 11, 23, 12, 2, 0, 456000, tzinfo=UTC)
+OLD_FIELDS = (b"request_id", b"user_id", b"increment", b"new_score", b"accepted_at", b"source_ip")
 
 
 @pytest.fixture
@@ -28,9 +33,9 @@ def outbox(redis_client: redis.Redis, keys: Keys) -> RedisOutbox:
     return RedisOutbox(redis_client, keys)
 
 
-def add(client: redis.Redis, keys: Keys, entry_id: str = "*") -> tuple[str, ScoreAccepted]:
+def add(client: redis.Redis, keys: Keys, entry_id: str = "*", process: str = "another") -> ScoreAccepted:
     """An entry as the script writes it."""
-    event = ScoreAccepted(str(uuid4()), str(uuid4()), 3, 12, ACCEPTED_AT, "198.51.100.7")
+    event = ScoreAccepted(str(uuid4()), str(uuid4()), 3, 12, ACCEPTED_AT, "198.51.100.7", Number(2, 7), "", "key", EXPIRES_AT)
     fields = {
         "request_id": event.request_id,
         "user_id": event.user_id,
@@ -38,16 +43,23 @@ def add(client: redis.Redis, keys: Keys, entry_id: str = "*") -> tuple[str, Scor
         "new_score": "12",
         "accepted_at": str(int(ACCEPTED_AT.timestamp() * 1000)),
         "source_ip": event.source_ip,
+        "epoch": "2",
+        "sequence": "7",
+        "key_id": "key",
+        "ticket_expires_at": str(int(EXPIRES_AT.timestamp() * 1000)),
+        "process": process,
     }
     written = client.xadd(keys.outbox, fields, entry_id)  # type: ignore[arg-type]
     assert isinstance(written, bytes)
-    return written.decode(), event
+    return event._replace(outbox_id=written.decode())
 
 
 def test_an_empty_outbox_has_nothing_and_begins_at_the_beginning(outbox: RedisOutbox) -> None:
     assert outbox.pending(0, 10) == []
     assert outbox.newest_id() == BEGINNING
-    assert outbox.waiting_up_to(BEGINNING) == 0
+    assert outbox.waiting("", BEGINNING, 10) == []
+    assert outbox.unpublished(0, 10) == Unpublished((), None)
+    assert outbox.trim(0) == 0
     outbox.settle([])
     outbox.settle(["1-1"])
 
@@ -71,33 +83,44 @@ def test_only_those_who_waited_long_enough_are_given(redis_client: redis.Redis, 
 
 def test_what_is_settled_waits_no_longer(redis_client: redis.Redis, keys: Keys, outbox: RedisOutbox) -> None:
     first, second, third = (add(redis_client, keys) for _ in range(3))
-    outbox.settle([first[0], third[0]])
+    outbox.settle([first.outbox_id, third.outbox_id])
     assert outbox.pending(0, 10) == [second]
-    outbox.settle([first[0], second[0]])
+    outbox.settle([first.outbox_id, second.outbox_id])
     assert outbox.pending(0, 10) == []
 
 
 def test_the_newest_id_is_remembered_when_nothing_waits(redis_client: redis.Redis, keys: Keys, outbox: RedisOutbox) -> None:
-    ids = [add(redis_client, keys)[0] for _ in range(3)]
+    ids = [add(redis_client, keys).outbox_id for _ in range(3)]
     assert outbox.newest_id() == ids[-1]
     outbox.settle(ids)
     assert outbox.newest_id() == ids[-1]
 
 
 def test_later_entries_do_not_count_as_waiting(redis_client: redis.Redis, keys: Keys, outbox: RedisOutbox) -> None:
-    first, second = add(redis_client, keys)[0], add(redis_client, keys)[0]
+    first, second = add(redis_client, keys), add(redis_client, keys)
     newest = outbox.newest_id()
     add(redis_client, keys)
-    assert outbox.waiting_up_to(newest)
-    outbox.settle([first])
-    assert outbox.waiting_up_to(newest)
-    outbox.settle([second])
-    assert not outbox.waiting_up_to(newest)
+    assert outbox.waiting("", newest, 10) == [first, second]
+    assert outbox.waiting("", newest, 1) == [first]
+    assert outbox.waiting(first.outbox_id, newest, 10) == [second]
+    outbox.settle([first.outbox_id])
+    assert outbox.waiting("", newest, 10) == [second]
+    outbox.settle([second.outbox_id])
+    assert outbox.waiting("", newest, 10) == []
 
 
 def test_a_redis_that_is_away_is_told_so() -> None:
     away = RedisOutbox(connect("redis://127.0.0.1:1/0"), Keys())
-    for ask in (away.newest_id, lambda: away.pending(5, 1), lambda: away.settle(["1-1"]), lambda: away.waiting_up_to("1-1")):
+    for ask in (
+        away.newest_id,
+        lambda: away.pending(5, 1),
+        lambda: away.unpublished(5, 1),
+        lambda: away.published(["1-1"]),
+        lambda: away.relayed("1-1"),
+        lambda: away.settle(["1-1"]),
+        lambda: away.waiting("", "1-1", 1),
+        lambda: away.trim(1),
+    ):
         with pytest.raises(RedisUnavailable):
             ask()
 
@@ -106,7 +129,7 @@ def test_a_clock_that_was_set_back_keeps_nothing_waiting(redis_client: redis.Red
     seconds, _ = redis_client.time()
     ahead = add(redis_client, keys, f"{(seconds + 3600) * 1000}-0")
     after = add(redis_client, keys)
-    assert after[0] > ahead[0], "Redis goes on from its newest id"
+    assert after.outbox_id > ahead.outbox_id, "Redis goes on from its newest id"
     assert outbox.pending(5, 10) == [ahead, after]
 
 
@@ -118,3 +141,77 @@ def test_an_entry_that_cannot_be_read_is_set_aside(redis_client: redis.Redis, ke
     kept = redis_client.xrange(keys.outbox_malformed)
     assert [fields for _, fields in kept] == [by_hand]  # type: ignore[union-attr]
     assert redis_client.xlen(keys.outbox) == 1
+
+
+def test_an_entry_of_a_version_that_did_not_number_updates_is_read(
+    redis_client: redis.Redis, keys: Keys, outbox: RedisOutbox
+) -> None:
+    event = add(redis_client, keys)
+    entries: Any = redis_client.xrange(keys.outbox)
+    [(entry_id, fields)] = entries
+    redis_client.delete(keys.outbox)
+    redis_client.xadd(keys.outbox, {name: fields[name] for name in OLD_FIELDS}, entry_id)
+    expected = event._replace(number=None, key_id="", ticket_expires_at=None)
+    assert outbox.pending(0, 10) == outbox.unpublished(0, 10).events == [expected]
+
+
+def test_what_its_process_has_published_is_not_unpublished(redis_client: redis.Redis, keys: Keys, outbox: RedisOutbox) -> None:
+    ours = [add(redis_client, keys, process=process_name()) for _ in range(2)]
+    other = add(redis_client, keys)
+    later = add(redis_client, keys, process=process_name())
+    assert outbox.unpublished(0, 10) == Unpublished([*ours, other, later], later.outbox_id)
+    outbox.published([event.outbox_id for event in ours])
+    assert outbox.unpublished(0, 10) == Unpublished([other, later], later.outbox_id)
+    assert outbox.unpublished(0, 2) == Unpublished([], ours[1].outbox_id)
+    assert outbox.pending(0, 10) == [*ours, other, later], "the ledger does not have it yet"
+
+
+def test_what_was_relayed_is_not_unpublished_and_frees_what_processes_noted(
+    redis_client: redis.Redis, keys: Keys, outbox: RedisOutbox
+) -> None:
+    first, second = add(redis_client, keys, process=process_name()), add(redis_client, keys)
+    outbox.published([first.outbox_id])
+    outbox.relayed(first.outbox_id)
+    assert outbox.unpublished(0, 10) == Unpublished([second], second.outbox_id)
+    assert redis_client.hlen(keys.outbox_published) == 0, "names of processes that died do not pile up"
+    outbox.relayed(second.outbox_id)
+    assert outbox.unpublished(0, 10) == Unpublished((), None)
+    third = add(redis_client, keys)
+    assert outbox.unpublished(0, 10) == Unpublished([third], third.outbox_id)
+
+
+def test_confirms_are_noted_together_with_the_newest_of_them(
+    redis_client: redis.Redis, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "NOTE_EVERY_SECONDS", 3600.0)
+    outbox = RedisOutbox(redis_client, keys)
+
+    def noted() -> object:
+        return redis_client.hget(keys.outbox_published, process_name())
+
+    outbox.published(["9-1", "10-0", "9-2"])
+    assert noted() == b"10-0"
+    outbox.published(["12-0"])
+    outbox.published(["11-0"])
+    assert noted() == b"10-0", "one command for many confirms"
+    monkeypatch.setattr(module, "NOTE_EVERY_SECONDS", 0.0)
+    outbox.published(["11-5"])
+    assert noted() == b"12-0"
+
+
+def test_beyond_the_most_entries_the_oldest_go(redis_client: redis.Redis, keys: Keys, outbox: RedisOutbox) -> None:
+    entries = [add(redis_client, keys) for _ in range(5)]
+    assert outbox.trim(5) == 0
+    assert outbox.trim(2) == 3
+    assert outbox.pending(0, 10) == entries[3:]
+
+
+def test_a_clock_that_was_set_back_is_unpublished_once(redis_client: redis.Redis, keys: Keys, outbox: RedisOutbox) -> None:
+    seconds, _ = redis_client.time()
+    ahead = add(redis_client, keys, f"{(seconds + 3600) * 1000}-0")
+    after = add(redis_client, keys)
+    assert outbox.unpublished(5, 10) == Unpublished([ahead, after], after.outbox_id)
+    outbox.relayed(ahead.outbox_id)
+    assert outbox.unpublished(5, 10) == Unpublished([after], after.outbox_id)
+    outbox.relayed(after.outbox_id)
+    assert outbox.unpublished(5, 10) == Unpublished((), None)

@@ -24,7 +24,7 @@ from shared.adapters.rabbitmq.connection import open_connection
 from shared.adapters.rabbitmq.history_queues import HISTORY
 from shared.adapters.rabbitmq.publisher import RabbitPublisher
 from shared.adapters.rabbitmq.topology import REBUILD, UPDATED
-from shared.domain.score import ScoreAccepted, ScoresRecorded
+from shared.domain.score import Number, ScoreAccepted, ScoresRecorded
 from shared.errors import ConfigurationError, RabbitUnavailable, RedisUnavailable
 from shared.wiring import Container
 from tests.support.queues import Queues
@@ -66,13 +66,13 @@ def relay(deployed: Container) -> Iterator[Relay]:
     made.close()
 
 
-def event(increment: int = 1) -> ScoreAccepted:
+def event(outbox_id: str = "1-0") -> ScoreAccepted:
     now = datetime.now(UTC)
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)
-    return ScoreAccepted(str(uuid4()), str(uuid4()), increment, 12, now, "198.51.100.7")
+    return ScoreAccepted(str(uuid4()), str(uuid4()), 1, 12, now, "198.51.100.7", Number(1, 1), outbox_id)
 
 
-def goes_out(publisher: RabbitPublisher, entries: list[tuple[str, ScoreAccepted]]) -> bool:
+def goes_out(publisher: RabbitPublisher, entries: list[ScoreAccepted]) -> bool:
     try:
         publisher.publish_accepted(entries, keep=False)
     except RabbitUnavailable:
@@ -80,24 +80,37 @@ def goes_out(publisher: RabbitPublisher, entries: list[tuple[str, ScoreAccepted]
     return True
 
 
-def pairs(count: int) -> list[tuple[str, ScoreAccepted]]:
-    return [(f"{number}-0", event()) for number in range(count)]
+def entries_of(count: int) -> list[ScoreAccepted]:
+    return [event(f"{number}-0") for number in range(count)]
 
 
-def test_what_is_confirmed_is_settled_before_the_publisher_goes_on(make: Make, broker: Queues, deployed: Container) -> None:
-    settled: list[str] = []
-    publisher, (first, second, third) = make(settled.extend), pairs(3)
+def test_what_is_confirmed_is_noted_once(make: Make, broker: Queues, deployed: Container) -> None:
+    noted: list[str] = []
+    publisher, (first, second, third) = make(noted.extend), entries_of(3)
     publisher.publish_accepted([first])
-    assert settled == ["0-0"]
+    eventually(lambda: noted == ["0-0"], 10, "the first noted")
     publisher.publish_accepted([second, third])
-    assert settled == ["0-0", "1-0", "2-0"]
+    eventually(lambda: noted == ["0-0", "1-0", "2-0"], 10, "all of them noted")
     messages = broker.drain(HISTORY)
-    assert [deployed.event_codec.open_update(body) for _, body in messages] == [first[1], second[1], third[1]]
+    assert [deployed.event_codec.open_update(body) for _, body in messages] == [first, second, third]
+
+
+def test_the_publisher_goes_on_before_its_confirm_is_noted(make: Make, broker: Queues) -> None:
+    may_note, noted = threading.Event(), threading.Event()
+
+    def note(_: object) -> None:
+        may_note.wait(30)
+        noted.set()
+
+    make(note).publish_accepted(entries_of(1))
+    assert not noted.is_set()
+    may_note.set()
+    assert noted.wait(30)
 
 
 def test_a_message_is_persistent_and_says_what_it_is(make: Make, broker: Queues) -> None:
     accepted = event()
-    make(lambda _: None).publish_accepted([("1-0", accepted)])
+    make(lambda _: None).publish_accepted([accepted])
     [(properties, _)] = broker.drain(HISTORY)
     assert (properties.delivery_mode, properties.content_type) == (2, "application/json")
     assert (properties.type, properties.message_id) == ("score.accepted", accepted.request_id)
@@ -105,11 +118,11 @@ def test_a_message_is_persistent_and_says_what_it_is(make: Make, broker: Queues)
 
 
 def test_a_marker_stands_behind_what_was_published_before(make: Make, broker: Queues, deployed: Container) -> None:
-    publisher, entries = make(lambda _: None), pairs(20)
+    publisher, entries = make(lambda _: None), entries_of(20)
     publisher.publish_accepted(entries)
     assert publisher.publish_marker("m") == ["m.1"]
     opened = [deployed.event_codec.open_update(body) for _, body in broker.drain(HISTORY)]
-    assert opened == [*(entry for _, entry in entries), "m.1"]
+    assert opened == [*entries, "m.1"]
 
 
 def test_the_broadcast_is_told_on_its_own_queue(make: Make, broker: Queues, deployed: Container) -> None:
@@ -120,15 +133,15 @@ def test_the_broadcast_is_told_on_its_own_queue(make: Make, broker: Queues, depl
 
 
 def test_what_cannot_be_routed_stays_in_the_outbox(make: Make, broker: Queues) -> None:
-    settled: list[str] = []
-    publisher, (first, second) = make(settled.extend), pairs(2)
+    noted: list[str] = []
+    publisher, (first, second) = make(noted.extend), entries_of(2)
     with broker.without(HISTORY):
         assert not goes_out(publisher, [first])
         with pytest.raises(RabbitUnavailable):
             publisher.publish_marker("m-1")
-    assert settled == []
+    assert noted == []
     eventually(lambda: goes_out(publisher, [first, second]), 10, "the publisher's next attempt")
-    assert settled == ["0-0", "1-0"]
+    eventually(lambda: noted == ["0-0", "1-0"], 10, "both noted")
     assert len(broker.drain(HISTORY)) == 2
 
 
@@ -145,7 +158,7 @@ def test_a_missing_queue_is_declared_and_gets_what_was_published_meanwhile(
             raise RedisUnavailable
         deployed.topology.restore()
 
-    publisher, events = make(settled.extend, on_unroutable=declare), pairs(3)
+    publisher, events = make(settled.extend, on_unroutable=declare), entries_of(3)
     publisher.publish_accepted(events[:1])
     with broker.channel() as channel:
         channel.queue_delete(HISTORY)
@@ -162,7 +175,7 @@ def test_a_missing_queue_is_declared_and_gets_what_was_published_meanwhile(
 def test_a_missing_queue_of_the_broadcast_is_noticed_and_declared(make: Make, broker: Queues, deployed: Container) -> None:
     """Its messages have no ids; one of them is enough for viewers to see the last change."""
     publisher = make(list, on_unroutable=deployed.topology.restore)
-    publisher.publish_accepted(pairs(1))
+    publisher.publish_accepted(entries_of(1))
     with broker.channel() as channel:
         channel.queue_delete(UPDATED)
     with pytest.raises(RabbitUnavailable):
@@ -180,7 +193,7 @@ def test_a_missing_queue_of_the_broadcast_is_noticed_and_declared(make: Make, br
 def test_queues_are_missing_one_by_one(make: Make, broker: Queues) -> None:
     """What is returned for one queue takes nothing of another's down, and is never taken for confirmed."""
     settled: list[str] = []
-    publisher, entries = make(settled.extend), pairs(40)
+    publisher, entries = make(settled.extend), entries_of(40)
     with broker.without(UPDATED), ThreadPoolExecutor(8) as threads:
 
         def tell(_: object) -> bool:
@@ -193,7 +206,7 @@ def test_queues_are_missing_one_by_one(make: Make, broker: Queues) -> None:
         sent = threads.map(lambda entry: goes_out(publisher, [entry]), entries)
         assert not any(told)
         assert all(sent)
-    assert sorted(settled) == sorted(outbox_id for outbox_id, _ in entries)
+    eventually(lambda: sorted(settled) == sorted(entry.outbox_id for entry in entries), 20, "all noted")
 
 
 @contextmanager
@@ -215,7 +228,7 @@ def test_what_is_refused_goes_out_on_another_channel_until_one_confirms(relay: R
     settled: list[str] = []
     backs: list[float] = []
     publisher = make(settled.extend, amqp_url=relay.url, on_back=lambda: backs.append(time.monotonic()))
-    entries = pairs(30)
+    entries = entries_of(30)
     publisher.publish_accepted(entries[:1])
     before = metrics.publish_refusals.of("nacked").value
     with full(broker):
@@ -227,14 +240,14 @@ def test_what_is_refused_goes_out_on_another_channel_until_one_confirms(relay: R
         assert relay.connections - connections <= 4 + 5 * (time.monotonic() - began)
         assert metrics.publish_refusals.of("nacked").value > before
         assert backs == [], "it is not back while it refuses"
-    eventually(lambda: set(settled) == {outbox_id for outbox_id, _ in entries}, 30, "all of them confirmed")
+    eventually(lambda: set(settled) == {entry.outbox_id for entry in entries}, 30, "all of them confirmed")
     eventually(lambda: backs, 20, "the relay")
 
 
 def test_a_broker_that_says_nothing_any_more_is_left(relay: Relay, make: Make, broker: Queues) -> None:
     """A cut cable, or a broker that hangs: no end of the connection comes."""
     settled: list[str] = []
-    publisher, (first, second) = make(settled.extend, amqp_url=relay.url, wait_seconds=2), pairs(2)
+    publisher, (first, second) = make(settled.extend, amqp_url=relay.url, wait_seconds=2), entries_of(2)
     publisher.publish_accepted([first])
     relay.go_deaf()
     with pytest.raises(RabbitUnavailable):
@@ -245,9 +258,9 @@ def test_a_broker_that_says_nothing_any_more_is_left(relay: Relay, make: Make, b
 def test_when_the_broker_is_back_what_others_left_is_relayed_at_once(relay: Relay, make: Make, broker: Queues) -> None:
     backs: list[float] = []
     publisher = make(list, amqp_url=relay.url, wait_seconds=2, on_back=lambda: backs.append(time.monotonic()))
-    publisher.publish_accepted(pairs(1))
+    publisher.publish_accepted(entries_of(1))
     relay.cut()
-    eventually(lambda: not goes_out(publisher, pairs(1)), 10, "the loss noticed")
+    eventually(lambda: not goes_out(publisher, entries_of(1)), 10, "the loss noticed")
     assert backs == []
     relay.mend()
     eventually(lambda: backs, 20, "the relay")
@@ -263,62 +276,62 @@ def test_a_connection_of_ones_own_ends_when_the_broker_says_nothing(relay: Relay
     assert time.monotonic() - began < 20
 
 
-def test_an_outbox_that_cannot_be_settled_does_not_stop_the_player(make: Make, broker: Queues) -> None:
+def test_a_confirm_that_cannot_be_noted_does_not_stop_the_player(make: Make, broker: Queues) -> None:
     def away(_: object) -> None:
         raise RedisUnavailable
 
     publisher = make(away)
-    publisher.publish_accepted(pairs(1))
-    publisher.publish_accepted(pairs(1))
+    publisher.publish_accepted(entries_of(1))
+    publisher.publish_accepted(entries_of(1))
     assert len(broker.drain(HISTORY)) == 2
 
 
 def test_a_broker_that_is_away_costs_a_bounded_wait_and_then_none(make: Make) -> None:
-    settled: list[str] = []
-    publisher = make(settled.extend, amqp_url="amqp://u:p@127.0.0.1:1/%2F", ca_file="", wait_seconds=2)
+    noted: list[str] = []
+    publisher = make(noted.extend, amqp_url="amqp://u:p@127.0.0.1:1/%2F", ca_file="", wait_seconds=2)
     began = time.monotonic()
     with pytest.raises(RabbitUnavailable):
-        publisher.publish_accepted(pairs(1))
+        publisher.publish_accepted(entries_of(1))
     assert time.monotonic() - began < 3
     began = time.monotonic()
     for _ in range(20):
         with pytest.raises(RabbitUnavailable):
-            publisher.publish_accepted(pairs(1))
+            publisher.publish_accepted(entries_of(1))
     assert time.monotonic() - began < 1
-    assert settled == []
+    assert noted == []
 
 
 def test_many_threads_share_one_publisher(make: Make, broker: Queues, deployed: Container) -> None:
-    settled: list[str] = []
-    publisher, entries = make(settled.extend), pairs(400)
+    noted: list[str] = []
+    publisher, entries = make(noted.extend), entries_of(400)
     with ThreadPoolExecutor(20) as threads:
         list(threads.map(lambda entry: publisher.publish_accepted([entry]), entries))
-    assert sorted(settled) == sorted(outbox_id for outbox_id, _ in entries)
+    eventually(lambda: sorted(noted) == sorted(entry.outbox_id for entry in entries), 10, "all of them noted")
     opened = {deployed.event_codec.open_update(body) for _, body in broker.drain(HISTORY)}
-    assert opened == {entry for _, entry in entries}
+    assert opened == set(entries)
     assert sum(thread.name == "publisher" for thread in threading.enumerate()) == 1
 
 
 def test_a_closed_publisher_opens_again_when_it_is_used(make: Make, broker: Queues) -> None:
-    settled: list[str] = []
-    publisher = make(settled.extend)
-    publisher.publish_accepted(pairs(1))
+    noted: list[str] = []
+    publisher = make(noted.extend)
+    publisher.publish_accepted(entries_of(1))
     publisher.close()
     assert not any(thread.name == "publisher" for thread in threading.enumerate())
-    publisher.publish_accepted(pairs(1))
-    assert settled == ["0-0", "0-0"]
+    publisher.publish_accepted(entries_of(1))
+    eventually(lambda: noted == ["0-0", "0-0"], 10, "both noted")
 
 
 def test_a_certificate_of_another_authority_is_not_trusted(make: Make, broker: Queues) -> None:
     publisher = make(lambda _: None, ca_file="", wait_seconds=2)  # the system's authorities
     with pytest.raises(RabbitUnavailable):
-        publisher.publish_accepted(pairs(1))
+        publisher.publish_accepted(entries_of(1))
     assert broker.drain(HISTORY) == []
 
 
 def test_a_url_of_another_scheme_is_refused(make: Make) -> None:
     with pytest.raises(ConfigurationError, match="AMQP_URL must begin"):
-        make(lambda _: None, amqp_url="http://127.0.0.1").publish_accepted(pairs(1))
+        make(lambda _: None, amqp_url="http://127.0.0.1").publish_accepted(entries_of(1))
 
 
 @pytest.mark.parametrize("hook", ["", LOOP_HOOK], ids=["threads", "loop"])
@@ -339,17 +352,17 @@ def test_it_works_under_gevent(function_environment: dict[str, str], broker: Que
 
 
 def test_what_was_to_be_kept_goes_out_when_the_broker_is_back(relay: Relay, make: Make, broker: Queues) -> None:
-    settled: list[str] = []
-    publisher, (first, kept, dropped) = make(settled.extend, amqp_url=relay.url, wait_seconds=2), pairs(3)
+    noted: list[str] = []
+    publisher, (first, kept, dropped) = make(noted.extend, amqp_url=relay.url, wait_seconds=2), entries_of(3)
     publisher.publish_accepted([first])
     relay.cut()
     eventually(lambda: not goes_out(publisher, [dropped]), 10, "the loss noticed")
     with pytest.raises(RabbitUnavailable):
         publisher.publish_accepted([kept])
-    assert settled == ["0-0"]
+    assert noted == ["0-0"]
     relay.mend()
-    eventually(lambda: kept[0] in settled, 20, "the kept event confirmed")
-    assert settled == ["0-0", "1-0"]
+    eventually(lambda: kept.outbox_id in noted, 20, "the kept event confirmed")
+    assert noted == ["0-0", "1-0"]
     assert len(broker.drain(HISTORY)) == 2
 
 
@@ -357,23 +370,23 @@ def test_a_connection_that_ended_while_nobody_published_costs_nobody_anything(
     relay: Relay, make: Make, broker: Queues, deployed: Container
 ) -> None:
     """As it does when the process was frozen for longer than the broker waits."""
-    publisher, entries = make(lambda _: None, amqp_url=relay.url), pairs(4)
+    publisher, entries = make(lambda _: None, amqp_url=relay.url), entries_of(4)
     for entry in entries:
         publisher.publish_accepted([entry])
         relay.hang_up()
     opened = [deployed.event_codec.open_update(body) for _, body in broker.drain(HISTORY)]
-    assert opened == [event for _, event in entries]
+    assert opened == entries
 
 
 def test_of_what_the_broadcast_is_told_one_is_kept_for_the_brokers_return(relay: Relay, make: Make, broker: Queues) -> None:
     """Viewers then see the last change; that there were many does not matter."""
-    publisher, [first] = make(list, amqp_url=relay.url, wait_seconds=2), pairs(1)
+    publisher, [first] = make(list, amqp_url=relay.url, wait_seconds=2), entries_of(1)
     publisher.publish_accepted([first])
     relay.cut()
     eventually(lambda: not goes_out(publisher, [first]), 10, "the loss noticed")
     for _ in range(20):
         with pytest.raises(RabbitUnavailable):
-            publisher.publish_recorded(ScoresRecorded(3, first[1].accepted_at))
+            publisher.publish_recorded(ScoresRecorded(3, first.accepted_at))
     relay.mend()
     found: list[tuple[Any, bytes]] = []
 
@@ -382,7 +395,7 @@ def test_of_what_the_broadcast_is_told_one_is_kept_for_the_brokers_return(relay:
         return bool(found)
 
     eventually(arrived, 20, "the kept message")
-    publisher.publish_accepted(pairs(1))
+    publisher.publish_accepted(entries_of(1))
     assert len(found) + len(broker.drain(UPDATED)) == 1
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
@@ -15,8 +15,8 @@ from shared.adapters.postgresql.pool import Pool
 from shared.adapters.postgresql.reconciliations import PostgresReconciliations
 from shared.adapters.postgresql.users import PostgresUsers
 from shared.domain.player import Account, Role
-from shared.domain.reconciliation import Discrepancy, PointsAsOf, ReconciliationRun
-from shared.domain.score import ScoreAccepted
+from shared.domain.reconciliation import Discrepancy, ReconciliationRun
+from shared.domain.score import Number, ScoreAccepted
 from shared.errors import ReconciliationRunning
 
 ACCEPTED_AT = datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC)
@@ -43,9 +43,13 @@ class Books:
     def run(self, *, dry_run: bool = False) -> set[str]:
         """One run as the use case makes it; answers whose total changed."""
         span = self.reconciliations.begin()
-        changed = set(_names(self.reconciliations.changed(span.since)))
+        changed = {user_id for page in self.reconciliations.changed(span.since) for user_id in page}
         self.reconciliations.save(ReconciliationRun(span.opened, ACCEPTED_AT, dry_run, False, 0, []))
         return changed
+
+    def points(self, user_ids: Sequence[str]) -> dict[str, int]:
+        """At a number above all others."""
+        return self.reconciliations.points_at(user_ids, Number(2**62, 0))
 
     def spoil(self, sql: str, **parameters: object) -> None:
         with self.database.connection() as session:
@@ -55,10 +59,6 @@ class Books:
 @pytest.fixture
 def books(database: Pool) -> Books:
     return Books(database)
-
-
-def _names(pages: Iterable[dict[str, int]]) -> list[str]:
-    return [user_id for page in pages for user_id in page]
 
 
 def test_only_those_are_found_whose_total_changed_since_the_last_runs(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,34 +96,50 @@ def test_everybody_who_belongs_on_the_board_is_named_once_page_by_page(books: Bo
     assert len(named) == len(points)
     expected = {scorer: 5, **dict.fromkeys(newcomers, 0)}
     assert {user_id: points.get(user_id) for user_id in (scorer, *newcomers, admin)} == {**expected, admin: None}
-    assert books.reconciliations.points([scorer, *newcomers, admin, "nobody"]) == expected
+    assert books.points([scorer, *newcomers, admin, "nobody"]) == expected
     assert sorted(books.reconciliations.unknown([scorer, *newcomers, admin, "nobody"])) == sorted([admin, "nobody"])
 
 
-def test_points_are_told_as_they_were_at_an_instant(books: Books) -> None:
-    player, newcomer = books.player(), books.player()
+def test_users_are_named_page_by_page_in_their_order(books: Books) -> None:
+    ours = {books.player() for _ in range(4)} | {books.player("admin")}
+    named: list[str] = []
+    while page := books.reconciliations.users_after(named[-1] if named else "", 2):
+        assert len(page) <= 2
+        named += page
+    assert len(named) == len(set(named))
+    assert set(named) >= ours
 
-    def at(milliseconds: int) -> datetime:
-        return ACCEPTED_AT + timedelta(milliseconds=milliseconds)
 
-    events = [ScoreAccepted(str(uuid4()), player, points, points, at(later), "ip") for later, points in ((0, 1), (5, 2), (7, 4))]
-    books.ledger.record(events)
-    told = {when: books.reconciliations.points_as_of([player, newcomer, "nobody"], at(when)) for when in (-1, 0, 3, 7, 8)}
-    assert {when: points[player] for when, points in told.items()} == {
-        -1: PointsAsOf(7, 7, unclear=False),
-        0: PointsAsOf(7, 6, unclear=True),
-        3: PointsAsOf(7, 6, unclear=False),
-        7: PointsAsOf(7, 0, unclear=True),
-        8: PointsAsOf(7, 0, unclear=False),
-    }
-    assert told[3].keys() == {player, newcomer}
-    assert told[3][newcomer] == PointsAsOf(0, 0, unclear=False)
+def test_points_are_told_as_they_were_at_a_number(books: Books) -> None:
+    player, newcomer, epoch = books.player(), books.player(), books.ledger.open_epoch(None)
+    later = books.ledger.open_epoch(None)
+    numbers = [None, Number(epoch, 1), Number(epoch, 4), Number(later, 1)]
+    books.ledger.record(
+        [
+            ScoreAccepted(str(uuid4()), player, points, points, ACCEPTED_AT, "ip", number)
+            for points, number in zip((1, 2, 3, 4), numbers, strict=True)
+        ]
+    )
+    at = [Number(epoch, 0), Number(epoch, 1), Number(epoch, 3), Number(epoch, 4), Number(later, 0), Number(later, 1)]
+    told = [books.reconciliations.points_at([player, newcomer, "nobody"], number) for number in at]
+    assert [points[player] for points in told] == [1, 3, 3, 6, 6, 10]
+    assert [points.keys() for points in told] == [{player, newcomer}] * len(at)
+    assert {points[newcomer] for points in told} == {0}
+
+
+def test_points_that_the_ledger_refused_count_from_their_number_on(books: Books) -> None:
+    player, epoch = books.player(), books.ledger.open_epoch(None)
+    refused = ScoreAccepted(str(uuid4()), player, 4, 2**40, ACCEPTED_AT, "ip", Number(epoch, 2))
+    old = refused._replace(request_id=str(uuid4()), increment=1, number=None)
+    assert len(books.ledger.record([refused, old]).refused) == 2
+    at = [Number(epoch, 1), Number(epoch, 2), Number(epoch, 9)]
+    assert [books.reconciliations.points_at([player], number) for number in at] == [{player: 1}, {player: 5}, {player: 5}]
 
 
 @pytest.mark.parametrize("name", ["", "\x00", "no\udcffbody", "x" * 37, "a,b{}\"'\\", "new\nline"])
 def test_names_that_no_account_has_are_unknown(books: Books, name: str) -> None:
     player = books.player()
-    assert books.reconciliations.points([name, player]) == {player: 0}
+    assert books.points([name, player]) == {player: 0}
     assert books.reconciliations.unknown([name, player, "somebody"]) in ([name, "somebody"], ["somebody", name])
 
 
@@ -135,7 +151,7 @@ def test_a_ledger_row_that_was_deleted_is_missed_and_given_back_as_it_was(books:
     books.run()
     books.run()
     books.spoil("DELETE FROM score_history WHERE request_id = :id", id=lost)
-    assert books.reconciliations.points([player]) == {player: 3}
+    assert books.points([player]) == {player: 3}
     assert player in books.run()
     assert books.reconciliations.missing([player]) == {player: 4}
     assert books.reconciliations.restore([player]) == {player: 4}
@@ -144,7 +160,7 @@ def test_a_ledger_row_that_was_deleted_is_missed_and_given_back_as_it_was(books:
     assert before is not None
     assert after is not None
     assert (after.user_id, after.increment, after.new_score) == (player, 4, before.new_score)
-    assert books.reconciliations.points([player]) == books.ledger.totals([player]) == {player: 7}
+    assert books.points([player]) == books.ledger.totals([player]) == {player: 7}
 
 
 def test_a_ledger_row_that_was_changed_changes_the_total(books: Books) -> None:
@@ -167,8 +183,8 @@ def test_one_run_at_a_time(books: Books, database_url: str) -> None:
 
 
 def test_a_run_and_its_repairs_are_written_down(books: Books) -> None:
-    entry = Discrepancy(str(uuid4()), 5, 999, 999)
-    stranger = Discrepancy(str(uuid4()), None, 7, 7)
+    entry = Discrepancy(str(uuid4()), 5, 999)
+    stranger = Discrepancy(str(uuid4()), None, 7)
     run = ReconciliationRun(3, ACCEPTED_AT, True, True, 9, [entry, stranger])
     run_id = books.reconciliations.save(run)
     books.reconciliations.audit_repairs(run.discrepancies)

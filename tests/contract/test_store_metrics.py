@@ -127,7 +127,7 @@ def test_every_confirmed_message_counts_and_so_does_every_one_that_was_not(deplo
     since = Since()
     publisher = _publisher(deployed, deployed.settings.amqp_url)
     try:
-        publisher.publish_accepted([("1-0", update("u")), ("2-0", update("u"))])
+        publisher.publish_accepted([update("u"), update("u")])
         publisher.publish_rebuild()
     finally:
         publisher.close()
@@ -137,7 +137,7 @@ def test_every_confirmed_message_counts_and_so_does_every_one_that_was_not(deplo
         away = _publisher(deployed, f"amqps://127.0.0.1:{nobody.getsockname()[1]}", wait_seconds=0.2)
         try:
             with pytest.raises(RabbitUnavailable):
-                away.publish_accepted([("1-0", update("u")), ("2-0", update("u"))])
+                away.publish_accepted([update("u"), update("u")])
         finally:
             away.close()
     assert (since("publish_confirm_seconds"), since("publish_failures_total")) == (3, 2)

@@ -12,8 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from shared.config import Settings
-from shared.services.catch_up import Pipeline
-from shared.services.reconcile_scores import Reconciliation, reconcile_scores
+from shared.services.reconcile_scores import Reconciliation, ReconciliationOptions, reconcile_scores
 from shared.wiring import Container
 from tests.support.api import Player
 from tests.support.product import ROOT, Product
@@ -33,8 +32,7 @@ def product() -> Iterator[Product]:
 @pytest.fixture
 def stores(product: Product) -> Iterator[Reconciliation]:
     deployed = Container(Settings.from_environment(product.runtime["function_env"]))
-    pipeline = Pipeline(deployed.ledger, deployed.outbox, deployed.publisher, deployed.clock)
-    yield Reconciliation(deployed.leaderboard, deployed.board_check, deployed.reconciliations, pipeline)
+    yield deployed.reconciliation
     deployed.close()
 
 
@@ -75,10 +73,37 @@ def agreed(product: Product, acknowledged: dict[str, int]) -> None:
 def test_a_healthy_product_under_load_shows_no_discrepancy(product: Product, stores: Reconciliation) -> None:
     players = [product.api.new_player() for _ in range(PLAYERS)]
     with played(players) as acknowledged:
-        runs = [reconcile_scores(stores, dry_run=False, full=number % 2 == 0) for number in range(RUNS)]
+        runs = [reconcile_scores(stores, ReconciliationOptions(full=number % 2 == 0)) for number in range(RUNS)]
     assert [run["discrepancies"] for run in runs] == [[]] * RUNS
     assert min(run["checked"] for run in runs) >= PLAYERS
     agreed(product, acknowledged)
+
+
+def test_a_single_point_is_found_in_one_run_in_a_player_with_a_hundred_updates_a_second(
+    product: Product, stores: Reconciliation
+) -> None:
+    """As many as the machine allows, where it does not allow a hundred."""
+    player, stop = product.api.new_player(), threading.Event()
+    acknowledged = [0] * 8
+
+    def play(place: int) -> None:
+        while not stop.is_set():
+            acknowledged[place] += player.score(1).data["increment"]
+            stop.wait(0.08)
+
+    with product.redis() as board, ThreadPoolExecutor(8) as threads:
+        playing = [threads.submit(play, place) for place in range(8)]
+        try:
+            eventually(lambda: min(acknowledged) > 0, 20, "everybody playing")
+            board.zincrby("leaderboard", -1, f"user:{player.user_id}")
+            found, again = (reconcile_scores(stores, ReconciliationOptions()) for _ in range(2))
+        finally:
+            stop.set()
+            for one in playing:
+                one.result(20)
+    assert [(entry["userId"], entry["difference"]) for entry in found["discrepancies"]] == [(player.user_id, 1)]
+    assert (found["repaired"], found["leftForTheNextRun"], again["found"]) == (1, 0, 0)
+    agreed(product, {player.user_id: sum(acknowledged)})
 
 
 def test_what_is_spoiled_while_everybody_plays_is_repaired_to_the_point(product: Product, stores: Reconciliation) -> None:
@@ -90,12 +115,12 @@ def test_what_is_spoiled_while_everybody_plays_is_repaired_to_the_point(product:
             board.zincrby("leaderboard", -3, members[1])
             board.zadd("leaderboard", {members[4]: 77, "user:nobody": 9, "not even a member": 3})
             board.zrem("leaderboard", members[5])
-            found = {entry["userId"] for entry in reconcile_scores(stores, dry_run=False)["discrepancies"]}
+            found = {entry["userId"] for entry in reconcile_scores(stores, ReconciliationOptions())["discrepancies"]}
         spoiled = {players[number].user_id for number in (0, 1, 4, 5)} | {"nobody", "no member of ours: not even a member"}
         assert found == spoiled
         assert board.zmscore("leaderboard", [members[4], members[5], "user:nobody", "not even a member"]) == [0, 0, None, None]
     agreed(product, acknowledged)
-    assert reconcile_scores(stores, dry_run=True, full=True)["found"] == 0
+    assert reconcile_scores(stores, ReconciliationOptions(dry_run=True, full=True))["found"] == 0
 
 
 def test_the_verb_finds_repairs_counts_and_says_so(product: Product) -> None:

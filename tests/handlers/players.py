@@ -16,6 +16,7 @@ from local_runtime.queue.broker import connection_parameters
 from local_runtime.queue.mapping import EventSourceMapping
 from shared.adapters.rabbitmq.connection import open_connection
 from shared.domain.player import Account, Role
+from shared.services.open_epoch import open_epoch
 from shared.services.rebuild_leaderboard import pages
 from shared.wiring import Container
 from tests.handlers.events import ROOT, HandlerReply, call, invoke
@@ -54,6 +55,7 @@ def new_board(redeploy: Any) -> Container:
     """A container on a board of its own that agrees with the ledger."""
     made: Container = redeploy(KEY_PREFIX=f"{{{secrets.token_hex(6)}}}:")
     made.leaderboard.rebuild(pages(made.reconciliations))
+    open_epoch(made.leaderboard, made.ledger)
     return made
 
 

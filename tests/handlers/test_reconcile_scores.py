@@ -5,22 +5,26 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 import pytest
 import redis
 
-from shared.errors import LedgerBehind, ReconciliationRunning, RedisUnavailable
-from shared.services.catch_up import Pipeline
+from shared import metrics
+from shared.errors import ReconciliationRunning, RedisUnavailable
 from shared.services.rebuild_leaderboard import pages
-from shared.services.reconcile_scores import Reconciliation, reconcile_scores
+from shared.services.reconcile_scores import ReconciliationOptions, reconcile_scores
 from shared.wiring import Container
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import invoke, payload
-from tests.handlers.players import Player, board_in_agreement, delivered, give, new_player
+from tests.handlers.players import Player, board_in_agreement, consuming, delivered, give, new_board, new_player
 from tests.support.product import query
 from tests.support.waiting import eventually
+
+IN_FULL = ReconciliationOptions(full=True)
 
 
 @pytest.fixture
@@ -115,26 +119,6 @@ def test_an_admin_on_the_board_is_taken_off_the_points(board: Container) -> None
     assert board.leaderboard.scores([admin.user_id]) == {}
 
 
-def test_players_who_go_on_scoring_are_never_found_in_disorder(board: Container, players: list[Player]) -> None:
-    stop, accepted = threading.Event(), [0, 0, 0]
-
-    def play(place: int) -> None:
-        while not stop.is_set() and accepted[place] < 90:
-            reply = players[place].score(1)
-            assert reply.status == 200
-            accepted[place] += 1
-
-    with ThreadPoolExecutor(3) as threads:
-        playing = [threads.submit(play, place) for place in range(3)]
-        eventually(lambda: min(accepted) > 0, 10, "everybody playing")
-        found = [invoke("reconcile_scores", {})["found"] for _ in range(4)]
-        stop.set()
-        for one in playing:
-            one.result(20)
-    assert found == [0, 0, 0, 0]
-    assert scores(board, players) == [5 + accepted[0], 10 + accepted[1], 15 + accepted[2]]
-
-
 def test_one_who_goes_on_scoring_is_repaired_exactly(board: Container, players: list[Player], client: redis.Redis) -> None:
     player, accepted, stop = players[0], [0], threading.Event()
     client.zincrby(f"{board.settings.key_prefix}leaderboard", 1000, f"user:{player.user_id}")
@@ -227,6 +211,7 @@ def test_a_ledger_row_that_was_deleted_is_given_back(
     board: Container, players: list[Player], database_url: str, client: redis.Redis
 ) -> None:
     player = players[0]
+    assert invoke("reconcile_scores", {})["found"] == 0, "every number is accounted for"
     delete = "DELETE FROM score_history WHERE user_id = :id"
     query(database_url, delete, id=player.user_id)
     dry = invoke("reconcile_scores", {"dryRun": True})
@@ -275,15 +260,123 @@ def test_a_large_board_is_compared_in_several_runs_and_wholly_if_wanted(
     assert whole | found == {player.user_id for player in others}
 
 
-def test_a_ledger_that_does_not_catch_up_changes_nothing(deployed: Container, redeploy: Redeploy) -> None:
-    board = redeploy(KEY_PREFIX=f"{{{uuid4()}}}:")
-    board.leaderboard.rebuild([])
-    give(board, {"invented": 7})
-    pipeline = Pipeline(board.ledger, board.outbox, board.publisher, board.clock, 0.3)
-    stores = Reconciliation(board.leaderboard, board.board_check, board.reconciliations, pipeline)
-    with pytest.raises(LedgerBehind):
-        reconcile_scores(stores, dry_run=False)
+def impatient(board: Container, options: ReconciliationOptions = IN_FULL) -> dict[str, Any]:
+    """A run that waits shortly for the ledger."""
+    return reconcile_scores(replace(board.reconciliation, pipeline=replace(board.pipeline, catch_up_seconds=0.3)), options)
+
+
+def test_a_ledger_that_does_not_catch_up_takes_nothing_from_anybody(deployed: Container, redeploy: Redeploy) -> None:
+    board = new_board(redeploy)
+    player, poorer = new_player(board), new_player(board)
+    player.score(4)
+    give(board, {"invented": 7, poorer.user_id: -3})
+    summary = impatient(board)
+    assert (summary["found"], summary["repaired"], summary["leftForTheNextRun"]) == (3, 1, 2)
+    assert summary["leftBecause"].startswith("accepted updates are not accounted for yet")
     assert board.leaderboard.scores(["invented"]) == {"invented": 7}
+    assert scores(board, [player, poorer]) == [4, 0], "what was too low is raised all the same"
+    with consuming(board):
+        summary = invoke("reconcile_scores", {"full": True})
+    assert [entry["userId"] for entry in summary["discrepancies"]] == ["invented"]
+    assert (summary["repaired"], summary["leftForTheNextRun"], "leftBecause" in summary) == (1, 0, False)
+    assert scores(board, [player]) == [4]
+
+
+def test_points_are_not_lowered_while_an_accepted_update_is_missing(
+    deployed: Container, redeploy: Redeploy, client: redis.Redis, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Redis lost its entry, the broker its message: the board alone has the points."""
+    board = new_board(redeploy)
+    player, other, before = new_player(board), new_player(board), metrics.lowerings_withheld.read()
+    with delivered(board, "score_history_queue") as messages:
+        player.score(5)
+        assert len(messages()) == 1
+    client.delete(f"{board.settings.key_prefix}outbox")
+    with consuming(board):
+        for _ in range(2):
+            other.score(1)
+        eventually(lambda: board.ledger.totals([other.user_id]) == {other.user_id: 2}, 20, "what came later in the ledger")
+        for run in range(1, 3):
+            summary = impatient(board)
+            assert [entry["difference"] for entry in summary["discrepancies"]] == [-5]
+            assert (summary["repaired"], summary["leftForTheNextRun"]) == (0, 1)
+            assert scores(board, [player, other]) == [5, 2]
+            assert metrics.lowerings_withheld.read() == before + run, "an alarm"
+    assert '"points stay on the board that the ledger does not have"' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [({"RECONCILIATION_MAX_PLAYERS": "1"}, "1076 points of 2 players"), ({"RECONCILIATION_MAX_POINTS": "1075"}, "1076 points")],
+)
+def test_more_than_the_bounds_is_lowered_only_when_that_is_wanted(
+    deployed: Container, redeploy: Redeploy, client: redis.Redis, setting: dict[str, str], reason: str
+) -> None:
+    redeploy(**setting)
+    with board_in_agreement(redeploy) as board:
+        players = [new_player(board) for _ in range(2)]
+        spoil(board, client, players)
+        summary = invoke("reconcile_scores", {})
+        assert (summary["found"], summary["repaired"], summary["leftForTheNextRun"]) == (3, 1, 2)
+        assert reason in summary["leftBecause"]
+        assert "beyondBounds" in summary["leftBecause"]
+        assert scores(board, players) == [999, 0]
+        summary = invoke("reconcile_scores", {"beyondBounds": True})
+        assert (summary["found"], summary["repaired"], summary["leftForTheNextRun"]) == (2, 2, 0)
+        assert scores(board, players) == [0, 0]
+
+
+@pytest.fixture
+def lively(redeploy: Redeploy) -> Iterator[Container]:
+    """A board in agreement whose players may score as often as they can."""
+    redeploy(RATE_LIMIT_REQUESTS="100000")
+    with board_in_agreement(redeploy) as made:
+        yield made
+
+
+@contextmanager
+def playing(players: list[Player]) -> Iterator[dict[str, int]]:
+    """All of them score all the time; what was acknowledged, by player."""
+    stop, acknowledged = threading.Event(), {player.user_id: 0 for player in players}
+
+    def play(player: Player) -> None:
+        while not stop.is_set():
+            assert player.score(1).status == 200
+            acknowledged[player.user_id] += 1
+
+    with ThreadPoolExecutor(len(players)) as threads:
+        working = [threads.submit(play, player) for player in players]
+        try:
+            eventually(lambda: min(acknowledged.values()) > 0, 20, "everybody playing")
+            yield acknowledged
+        finally:
+            stop.set()
+            for one in working:
+                one.result(20)
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_healthy_board_raises_no_false_alarm_in_twenty_runs(lively: Container) -> None:
+    players = [new_player(lively) for _ in range(3)]
+    with playing(players) as acknowledged:
+        runs = [invoke("reconcile_scores", {"full": number % 2 == 0}) for number in range(20)]
+    assert [(run["found"], run["leftForTheNextRun"]) for run in runs] == [(0, 0)] * 20
+    assert scores(lively, players) == [acknowledged[player.user_id] for player in players]
+
+
+@pytest.mark.usefixtures("deployed")
+@pytest.mark.parametrize("by", [-1, 1])
+def test_a_single_point_is_found_in_one_run_in_a_player_who_scores_all_the_time(
+    lively: Container, client: redis.Redis, by: int
+) -> None:
+    player = new_player(lively)
+    with playing([player]) as acknowledged:
+        client.zincrby(f"{lively.settings.key_prefix}leaderboard", by, f"user:{player.user_id}")
+        summary = invoke("reconcile_scores", {})
+    assert [(entry["userId"], entry["difference"]) for entry in summary["discrepancies"]] == [(player.user_id, -by)]
+    assert (summary["repaired"], summary["leftForTheNextRun"]) == (1, 0)
+    assert scores(lively, [player]) == [acknowledged[player.user_id]]
+    assert invoke("reconcile_scores", {})["found"] == 0
 
 
 def test_a_redis_that_is_away_is_told_so_that_the_schedule_tries_again(deployed: Container, redeploy: Redeploy) -> None:

@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
+import redis
 
+from shared.domain.score import Number
 from shared.errors import PostgresUnavailable, RabbitUnavailable
 from shared.wiring import Container
 from tests.handlers.conftest import Redeploy
 from tests.handlers.consumer import ACCEPTED_AT, DEAD_LETTERS, HISTORY, RETRIES, UPDATED, Bench
-from tests.handlers.players import add_account, delivered, new_player
+from tests.handlers.players import add_account, delivered, new_board, new_player
 from tests.support.waiting import eventually
 
 
@@ -32,6 +34,29 @@ def test_a_batch_reaches_the_ledger_and_the_broadcast_is_told_once(bench: Bench,
     told = deployed.event_codec.open_recorded(body)
     assert (told.updates, told.accepted_at) == (3, ACCEPTED_AT)
     assert bench.drain(DEAD_LETTERS) == []
+
+
+def test_what_is_recorded_refused_or_there_already_leaves_the_outbox(
+    bench: Bench, redeploy: Redeploy, user_id: str, redis_url: str
+) -> None:
+    board = new_board(redeploy)
+    with redis.Redis.from_url(redis_url) as client:
+        ids = [client.xadd(board._keys.outbox, {"request_id": "r"}).decode() for _ in range(4)]
+        events = [bench.event(user)._replace(outbox_id=entry) for user, entry in zip((user_id, user_id, "x"), ids, strict=False)]
+        bodies = [bench.codec.update(event) for event in events]
+        bench.record(bodies[0])
+        assert client.xlen(board._keys.outbox) == 3
+        bench.record(*bodies, b"poison", bench.codec.update(bench.event(user_id)))
+        assert [entry for entry, _ in client.xrange(board._keys.outbox)] == [ids[3].encode()]
+
+
+def test_a_redis_that_is_away_does_not_send_the_batch_back(
+    bench: Bench, redeploy: Redeploy, user_id: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    board = redeploy(REDIS_URL="redis://127.0.0.1:1/0")
+    bench.record(bench.codec.update(bench.event(user_id, 3)._replace(outbox_id="1-0")))
+    assert board.ledger.totals([user_id]) == {user_id: 3}
+    assert "recorded updates stay in the outbox" in capsys.readouterr().err
 
 
 def test_a_batch_that_comes_again_counts_once(bench: Bench, deployed: Container, user_id: str) -> None:
@@ -116,9 +141,13 @@ def test_an_update_whose_user_comes_to_be_known_is_recorded_at_the_next_attempt(
     body = bench.codec.update(event)
     bench.record(body)
     add_account(deployed, event.user_id)
-    assert deployed.reconciliations.points([event.user_id]) == {event.user_id: 3}, "accepted is accepted"
+
+    def points() -> dict[str, int]:
+        return deployed.reconciliations.points_at([event.user_id], Number(2**62, 0))
+
+    assert points() == {event.user_id: 3}, "accepted is accepted"
     bench.record(body, x_attempts=1)
-    assert deployed.ledger.totals([event.user_id]) == deployed.reconciliations.points([event.user_id]) == {event.user_id: 3}
+    assert deployed.ledger.totals([event.user_id]) == points() == {event.user_id: 3}
 
 
 @pytest.fixture

@@ -1,22 +1,26 @@
-"""Every minute and at start: what a crash left in the outbox."""
+"""Every minute and at start: what a crash left in the outbox, and what the broker lost."""
 
 from __future__ import annotations
+
+import json
 
 import pytest
 import redis
 
+from shared import metrics
 from shared.domain.score import ScoreAccepted
 from shared.errors import RedisUnavailable
-from shared.services.relay_outbox import BATCH
+from shared.services.relay_outbox import BATCH, relay_outbox
 from shared.wiring import Container
 from tests.handlers.conftest import Redeploy
+from tests.handlers.consumer import HISTORY, Bench
 from tests.handlers.events import SOURCE_IP, invoke
 from tests.handlers.players import consuming, new_board, new_player
 from tests.support.waiting import eventually
 
 
-def leave(board: Container, redis_url: str, user_id: str, count: int) -> None:
-    """Entries that waited a minute, as a crash leaves them."""
+def leave(board: Container, redis_url: str, user_id: str, count: int, seconds: int = 50) -> None:
+    """Entries that have waited that long, as a crash leaves them."""
     now = board.clock.now().timestamp()
     with redis.Redis.from_url(redis_url) as client, client.pipeline() as pipeline:
         for number in range(count):
@@ -29,7 +33,7 @@ def leave(board: Container, redis_url: str, user_id: str, count: int) -> None:
                 "accepted_at": int(now * 1000),
                 "source_ip": SOURCE_IP,
             }
-            pipeline.xadd(f"{board.settings.key_prefix}outbox", fields, f"{int(now - 60) * 1000}-{number}")
+            pipeline.xadd(f"{board.settings.key_prefix}outbox", fields, f"{int(now - seconds) * 1000}-{number}")
         pipeline.execute()
 
 
@@ -47,9 +51,10 @@ def test_what_a_crash_left_reaches_the_ledger(board: Container, redis_url: str) 
     player, count = new_player(board), BATCH + 20
     leave(board, redis_url, player.user_id, count)
     assert invoke("relay_outbox", {}) == {"published": count}
-    assert board.outbox.pending(0, 10) == []
+    assert len(board.outbox.pending(0, 1000)) == count, "until the ledger has it"
     with consuming(board):
         eventually(lambda: board.ledger.totals([player.user_id]) == {player.user_id: count}, 30, "all of it in the ledger")
+        eventually(lambda: board.outbox.pending(0, 10) == [], 30, "an empty outbox")
 
 
 def test_what_is_sent_twice_counts_once(board: Container, redis_url: str) -> None:
@@ -58,7 +63,7 @@ def test_what_is_sent_twice_counts_once(board: Container, redis_url: str) -> Non
         leave(board, redis_url, player.user_id, 5)
         assert invoke("relay_outbox", {}) == {"published": 5}
         with redis.Redis.from_url(redis_url) as client:
-            client.delete(f"{board.settings.key_prefix}outbox")
+            client.delete(f"{board.settings.key_prefix}outbox", f"{board.settings.key_prefix}outbox:relayed")
     with consuming(board):
         eventually(lambda: board.topology.backlog() == 0, 30, "an empty queue")
         eventually(lambda: board.ledger.totals([player.user_id]) == {player.user_id: 5}, 30, "five in the ledger")
@@ -84,3 +89,74 @@ def test_a_redis_that_is_away_is_told_so_that_the_schedule_tries_again(board: Co
     redeploy(REDIS_URL="redis://127.0.0.1:1/0")
     with pytest.raises(RedisUnavailable):
         invoke("relay_outbox", {})
+
+
+def test_what_the_broker_lost_is_published_again_after_a_minute_and_counts_once(
+    board: Container, redis_url: str, bench: Bench
+) -> None:
+    player = new_player(board)
+    leave(board, redis_url, player.user_id, 3, seconds=61)
+    assert invoke("relay_outbox", {}) == {"published": 3}
+    assert len(bench.drain(HISTORY)) >= 3, "the broker loses them"
+    with consuming(board):
+        eventually(lambda: any(board.queue_gauge.read().consumers.values()), 20, "a consumer")
+        assert invoke("relay_outbox", {}) == {"published": 0}, "no crash left them"
+        assert board.ledger.totals([player.user_id]) == {player.user_id: 3}
+        assert board.outbox.pending(0, 10) == []
+        for _ in range(2):
+            invoke("relay_outbox", {})
+        assert board.ledger.totals([player.user_id]) == {player.user_id: 3}
+
+
+def test_what_is_younger_than_a_minute_is_not_taken_for_lost(board: Container, redis_url: str, bench: Bench) -> None:
+    player = new_player(board)
+    leave(board, redis_url, player.user_id, 3, seconds=40)
+    assert invoke("relay_outbox", {}) == {"published": 3}
+    bench.drain(HISTORY)
+    with consuming(board):
+        eventually(lambda: any(board.queue_gauge.read().consumers.values()), 20, "a consumer")
+        assert invoke("relay_outbox", {}) == {"published": 0}
+        eventually(lambda: board.topology.backlog() == 0, 20, "an empty queue")
+    assert len(board.outbox.pending(0, 10)) == 3
+
+
+def test_a_consumer_that_is_away_for_long_makes_no_more_copies(board: Container, redis_url: str, bench: Bench) -> None:
+    player = new_player(board)
+    bench.drain(HISTORY)
+    leave(board, redis_url, player.user_id, 5, seconds=7200)
+    assert [invoke("relay_outbox", {})["published"] for _ in range(4)] == [5, 0, 0, 0]
+    assert board.topology.backlog() == 5
+    assert len(board.outbox.pending(0, 10)) == 5
+    with consuming(board):
+        eventually(lambda: board.outbox.pending(0, 10) == [], 30, "all of it in the ledger")
+    assert board.ledger.totals([player.user_id]) == {player.user_id: 5}
+
+
+def test_what_its_process_published_is_not_published_again(board: Container, bench: Bench) -> None:
+    bench.drain(HISTORY)
+    new_player(board).score()
+    eventually(lambda: board._redis.hlen(board._keys.outbox_published) == 1, 10, "the confirm noted")
+    assert relay_outbox(board.pipeline, board.queue_gauge, 10, older_than_seconds=0) == 0
+    assert board.topology.backlog() == 1
+
+
+def test_an_outbox_that_is_full_says_what_it_drops(
+    board: Container, redis_url: str, redeploy: Redeploy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    player, before = new_player(board), metrics.outbox_dropped.read()
+    leave(board, redis_url, player.user_id, 5)
+    board = redeploy(OUTBOX_MAX_ENTRIES="3")
+    assert invoke("relay_outbox", {}) == {"published": 5}
+    assert len(board.outbox.pending(0, 10)) == 3
+    assert metrics.outbox_dropped.read() == before + 2
+    [line] = [json.loads(text) for text in capsys.readouterr().err.splitlines() if "the outbox is full" in text]
+    assert (line["level"], line["dropped"]) == ("error", 2)
+    with consuming(board):
+        eventually(lambda: board.ledger.totals([player.user_id]) == {player.user_id: 5}, 30, "the broker has them")
+
+
+def test_nothing_that_was_not_published_is_dropped(board: Container, redis_url: str, redeploy: Redeploy) -> None:
+    leave(board, redis_url, new_player(board).user_id, 5)
+    board = redeploy(OUTBOX_MAX_ENTRIES="3", AMQP_URL="amqp://u:p@127.0.0.1:1/%2F", AMQP_CA_FILE="")
+    assert invoke("relay_outbox", {}) == {"published": 0}
+    assert len(board.outbox.pending(0, 10)) == 5

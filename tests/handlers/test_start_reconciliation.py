@@ -41,9 +41,9 @@ def test_an_admin_finds_what_is_wrong_and_repairs_it(board: Container, database_
         id=admin.user_id,
     )
     assert [row[0] for row in rows] == [
-        {"dryRun": True, "full": True},
-        {"dryRun": False, "full": True},
-        {"dryRun": False, "full": False},
+        {"dryRun": True, "full": True, "beyondBounds": False},
+        {"dryRun": False, "full": True, "beyondBounds": False},
+        {"dryRun": False, "full": False, "beyondBounds": False},
     ]
 
 

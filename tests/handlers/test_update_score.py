@@ -6,12 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID, uuid4
 
 import pytest
+import redis
 
 from shared.services.rebuild_leaderboard import pages
 from shared.wiring import Container
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import SOURCE_IP, HandlerReply, call
-from tests.handlers.players import Player, new_board, new_player
+from tests.handlers.players import Player, delivered, new_board, new_player
+from tests.support.product import query
 
 ROUTE = "POST /api/score/{user_id}"
 
@@ -48,8 +50,8 @@ def test_an_accepted_update_is_on_its_way_to_the_ledger_when_the_answer_comes(de
     player = new_player(board)
     backlog = deployed.topology.backlog()
     player.score()
-    assert board.outbox.pending(0, 10) == []
     assert deployed.topology.backlog() == backlog + 1
+    assert len(board.outbox.pending(0, 10)) == 1, "until the ledger has it"
 
 
 def test_a_broker_that_is_away_costs_the_player_nothing(deployed: Container, redeploy: Redeploy) -> None:
@@ -57,7 +59,7 @@ def test_a_broker_that_is_away_costs_the_player_nothing(deployed: Container, red
     board = redeploy(AMQP_URL="amqp://u:p@127.0.0.1:1/%2F", AMQP_CA_FILE="")
     player = new_player(board)
     request_ids = [player.score(3).data["requestId"], player.score(5).data["requestId"]]
-    waiting = [event for _, event in board.outbox.pending(0, 10)]
+    waiting = board.outbox.pending(0, 10)
     assert [event.request_id for event in waiting] == request_ids
     assert [(event.user_id, event.increment, event.new_score) for event in waiting] == [
         (player.user_id, 3, 3),
@@ -129,8 +131,6 @@ def test_a_token_of_nobody_is_of_no_use(deployed: Container) -> None:
 
 
 def test_a_disabled_account_does_not_score(deployed: Container, database_url: str, player: Player) -> None:
-    from tests.support.product import query
-
     query(database_url, "UPDATE users SET disabled = true WHERE user_id = :id", id=player.user_id)
     deployed.profiles.drop(player.user_id)
     assert player.score().problem == (403, "unknown_user")
@@ -223,6 +223,46 @@ def test_an_empty_redis_takes_no_updates_until_it_is_rebuilt(deployed: Container
     assert reply.headers["Retry-After"] == "1"
     board.leaderboard.rebuild(pages(board.reconciliations))
     assert player.score(1).status == 200
+
+
+def test_after_another_redis_an_update_goes_on_in_an_epoch_that_the_ledger_gave_out(
+    deployed: Container, redeploy: Redeploy, redis_url: str
+) -> None:
+    """And the board is looked at: what the other Redis did not have is to be brought back."""
+    board = new_board(redeploy)
+    player = new_player(board)
+    player.score(5)
+    prefix = board.settings.key_prefix
+    with redis.Redis.from_url(redis_url) as client, delivered(board, "leaderboard_rebuild_queue") as messages:
+        client.hset(f"{prefix}leaderboard:numbers", "server", "another")
+        client.zadd(f"{prefix}ended-sessions", {"*": 4e12})
+        board._redis.close()
+        assert player.score(1).data["score"] == 6
+        assert len(messages()) == 1
+        assert player.score(1).data["score"] == 7
+        assert messages() == []
+    first, second, third = (event.number for event in board.outbox.pending(0, 10))
+    assert first is not None
+    assert second is not None
+    assert second > first
+    assert (second.sequence, third) == (1, (second.epoch, 2))
+    rows = query(board.settings.database_url, "SELECT last_sequence FROM number_epochs WHERE epoch = :id", id=first.epoch)
+    assert rows == [[1]], "how far the Redis before had counted"
+
+
+def test_without_an_epoch_no_update_is_accepted_while_the_ledger_is_away(
+    deployed: Container, redeploy: Redeploy, redis_url: str
+) -> None:
+    board = new_board(redeploy)
+    player = new_player(board)
+    player.score(5)
+    with redis.Redis.from_url(redis_url) as client:
+        client.hdel(f"{board.settings.key_prefix}leaderboard:numbers", "open")
+    away = redeploy(DATABASE_URL="postgresql://u:p@127.0.0.1:1/scoreboard")
+    assert player.score().problem == (503, "database_unavailable")
+    assert board_of(away, player) == 5
+    redeploy(DATABASE_URL=board.settings.database_url)
+    assert player.score().data["score"] == 6
 
 
 def test_a_database_that_is_away_does_not_stop_known_players(deployed: Container, player: Player, redeploy: Redeploy) -> None:

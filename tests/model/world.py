@@ -13,8 +13,9 @@ from enum import Enum
 from typing import Any
 
 from shared.adapters.rabbitmq.codec import RabbitEventCodec
-from shared.domain.score import ReceivedMessage, RefusedMessage, ScoreAccepted, ScoresRecorded
-from shared.errors import BadMessage, PostgresUnavailable, RabbitUnavailable
+from shared.domain.overview import QueueState
+from shared.domain.score import ReceivedMessage, RefusedMessage, ScoreAccepted, ScoresRecorded, Unpublished
+from shared.errors import BadMessage, PostgresUnavailable, RabbitUnavailable, RedisUnavailable
 from shared.ports import Ledger, Outbox, Sealer
 from shared.services.record_scores import record_scores
 
@@ -26,11 +27,12 @@ class Killed(BaseException):
 class Fate(Enum):
     """What becomes of the process and of the broker between the script and the answer."""
 
-    GOOD = "published, confirmed, settled, answered"
+    GOOD = "published, confirmed, answered"
     KILLED_BEFORE_PUBLISHING = "the process dies with the event in the outbox only"
     BROKER_AWAY = "nothing is published, and answered all the same"
     CONFIRM_LOST = "the broker has it, the process does not know, and answers"
-    KILLED_BEFORE_SETTLING = "the broker has it, the outbox, too, and nobody is answered"
+    BROKER_LOSES_IT = "the broker confirms it and loses it, and it is answered"
+    KILLED_BEFORE_CONFIRM = "the broker has it, the process does not know, and nobody is answered"
     KILLED_BEFORE_ANSWERING = "all is done, and nobody is answered"
     REDIS_EMPTIED = "Redis loses everything before the broker has it"
 
@@ -41,13 +43,15 @@ class Crash(Enum):
     NOT = "it lives"
     BEFORE_COMMIT = "nothing is written, the batch returns"
     AFTER_COMMIT = "everything is written, the batch returns all the same"
+    REDIS_AWAY = "it lives, and what it recorded stays in the outbox"
 
 
 class WorldClock:
-    """The port Clock: sleeping takes no time."""
+    """The port Clock: sleeping takes no time; `meanwhile` happens."""
 
-    def __init__(self) -> None:
+    def __init__(self, meanwhile: Callable[[], None] = lambda: None) -> None:
         self._slept = 0.0
+        self._meanwhile = meanwhile
 
     def now(self) -> datetime:
         """The real instant: Redis and PostgreSQL have their own."""
@@ -60,6 +64,7 @@ class WorldClock:
     def sleep(self, seconds: float) -> None:
         """At once."""
         self._slept += seconds
+        self._meanwhile()
 
 
 class ImpatientOutbox:
@@ -68,9 +73,13 @@ class ImpatientOutbox:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
 
-    def pending(self, _older_than_seconds: float, limit: int) -> list[tuple[str, ScoreAccepted]]:
+    def pending(self, _older_than_seconds: float, limit: int) -> list[ScoreAccepted]:
         """Whatever its age."""
         return self._outbox.pending(0, limit)
+
+    def unpublished(self, _older_than_seconds: float, limit: int) -> Unpublished:
+        """Likewise."""
+        return self._outbox.unpublished(0, limit)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._outbox, name)
@@ -101,8 +110,16 @@ class _FailingLedger:
         raise PostgresUnavailable
 
 
+class _FailingOutbox:
+    """An outbox whose Redis is away."""
+
+    def settle(self, _: Sequence[str]) -> None:
+        """Never."""
+        raise RedisUnavailable
+
+
 class Broker:
-    """The ports EventPublisher and Topology, and the consumer behind the queue.
+    """The ports EventPublisher, Topology and QueueGauge, and the consumer behind the queue.
 
     `on_event` is told of each event handed over, `empty_redis` takes Redis away.
     """
@@ -120,9 +137,9 @@ class Broker:
         self.parked: list[RefusedMessage] = []
         self.has_consumer = True
 
-    def publish_accepted(self, events: Sequence[tuple[str, ScoreAccepted]], *, keep: bool = True) -> None:
+    def publish_accepted(self, events: Sequence[ScoreAccepted], *, keep: bool = True) -> None:
         """As fate has it; what is kept in a process for later is lost with it, and nothing may depend on it."""
-        for _, event in events:
+        for event in events:
             self._on_event(event)
         fate, self.fate = self.fate, Fate.GOOD
         if fate is Fate.KILLED_BEFORE_PUBLISHING:
@@ -131,12 +148,13 @@ class Broker:
             raise RabbitUnavailable
         if fate is Fate.REDIS_EMPTIED:
             self._empty_redis()
-        self.queue += [ReceivedMessage(self.codec.update(event)) for _, event in events]
+        if fate is not Fate.BROKER_LOSES_IT:
+            self.queue += [ReceivedMessage(self.codec.update(event)) for event in events]
         if fate is Fate.CONFIRM_LOST:
             raise RabbitUnavailable
-        if fate is Fate.KILLED_BEFORE_SETTLING:
+        if fate is Fate.KILLED_BEFORE_CONFIRM:
             raise Killed
-        self._outbox.settle([outbox_id for outbox_id, _ in events])
+        self._outbox.published([event.outbox_id for event in events])
         if fate is Fate.KILLED_BEFORE_ANSWERING:
             raise Killed
 
@@ -161,18 +179,27 @@ class Broker:
         """Among the dead letters."""
         self.parked += messages
 
+    def read(self) -> QueueState:
+        """What the relay asks for: whether there is a consumer."""
+        return QueueState({"queue": len(self.queue)}, {"queue": int(self.has_consumer)}, len(self.queue), len(self.parked))
+
+    def queue_of(self, user_id: str) -> str:
+        """There is one."""
+        return "queue"
+
     def consume(self, count: int, crash: Crash = Crash.NOT) -> None:
         """One batch from the head of the queue."""
         batch = self.queue[:count]
         if crash is Crash.BEFORE_COMMIT:
             away: Any = _FailingLedger()
             try:
-                record_scores(batch, self.codec, away, self._topology, self, WorldClock())
+                record_scores(batch, self.codec, away, self._topology, self, self._outbox, WorldClock())
             except PostgresUnavailable:
                 return
             raise AssertionError("a batch was settled without a database")
-        record_scores(batch, self.codec, self._ledger, self._topology, self, WorldClock())
-        if crash is Crash.NOT:
+        outbox: Any = _FailingOutbox() if crash is Crash.REDIS_AWAY else self._outbox
+        record_scores(batch, self.codec, self._ledger, self._topology, self, outbox, WorldClock())
+        if crash is not Crash.AFTER_COMMIT:
             del self.queue[: len(batch)]
 
     def waiting(self) -> set[str]:

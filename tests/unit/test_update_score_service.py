@@ -14,7 +14,7 @@ import pytest
 
 from shared.domain.player import Caller, Profile
 from shared.domain.rate_window import RateWindow
-from shared.domain.score import AcceptedUpdate, HistoryEntry, Missing, ScoreAccepted, ScoreUpdate
+from shared.domain.score import AcceptedUpdate, HistoryEntry, Missing, Number, ScoreAccepted, ScoreUpdate
 from shared.domain.session import EndedSession
 from shared.domain.ticket import ActionTicket
 from shared.errors import (
@@ -35,7 +35,8 @@ CALLER = Caller("u-1", "player", NOW, "s-1")
 ENDED = EndedSession("s-0", NOW)
 COMMAND = ScoreUpdate("r-1", "u-1", 3, "198.51.100.7")
 WITH_KEY = COMMAND._replace(idempotency_key="k")
-ACCEPTED = AcceptedUpdate("r-1", "u-1", 3, 12, 4, NOW, RateWindow(100, 60, 99, 60), "1-0")
+ACCEPTED = AcceptedUpdate("r-1", "u-1", 3, 12, 4, NOW, RateWindow(100, 60, 99, 60), "1-0", Number(1, 7))
+REPLAYED = ACCEPTED._replace(outbox_id=None, number=None, replayed=True)
 PROFILE = Profile("u-1", "Ada", "player", "hash")
 
 
@@ -47,7 +48,6 @@ class Stores:
     profile: Profile | None = PROFILE
     first: HistoryEntry | None = None
     command: ScoreUpdate = COMMAND
-    whole: bool = True
     total: int = 0
     broker_is_away: bool = False
     done: list[Any] = field(default_factory=list)
@@ -57,9 +57,6 @@ class Stores:
         if not_in_ledger:
             self.done.append("not in the ledger")
         return self.answers.pop(0)
-
-    def is_whole(self) -> bool:
-        return self.whole
 
     def ask_for_rebuild(self) -> bool:
         return True
@@ -95,7 +92,7 @@ class Stores:
     def enter(self, user_id: str) -> None:
         self.done.append(("entered", user_id))
 
-    def publish_accepted(self, events: Sequence[tuple[str, ScoreAccepted]]) -> None:
+    def publish_accepted(self, events: Sequence[ScoreAccepted]) -> None:
         self.done.append(("published", list(events)))
         if self.broker_is_away:
             raise RabbitUnavailable
@@ -106,8 +103,8 @@ class Stores:
         return update_score(self.command, ports, accounts, ports, ports)
 
 
-EVENT = ScoreAccepted("r-1", "u-1", 3, 12, NOW, "198.51.100.7")
-PUBLISHED, CACHED = ("published", [("1-0", EVENT)]), ("cached", [PROFILE])
+EVENT = ScoreAccepted("r-1", "u-1", 3, 12, NOW, "198.51.100.7", Number(1, 7), "1-0")
+PUBLISHED, CACHED = ("published", [EVENT]), ("cached", [PROFILE])
 
 
 def parse(increment: object = 3, *, user_id: str = "u-1", api_key: str | None = None, key: str | None = None) -> ScoreUpdate:
@@ -193,16 +190,16 @@ def test_an_accepted_update_is_published_under_its_outbox_id() -> None:
 
 
 def test_a_replayed_update_is_not_published_again() -> None:
-    stores = Stores([ACCEPTED._replace(outbox_id=None, replayed=True)])
+    stores = Stores([REPLAYED])
     assert stores.update().headers()["Idempotency-Replayed"] == "true"
     assert stores.done == []
 
 
-def test_a_replayed_update_that_nobody_published_is_published_before_it_is_answered() -> None:
-    """Whoever accepted it died in between; what is acknowledged now must not hang on the outbox alone."""
-    stores = Stores([ACCEPTED._replace(replayed=True)])
-    assert stores.update().headers()["Idempotency-Replayed"] == "true"
-    assert stores.done == [PUBLISHED]
+def test_an_event_says_which_key_and_which_ticket_it_came_of() -> None:
+    command = WITH_KEY._replace(key_request_id="of-the-key", ticket_expires_at=NOW)
+    stores = Stores([ACCEPTED], command=command)
+    stores.update()
+    assert stores.done == [("published", [EVENT._replace(key_id="of-the-key", ticket_expires_at=NOW)])]
 
 
 def test_a_broker_that_is_away_does_not_spoil_the_receipt() -> None:
@@ -234,21 +231,21 @@ def test_one_who_has_points_in_the_ledger_does_not_begin_again_and_is_looked_at(
     with pytest.raises(LeaderboardRebuilding) as refused:
         stores.update()
     assert refused.value.retry_after_seconds == 30
-    assert stores.done == [("suspected", ["u-1"])]
+    assert stores.done == [("suspected", ["u-1"]), "rebuild wanted"]
 
 
 def test_a_first_result_that_only_the_ledger_knows_is_answered_again() -> None:
     first = HistoryEntry(1, "r-1", "u-1", 3, 12, NOW)
-    stores = Stores([Missing.HISTORY, ACCEPTED], first=first, command=WITH_KEY)
+    stores = Stores([Missing.HISTORY, REPLAYED], first=first, command=WITH_KEY)
     stores.update()
-    assert stores.done == [("remembered", first), PUBLISHED]
+    assert stores.done == [("remembered", first)]
 
 
 def test_what_the_key_brought_before_there_was_a_ticket_is_found_too() -> None:
     first = HistoryEntry(1, "of-the-key", "u-1", 3, 12, NOW)
-    stores = Stores([Missing.HISTORY, ACCEPTED], first=first, command=WITH_KEY._replace(key_request_id="of-the-key"))
+    stores = Stores([Missing.HISTORY, REPLAYED], first=first, command=WITH_KEY._replace(key_request_id="of-the-key"))
     stores.update()
-    assert stores.done == [("remembered", first), PUBLISHED]
+    assert stores.done == [("remembered", first)]
 
 
 def test_a_ticket_that_only_the_ledger_knows_as_spent_is_refused() -> None:
@@ -279,9 +276,8 @@ def test_a_board_that_keeps_asking_is_not_asked_for_ever() -> None:
     assert stores.answers == []
 
 
-@pytest.mark.parametrize("whole", [True, False])
-def test_an_update_that_finds_the_board_empty_asks_for_its_rebuild(*, whole: bool) -> None:
-    stores = Stores([Missing.PROFILE] * MAX_TRIES, whole=whole)
+def test_an_update_that_the_board_cannot_take_has_the_board_looked_at() -> None:
+    stores = Stores([Missing.PROFILE] * MAX_TRIES)
     with pytest.raises(LeaderboardRebuilding):
         stores.update()
-    assert ("rebuild wanted" in stores.done) is not whole
+    assert stores.done[-1] == "rebuild wanted"
