@@ -12,5 +12,6 @@ from shared.wiring import container
 
 @schedule_handler
 def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Answer `{"forgotten": n}`: of how many players."""
-    return {"forgotten": forget_windows(container().rate_windows)}
+    """Returns `{"forgotten": players, "results": keys in Redis, "keys": keys in PostgreSQL}`."""
+    deps = container()
+    return dict(forget_windows(deps.rate_windows, deps.ledger))

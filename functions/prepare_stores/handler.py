@@ -17,6 +17,4 @@ def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
     """Answer `{"installation", "migrations": [...], "queues": [...], "players": n}`."""
     deps = container()
     join = partial(join_instances, deps.leases, deps.instance)
-    return prepare_stores(
-        deps.ownership, join, deps.migrations, deps.topology, deps.leaderboard, deps.ledger, deps.reconciliations
-    )
+    return prepare_stores(deps.ownership, join, deps.migrations, deps.topology, deps.reconciliation)

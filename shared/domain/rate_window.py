@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import ceil
 from typing import NamedTuple
 
@@ -20,3 +21,16 @@ class RateWindow(NamedTuple):
             "RateLimit-Policy": f'"updates";q={self.limit};w={self.window_seconds}',
             "RateLimit": f'"updates";r={self.remaining};t={ceil(self.reset_seconds)}',
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """What Redis may have lost of players' latest updates.
+
+    First results and spent tickets from before `results_since` (ms; 0 for always) may be missing while `results` is true,
+    instants in rate windows while `windows` is.
+    """
+
+    results_since: int
+    results: bool
+    windows: bool

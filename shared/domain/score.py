@@ -50,8 +50,8 @@ class NewestEpoch(NamedTuple):
 class ScoreUpdate(NamedTuple):
     """A command on its way into the leaderboard's script.
 
-    `request_id` is made by the server: the ticket's, if one is spent, or from the client's `idempotency_key`, if there is one.
-    With both, `key_request_id` is the one that the key alone would have given.
+    `request_id` is made by the server: the ticket's, if one is spent, otherwise a new one. `key_id` names the player's
+    idempotency key, "" without one.
     """
 
     request_id: str
@@ -59,15 +59,9 @@ class ScoreUpdate(NamedTuple):
     increment: int
     source_ip: str
     api_key_hash: str | None = None
-    idempotency_key: str | None = None
-    key_request_id: str | None = None
+    key_id: str = ""
     ticket_expires_at: datetime | None = None
     session_id: str = ""
-
-    @property
-    def key_id(self) -> str:
-        """Names the player's idempotency key, "" without one."""
-        return (self.key_request_id or self.request_id) if self.idempotency_key else ""
 
 
 class AcceptedUpdate(NamedTuple):
@@ -100,11 +94,10 @@ class Missing(Enum):
 
 
 class ScoreAccepted(NamedTuple):
-    """The event of an accepted update, as it travels to the ledger; `accepted_at` is UTC.
+    """The event of an accepted update, as it travels to the ledger; `accepted_at` is UTC, `rank` counts from 1, 0 where unknown.
 
     `number` is None in events of versions that did not count. `outbox_id` is the entry of the outbox that goes when the ledger
-    has the event, "" without one. `key_id` names the idempotency key, "" without one; `ticket_expires_at` is set where the
-    request id is that of an action ticket.
+    has the event, "" without one. `key_id` names the idempotency key, "" without one.
     """
 
     request_id: str
@@ -116,7 +109,7 @@ class ScoreAccepted(NamedTuple):
     number: Number | None = None
     outbox_id: str = ""
     key_id: str = ""
-    ticket_expires_at: datetime | None = None
+    rank: int = 0
 
 
 class Unpublished(NamedTuple):
@@ -142,14 +135,36 @@ class ScoresRecorded:
 
 @dataclass(frozen=True, slots=True)
 class RecordedBatch:
-    """What became of a batch in the ledger: how many updates were `new`; request ids and reasons of those it `refused`.
+    """What became of a batch in the ledger: how many updates were `new`; request ids and reasons of those it `refused`; request
+    ids that were `known` before.
 
     `letters` are the messages to be sent on, to another try or to the dead letters. The ledger has them whole.
     """
 
     new: int
     refused: Mapping[str, str] = field(default_factory=dict)
+    known: Sequence[str] = ()
     letters: Sequence[RefusedMessage] = field(default=(), compare=False)
+
+
+class Acceptance(NamedTuple):
+    """When an update was accepted (ms), and under which request id."""
+
+    at: int
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class FirstResult:
+    """What an idempotency key was answered first; `rank` counts from 1."""
+
+    key_id: str
+    request_id: str
+    user_id: str
+    increment: int
+    score: int
+    rank: int
+    accepted_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,12 @@ record_batch_size = registry.histogram(
 record_lag_seconds = registry.histogram(
     "record_lag_seconds", "Time from the acceptance of an update until the ledger has it", bounds=LAG
 ).of()
+updates_repeated = registry.counter(
+    "updates_repeated_total",
+    "Updates accepted twice, because Redis had lost the first acceptance; whether the second one counts, too",
+    ("counts",),
+    known=[("true",), ("false",)],
+)
 messages_refused = registry.counter(
     "queue_messages_refused_total",
     "Messages that could not be recorded: retried later, or parked among the dead letters",

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Protocol
 
 from shared.domain.ranking import Position
+from shared.domain.rate_window import Losses
 from shared.domain.reconciliation import Reading, Sweep
-from shared.domain.score import AcceptedUpdate, HistoryEntry, Missing, NewestEpoch, ScoreAccepted, ScoreUpdate, Unpublished
+from shared.domain.score import (
+    Acceptance,
+    AcceptedUpdate,
+    FirstResult,
+    Missing,
+    NewestEpoch,
+    ScoreAccepted,
+    ScoreUpdate,
+    Unpublished,
+)
 
 
 class Leaderboard(Protocol):
@@ -23,8 +34,8 @@ class Leaderboard(Protocol):
         """
         ...
 
-    def remember(self, update: ScoreUpdate, first: HistoryEntry) -> None:
-        """Keep the first result of an update's idempotency key for those who ask again."""
+    def remember(self, results: Sequence[FirstResult]) -> None:
+        """Keep first results of idempotency keys for retries; those that are kept stay as they are."""
         ...
 
     def enter(self, user_id: str) -> None:
@@ -122,10 +133,37 @@ class BoardCheck(Protocol):
 
 
 class RateWindows(Protocol):
-    """What is kept of players' latest updates: their instants and the tickets spent on them."""
+    """What is kept of players' latest updates: their instants, the tickets spent on them, and first results of idempotency
+    keys.
+    """
+
+    @property
+    def reach(self) -> timedelta:
+        """Updates that were accepted longer ago are neither in a window nor spent a ticket that could be sent again."""
+        ...
+
+    def losses(self) -> Losses:
+        """What Redis may have lost."""
+        ...
+
+    def restore(self, accepted: Mapping[str, Sequence[Acceptance]]) -> None:
+        """Add the instants and spent tickets of these updates, by player, where they are missing."""
+        ...
+
+    def windows_restored(self) -> None:
+        """No instant is missing any more."""
+        ...
+
+    def results_restored(self, losses: Losses) -> None:
+        """No first result or spent ticket of `losses` is missing any more."""
+        ...
 
     def forget(self, limit: int) -> int:
-        """Drop what is past of up to `limit` players; answer of how many."""
+        """Drop what is past of up to `limit` players; returns of how many."""
+        ...
+
+    def forget_results(self, limit: int) -> int:
+        """Drop up to `limit` first results whose day is over; returns how many."""
         ...
 
 

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Protocol
 
 from shared.domain.balance import Gap
 from shared.domain.reconciliation import Discrepancy, EpochSpan, PastRun, ReconciliationRun
-from shared.domain.score import HistoryEntry, Number, ReceivedMessage, RecordedBatch, RefusedMessage, ScoreAccepted
+from shared.domain.score import (
+    Acceptance,
+    FirstResult,
+    HistoryEntry,
+    Number,
+    ReceivedMessage,
+    RecordedBatch,
+    RefusedMessage,
+    ScoreAccepted,
+)
 
 NO_MESSAGES: Mapping[str, ReceivedMessage] = MappingProxyType({})
 
@@ -34,6 +44,26 @@ class Ledger(Protocol):
 
     def recorded(self, request_id: str) -> HistoryEntry | None:
         """What the ledger has of a request id."""
+        ...
+
+    def first_result(self, key_id: str) -> FirstResult | None:
+        """What an idempotency key was answered first in the last 24 hours."""
+        ...
+
+    def first_results(self) -> Iterator[list[FirstResult]]:
+        """All of the last 24 hours, in pages."""
+        ...
+
+    def knows_all_keys(self) -> bool:
+        """False for a day after the upgrade from a version that did not write them down: then `first_results` lacks some."""
+        ...
+
+    def forget_keys(self, limit: int) -> int:
+        """Drop up to `limit` idempotency keys whose day is over; returns how many."""
+        ...
+
+    def accepted_since(self, since: datetime) -> dict[str, list[Acceptance]]:
+        """By player, the updates that were accepted since then and recorded."""
         ...
 
     def history(self, user_id: str, limit: int, before_id: int | None) -> list[HistoryEntry]:

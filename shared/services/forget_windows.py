@@ -1,18 +1,26 @@
-"""Forget the rate windows and spent tickets of players who stopped playing: neither has a TTL, so somebody must."""
+"""Forget what is kept of updates that are past: none of it has a TTL in Redis, or it might vanish too early."""
 
 from __future__ import annotations
 
-from shared.ports import RateWindows
+from collections.abc import Callable
+
+from shared.ports import Ledger, RateWindows
 
 BATCH = 1000
 MAX_BATCHES = 2000
 
 
-def forget_windows(windows: RateWindows) -> int:
-    """Answer of how many players; safe to run twice and side by side."""
+def forget_windows(windows: RateWindows, ledger: Ledger) -> dict[str, int]:
+    """Returns of how many players windows and spent tickets were dropped, and how many idempotency keys; safe to run side by
+    side.
+    """
+    return {"forgotten": _all(windows.forget), "results": _all(windows.forget_results), "keys": _all(ledger.forget_keys)}
+
+
+def _all(forget: Callable[[int], int]) -> int:
     forgotten = 0
     for _ in range(MAX_BATCHES):
-        batch = windows.forget(BATCH)
+        batch = forget(BATCH)
         forgotten += batch
         if batch < BATCH:
             break

@@ -9,28 +9,43 @@ from shared.services.catch_up import catch_up
 from shared.services.open_epoch import open_epoch
 from shared.services.rebuild_leaderboard import rebuild_leaderboard
 from shared.services.reconcile_scores import Reconciliation, ReconciliationOptions, reconcile_scores
+from shared.services.restore_windows import restore_results, restore_windows
 
 _log = get_logger(__name__)
 
 
 def heal_leaderboard(stores: Reconciliation) -> dict[str, Any]:
-    """Rebuild a board that is not whole, and open an epoch where none is open. Compare the board with the ledger when another
-    Redis serves it than the last time, and players who are suspected. Mostly there is nothing to do. Raises LedgerBehind: try
-    again.
+    """Rebuild a board that is not whole, and open an epoch where none is open. Where another Redis serves the board than the last
+    time, restore what is kept of the latest updates and compare the board with the ledger; compare players who are suspected.
+    Mostly there is nothing to do. Raises LedgerBehind: try again.
 
     A rebuilt board is compared with the ledger the next time, for what was still on its way.
     """
-    if not stores.leaderboard.is_whole():
-        return {**rebuild_leaderboard(stores.leaderboard, stores.reconciliations, stores.pipeline), "reconciled": False}
-    open_epoch(stores.leaderboard, stores.pipeline.ledger)
+    outcome = {"rebuilt": False, "players": 0, "reconciled": False}
+    pipeline = stores.pipeline
+    if stores.leaderboard.is_whole():
+        open_epoch(stores.leaderboard, pipeline.ledger)
+        outcome["reconciled"] = _reconcile(stores)
+    else:
+        outcome |= rebuild_leaderboard(stores.leaderboard, stores.reconciliations, stores.windows, pipeline)
+    restore_results(stores.windows, stores.leaderboard, pipeline.ledger)
+    return outcome
+
+
+def _reconcile(stores: Reconciliation) -> bool:
     server = stores.board_check.server()
-    if not stores.board_check.is_known_server(server):
+    is_known = stores.board_check.is_known_server(server)
+    loses = stores.windows.losses().windows
+    if loses or not is_known:
         catch_up(stores.pipeline)  # updates that this Redis never had may still be in the queues
+    if loses:
+        restore_windows(stores.windows, stores.pipeline.ledger, stores.pipeline.clock)
+    if not is_known:
         summary = reconcile_scores(stores, ReconciliationOptions(full=True))
         stores.board_check.know_server(server)
-        _log.warning("the board of a new Redis was held against the ledger", extra={"repaired": summary["repaired"]})
-        return {"rebuilt": False, "players": 0, "reconciled": True}
+        _log.warning("the board of a new Redis was compared with the ledger", extra={"repaired": summary["repaired"]})
+        return True
     if stores.board_check.suspects():
         reconcile_scores(stores, ReconciliationOptions())
-        return {"rebuilt": False, "players": 0, "reconciled": True}
-    return {"rebuilt": False, "players": 0, "reconciled": False}
+        return True
+    return False

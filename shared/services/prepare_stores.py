@@ -6,22 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 from shared.logs import get_logger
-from shared.ports import Leaderboard, Ledger, Migrations, Reconciliations, Topology
+from shared.ports import Migrations, Topology
 from shared.services.claim_stores import Ownership, claim_stores, refuse_strangers
 from shared.services.open_epoch import open_epoch
 from shared.services.rebuild_leaderboard import pages
+from shared.services.reconcile_scores import Reconciliation
+from shared.services.restore_windows import restore_windows
 
 _log = get_logger(__name__)
 
 
 def prepare_stores(
-    own: Ownership,
-    join: Callable[[], None],
-    migrations: Migrations,
-    topology: Topology,
-    leaderboard: Leaderboard,
-    ledger: Ledger,
-    reconciliations: Reconciliations,
+    own: Ownership, join: Callable[[], None], migrations: Migrations, topology: Topology, stores: Reconciliation
 ) -> dict[str, Any]:
     """Schema, queues, and a board that is filled from the ledger if Redis came up empty; returns what was done.
 
@@ -34,8 +30,10 @@ def prepare_stores(
     join()
     queues = topology.declare()
     players = 0
+    ledger, leaderboard = stores.pipeline.ledger, stores.leaderboard
     if not leaderboard.is_whole() and not topology.backlog():
-        players = leaderboard.rebuild(pages(reconciliations))
+        restore_windows(stores.windows, ledger, stores.pipeline.clock)
+        players = leaderboard.rebuild(pages(stores.reconciliations))
     if leaderboard.is_whole():
         open_epoch(leaderboard, ledger)
     # With updates still on their way to the ledger it would come out too low: then rebuild_leaderboard fills it behind them.

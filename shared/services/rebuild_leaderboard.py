@@ -9,16 +9,19 @@ from typing import Any
 from shared.domain.score import ScoresRecorded
 from shared.errors import RabbitUnavailable, RedisUnavailable
 from shared.logs import get_logger
-from shared.ports import EventPublisher, Leaderboard, Reconciliations
+from shared.ports import EventPublisher, Leaderboard, RateWindows, Reconciliations
 from shared.services.catch_up import Pipeline, catch_up
 from shared.services.open_epoch import open_epoch
+from shared.services.restore_windows import restore_windows
 
 STRAGGLER_SECONDS = 1.0
 PAGE = 5000
 _log = get_logger(__name__)
 
 
-def rebuild_leaderboard(leaderboard: Leaderboard, reconciliations: Reconciliations, pipeline: Pipeline) -> dict[str, Any]:
+def rebuild_leaderboard(
+    leaderboard: Leaderboard, reconciliations: Reconciliations, windows: RateWindows, pipeline: Pipeline
+) -> dict[str, Any]:
     """Once the ledger has everything that was accepted; a whole board is left alone. Raises LedgerBehind.
 
     An update that was accepted just before may still be on its way to the broker, in a process that will have its confirm in a
@@ -28,6 +31,7 @@ def rebuild_leaderboard(leaderboard: Leaderboard, reconciliations: Reconciliatio
         return {"rebuilt": False, "players": 0}
     pipeline.clock.sleep(STRAGGLER_SECONDS)
     catch_up(pipeline)
+    restore_windows(windows, pipeline.ledger, pipeline.clock)
     players = leaderboard.rebuild(pages(reconciliations))
     open_epoch(leaderboard, pipeline.ledger)
     show_viewers(pipeline, players)

@@ -11,7 +11,7 @@ from shared.domain.reconciliation import Discrepancy, Reading, ReconciliationRun
 from shared.domain.score import Number
 from shared.errors import InvalidParameter, LeaderboardRebuilding
 from shared.logs import get_logger
-from shared.ports import BoardCheck, Leaderboard, Reconciliations
+from shared.ports import BoardCheck, Leaderboard, RateWindows, Reconciliations
 from shared.services.catch_up import Pipeline, catch_up_to
 from shared.services.open_epoch import open_epoch
 from shared.services.rebuild_leaderboard import PAGE, rebuild_leaderboard, show_viewers
@@ -25,7 +25,7 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """What a run needs: the board, the ledger, and the way between them.
+    """What a run needs: the board with what is kept beside it, the ledger, and the way between them.
 
     Repairs that would lower the scores of more players than `max_players`, or by more than `max_points` in all, are not made.
     """
@@ -33,6 +33,7 @@ class Reconciliation:
     leaderboard: Leaderboard
     board_check: BoardCheck
     reconciliations: Reconciliations
+    windows: RateWindows
     pipeline: Pipeline
     max_players: int = MAX_LOWERED_PLAYERS
     max_points: int = MAX_LOWERED_POINTS
@@ -74,7 +75,7 @@ def reconcile_scores(stores: Reconciliation, options: ReconciliationOptions) -> 
     ledger, or noted there as refused. Otherwise, and beyond the bounds, they stay, and an alarm is raised.
     """
     if not stores.leaderboard.is_whole():
-        rebuilt = rebuild_leaderboard(stores.leaderboard, stores.reconciliations, stores.pipeline)
+        rebuilt = rebuild_leaderboard(stores.leaderboard, stores.reconciliations, stores.windows, stores.pipeline)
         return {**_summary(0, 0, 0, options), **rebuilt, "discrepancies": []}
     with stores.reconciliations.alone():
         return _reconcile(stores, options)

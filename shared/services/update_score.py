@@ -10,7 +10,7 @@ from typing import Any
 
 from shared.domain.idempotency import checked_key
 from shared.domain.player import Caller
-from shared.domain.score import AcceptedUpdate, HistoryEntry, Missing, ScoreAccepted, ScoreUpdate, checked_increment
+from shared.domain.score import AcceptedUpdate, Missing, ScoreAccepted, ScoreUpdate, checked_increment
 from shared.errors import (
     LeaderboardRebuilding,
     RabbitUnavailable,
@@ -57,12 +57,12 @@ def parse_update(
     """Read `{"increment": 1..5}`, other members are ignored; raises NotYourScore, InvalidIncrement or InvalidParameter."""
     caller.must_own(user_id)
     return ScoreUpdate(
-        request_id=_request_id(user_id, checked_key(idempotency_key)),
+        request_id=new_request_id(),
         user_id=user_id,
         increment=checked_increment(body.get("increment")),
         source_ip=source_ip,
         api_key_hash=None if api_key is None else hashlib.sha256(api_key.encode()).hexdigest(),
-        idempotency_key=idempotency_key,
+        key_id=_key_id(user_id, checked_key(idempotency_key)),
         session_id=caller.session_id,
     )
 
@@ -75,11 +75,7 @@ def spend_ticket(command: ScoreUpdate, text: str | None, tickets: TicketSigner, 
         return command
     ticket = tickets.verify(text)
     ticket.must_belong_to(command.user_id)
-    return command._replace(
-        request_id=ticket.request_id,
-        key_request_id=command.request_id if command.idempotency_key else None,
-        ticket_expires_at=ticket.expires_at,
-    )
+    return command._replace(request_id=ticket.request_id, ticket_expires_at=ticket.expires_at)
 
 
 def update_score(
@@ -110,7 +106,7 @@ def update_score(
             accepted.number,
             accepted.outbox_id,
             command.key_id,
-            command.ticket_expires_at,
+            accepted.rank,
         )
         try:
             publisher.publish_accepted([event])
@@ -137,19 +133,19 @@ def _apply(
                 raise UnknownPlayer
         elif answer is Missing.MEMBER:
             _give_place(command.user_id, leaderboard, ledger)
-        elif (first := _recorded(command, ledger)) is None:
-            not_in_ledger = True
-        elif command.idempotency_key is None:
-            raise TicketAlreadyUsed
         else:
-            leaderboard.remember(command, first)
+            _recall(command, leaderboard, ledger)
+            not_in_ledger = True
     raise LeaderboardRebuilding
 
 
-def _recorded(command: ScoreUpdate, ledger: Ledger) -> HistoryEntry | None:
-    """What came of the same ticket or key before: the first time the key may have been sent without a ticket."""
-    known = filter(None, (command.request_id, command.key_request_id))
-    return next(filter(None, map(ledger.recorded, known)), None)
+def _recall(command: ScoreUpdate, leaderboard: Leaderboard, ledger: Ledger) -> None:
+    """Give Redis what the ledger has of the same key; raises TicketAlreadyUsed."""
+    first = ledger.first_result(command.key_id) if command.key_id else None
+    if first is not None:
+        leaderboard.remember([first])
+    elif command.ticket_expires_at is not None and ledger.recorded(command.request_id) is not None:
+        raise TicketAlreadyUsed
 
 
 def _give_place(user_id: str, leaderboard: Leaderboard, ledger: Ledger) -> None:
@@ -161,9 +157,9 @@ def _give_place(user_id: str, leaderboard: Leaderboard, ledger: Ledger) -> None:
     leaderboard.enter(user_id)
 
 
-def _request_id(user_id: str, idempotency_key: str | None) -> str:
-    """A new id, or the one that this player's key always gives: the ledger then ignores a second count even if Redis forgot."""
+def _key_id(user_id: str, idempotency_key: str | None) -> str:
+    """The same for the same key of the same player, "" without one; it does not tell the key."""
     if idempotency_key is None:
-        return new_request_id()
+        return ""
     digest = hashlib.sha256(f"{user_id}\n{idempotency_key}".encode()).digest()
     return str(uuid.UUID(bytes=digest[:16], version=4))

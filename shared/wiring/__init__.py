@@ -68,6 +68,7 @@ class Container(RabbitParts):
             self.leaderboard,
             self.board_check,
             self.reconciliations,
+            self.rate_windows,
             self.pipeline,
             self.settings.reconciliation_max_players,
             self.settings.reconciliation_max_points,

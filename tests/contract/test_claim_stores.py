@@ -71,9 +71,7 @@ class Stores:
     def start(self, *payload_keys: str, signing: str = "", **urls: str) -> dict[str, Any]:
         """What every start does before it serves."""
         made = self.instance(*payload_keys, signing=signing, **urls)
-        return prepare_stores(
-            made.ownership, lambda: None, made.migrations, made.topology, made.leaderboard, made.reconciliations
-        )
+        return prepare_stores(made.ownership, lambda: None, made.migrations, made.topology, made.reconciliation)
 
     def seal(self, *payload_keys: str) -> None:
         """Seal an entry of the audit log."""
@@ -274,7 +272,7 @@ def test_an_emptied_redis_is_marked_again(stores: Stores) -> None:
     key = payload_key()
     installation_id = stores.start(key)["installation"]
     empty = stores.instance(key, KEY_PREFIX=f"{{{secrets.token_hex(6)}}}:")
-    prepare_stores(empty.ownership, lambda: None, empty.migrations, empty.topology, empty.leaderboard, empty.reconciliations)
+    prepare_stores(empty.ownership, lambda: None, empty.migrations, empty.topology, empty.reconciliation)
     assert empty.board_mark.holder() == installation_id
 
 

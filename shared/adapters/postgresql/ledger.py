@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from shared import metrics
@@ -13,12 +13,15 @@ from shared.adapters.postgresql.audit_row import add_audit_row
 from shared.adapters.postgresql.errors import StatementRejected
 from shared.adapters.postgresql.letters import forget_letters, hold_letters, note_letters
 from shared.adapters.postgresql.pool import Pool
+from shared.adapters.postgresql.repeated import accepted_again, record_keys
 from shared.adapters.postgresql.session import Session
 from shared.adapters.postgresql.statements import statement
 from shared.domain.audit import Actor
 from shared.domain.balance import Gap
 from shared.domain.score import (
     UNKNOWN_USER,
+    Acceptance,
+    FirstResult,
     HistoryEntry,
     Number,
     ReceivedMessage,
@@ -29,8 +32,12 @@ from shared.domain.score import (
 from shared.errors import PostgresUnavailable
 from shared.ports.ledger import NO_MESSAGES
 
+PAGE = 5000
 MAX_GAPS = 1000
 MISSING_SECONDS = 120.0
+
+
+Write = Callable[[Session, Sequence[ScoreAccepted]], RecordedBatch]
 
 
 class PostgresLedger:
@@ -53,10 +60,10 @@ class PostgresLedger:
         """
         ordered = sorted(events, key=lambda event: event.user_id)
 
-        def record(session: Session, by: Callable[[Session, Sequence[ScoreAccepted]], RecordedBatch]) -> RecordedBatch:
+        def record(session: Session, by: Write) -> RecordedBatch:
             known = {request_id: message for request_id, message in messages.items() if message.is_known}
             hold_letters(session, known)
-            batch = by(session, ordered)
+            batch = _record(session, ordered, by)
             refused = [_refused(event, batch, messages) for event in ordered if event.request_id in batch.refused]
             letters = note_letters(session, [*refused, *unreadable])
             forget_letters(session, known)
@@ -87,6 +94,52 @@ class PostgresLedger:
                 request_id=request_id,
             )
         return _entry(rows[0]) if rows else None
+
+    def first_result(self, key_id: str) -> FirstResult | None:
+        """By the primary key."""
+        with self._pool.connection() as session:
+            rows = session.run(statement("find_first_result"), key_id=key_id)
+        return FirstResult(*rows[0]) if rows else None
+
+    def first_results(self) -> Iterator[list[FirstResult]]:
+        """In the order of their keys."""
+        after = ""
+        while True:
+            with self._pool.connection(MISSING_SECONDS) as session:
+                rows = session.run(statement("first_results_page"), after=after, page=PAGE)
+            if not rows:
+                return
+            yield [FirstResult(*row) for row in rows]
+            after = rows[-1][0]
+
+    def knows_all_keys(self) -> bool:
+        """Whether a version that did not write keys down has been gone for a day."""
+        with self._pool.connection() as session:
+            rows = session.run("SELECT coalesce(min(opened_at) < now() - INTERVAL '24 hours', FALSE) FROM number_epochs")
+        return bool(rows[0][0])
+
+    def forget_keys(self, limit: int) -> int:
+        """Those of more than 25 hours ago."""
+        with self._pool.connection() as session:
+            [[forgotten]] = session.run(statement("forget_keys"), limit=limit)
+        return int(forgotten)
+
+    def accepted_since(self, since: datetime) -> dict[str, list[Acceptance]]:
+        """From the newest rows. Rows that were recorded late may stand behind older ones: two pages of these are the end."""
+        found: dict[str, list[Acceptance]] = {}
+        before, past = 2**62, 0
+        while past < 2:
+            with self._pool.connection(MISSING_SECONDS) as session:
+                rows = session.run(statement("recent_updates_page"), before_id=before, page=PAGE)
+            past += 1
+            for _, user_id, instant, request_id in rows:
+                if instant >= since.timestamp() * 1000 and user_id is not None:
+                    found.setdefault(user_id, []).append(Acceptance(instant, request_id))
+                    past = 0
+            if len(rows) < PAGE:
+                break
+            before = rows[-1][0]
+        return found
 
     def history(self, user_id: str, limit: int, before_id: int | None) -> list[HistoryEntry]:
         """Newest first."""
@@ -160,6 +213,16 @@ class PostgresLedger:
         return found
 
 
+def _record(session: Session, events: Sequence[ScoreAccepted], by: Write) -> RecordedBatch:
+    """With their idempotency keys; what was accepted twice counts as often as it is on the board."""
+    batch = by(session, record_keys(session, events))
+    if batch.known:
+        again = accepted_again(session, {event.request_id: event for event in events}, batch.known)
+        second = by(session, again)
+        batch = replace(batch, new=batch.new + second.new, refused={**batch.refused, **second.refused})
+    return batch
+
+
 def _record_together(session: Session, events: Sequence[ScoreAccepted]) -> RecordedBatch:
     if not events:
         return RecordedBatch(0)
@@ -174,8 +237,8 @@ def _record_together(session: Session, events: Sequence[ScoreAccepted]) -> Recor
         epochs=int_array([event.number.epoch if event.number else 0 for event in events]),
         sequences=int_array([event.number.sequence if event.number else 0 for event in events]),
     )
-    new, unknown = rows[0]
-    return RecordedBatch(int(new), dict.fromkeys(unknown, UNKNOWN_USER))
+    new, unknown, known = rows[0]
+    return RecordedBatch(int(new), dict.fromkeys(unknown, UNKNOWN_USER), known)
 
 
 def _record_apart(session: Session, events: Sequence[ScoreAccepted]) -> RecordedBatch:
@@ -194,7 +257,7 @@ def _record_apart(session: Session, events: Sequence[ScoreAccepted]) -> Recorded
         return batch
     middle = len(events) // 2
     first, second = _record_apart(session, events[:middle]), _record_apart(session, events[middle:])
-    return RecordedBatch(first.new + second.new, {**first.refused, **second.refused})
+    return RecordedBatch(first.new + second.new, {**first.refused, **second.refused}, [*first.known, *second.known])
 
 
 def _refused(event: ScoreAccepted, batch: RecordedBatch, messages: Mapping[str, ReceivedMessage]) -> RefusedMessage:

@@ -40,7 +40,7 @@ class _Sealed(msgspec.Struct, omit_defaults=True):
     sequence: int = 0
     outbox_id: str = ""
     key_id: str = ""
-    ticket_expires_at: int = 0
+    rank: int = 0
 
 
 class RecordedEnvelope(msgspec.Struct, forbid_unknown_fields=True):
@@ -83,7 +83,7 @@ class RabbitEventCodec:
                     sequence,
                     event.outbox_id,
                     event.key_id,
-                    0 if event.ticket_expires_at is None else _milliseconds(event.ticket_expires_at),
+                    event.rank,
                 )
             ),
             _bound(ACCEPTED, event.request_id, event.user_id, event.increment, event.new_score),
@@ -126,7 +126,7 @@ class RabbitEventCodec:
             Number(sealed.epoch, sealed.sequence) if sealed.epoch else None,
             sealed.outbox_id,
             sealed.key_id,
-            _instant(sealed.ticket_expires_at) if sealed.ticket_expires_at else None,
+            sealed.rank,
         )
 
     def open_recorded(self, body: bytes) -> ScoresRecorded:

@@ -188,9 +188,14 @@ class Keys:
         """Hash: username, role, api_key (hash), disabled. Short TTL."""
         return f"{self.prefix}user:{user_id}:profile"
 
-    def result(self, user_id: str, request_id: str) -> str:
-        """Hash: the result of an update that may be asked for again (Idempotency-Key). TTL a day."""
-        return f"{self.prefix}user:{user_id}:result:{request_id}"
+    def result(self, user_id: str, key_id: str) -> str:
+        """Hash: the first result of an idempotency key, good for a day. No TTL."""
+        return f"{self.prefix}user:{user_id}:result:{key_id}"
+
+    @property
+    def results(self) -> str:
+        """Stream: players and ids of the keys whose results are kept, in the order in which they go. No TTL."""
+        return f"{self.prefix}results"
 
     def ws_ticket(self, ticket_hash: str) -> str:
         """String: the caller a WebSocket ticket was made for; the hash is of ticket and step. TTL 30 s."""

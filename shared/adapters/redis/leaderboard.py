@@ -15,7 +15,7 @@ from shared.adapters.redis.keys import Keys, user_id_of
 from shared.adapters.redis.scripts import run_script
 from shared.domain.ranking import Position
 from shared.domain.rate_window import RateWindow
-from shared.domain.score import AcceptedUpdate, HistoryEntry, Missing, NewestEpoch, Number, ScoreUpdate
+from shared.domain.score import AcceptedUpdate, FirstResult, Missing, NewestEpoch, Number, ScoreUpdate
 from shared.domain.ticket import LIFETIME_SECONDS
 from shared.errors import (
     IdempotencyKeyReused,
@@ -73,7 +73,7 @@ class RedisLeaderboard:
         # Those that are everybody's, made once.
         self._leaderboard, self._whole, self._outbox = keys.leaderboard, keys.leaderboard_whole, keys.outbox
         self._rate_windows, self._ended_sessions = keys.rate_windows, keys.ended_sessions
-        self._numbers = keys.leaderboard_numbers
+        self._numbers, self._results = keys.leaderboard_numbers, keys.results
         self._limit = rate_limit_requests
         self._window_seconds = rate_window_seconds
         self._now = now
@@ -90,12 +90,13 @@ class RedisLeaderboard:
                 self._whole,
                 keys.profile(user_id),
                 keys.requests(user_id),
-                keys.result(user_id, key_id := update.key_id),
+                keys.result(user_id, update.key_id),
                 self._outbox,
                 keys.spent_tickets(user_id),
                 self._rate_windows,
                 self._ended_sessions,
                 self._numbers,
+                self._results,
             ),
             (
                 keys.member(user_id),
@@ -106,14 +107,14 @@ class RedisLeaderboard:
                 self._limit,
                 self._window_seconds * 1000,
                 update.api_key_hash or "",
-                RESULT_SECONDS if key_id else 0,
+                RESULT_SECONDS * 1000,
                 "" if self._now is None else self._milliseconds(),
                 "1" if not_in_ledger else "",
                 "" if update.ticket_expires_at is None else _milliseconds(update.ticket_expires_at),
                 SPENT_MARGIN_MS,
                 SPENT_BEFORE_MS,
                 update.session_id,
-                key_id,
+                update.key_id,
                 process_name(),
             ),
         )
@@ -154,22 +155,11 @@ class RedisLeaderboard:
         return _REFUSALS[outcome]()
 
     @translated()
-    def remember(self, update: ScoreUpdate, first: HistoryEntry) -> None:
-        """The script's own hash, with the rank the player has now; one that is there stays."""
-        key = self._keys.result(update.user_id, update.key_id)
-        rank = self._redis.zrevrank(self._keys.leaderboard, self._keys.member(update.user_id))
-        result = {
-            "increment": first.increment,
-            "score": first.new_score,
-            "rank": rank or 0,
-            "at": _milliseconds(first.created_at),
-            "request_id": first.request_id,
-        }
-        with self._redis.pipeline(transaction=True) as pipeline:
-            for name, value in result.items():
-                pipeline.hsetnx(key, name, value)
-            pipeline.expire(key, RESULT_SECONDS)
-            pipeline.execute()
+    def remember(self, results: Sequence[FirstResult]) -> None:
+        """A script for all of them."""
+        keys = [self._results, *(self._keys.result(result.user_id, result.key_id) for result in results)]
+        arguments = [value for result in results for value in _values(result)]
+        run_script(self._redis, "restore_results", keys, arguments)
 
     @translated()
     def enter(self, user_id: str) -> None:
@@ -218,7 +208,8 @@ class RedisLeaderboard:
         """A script: of several at the same time one opens the epoch."""
         keys = (self._numbers, self._whole)
         earlier = "" if before.newest is None else before.newest.epoch
-        return bool(run_script(self._redis, "open_epoch", keys, (earlier, epoch, before.server)))
+        arguments = (earlier, epoch, before.server, self._window_seconds * 1000)
+        return bool(run_script(self._redis, "open_epoch", keys, arguments))
 
     @translated()
     def ask_for_rebuild(self) -> bool:
@@ -245,6 +236,18 @@ class RedisLeaderboard:
             (self._milliseconds() if points else 0, players),
         )
         return players
+
+
+def _values(result: FirstResult) -> tuple[str | int, ...]:
+    return (
+        result.user_id,
+        result.key_id,
+        result.increment,
+        result.score,
+        max(result.rank - 1, 0),
+        _milliseconds(result.accepted_at),
+        result.request_id,
+    )
 
 
 def _milliseconds(at: datetime) -> int:

@@ -143,14 +143,10 @@ def _event(entry_id: bytes, fields: dict[bytes, bytes]) -> ScoreAccepted:
         user_id=value["user_id"],
         increment=int(value["increment"]),
         new_score=int(float(value["new_score"])),
-        accepted_at=_instant(value["accepted_at"]),
+        accepted_at=datetime.fromtimestamp(int(value["accepted_at"]) / 1000, UTC),
         source_ip=value["source_ip"],
         number=Number(int(value["epoch"]), int(value["sequence"])) if "epoch" in value else None,
         outbox_id=entry_id.decode(),
         key_id=value.get("key_id", ""),
-        ticket_expires_at=_instant(value["ticket_expires_at"]) if value.get("ticket_expires_at") else None,
+        rank=int(value.get("rank", 0)),
     )
-
-
-def _instant(milliseconds: str) -> datetime:
-    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)

@@ -1,4 +1,4 @@
--- score_history, unrecorded_updates: numbers of an epoch that are in neither. :epoch :after :last bigint, :limit int
+-- score_history, unrecorded_updates, repeated_updates: numbers of an epoch that are in none of them. :epoch :after :last bigint, :limit int
 -- Answers the first `limit` gaps, each as its first and its last number.
 
 WITH known AS (
@@ -6,6 +6,9 @@ WITH known AS (
     WHERE epoch = CAST(:epoch AS bigint) AND sequence > CAST(:after AS bigint) AND sequence <= CAST(:last AS bigint)
     UNION
     SELECT sequence FROM unrecorded_updates
+    WHERE epoch = CAST(:epoch AS bigint) AND sequence > CAST(:after AS bigint) AND sequence <= CAST(:last AS bigint)
+    UNION
+    SELECT sequence FROM repeated_updates
     WHERE epoch = CAST(:epoch AS bigint) AND sequence > CAST(:after AS bigint) AND sequence <= CAST(:last AS bigint)
     UNION
     SELECT CAST(:last AS bigint) + 1

@@ -2,7 +2,7 @@
 -- that an operator discarded (unrecorded_updates).
 -- :request_ids :user_ids text[]  :increments :new_scores int[]  :accepted_ats bigint[] (ms)  :source_ips text[]
 -- :epochs :sequences bigint[], 0 without a number
--- Answers how many rows were new, and the request ids of unknown users, which are not written to the ledger.
+-- Answers how many rows were new, the request ids of unknown users, which are not written to the ledger, and those that it has already.
 
 WITH batch AS (
     SELECT DISTINCT ON (request_id) *
@@ -50,4 +50,5 @@ SELECT
     (SELECT count(*) FROM recorded),
     coalesce(
         (SELECT array_agg(request_id) FROM batch WHERE user_id NOT IN (SELECT user_id FROM known)), '{}'
-    )
+    ),
+    coalesce((SELECT array_agg(request_id) FROM known WHERE request_id NOT IN (SELECT request_id FROM recorded)), '{}')

@@ -9,10 +9,13 @@
 --       7 user:<id>:tickets   sorted set: request ids of spent tickets, until when (ms) each must be known
 --       8 rate-windows        sorted set: players with 4 or 7, from when on (ms) all in them is past
 --       9 ended-sessions      sorted set: ids of sessions that ended; and '*', which says that all of them are here
---      10 leaderboard:numbers hash: epoch and sequence of the newest accepted update, `open` while there may be another one
+--      10 leaderboard:numbers hash: epoch and sequence of the newest accepted update, `open` while there may be another one;
+--                             `restored`: the value of 2 since when what was lost before is here again;
+--                             `windows_lost_until`: until when (ms) 4 may lack updates that Redis lost
+--      11 results             stream: keys of first results, in the order in which they were kept
 -- ARGV  1 member  2 user id  3 request id  4 increment  5 source ip  6 limit  7 window (ms)
---       8 hash of the API key sent, or ''  9 seconds to keep the result, or 0 for an id nobody can send again
---      10 now (ms), or '' for Redis's own clock  11 '1' when the ledger was asked for the request id and has it not
+--       8 hash of the API key sent, or ''  9 for how long (ms) the first result of an idempotency key is kept
+--      10 now (ms), or '' for Redis's own clock  11 '1' when the ledger was asked for key and request id and has neither
 --      12 when the ticket with this request id expires (ms), or '' without one  13 for how long (ms) its being spent must be known
 --         beyond that  14 for how long (ms) after a rebuild it may have been spent before
 --      15 session id, or '' for a token that belongs to no session of ours  16 id of the idempotency key, or ''
@@ -20,15 +23,15 @@
 -- Answers {'ok', score, rank from 0, now, remaining, ms until the oldest leaves the window, replayed, request id, outbox id, epoch, sequence},
 --      without the last three where replayed is 1
 --      or a question: {'epoch'} none is open, {'sessions'} ended ones are not known here, {'profile'} not cached, {'absent'} no member,
---      {'history'} ask the ledger for the request id
+--      {'history'} ask the ledger for key and request id
 --      or a refusal: {'rebuilding'}, {'ended'} the session, {'role'}, {'unknown'} disabled, {'api_key'}, {'reused'}, {'spent'}, {'expired'},
 --      {'limited', ms until the next is allowed}
 
-local results_since = tonumber(redis.call('GET', KEYS[2]))
-if not results_since then
+local mark = redis.call('GET', KEYS[2])
+if not mark then
   return { 'rebuilding' }
 end
-local numbers = redis.call('HMGET', KEYS[10], 'open', 'epoch')
+local numbers = redis.call('HMGET', KEYS[10], 'open', 'epoch', 'restored', 'windows_lost_until')
 if not numbers[1] then
   return { 'epoch' }
 end
@@ -80,10 +83,10 @@ while oldest and oldest <= now - window do
 end
 local used = redis.call('LLEN', KEYS[4])
 
-local keep_seconds = tonumber(ARGV[9])
-if keep_seconds > 0 then
+local is_keyed, keep = ARGV[16] ~= '', tonumber(ARGV[9])
+if is_keyed then
   local first = redis.call('HMGET', KEYS[5], 'increment', 'score', 'rank', 'at', 'request_id')
-  if first[1] then
+  if first[1] and tonumber(first[4]) + keep > now then
     if first[1] ~= ARGV[4] then
       return { 'reused' }
     end
@@ -96,9 +99,9 @@ local ticket_expires = tonumber(ARGV[12])
 if ticket_expires and redis.call('ZSCORE', KEYS[7], ARGV[3]) then
   return { 'spent' }
 end
--- First results and spent tickets from before were lost with the Redis that kept them: only the ledger knows of them.
-local doubt = math.max(keep_seconds * 1000, ticket_expires and tonumber(ARGV[14]) or 0)
-if ARGV[11] ~= '1' and now < results_since + doubt then
+-- First results and spent tickets from before may be lost with the Redis that kept them: until they are restored the ledger is asked.
+local doubt = math.max(is_keyed and keep or 0, ticket_expires and tonumber(ARGV[14]) or 0)
+if ARGV[11] ~= '1' and numbers[3] ~= mark and now < tonumber(mark) + doubt then
   return { 'history' }
 end
 if ticket_expires and ticket_expires <= now then
@@ -107,6 +110,10 @@ end
 
 if used >= limit then
   return { 'limited', oldest + window - now }
+end
+-- Redis lost the last moments of every window. Soon the ledger says what was in them; until then no update is provably within the limit.
+if numbers[4] and now < tonumber(numbers[4]) then
+  return { 'limited', math.min(tonumber(numbers[4]) - now, 1000) }
 end
 if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then
   return { 'absent' }
@@ -130,14 +137,15 @@ local entry = redis.call(
   'XADD', KEYS[6], '*',
   'request_id', ARGV[3], 'user_id', ARGV[2], 'increment', ARGV[4], 'new_score', score,
   'accepted_at', string.format('%.0f', now), 'source_ip', ARGV[5],
-  'epoch', numbers[2], 'sequence', sequence, 'key_id', ARGV[16], 'ticket_expires_at', ARGV[12], 'process', ARGV[17]
+  'epoch', numbers[2], 'sequence', sequence, 'key_id', ARGV[16], 'rank', rank + 1, 'process', ARGV[17]
 )
-if keep_seconds > 0 then
+if is_keyed then
   redis.call(
     'HSET', KEYS[5],
     'increment', ARGV[4], 'score', score, 'rank', rank, 'at', string.format('%.0f', now), 'request_id', ARGV[3]
   )
-  redis.call('EXPIRE', KEYS[5], keep_seconds)
+  -- No TTL, for the same reason: a result that was taken away early would let its key count again.
+  redis.call('XADD', KEYS[11], '*', 'user_id', ARGV[2], 'key_id', ARGV[16])
 end
 local reset = (oldest or now) + window - now
 return { 'ok', score, rank, string.format('%.0f', now), limit - used - 1, reset, 0, ARGV[3], entry, tonumber(numbers[2]), sequence }

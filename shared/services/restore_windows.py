@@ -1,0 +1,30 @@
+"""Give Redis back what it lost of the latest updates: rate windows, spent tickets, and first results of idempotency keys."""
+
+from __future__ import annotations
+
+from shared.logs import get_logger
+from shared.ports import Clock, Leaderboard, Ledger, RateWindows
+
+_log = get_logger(__name__)
+
+
+def restore_windows(windows: RateWindows, ledger: Ledger, clock: Clock) -> None:
+    """What was accepted of late, as the ledger has it: call it when the ledger has caught up."""
+    accepted = ledger.accepted_since(clock.now() - windows.reach)
+    windows.restore(accepted)
+    windows.windows_restored()
+    if accepted:
+        _log.warning("rate windows restored from the ledger", extra={"players": len(accepted)})
+
+
+def restore_results(windows: RateWindows, leaderboard: Leaderboard, ledger: Ledger) -> None:
+    """The day's first results. Until all of them are here, and for a day after an upgrade, the ledger is asked for each key."""
+    losses = windows.losses()
+    if not losses.results or not ledger.knows_all_keys():
+        return
+    restored = 0
+    for page in ledger.first_results():
+        leaderboard.remember(page)
+        restored += len(page)
+    windows.results_restored(losses)
+    _log.info("first results restored from the ledger", extra={"results": restored})
