@@ -240,6 +240,12 @@ class RateLimited(ScoreboardError):
     default_detail = "Too many updates in the last minute. Wait as long as Retry-After says."
 
 
+class RateWindowLost(RateLimited):
+    """Redis lost the latest updates of every player: until the ledger has told them, no update is provably within the limit."""
+
+    default_detail = "The server is counting the updates of the last minute again. Try again in a second."
+
+
 class TooManyAttempts(ScoreboardError):
     status, code, title = 429, "too_many_attempts", "Too many attempts"
     default_detail = "Too many failed attempts. Wait as long as Retry-After says."

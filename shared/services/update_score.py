@@ -14,6 +14,7 @@ from shared.domain.score import AcceptedUpdate, Missing, ScoreAccepted, ScoreUpd
 from shared.errors import (
     LeaderboardRebuilding,
     RabbitUnavailable,
+    RateWindowLost,
     TicketAlreadyUsed,
     TicketRequired,
     UnknownPlayer,
@@ -89,7 +90,7 @@ def update_score(
     """
     try:
         accepted = _apply(command, leaderboard, accounts, ledger, publisher)
-    except LeaderboardRebuilding:
+    except (LeaderboardRebuilding, RateWindowLost):
         ask_for_rebuild(leaderboard, publisher)
         raise
     note(update_id=accepted.request_id)

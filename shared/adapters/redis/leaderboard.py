@@ -24,6 +24,7 @@ from shared.errors import (
     LeaderboardRebuilding,
     NotAPlayer,
     RateLimited,
+    RateWindowLost,
     ScoreboardError,
     SessionEnded,
     TicketAlreadyUsed,
@@ -44,6 +45,7 @@ _QUESTIONS = {
     b"absent": Missing.MEMBER,
     b"history": Missing.HISTORY,
 }
+_LIMITS = {b"limited": RateLimited, b"lost": RateWindowLost}
 _REFUSALS: dict[bytes, type[ScoreboardError]] = {
     b"ended": SessionEnded,
     b"role": NotAPlayer,
@@ -149,9 +151,9 @@ class RedisLeaderboard:
         return RateWindow(self._limit, self._window_seconds, remaining, max(reset_ms, 0) / 1000)
 
     def _refusal(self, outcome: bytes, answer: Sequence[Any]) -> ScoreboardError:
-        if outcome == b"limited":
+        if outcome in _LIMITS:
             window = self._window(0, int(answer[0]))
-            return RateLimited(retry_after_seconds=window.reset_seconds, headers=window.headers())
+            return _LIMITS[outcome](retry_after_seconds=window.reset_seconds, headers=window.headers())
         return _REFUSALS[outcome]()
 
     @translated()

@@ -25,7 +25,7 @@
 --      or a question: {'epoch'} none is open, {'sessions'} ended ones are not known here, {'profile'} not cached, {'absent'} no member,
 --      {'history'} ask the ledger for key and request id
 --      or a refusal: {'rebuilding'}, {'ended'} the session, {'role'}, {'unknown'} disabled, {'api_key'}, {'reused'}, {'spent'}, {'expired'},
---      {'limited', ms until the next is allowed}
+--      {'limited', ms until the next is allowed}, {'lost', ms until it may be known whether it is allowed}
 
 local mark = redis.call('GET', KEYS[2])
 if not mark then
@@ -113,7 +113,7 @@ if used >= limit then
 end
 -- Redis lost the last moments of every window. Soon the ledger says what was in them; until then no update is provably within the limit.
 if numbers[4] and now < tonumber(numbers[4]) then
-  return { 'limited', math.min(tonumber(numbers[4]) - now, 1000) }
+  return { 'lost', math.min(tonumber(numbers[4]) - now, 1000) }
 end
 if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then
   return { 'absent' }
