@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
+from shared.services.balance_books import balance_books
 from shared.services.measure_stores import Gauges, measure_stores
 from shared.transport.schedule import schedule_handler
 from shared.wiring import container
@@ -15,4 +17,5 @@ def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
     """Answer which stores answer: `{"redis": true, …}`."""
     deps = container()
     parts = (deps.board_gauge, deps.queue_gauge, deps.ledger_gauge, deps.reconciliations, deps.queue_watch, deps.clock)
-    return {**measure_stores(Gauges(*parts))}
+    books = partial(balance_books, deps.leaderboard, deps.ledger, deps.outbox)
+    return {**measure_stores(Gauges(*parts, books))}

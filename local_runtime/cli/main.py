@@ -25,6 +25,7 @@ VERBS = {
     "routes": ("routes", "show what is hosted"),
     "invoke": ("invoke", "run one function against the running instance"),
     "reconcile": ("reconcile", "hold the ledger against the leaderboard"),
+    "balance": ("balance", "account for every accepted update"),
     "dead-letters": ("dead_letters", "updates that could not be recorded: see them, have them recorded"),
     "verify-audit": ("verify_audit", "hold the audit log against its seals"),
     "export-audit": ("export_audit", "write the audit log as JSON lines"),
@@ -39,7 +40,7 @@ VERBS = {
 _EPILOG = """\
 `python -m local_runtime VERB --help` shows a verb's options, examples and what its exit codes mean. For all of them:
 0 is success, 1 a failure, 2 something for you to change (bad usage, no instance), 3 that what was looked for was found (by
-verify-audit and reconcile), 70 a function that took too long, 130 Ctrl-C in the middle. Errors go to stderr.
+verify-audit, reconcile and balance), 70 a function that took too long, 130 Ctrl-C in the middle. Errors go to stderr.
 """
 
 

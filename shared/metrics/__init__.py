@@ -99,6 +99,9 @@ queue_oldest_age_seconds = registry.gauge(
 queue_consumers = registry.gauge("queue_consumers", "Consumers of a queue", ("queue",))
 outbox_entries = registry.gauge("outbox_entries", "Accepted updates that the ledger does not have yet")
 outbox_oldest_age_seconds = registry.gauge("outbox_oldest_age_seconds", "How long the oldest of them has waited", unit="Seconds")
+updates_in_flight = registry.gauge(
+    "updates_in_flight", "Accepted updates that are in no store: published and not yet recorded, or lost"
+)
 reconciliation_last_success = registry.gauge(
     "reconciliation_last_success_timestamp_seconds", "When the last reconciliation came to its end", unit="Seconds"
 )
@@ -112,6 +115,7 @@ MEASURED = (
     queue_consumers,
     outbox_entries,
     outbox_oldest_age_seconds,
+    updates_in_flight,
     reconciliation_last_success,
     audit_last_seal,
     dependency_up,

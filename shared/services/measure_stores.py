@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared import metrics
+from shared.domain.balance import Balance
 from shared.domain.overview import BoardState, LedgerState, QueueState
 from shared.domain.reconciliation import PastRun
 from shared.errors import Unavailable
@@ -15,6 +16,7 @@ from shared.services.ask_at_once import ask_at_once
 
 PATIENCE_SECONDS = 3.0
 NEWEST_UPDATES = 200
+MAX_OUTBOX = 10_000  # a longer one says by itself that the ledger is behind, and would take long to read
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Gauges:
     reconciliations: Reconciliations
     watch: QueueWatch
     clock: Clock
+    books: Callable[[], Balance | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +63,22 @@ def measure_stores(gauges: Gauges) -> dict[str, bool]:
     if isinstance(board, BoardState):
         metrics.outbox_entries.of().set(board.outbox)
         metrics.outbox_oldest_age_seconds.of().set(board.outbox_seconds)
+        if board.outbox <= MAX_OUTBOX:
+            _show_balance(gauges.books)
     if isinstance(ledger, _Recorded):
         _show_last_runs(ledger)
     if isinstance(queues, QueueState):
         _show_queues(queues, up["redis"], ledger.newest_updates if isinstance(ledger, _Recorded) else (), gauges)
     return up
+
+
+def _show_balance(books: Callable[[], Balance | None]) -> None:
+    try:
+        balance = books()
+    except Unavailable:
+        return
+    if balance is not None:
+        metrics.updates_in_flight.of().set(balance.updates_in_flight)
 
 
 def _show_last_runs(ledger: _Recorded) -> None:

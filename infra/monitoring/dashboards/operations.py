@@ -124,10 +124,14 @@ REDIS = (
     ),
     Panel(
         "Outbox",
-        "Updates that the broker has not confirmed.",
+        "Updates that the ledger does not have yet, and those that are in no store.",
         "short",
-        [Query(f"max by (job) ({series('outbox_entries')})", "entries")],
-        alerts=("OutboxOld",),
+        [
+            Query(f"max by (job) ({series('outbox_entries')})", "entries"),
+            Query(f"max by (job) ({series('updates_in_flight')})", "in flight"),
+            Query(rate("outbox_dropped_total"), "dropped a second"),
+        ],
+        alerts=("OutboxOld", "UpdatesInFlight"),
     ),
     Panel("Publish confirm", "From publish to confirm.", "s", percentiles("publish_confirm_seconds"), limits=Limits(0.05, 0.5)),
     Panel(

@@ -62,11 +62,14 @@ PROMISES = (
         "Discrepancies in a day",
         "Players whose score was not their ledger's, found by reconciliation.",
         "none",
-        [Query(f"sum(increase({series('reconciliation_discrepancies_total')}[1d]))", "players")],
+        [
+            Query(f"sum(increase({series('reconciliation_discrepancies_total')}[1d]))", "players"),
+            Query(f"sum(increase({series('reconciliation_withheld_total')}[1d]))", "left as they are"),
+        ],
         width=4,
         is_stat=True,
         limits=Limits(1, 1),
-        alerts=("Discrepancies",),
+        alerts=("Discrepancies", "PointsWithoutProof"),
     ),
     Panel(
         "Alerts",
@@ -141,7 +144,7 @@ WAY = (
     ),
     Panel(
         "2  Outbox: oldest entry",
-        "Updates that Redis has and the broker has not confirmed. Above 150 s relay_outbox has missed two runs.",
+        "Updates that Redis keeps until the ledger has them. Above 150 s something on the way is down.",
         "s",
         [Query(f"max by (job) ({series('outbox_oldest_age_seconds')})", "{{job}}")],
         width=4,

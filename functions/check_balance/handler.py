@@ -1,0 +1,17 @@
+"""For operators: whether every accepted update is accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.services.balance_books import as_json, balance_books
+from shared.transport.direct import direct_handler
+from shared.wiring import container
+
+
+@direct_handler
+def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns `{"number": {"epoch", "sequence"} or null, "outbox": n, "inFlight": n, "gaps": [{"epoch", "first", "last"}]}`."""
+    deps = container()
+    return as_json(balance_books(deps.leaderboard, deps.ledger, deps.outbox))

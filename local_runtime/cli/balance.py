@@ -1,0 +1,49 @@
+"""`balance`: whether every accepted update is accounted for."""
+
+from __future__ import annotations
+
+import argparse
+
+from local_runtime.cli.errors import EXIT_OK
+from local_runtime.cli.options import add_options, settings_from
+from local_runtime.cli.output import say
+from local_runtime.cli.running import invoke_function
+
+FUNCTION = "check_balance"
+EXIT_IN_FLIGHT = 3
+EPILOG = """\
+Every accepted update has a number. Each one up to the newest is in the ledger, noted there as refused (see `dead-letters`), in
+the outbox, or in flight: published and not yet recorded. Under load a few are in the outbox at any moment. One that stays in
+flight for minutes is lost, or only the broker has it.
+
+example:
+  python -m local_runtime balance
+
+exit codes:
+  0  every update is accounted for
+  1  it failed
+  2  bad usage, or no instance is running
+  3  some updates are in flight; each line says which
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which instance."""
+    add_options(parser, "data_dir")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the counts and the numbers that are in flight."""
+    report = invoke_function(settings_from(arguments).data_dir, FUNCTION, {})
+    number = report["number"]
+    if number is None:
+        say("no update has been accepted yet")
+        return EXIT_OK
+    say(f"newest update: {number['epoch']}:{number['sequence']}")
+    say(f"in the outbox: {report['outbox']}")
+    say(f"in flight: {report['inFlight']}")
+    for gap in report["gaps"]:
+        say(f"  {gap['epoch']}:{gap['first']} to {gap['epoch']}:{gap['last']}")
+    if not report["inFlight"]:
+        say("every accepted update is accounted for")
+    return EXIT_IN_FLIGHT if report["inFlight"] else EXIT_OK
