@@ -154,7 +154,7 @@ def _any_update(request: bytes) -> Any:
     from shared.ids import new_request_id
     from tests.benchmarks.updates import user_of
 
-    return ScoreUpdate(new_request_id(), user_of(request), 1, "127.0.0.1", None, None)
+    return ScoreUpdate(new_request_id(), user_of(request), 1, "127.0.0.1")
 
 
 class _Worker:

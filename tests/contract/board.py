@@ -92,10 +92,10 @@ class Board:
         ticket: ActionTicket | None = None,
         session_id: str = "",
     ) -> AcceptedUpdate | Missing:
-        """With an idempotency key, the key is the request id that it gives, too."""
-        update = ScoreUpdate(key or str(uuid4()), user_id, increment, SOURCE_IP, api_key, key, session_id=session_id)
+        """`key` is the id of an idempotency key."""
+        update = ScoreUpdate(str(uuid4()), user_id, increment, SOURCE_IP, api_key, key or "", session_id=session_id)
         if ticket is not None:
-            update = update._replace(request_id=ticket.request_id, key_request_id=key, ticket_expires_at=ticket.expires_at)
+            update = update._replace(request_id=ticket.request_id, ticket_expires_at=ticket.expires_at)
         return self.leaderboard.apply(update)
 
     def update(self, user_id: str, increment: int = 1, **how: Any) -> AcceptedUpdate:

@@ -49,7 +49,9 @@ class Books:
 
     def actions(self) -> list[str]:
         with self.database.connection() as session:
-            rows = session.run("SELECT action FROM audit_log WHERE user_id = :id AND action LIKE 'score%' ORDER BY id", id=self.player)
+            rows = session.run(
+                "SELECT action FROM audit_log WHERE user_id = :id AND action LIKE 'score%' ORDER BY id", id=self.player
+            )
         return [row[0] for row in rows]
 
     def is_accounted_for(self, event: ScoreAccepted) -> bool:

@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from shared.adapters.redis.leaderboard import SPENT_BEFORE_MS, SPENT_MARGIN_MS
-from shared.domain.score import AcceptedUpdate, HistoryEntry, Missing, ScoreUpdate
+from shared.domain.score import AcceptedUpdate, FirstResult, Missing, ScoreUpdate
 from shared.domain.ticket import LIFETIME_SECONDS, ActionTicket
 from shared.errors import (
     IdempotencyKeyReused,
@@ -200,11 +200,9 @@ def test_a_first_result_that_only_the_ledger_knew_is_found_under_the_key(board: 
     ticket = ticket_for(player, clock)
     board.client.delete(board.keys.leaderboard_whole)
     board.rebuild([{player: 7}])
-    update = ScoreUpdate(
-        ticket.request_id, player, 2, SOURCE_IP, None, "k", key_request_id="k", ticket_expires_at=ticket.expires_at
-    )
+    update = ScoreUpdate(ticket.request_id, player, 2, SOURCE_IP, None, "k", ticket.expires_at)
     assert board.leaderboard.apply(update) is Missing.HISTORY
-    board.leaderboard.remember(update, HistoryEntry(1, ticket.request_id, player, 2, 7, clock.at))
+    board.leaderboard.remember([FirstResult("k", ticket.request_id, player, 2, 7, 1, clock.at)])
     for again in (update, update._replace(request_id=str(uuid4()))):
         replayed = board.leaderboard.apply(again)
         assert isinstance(replayed, AcceptedUpdate)

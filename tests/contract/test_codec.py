@@ -18,9 +18,7 @@ from shared.errors import BadMessage
 
 OLD, NEW = secrets.token_bytes(32), secrets.token_bytes(32)
 EVENT = ScoreAccepted("r-1", "u-1", 3, 12, datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC), "198.51.100.7")
-FULL = EVENT._replace(
-    number=Number(4, 1_000_000), outbox_id="1795873112620-3", key_id="k" * 36, ticket_expires_at=EVENT.accepted_at
-)
+FULL = EVENT._replace(number=Number(4, 1_000_000), outbox_id="1795873112620-3", key_id="k" * 36, rank=5)
 BOUND: list[Any] = ["score.accepted", "r-1", "u-1", 3, 12]
 RECORDED = ScoresRecorded(17, EVENT.accepted_at)
 SEALER = AesGcmSealer({"old": OLD})

@@ -12,10 +12,10 @@ import redis
 
 from shared.adapters.redis.connection import connect
 from shared.adapters.redis.keys import Keys
-from shared.adapters.redis.leaderboard import RESULT_SECONDS, RedisLeaderboard
+from shared.adapters.redis.leaderboard import RedisLeaderboard
 from shared.domain.player import Role
 from shared.domain.ranking import Position
-from shared.domain.score import AcceptedUpdate, HistoryEntry, Missing, ScoreUpdate
+from shared.domain.score import AcceptedUpdate, FirstResult, Missing, ScoreUpdate
 from shared.errors import (
     IdempotencyKeyReused,
     InvalidApiKey,
@@ -160,10 +160,9 @@ def test_players_have_windows_of_their_own(redis_client: redis.Redis, clock: Clo
     assert [board.update(board.player()).score for _ in range(3)] == [1, 1, 1]
 
 
-def test_what_belongs_to_replays_goes_by_itself(board: Board) -> None:
+def test_only_the_result_of_a_key_is_kept(board: Board) -> None:
     player = board.player()
     board.update(player, key="k")
-    assert 0 < board.client.ttl(board.keys.result(player, "k")) <= RESULT_SECONDS
     board.update(player)
     results = list(board.client.scan_iter(f"{board.keys.prefix}user:{player}:result:*", 1000))
     assert len(results) == 1, "an id that nobody can send again is not kept"
@@ -338,10 +337,10 @@ def test_after_a_rebuild_the_ledger_is_asked_for_a_key_that_is_not_known_here(re
     update = ScoreUpdate("r-1", player, 2, SOURCE_IP, None, "key")
     assert board.leaderboard.apply(update) is Missing.HISTORY
     assert isinstance(board.try_update(player), AcceptedUpdate), "one without a key cannot be sent again"
-    board.leaderboard.remember(update, HistoryEntry(1, "r-1", player, 2, 6, clock.at))
+    board.leaderboard.remember([FirstResult("key", "r-1", player, 2, 6, 3, clock.at)])
     replayed = board.leaderboard.apply(update)
     assert isinstance(replayed, AcceptedUpdate)
-    assert (replayed.score, replayed.replayed, replayed.outbox_id) == (6, True, None)
+    assert (replayed.score, replayed.rank, replayed.replayed, replayed.outbox_id) == (6, 3, True, None)
     other = ScoreUpdate("r-2", player, 2, SOURCE_IP, None, "another key")
     accepted = board.leaderboard.apply(other, not_in_ledger=True)
     assert isinstance(accepted, AcceptedUpdate)

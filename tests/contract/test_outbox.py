@@ -19,7 +19,6 @@ from shared.domain.score import Number, ScoreAccepted, Unpublished
 from shared.errors import RedisUnavailable
 
 ACCEPTED_AT = datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC)
-EXPIRES_AT = datetime(2026, 11, 23, 12, 2, 0, 456000, tzinfo=UTC)
 OLD_FIELDS = (b"request_id", b"user_id", b"increment", b"new_score", b"accepted_at", b"source_ip")
 
 
@@ -35,7 +34,7 @@ def outbox(redis_client: redis.Redis, keys: Keys) -> RedisOutbox:
 
 def add(client: redis.Redis, keys: Keys, entry_id: str = "*", process: str = "another") -> ScoreAccepted:
     """An entry as the script writes it."""
-    event = ScoreAccepted(str(uuid4()), str(uuid4()), 3, 12, ACCEPTED_AT, "198.51.100.7", Number(2, 7), "", "key", EXPIRES_AT)
+    event = ScoreAccepted(str(uuid4()), str(uuid4()), 3, 12, ACCEPTED_AT, "198.51.100.7", Number(2, 7), "", "key", 4)
     fields = {
         "request_id": event.request_id,
         "user_id": event.user_id,
@@ -46,7 +45,7 @@ def add(client: redis.Redis, keys: Keys, entry_id: str = "*", process: str = "an
         "epoch": "2",
         "sequence": "7",
         "key_id": "key",
-        "ticket_expires_at": str(int(EXPIRES_AT.timestamp() * 1000)),
+        "rank": "4",
         "process": process,
     }
     written = client.xadd(keys.outbox, fields, entry_id)  # type: ignore[arg-type]
@@ -151,7 +150,7 @@ def test_an_entry_of_a_version_that_did_not_number_updates_is_read(
     [(entry_id, fields)] = entries
     redis_client.delete(keys.outbox)
     redis_client.xadd(keys.outbox, {name: fields[name] for name in OLD_FIELDS}, entry_id)
-    expected = event._replace(number=None, key_id="", ticket_expires_at=None)
+    expected = event._replace(number=None, key_id="", rank=0)
     assert outbox.pending(0, 10) == outbox.unpublished(0, 10).events == [expected]
 
 

@@ -28,6 +28,7 @@ from shared.adapters.redis.keys import Keys
 from shared.adapters.redis.leaderboard import RedisLeaderboard
 from shared.adapters.redis.outbox import RedisOutbox
 from shared.adapters.redis.profiles import RedisProfiles
+from shared.adapters.redis.rate_windows import RedisRateWindows
 from shared.domain.player import Caller
 from shared.domain.score import ReceivedMessage, ScoreAccepted
 from shared.errors import LeaderboardRebuilding
@@ -90,7 +91,8 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.pipeline = Pipeline(self.deployed.ledger, impatient, self.broker, WorldClock(self.others_go_on), CATCH_UP_SECONDS)
         board_check: Any = Interrupted(RedisBoardCheck(self.client, self.keys), self.something_happens)
         reconciliations: Any = Interrupted(self.deployed.reconciliations, self.something_happens)
-        self.stores = Reconciliation(self.board, board_check, reconciliations, self.pipeline)
+        self.windows = RedisRateWindows(self.client, self.keys, rate_window_seconds=60)
+        self.stores = Reconciliation(self.board, board_check, reconciliations, self.windows, self.pipeline)
         self.board.rebuild(pages(self.deployed.reconciliations))
         open_epoch(self.board, self.deployed.ledger)
 
@@ -212,7 +214,7 @@ class ExactlyOnce(RuleBasedStateMachine):
     @rule(meanwhile=MEANWHILE)
     def rebuild(self, meanwhile: list[tuple[str, int, int, str | None]]) -> None:
         self.meanwhile = meanwhile
-        rebuild_leaderboard(self.board, self.stores.reconciliations, self.pipeline)
+        rebuild_leaderboard(self.board, self.stores.reconciliations, self.windows, self.pipeline)
         self.meanwhile = []
         assert self.board.is_whole()
 
@@ -302,7 +304,7 @@ class ExactlyOnce(RuleBasedStateMachine):
             return
         self.relay(Fate.GOOD)
         self.broker.consume(len(self.broker.queue))
-        rebuild_leaderboard(self.board, self.stores.reconciliations, self.pipeline)
+        rebuild_leaderboard(self.board, self.stores.reconciliations, self.windows, self.pipeline)
         assert reconcile_scores(self.stores, ReconciliationOptions(dry_run=True, full=True))["discrepancies"] == []
         assert self.board.scores(self.user_ids) == self.points
         totals = self.deployed.ledger.totals(self.user_ids)

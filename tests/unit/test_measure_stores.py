@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from shared import metrics
+from shared.domain.balance import Balance, Gap
 from shared.domain.overview import BoardState, LedgerState, QueueState
 from shared.domain.reconciliation import PastRun
+from shared.domain.score import Number
 from shared.errors import PostgresUnavailable, RedisUnavailable
 from shared.services.measure_stores import Gauges, measure_stores
 
@@ -24,6 +26,7 @@ class World:
         self.messages = messages
         self.down = down
         self.recorded: list[tuple[str, datetime]] = []
+        self.balance: Balance | None = None
 
     def now(self) -> datetime:
         return NOW
@@ -36,7 +39,7 @@ class World:
             away.get("postgresql", _Ledger(self)),
         )
         clock: Any = self
-        return Gauges(board, queues, ledger, _Runs(), _Watch(), clock)
+        return Gauges(board, queues, ledger, _Runs(), _Watch(), clock, lambda: self.balance)
 
 
 class _Away:
@@ -105,6 +108,18 @@ def test_what_the_stores_say_is_told() -> None:
     assert found["audit_last_seal_timestamp_seconds"] == {(): NOW.timestamp() - 30}
     assert found["reconciliation_last_success_timestamp_seconds"] == {(): NOW.timestamp() - 3600}
     assert found["dependency_up"] == {("redis",): 1, ("rabbitmq",): 1, ("postgresql",): 1}
+
+
+def test_updates_in_flight_are_told_while_the_outbox_is_short_enough_to_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World({})
+    measure_stores(world.gauges())
+    assert told()["updates_in_flight"] == {}, "no update was accepted yet"
+    world.balance = Balance(Number(2, 9), 1, [Gap(1, 4, 6), Gap(2, 9, 9)])
+    measure_stores(world.gauges())
+    assert told()["updates_in_flight"] == {(): 4}
+    monkeypatch.setattr("shared.services.measure_stores.MAX_OUTBOX", 2)
+    measure_stores(world.gauges())
+    assert told()["updates_in_flight"] == {}
 
 
 def test_a_queue_is_as_old_as_it_was_not_empty_but_never_older_than_what_came_out_of_it() -> None:

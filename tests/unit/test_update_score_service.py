@@ -14,7 +14,7 @@ import pytest
 
 from shared.domain.player import Caller, Profile
 from shared.domain.rate_window import RateWindow
-from shared.domain.score import AcceptedUpdate, HistoryEntry, Missing, Number, ScoreAccepted, ScoreUpdate
+from shared.domain.score import AcceptedUpdate, FirstResult, HistoryEntry, Missing, Number, ScoreAccepted, ScoreUpdate
 from shared.domain.session import EndedSession
 from shared.domain.ticket import ActionTicket
 from shared.errors import (
@@ -24,6 +24,7 @@ from shared.errors import (
     LeaderboardRebuilding,
     NotYourScore,
     RabbitUnavailable,
+    RateWindowLost,
     TicketAlreadyUsed,
     TicketRequired,
     UnknownPlayer,
@@ -34,9 +35,10 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 CALLER = Caller("u-1", "player", NOW, "s-1")
 ENDED = EndedSession("s-0", NOW)
 COMMAND = ScoreUpdate("r-1", "u-1", 3, "198.51.100.7")
-WITH_KEY = COMMAND._replace(idempotency_key="k")
+WITH_KEY = COMMAND._replace(key_id="k")
 ACCEPTED = AcceptedUpdate("r-1", "u-1", 3, 12, 4, NOW, RateWindow(100, 60, 99, 60), "1-0", Number(1, 7))
 REPLAYED = ACCEPTED._replace(outbox_id=None, number=None, replayed=True)
+FIRST = FirstResult("k", "r-0", "u-1", 3, 12, 4, NOW)
 PROFILE = Profile("u-1", "Ada", "player", "hash")
 
 
@@ -44,9 +46,10 @@ PROFILE = Profile("u-1", "Ada", "player", "hash")
 class Stores:
     """All the ports that an update asks, answering from lists and noting what was done, in order."""
 
-    answers: list[AcceptedUpdate | Missing]
+    answers: list[AcceptedUpdate | Missing | RateWindowLost]
     profile: Profile | None = PROFILE
-    first: HistoryEntry | None = None
+    first: FirstResult | None = None
+    spent: HistoryEntry | None = None
     command: ScoreUpdate = COMMAND
     total: int = 0
     broker_is_away: bool = False
@@ -56,7 +59,10 @@ class Stores:
         assert update == self.command
         if not_in_ledger:
             self.done.append("not in the ledger")
-        return self.answers.pop(0)
+        answer = self.answers.pop(0)
+        if isinstance(answer, RateWindowLost):
+            raise answer
+        return answer
 
     def ask_for_rebuild(self) -> bool:
         return True
@@ -67,12 +73,14 @@ class Stores:
     def suspect(self, user_ids: Sequence[str]) -> None:
         self.done.append(("suspected", list(user_ids)))
 
-    def remember(self, update: ScoreUpdate, first: HistoryEntry) -> None:
-        assert update == self.command
-        self.done.append(("remembered", first))
+    def remember(self, results: Sequence[FirstResult]) -> None:
+        self.done.append(("remembered", list(results)))
+
+    def first_result(self, key_id: str) -> FirstResult | None:
+        return self.first if self.first and self.first.key_id == key_id else None
 
     def recorded(self, request_id: str) -> HistoryEntry | None:
-        return self.first if self.first and self.first.request_id == request_id else None
+        return self.spent if self.spent and self.spent.request_id == request_id else None
 
     def profiles(self, user_ids: Sequence[str]) -> dict[str, Profile]:
         return {} if self.profile is None else dict.fromkeys(user_ids, self.profile)
@@ -103,7 +111,7 @@ class Stores:
         return update_score(self.command, ports, accounts, ports, ports)
 
 
-EVENT = ScoreAccepted("r-1", "u-1", 3, 12, NOW, "198.51.100.7", Number(1, 7), "1-0")
+EVENT = ScoreAccepted("r-1", "u-1", 3, 12, NOW, "198.51.100.7", Number(1, 7), "1-0", rank=4)
 PUBLISHED, CACHED = ("published", [EVENT]), ("cached", [PROFILE])
 
 
@@ -115,7 +123,7 @@ def parse(increment: object = 3, *, user_id: str = "u-1", api_key: str | None = 
 def test_an_update_is_made_of_what_was_sent() -> None:
     update = parse()
     assert (update.user_id, update.increment, update.source_ip) == ("u-1", 3, "198.51.100.7")
-    assert (update.api_key_hash, update.idempotency_key, update.session_id) == (None, None, "s-1")
+    assert (update.api_key_hash, update.key_id, update.session_id) == (None, "", "s-1")
     assert UUID(update.request_id).version == 4
     assert parse().request_id != update.request_id
 
@@ -125,12 +133,16 @@ def test_an_api_key_is_hashed_at_once_even_an_empty_one() -> None:
     assert parse(api_key="").api_key_hash == hashlib.sha256(b"").hexdigest()
 
 
-def test_a_key_of_a_player_always_gives_the_same_request_id_and_no_other_does() -> None:
-    ids = {parse(key=key).request_id for key in ("k", "k", "K", "k2")}
+def test_a_key_of_a_player_always_has_the_same_id_and_no_other_has() -> None:
+    ids = {parse(key=key).key_id for key in ("k", "k", "K", "k2")}
     other = Caller("u-2", "player", NOW)
-    ids.add(parse_update("u-2", {"increment": 3}, other, "ip", api_key=None, idempotency_key="k").request_id)
+    ids.add(parse_update("u-2", {"increment": 3}, other, "ip", api_key=None, idempotency_key="k").key_id)
     assert len(ids) == 4
-    assert {UUID(request_id).version for request_id in ids} == {4}
+    assert {UUID(key_id).version for key_id in ids} == {4}
+
+
+def test_the_request_id_is_new_each_time_for_a_key_may_be_used_again_after_its_day() -> None:
+    assert len({parse(key="k").request_id for _ in range(3)}) == 3
 
 
 @pytest.mark.parametrize("key", ["", " ", "k k", "k" * 256, "é", "k\n", "\x7f"])
@@ -172,7 +184,7 @@ def test_an_update_gets_its_tickets_request_id_and_keeps_its_keys(*, required: b
     spent = spend_ticket(COMMAND, "good", Signer(), required=required)
     assert spent == COMMAND._replace(request_id="t-1", ticket_expires_at=NOW)
     spent = spend_ticket(WITH_KEY, "good", Signer(), required=required)
-    assert spent == WITH_KEY._replace(request_id="t-1", key_request_id="r-1", ticket_expires_at=NOW)
+    assert spent == WITH_KEY._replace(request_id="t-1", ticket_expires_at=NOW)
 
 
 @pytest.mark.parametrize(("text", "owner"), [("bad", "u-1"), ("", "u-1"), ("good", "u-2")])
@@ -195,11 +207,10 @@ def test_a_replayed_update_is_not_published_again() -> None:
     assert stores.done == []
 
 
-def test_an_event_says_which_key_and_which_ticket_it_came_of() -> None:
-    command = WITH_KEY._replace(key_request_id="of-the-key", ticket_expires_at=NOW)
-    stores = Stores([ACCEPTED], command=command)
+def test_an_event_says_which_key_it_came_of() -> None:
+    stores = Stores([ACCEPTED], command=WITH_KEY)
     stores.update()
-    assert stores.done == [("published", [EVENT._replace(key_id="of-the-key", ticket_expires_at=NOW)])]
+    assert stores.done == [("published", [EVENT._replace(key_id="k")])]
 
 
 def test_a_broker_that_is_away_does_not_spoil_the_receipt() -> None:
@@ -235,22 +246,28 @@ def test_one_who_has_points_in_the_ledger_does_not_begin_again_and_is_looked_at(
 
 
 def test_a_first_result_that_only_the_ledger_knows_is_answered_again() -> None:
-    first = HistoryEntry(1, "r-1", "u-1", 3, 12, NOW)
-    stores = Stores([Missing.HISTORY, REPLAYED], first=first, command=WITH_KEY)
+    stores = Stores([Missing.HISTORY, REPLAYED], first=FIRST, command=WITH_KEY)
     stores.update()
-    assert stores.done == [("remembered", first)]
+    assert stores.done == [("remembered", [FIRST]), "not in the ledger"]
 
 
-def test_what_the_key_brought_before_there_was_a_ticket_is_found_too() -> None:
-    first = HistoryEntry(1, "of-the-key", "u-1", 3, 12, NOW)
-    stores = Stores([Missing.HISTORY, REPLAYED], first=first, command=WITH_KEY._replace(key_request_id="of-the-key"))
+def test_a_key_that_only_the_ledger_knows_is_found_whichever_ticket_is_sent_with_it() -> None:
+    command = WITH_KEY._replace(request_id="another", ticket_expires_at=NOW)
+    stores = Stores([Missing.HISTORY, REPLAYED], first=FIRST, command=command)
     stores.update()
-    assert stores.done == [("remembered", first)]
+    assert stores.done == [("remembered", [FIRST]), "not in the ledger"]
+
+
+def test_while_rate_windows_are_unknown_the_check_is_asked_for() -> None:
+    stores = Stores([RateWindowLost(retry_after_seconds=1)])
+    with pytest.raises(RateWindowLost):
+        stores.update()
+    assert stores.done == ["rebuild wanted"]
 
 
 def test_a_ticket_that_only_the_ledger_knows_as_spent_is_refused() -> None:
-    first = HistoryEntry(1, "r-1", "u-1", 3, 12, NOW)
-    stores = Stores([Missing.HISTORY, ACCEPTED], first=first, command=COMMAND._replace(ticket_expires_at=NOW))
+    spent = HistoryEntry(1, "r-1", "u-1", 3, 12, NOW)
+    stores = Stores([Missing.HISTORY, ACCEPTED], spent=spent, command=COMMAND._replace(ticket_expires_at=NOW))
     with pytest.raises(TicketAlreadyUsed):
         stores.update()
     assert stores.done == []

@@ -101,7 +101,7 @@ if ticket_expires and redis.call('ZSCORE', KEYS[7], ARGV[3]) then
 end
 -- First results and spent tickets from before may be lost with the Redis that kept them: until they are restored the ledger is asked.
 local doubt = math.max(is_keyed and keep or 0, ticket_expires and tonumber(ARGV[14]) or 0)
-if ARGV[11] ~= '1' and numbers[3] ~= mark and now < tonumber(mark) + doubt then
+if doubt > 0 and ARGV[11] ~= '1' and numbers[3] ~= mark and now < tonumber(mark) + doubt then
   return { 'history' }
 end
 if ticket_expires and ticket_expires <= now then
