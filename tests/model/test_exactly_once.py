@@ -56,6 +56,8 @@ TAMPERINGS = ("raised", "lowered", "deleted", "invented", "row deleted")
 DELETES = (
     "DELETE FROM score_history WHERE user_id = ANY(:ids)",
     "DELETE FROM score_totals WHERE user_id = ANY(:ids)",
+    "DELETE FROM accepted_keys WHERE user_id = ANY(:ids)",
+    "DELETE FROM repeated_updates WHERE user_id = ANY(:ids)",
     "DELETE FROM users WHERE user_id = ANY(:ids)",
 )
 
@@ -104,6 +106,10 @@ class ExactlyOnce(RuleBasedStateMachine):
             self.accepted[event.request_id] = event
             self.points[event.user_id] += event.increment
 
+    def first_of(self, key_id: str) -> ScoreAccepted | None:
+        """What was accepted under a key."""
+        return next((event for event in self.accepted.values() if key_id and event.key_id == key_id), None)
+
     def forget_everything(self) -> None:
         """FLUSHALL. What nobody but Redis had is gone, and it must have been promised to nobody."""
         for key in self.client.scan_iter(f"{self.keys.prefix}*", count=1000):
@@ -141,7 +147,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         increment = increment if key is None else "abc".index(key) + 1
         caller = Caller(user_id, "player", self.pipeline.clock.now(), "of-the-model")
         command = parse_update(user_id, {"increment": increment}, caller, "198.51.100.7", api_key=None, idempotency_key=key)
-        first = self.accepted.get(command.request_id)
+        first = self.first_of(command.key_id)
         self.broker.fate = fate
         try:
             receipt = update_score(command, self.board, self.accounts, self.deployed.ledger, self.broker)
@@ -153,13 +159,15 @@ class ExactlyOnce(RuleBasedStateMachine):
             return
         finally:
             self.broker.fate = Fate.GOOD
-        self.acknowledged.add(command.request_id)
+        request_id = receipt.update.request_id
+        self.acknowledged.add(request_id)
         assert receipt.update.replayed is (first is not None)
         assert receipt.update.score == (first.new_score if first else self.points[user_id])
-        assert command.request_id in self.accepted
+        assert request_id == (first.request_id if first else command.request_id)
+        assert request_id in self.accepted
         # Who is answered first while the broker keeps messages does not depend on Redis any more.
         kept = fate not in (Fate.BROKER_AWAY, Fate.BROKER_LOSES_IT)
-        assert first is not None or not kept or command.request_id not in self.only_in_redis()
+        assert first is not None or not kept or request_id not in self.only_in_redis()
 
     def something_happens(self) -> None:
         """Between two steps of somebody else's."""
