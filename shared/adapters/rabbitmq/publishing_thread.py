@@ -39,8 +39,9 @@ _log = get_logger(__name__)
 class PublisherHooks:
     """What is called beside publishing.
 
-    `on_confirmed` is given the outbox ids of a whole group when its publishers have gone on. `on_unroutable` declares the queues that are missing, `on_back` publishes what others left in the outbox while
-    the broker was away; each runs in a thread of its own and may raise a ScoreboardError.
+    `on_confirmed` is given the outbox ids of a whole group when its publishers have gone on. `on_unroutable` declares the
+    queues that are missing, `on_back` publishes what others left in the outbox while the broker was away; each runs in a thread
+    of its own and may raise a ScoreboardError.
     """
 
     on_confirmed: OnConfirmed
