@@ -143,7 +143,7 @@ class RecordedBatch:
 
     new: int
     refused: Mapping[str, str] = field(default_factory=dict)
-    known: Sequence[str] = ()
+    known: Sequence[str] = field(default=(), compare=False)
     letters: Sequence[RefusedMessage] = field(default=(), compare=False)
 
 
