@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 NO_HASH = "0" * 64  # what stands before the first seal
+MAX_SEQ = 2**62
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PURPOSE = "scoreboard audit seal 1"
 

@@ -57,8 +57,16 @@ class AuditSeals(Protocol):
         """Those of these transactions that have not ended."""
         ...
 
-    def newest(self) -> Seal | None:
-        """The last one."""
+    def end(self, writers: frozenset[str]) -> None:
+        """End those of these transactions that are our own role's: none of ours lasts for as long as they were waited for."""
+        ...
+
+    def newest(self, limit: int = 1, below: int | None = None) -> list[Seal]:
+        """Seals with numbers below this one, the highest first; some may be of a stranger's making."""
+        ...
+
+    def free_numbers(self, after: int) -> range:
+        """The next numbers above this one that no seal has, at most MAX_SEQ."""
         ...
 
     def unsealed(self, after_id: int, up_to: int, rows_a_seal: int, seals: int) -> list[Content]:
@@ -66,7 +74,7 @@ class AuditSeals(Protocol):
         ...
 
     def add(self, seals: Sequence[Seal]) -> bool:
-        """Write all of them, or none when somebody else has written such numbers meanwhile."""
+        """Write all of them, or none when another transaction has, or is about to have, one of their numbers."""
         ...
 
     def page(self, from_seq: int, limit: int) -> list[Seal]:
@@ -74,7 +82,7 @@ class AuditSeals(Protocol):
         ...
 
     def contents(self, seals: Sequence[Seal]) -> list[Content]:
-        """What stands in audit_log now where each of these says."""
+        """What stands in audit_log now where each of these says; no more than about twice a seal's rows are read for one."""
         ...
 
     def rows_outside(self, last_id: int) -> tuple[int, int]:
@@ -103,4 +111,8 @@ class SealAnchor(Protocol):
 
     def put(self, seal: Seal) -> None:
         """Remember it."""
+        ...
+
+    def claim(self, run: str, seconds: float) -> bool:
+        """Whether it is this run's turn to add seals, for so long from now on; 0 ends it."""
         ...

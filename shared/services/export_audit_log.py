@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.errors import InvalidParameter
 from shared.ports import AuditLog
-from shared.services.get_audit_log import entry_as_json, parse_instant
+from shared.services.get_audit_log import entry_as_json, fitting, parse_instant
 
 ENTRIES_AT_ONCE = 2000
 
@@ -21,5 +21,6 @@ def export_audit_log(wanted: Mapping[str, Any], audit_log: AuditLog) -> dict[str
     if type(after) is not int:
         raise InvalidParameter("`after` must be the `after` of the part before, or left out.")
     entries = audit_log.page(parse_instant(wanted, "from"), parse_instant(wanted, "to"), after, ENTRIES_AT_ONCE)
-    more = len(entries) == ENTRIES_AT_ONCE
-    return {"entries": [entry_as_json(entry) for entry in entries], "after": entries[-1].id if more else None}
+    part = fitting(entries)
+    more = len(entries) == ENTRIES_AT_ONCE or len(part) < len(entries)
+    return {"entries": [entry_as_json(entry) for entry in part], "after": part[-1].id if more else None}

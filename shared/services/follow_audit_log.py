@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.domain.audit import AuditEntry, AuditFilter
 from shared.errors import InvalidParameter
 from shared.ports import AuditLog, AuditSeals, Clock, Users
-from shared.services.get_audit_log import entry_as_json, parse_id, parse_name
+from shared.services.get_audit_log import entry_as_json, fitting, parse_id, parse_name
 from shared.services.name_users import name_users
 from shared.services.settled_horizon import settled_horizon
 
@@ -58,8 +58,9 @@ def follow_audit_log(
     if command.after > up_to:
         raise InvalidParameter(f"The audit log ends with entry {up_to}, before {command.after}: that one is of another log.")
     entries = audit_log.additions(wanted, command.after, up_to, ENTRIES_AT_ONCE)
-    more = len(entries) == ENTRIES_AT_ONCE
-    return _answer(entries, entries[-1].id if more else up_to, users, more=more)
+    part = fitting(entries)
+    more = len(entries) == ENTRIES_AT_ONCE or len(part) < len(entries)
+    return _answer(part, part[-1].id if more else up_to, users, more=more)
 
 
 def _user_id(user: str | None, users: Users) -> str | None:
@@ -67,14 +68,15 @@ def _user_id(user: str | None, users: Users) -> str | None:
     return user if account is None else account.user_id
 
 
-def _last(wanted: AuditFilter, count: int, up_to: int, audit_log: AuditLog) -> list[AuditEntry]:
+def _last(wanted: AuditFilter, count: int, up_to: int, audit_log: AuditLog) -> Sequence[AuditEntry]:
     if not count:
         return []
     filters = [wanted] if wanted.user_id is None else [wanted, replace(wanted, user_id=None, actor=wanted.user_id)]
     found = {entry.id: entry for one in filters for entry in audit_log.newest(one, count, up_to + 1)}
-    return [found[number] for number in sorted(found)[-count:]]
+    newest_first = [found[number] for number in sorted(found, reverse=True)[:count]]
+    return fitting(newest_first)[::-1]
 
 
-def _answer(entries: list[AuditEntry], after: int | None, users: Users, *, more: bool = False) -> dict[str, Any]:
+def _answer(entries: Sequence[AuditEntry], after: int | None, users: Users, *, more: bool = False) -> dict[str, Any]:
     usernames = name_users((user_id for entry in entries for user_id in (entry.actor, entry.user_id)), users)
     return {"entries": [entry_as_json(entry) for entry in entries], "usernames": usernames, "after": after, "more": more}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from shared.services.name_users import name_users
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
 MAX_FILTER_LENGTH = 64
+MAX_ANSWER_BYTES = 2_000_000
 
 
 def parse_filter(query: Mapping[str, Any]) -> AuditFilter:
@@ -53,8 +55,8 @@ def get_audit_log(
     """`{"data": [...], "nextCursor": ..., "usernames": {...}}`; raises Forbidden for all but admins, and InvalidParameter."""
     caller.must_be_admin()
     entries = audit_log.newest(wanted, limit + 1, read_cursor(cursor))
-    page = entries[:limit]
-    more = len(entries) > limit
+    page = fitting(entries[:limit])
+    more = len(entries) > len(page)
     return {
         "data": [entry_as_json(entry) for entry in page],
         "nextCursor": make_cursor(page[-1].id) if more else None,
@@ -74,6 +76,16 @@ def entry_as_json(entry: AuditEntry) -> dict[str, Any]:
         "sourceIp": entry.source_ip,
         "detail": entry.detail,
     }
+
+
+def fitting(entries: Sequence[AuditEntry]) -> Sequence[AuditEntry]:
+    """The first of these that fit into one answer, at least one: answers are bounded, and what is in an entry may be long."""
+    size = 0
+    for number, entry in enumerate(entries):
+        size += len(json.dumps(entry_as_json(entry)))
+        if size > MAX_ANSWER_BYTES and number:
+            return entries[:number]
+    return entries
 
 
 def parse_name(query: Mapping[str, Any], name: str) -> str | None:

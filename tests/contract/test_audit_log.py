@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
@@ -14,6 +15,7 @@ from shared.domain.player import Caller
 from shared.errors import Forbidden, InvalidParameter
 from shared.services.export_audit_log import ENTRIES_AT_ONCE, export_audit_log
 from shared.services.get_audit_log import get_audit_log, parse_filter, parse_instant
+from shared.services.seal_audit import ROWS_A_SEAL
 from tests.contract.audit import Audit
 
 ADMIN = Caller("a-1", "admin", datetime(2030, 1, 1, tzinfo=UTC))
@@ -62,19 +64,75 @@ def test_every_combination_of_filters_finds_what_fits(mixed: Audit) -> None:
 
 
 def test_rows_long_before_and_after_an_interval_are_not_read(audit: Audit) -> None:
-    """Seals of other days tell in which ids an interval lies."""
-    audit.add(5)
-    audit.seal()
-    audit.add(5)
-    audit.seal()
-    audit.tamper("UPDATE audit_log SET at = at - INTERVAL '2 days' WHERE id <= 5")
-    audit.tamper("UPDATE audit_seals SET sealed_at = sealed_at - INTERVAL '2 days' WHERE seq = 1")
-    yesterday = audit.instants()[-1] - timedelta(days=1)
-    assert [entry.id for entry in audit.log.newest(AuditFilter(since=yesterday), 100, None)] == [10, 9, 8, 7, 6]
-    assert [entry.id for entry in audit.log.newest(AuditFilter(until=yesterday), 100, None)] == [5, 4, 3, 2, 1]
-    assert [entry.id for entry in audit.log.page(yesterday, None, 0, 100)] == [6, 7, 8, 9, 10]
-    assert [entry.id for entry in audit.log.page(None, yesterday, 0, 100)] == [1, 2, 3, 4, 5]
-    assert audit.log.page(None, yesterday, 5, 100) == []
+    """Ids are given in the order of time, so an interval is found by halving. Counted in pages read."""
+    audit.add(30_000)
+    audit.tamper("UPDATE audit_log SET at = at - (30000 - id) * INTERVAL '1 minute'")
+    audit.run("VACUUM ANALYZE audit_log")
+    instants = audit.instants()
+    for first in (0, 100, 15_000, 29_000):
+        since, until = instants[first], instants[first + 50]
+        within = list(range(first + 1, first + 51))
+        before = pages_read(audit)
+        assert [entry.id for entry in audit.log.newest(AuditFilter(since=since, until=until), 100, None)] == within[::-1]
+        assert [entry.id for entry in audit.log.page(since, until, 0, 100)] == within
+        assert pages_read(audit) - before < 100
+    assert audit.log.page(None, instants[20], 20, 100) == []
+    assert len(audit.log.newest(AuditFilter(until=instants[40]), 100, None)) == 40
+    assert len(audit.log.newest(AuditFilter(since=instants[-40]), 100, None)) == 40
+
+
+def test_a_search_finds_what_was_sealed_late(audit: Audit) -> None:
+    """Days without sealing are sealed at once afterwards: when a row was sealed tells nothing of when it was written."""
+    audit.add(3 * ROWS_A_SEAL)
+    audit.tamper("UPDATE audit_log SET at = at - INTERVAL '2 days'")
+    assert audit.seal()["seals"] == 3
+    yesterday = audit.instants()[-1] + timedelta(days=1)
+    assert len(audit.log.newest(AuditFilter(until=yesterday), 10_000, None)) == 3 * ROWS_A_SEAL
+    assert len(audit.log.page(None, yesterday, 0, 10_000)) == 3 * ROWS_A_SEAL
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("null", {"value": None}),
+        ("[1, {}]", {"value": [1, {}]}),
+        ("7", {"value": 7}),
+        ('"text"', {"value": "text"}),
+        ('{"n": 99999999999999999999}', {"n": "99999999999999999999"}),
+        ('{"n": 1e400}', {"n": f"1{'0' * 400}"}),
+        ('{"n": 0.5, "m": -3}', {"n": 0.5, "m": -3}),
+        (f"{'[' * 3000}{']' * 3000}", {"text": "[" * 1000}),
+    ],
+)
+def test_a_detail_is_an_object_whatever_stands_there(audit: Audit, written: str, read: dict[str, Any]) -> None:
+    """As rows of earlier versions may have it."""
+    audit.run("ALTER TABLE audit_log DROP CONSTRAINT audit_log_detail_is_an_object")
+    audit.run("INSERT INTO audit_log (action, actor, detail) VALUES ('odd', 'test', CAST(:detail AS jsonb))", detail=written)
+    [entry] = audit.log.newest(AuditFilter(action="odd"), 10, None)
+    assert entry.detail == read
+    assert audit.seal() == {"seals": 1, "rows": 1}
+    assert audit.problems() == []
+
+
+def test_answers_are_bounded_whatever_stands_in_the_entries(audit: Audit) -> None:
+    audit.run(
+        "INSERT INTO audit_log (action, actor, detail)"
+        " SELECT 'long', 'test', jsonb_build_object('text', repeat('x', 16000)) FROM generate_series(1, 500)"
+    )
+    users, wanted, seen = PostgresUsers(audit.pool), AuditFilter(action="long"), 0
+    cursor: str | None = ""
+    while cursor is not None:
+        page = get_audit_log(wanted, 200, cursor, ADMIN, audit.log, users)
+        assert 0 < len(json.dumps(page)) < 3_000_000
+        seen, cursor = seen + len(page["data"]), page["nextCursor"]
+    assert seen == 500
+    seen = 0
+    after: int | None = 0
+    while after is not None:
+        part = export_audit_log({"after": after}, audit.log)
+        assert 0 < len(json.dumps(part)) < 3_000_000
+        seen, after = seen + len(part["entries"]), part["after"]
+    assert seen == 500
 
 
 def test_pages_follow_each_other_whatever_is_added_meanwhile(mixed: Audit) -> None:

@@ -90,6 +90,24 @@ def test_tail_shows_what_was_asked_for(player: Player, data_dir: str) -> None:
         assert first not in one.text
 
 
+@pytest.mark.parametrize("detail", ["null", '["a", 1]', "7", f"{'[' * 2000}{']' * 2000}"])
+def test_tail_survives_a_detail_that_is_no_object(product: Product, player: Player, data_dir: str, detail: str) -> None:
+    """As a row of an earlier version may have it."""
+    name = "audit_log_detail_is_an_object"
+    product.query(f"ALTER TABLE audit_log DROP CONSTRAINT IF EXISTS {name}")
+    with Shown("tail", "--data-dir", data_dir, "--user", player.username, columns=80) as tail:
+        product.query(
+            "INSERT INTO audit_log (action, actor, user_id, detail) VALUES ('odd', 'test', :user_id, CAST(:detail AS jsonb))",
+            user_id=player.user_id,
+            detail=detail,
+        )
+        product.query(f"ALTER TABLE audit_log ADD CONSTRAINT {name} CHECK (jsonb_typeof(detail) = 'object') NOT VALID")
+        tail.wait_for("odd")
+        tail.wait_for(score(player))
+        assert tail.interrupt() == 0
+        assert "Traceback" not in tail.text
+
+
 @pytest.fixture
 def own() -> Iterator[Product]:
     with Product() as product:

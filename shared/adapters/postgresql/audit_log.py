@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any
 
 from shared import metrics
@@ -19,6 +20,8 @@ from shared.domain.refusal import RefusalBatch, RefusalGroup, merged
 
 LEFT_OUT = "refusals_left_out"
 RECORDER = "record_refusals"
+MAX_DIGITS = 18
+MAX_UNREADABLE = 1000
 _LAST_ID = 2**63 - 1
 
 
@@ -107,7 +110,29 @@ def _detail(group: RefusalGroup) -> dict[str, Any]:
 
 def _entry(row: Sequence[Any]) -> AuditEntry:
     number, at, action, actor, user_id, request_id, source_ip, detail = row
-    return AuditEntry(int(number), at.astimezone(UTC), action, actor, user_id, request_id, source_ip, detail)
+    return AuditEntry(int(number), at.astimezone(UTC), action, actor, user_id, request_id, source_ip, _object(detail))
+
+
+def _object(text: str) -> dict[str, Any]:
+    """A detail as an object, whatever a row of an earlier version, or of a stranger, has in its place.
+
+    What is no object is `{"value": ...}`, one that cannot be read `{"text": ...}`; numbers that clients cannot hold are texts.
+    """
+    try:
+        detail = json.loads(text, parse_int=_number, parse_float=_fraction)
+        json.dumps(detail, allow_nan=False)
+    except (ValueError, RecursionError):
+        return {"text": text[:MAX_UNREADABLE]}
+    return detail if isinstance(detail, dict) else {"value": detail}
+
+
+def _number(digits: str) -> int | str:
+    return int(digits) if len(digits) <= MAX_DIGITS else digits
+
+
+def _fraction(text: str) -> float | str:
+    number = float(text)
+    return number if isfinite(number) else text
 
 
 def _text(at: datetime | None) -> str | None:

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared import metrics
-from shared.adapters.postgresql.errors import UniqueViolation
 from shared.adapters.postgresql.pool import Pool
 from shared.adapters.postgresql.statements import statement
-from shared.domain.audit import Content, Horizon, Seal, Signature
+from shared.domain.audit import MAX_SEQ, Content, Horizon, Seal, Signature
 
 ANSWER_SECONDS = 120.0
+MAX_ROWS = 1001  # that are read for one seal, whatever it says
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -33,11 +33,18 @@ class PostgresAuditSeals:
         """A number is not used again while the one who had it may matter: it counts up in each session."""
         return writers & frozenset(row[0] for row in self._run(statement("audit_writers")))
 
-    def newest(self) -> Seal | None:
+    def end(self, writers: frozenset[str]) -> None:
+        """A role may end its own processes, and no other's."""
+        self._run(statement("end_audit_writers"), writers=sorted(writers))
+
+    def newest(self, limit: int = 1, below: int | None = None) -> list[Seal]:
         """By the primary key."""
-        rows = self._run("SELECT coalesce(max(seq), 0) FROM audit_seals")
-        found = self.page(int(rows[0][0]), 1)
-        return found[0] if found else None
+        return [_seal(row) for row in self._run(statement("find_newest_seals"), below_seq=below, limit=limit)]
+
+    def free_numbers(self, after: int) -> range:
+        """By the primary key."""
+        [[first, taken]] = self._run(statement("free_seal_numbers"), after_seq=after)
+        return range(int(first), min(MAX_SEQ + 1, int(taken or MAX_SEQ + 1)))
 
     def unsealed(self, after_id: int, up_to: int, rows_a_seal: int, seals: int) -> list[Content]:
         """Gaps between the ids belong to the content that comes after them, those at the end to the last one."""
@@ -52,24 +59,22 @@ class PostgresAuditSeals:
 
     def add(self, seals: Sequence[Seal]) -> bool:
         """One statement."""
-        try:
-            self._run(
-                statement("add_seals"),
-                seqs=[seal.seq for seal in seals],
-                first_ids=[seal.content.first_id for seal in seals],
-                last_ids=[seal.content.last_id for seal in seals],
-                row_counts=[seal.content.row_count for seal in seals],
-                sealed_ats=[(seal.content.read_at - _EPOCH) // timedelta(microseconds=1) for seal in seals],
-                content_hashes=[seal.content.content_hash for seal in seals],
-                previous_hashes=[seal.previous_hash for seal in seals],
-                hashes=[seal.hash for seal in seals],
-                key_ids=[seal.signature.key_id for seal in seals],
-                macs=[seal.signature.mac for seal in seals],
-            )
-        except UniqueViolation:
-            return False
-        metrics.rows_inserted.of("audit_seals").inc(len(seals))
-        return True
+        [[is_added]] = self._run(
+            statement("add_seals"),
+            seqs=[seal.seq for seal in seals],
+            first_ids=[seal.content.first_id for seal in seals],
+            last_ids=[seal.content.last_id for seal in seals],
+            row_counts=[seal.content.row_count for seal in seals],
+            sealed_ats=[(seal.content.read_at - _EPOCH) // timedelta(microseconds=1) for seal in seals],
+            content_hashes=[seal.content.content_hash for seal in seals],
+            previous_hashes=[seal.previous_hash for seal in seals],
+            hashes=[seal.hash for seal in seals],
+            key_ids=[seal.signature.key_id for seal in seals],
+            macs=[seal.signature.mac for seal in seals],
+        )
+        if is_added:
+            metrics.rows_inserted.of("audit_seals").inc(len(seals))
+        return bool(is_added)
 
     def page(self, from_seq: int, limit: int) -> list[Seal]:
         """By the primary key."""
@@ -81,6 +86,7 @@ class PostgresAuditSeals:
             statement("seal_contents"),
             first_ids=[seal.content.first_id for seal in seals],
             last_ids=[seal.content.last_id for seal in seals],
+            limits=[min(max(1, 2 * seal.content.row_count + 1), MAX_ROWS) for seal in seals],
         )
         return [
             Content(seal.content.first_id, seal.content.last_id, int(row_count), content_hash, read_at.astimezone(UTC))

@@ -9,6 +9,7 @@ import redis
 
 from shared.adapters.redis.connection import translated
 from shared.adapters.redis.keys import Keys
+from shared.adapters.redis.scripts import run_script
 from shared.domain.audit import Content, Seal, Signature
 from shared.logs import get_logger
 
@@ -21,6 +22,7 @@ class RedisSealAnchor:
     def __init__(self, client: redis.Redis, keys: Keys) -> None:
         self._redis = client
         self._key = keys.audit_head
+        self._sealing = keys.audit_sealing
 
     @translated()
     def get(self) -> Seal | None:
@@ -51,6 +53,11 @@ class RedisSealAnchor:
             "mac": seal.signature.mac,
         }
         self._redis.set(self._key, json.dumps(document))
+
+    @translated()
+    def claim(self, run: str, seconds: float) -> bool:
+        """A script, and a TTL that ends the turn of a run that died."""
+        return bool(run_script(self._redis, "claim_sealing", (self._sealing,), (run, round(seconds * 1000))))
 
 
 def _read(fields: dict[str, object]) -> Seal:

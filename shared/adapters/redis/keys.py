@@ -123,6 +123,11 @@ class Keys:
         """String: the newest seal of the audit log, as JSON. No TTL."""
         return f"{self.prefix}audit:head"
 
+    @property
+    def audit_sealing(self) -> str:
+        """String: the run that may add seals to the audit log. TTL 2 min."""
+        return f"{self.prefix}audit:sealing"
+
     def viewers(self, shard: int) -> str:
         """Sorted set: connection ids of the WebSocket API, when (ms) their sessions end. No TTL."""
         return f"{self.prefix}viewers:{shard}"

@@ -1,7 +1,7 @@
 -- audit_log: entries with ids above :after_id up to :up_to bigint, in the order of their ids, by the primary key.
 -- :user_id (whom it is about, or who did it) :action :request_id text: null for any  :limit int
 
-SELECT id, at, action, actor, user_id, request_id, source_ip, detail
+SELECT id, at, action, actor, user_id, request_id, source_ip, CAST(detail AS text)
 FROM audit_log
 WHERE id > CAST(:after_id AS bigint)
     AND id <= CAST(:up_to AS bigint)

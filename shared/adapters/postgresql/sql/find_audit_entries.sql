@@ -1,29 +1,24 @@
--- audit_log, audit_seals: entries, newest first.
+-- audit_log: entries, newest first.
 -- :user_id :action :actor text, :since :until timestamptz: null for any  :before_id bigint  :limit int
--- Accepted updates, which are nearly all, and the rest are looked for apart: each part has the index that fits. A row that was
--- sealed before `since` is older than that; one that came after a seal was made, well after `until`, is not (no transaction of
--- ours is that long). Run with plan_cache_mode = force_custom_plan, so that what is null is not planned for.
+-- Accepted updates, which are nearly all, and the rest are looked for apart: each part has the index that fits. In which ids the
+-- interval lies audit_log_ids_about tells; a row's instant is that at which its transaction began, and none of ours lasts for
+-- 15 minutes. Run with plan_cache_mode = force_custom_plan, so that what is null is not planned for.
 
 WITH bounds AS MATERIALIZED (
     SELECT
         coalesce(
-            (SELECT last_id FROM audit_seals WHERE sealed_at < CAST(:since AS timestamptz) ORDER BY sealed_at DESC LIMIT 1), 0
+            (SELECT low FROM audit_log_ids_about(CAST(:since AS timestamptz) - INTERVAL '15 minutes')), 0
         ) AS above,
         least(
-            CAST(:before_id AS bigint) - 1,
-            (
-                SELECT last_id FROM audit_seals
-                WHERE sealed_at > CAST(:until AS timestamptz) + INTERVAL '15 minutes'
-                ORDER BY sealed_at
-                LIMIT 1
-            )
-        ) AS up_to
+            CAST(:before_id AS bigint),
+            (SELECT high FROM audit_log_ids_about(CAST(:until AS timestamptz) + INTERVAL '15 minutes'))
+        ) AS below
 ),
 accepted AS (
     SELECT audit_log.* FROM audit_log
     WHERE action = 'score_accepted'
         AND (CAST(:action AS text) IS NULL OR CAST(:action AS text) = 'score_accepted')
-        AND id > (SELECT above FROM bounds) AND id <= (SELECT up_to FROM bounds)
+        AND id > (SELECT above FROM bounds) AND id < (SELECT below FROM bounds)
         AND (CAST(:user_id AS text) IS NULL OR user_id = CAST(:user_id AS text))
         AND (CAST(:actor AS text) IS NULL OR (user_id = CAST(:actor AS text) AND actor = CAST(:actor AS text)))
         AND (CAST(:since AS timestamptz) IS NULL OR at >= CAST(:since AS timestamptz))
@@ -35,7 +30,7 @@ others AS (
     SELECT audit_log.* FROM audit_log
     WHERE action <> 'score_accepted'
         AND (CAST(:action AS text) IS NULL OR action = CAST(:action AS text))
-        AND id > (SELECT above FROM bounds) AND id <= (SELECT up_to FROM bounds)
+        AND id > (SELECT above FROM bounds) AND id < (SELECT below FROM bounds)
         AND (CAST(:user_id AS text) IS NULL OR user_id = CAST(:user_id AS text))
         AND (CAST(:actor AS text) IS NULL OR actor = CAST(:actor AS text))
         AND (CAST(:since AS timestamptz) IS NULL OR at >= CAST(:since AS timestamptz))
@@ -43,7 +38,7 @@ others AS (
     ORDER BY id DESC
     LIMIT CAST(:limit AS int)
 )
-SELECT id, at, action, actor, user_id, request_id, source_ip, detail
+SELECT id, at, action, actor, user_id, request_id, source_ip, CAST(detail AS text)
 FROM (SELECT * FROM accepted UNION ALL SELECT * FROM others) AS entries
 ORDER BY id DESC
 LIMIT CAST(:limit AS int)

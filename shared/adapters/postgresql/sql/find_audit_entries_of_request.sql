@@ -1,4 +1,4 @@
--- audit_log, score_history, audit_seals: entries of one request, newest first.
+-- audit_log, score_history: entries of one request, newest first.
 -- :request_id text  :user_id :action :actor text, :since :until timestamptz: null for any  :before_id bigint  :limit int
 -- An accepted update is looked for among its player's entries, from when it was accepted on: it was recorded soon after.
 
@@ -10,12 +10,7 @@ WITH accepted AS (
             AND audit_log.user_id = score_history.user_id
             AND audit_log.request_id = CAST(:request_id AS text)
             AND audit_log.id > coalesce(
-                (
-                    SELECT last_id FROM audit_seals
-                    WHERE sealed_at < score_history.created_at AT TIME ZONE 'UTC' - INTERVAL '15 minutes'
-                    ORDER BY sealed_at DESC
-                    LIMIT 1
-                ),
+                (SELECT low FROM audit_log_ids_about(score_history.created_at AT TIME ZONE 'UTC' - INTERVAL '15 minutes')),
                 0
             )
         ORDER BY audit_log.id
@@ -26,7 +21,7 @@ WITH accepted AS (
 others AS (
     SELECT * FROM audit_log WHERE action <> 'score_accepted' AND request_id = CAST(:request_id AS text)
 )
-SELECT id, at, action, actor, user_id, request_id, source_ip, detail
+SELECT id, at, action, actor, user_id, request_id, source_ip, CAST(detail AS text)
 FROM (SELECT * FROM accepted UNION ALL SELECT * FROM others) AS entries
 WHERE id < CAST(:before_id AS bigint)
     AND (CAST(:user_id AS text) IS NULL OR user_id = CAST(:user_id AS text))

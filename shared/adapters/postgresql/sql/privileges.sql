@@ -2,8 +2,9 @@
 -- scoreboard.functions_role (a setting of the transaction) names the role. A version that does not know all migrations in the
 -- database grants nothing, so that it cannot widen what a newer one has narrowed: whatever is narrowed here needs a migration.
 --
--- Every table may be read and written, but what is kept for good may only be read and added to, and of audit_log neither id nor time
--- can be chosen. Nothing may be emptied, altered or owned, no trigger switched off, no sequence turned back.
+-- Every table may be read and written, but what is kept for good may only be read and added to, of audit_log neither id nor time can be
+-- chosen, and seals are added by a function alone. Nothing may be emptied, altered or owned, no trigger switched off, no sequence turned
+-- back.
 
 DO $$
 DECLARE
@@ -16,12 +17,24 @@ BEGIN
     EXECUTE format('REVOKE ALL ON ALL SEQUENCES IN SCHEMA %I FROM %I', in_use, functions_role);
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I TO %I', in_use, functions_role);
     EXECUTE format('GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA %I TO %I', in_use, functions_role);
-    EXECUTE format('REVOKE UPDATE, DELETE ON score_history, audit_seals, reconciliation_runs FROM %I', functions_role);
+    EXECUTE format('REVOKE UPDATE, DELETE ON score_history, reconciliation_runs FROM %I', functions_role);
     EXECUTE format(
-        'REVOKE INSERT, UPDATE, DELETE ON audit_log, schema_migrations, installation, installation_keys FROM %I', functions_role
+        'REVOKE INSERT, UPDATE, DELETE ON audit_log, audit_seals, schema_migrations, installation, installation_keys FROM %I',
+        functions_role
     );
     EXECUTE format(
         'GRANT INSERT (action, actor, user_id, request_id, source_ip, detail) ON audit_log TO %I', functions_role
+    );
+    EXECUTE format('GRANT EXECUTE ON FUNCTION add_audit_seals TO %I', functions_role);
+    EXECUTE format('REVOKE INSERT ON reconciliation_runs FROM %I', functions_role);
+    EXECUTE format(
+        'GRANT INSERT (%s) ON reconciliation_runs TO %I',
+        (
+            SELECT string_agg(quote_ident(column_name), ', ')
+            FROM information_schema.columns
+            WHERE table_schema = in_use AND table_name = 'reconciliation_runs' AND column_name NOT IN ('id', 'finished_at')
+        ),
+        functions_role
     );
 END
 $$;

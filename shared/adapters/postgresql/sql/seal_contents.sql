@@ -1,9 +1,11 @@
--- audit_log: what stands there now with ids in these intervals. :first_ids :last_ids bigint[]
+-- audit_log: what stands there now with ids in these intervals. :first_ids :last_ids bigint[]  :limits int[] (rows of each)
 -- Answers for each interval, in order, how many rows it has, their hash, and the instant by the database's clock.
 -- The text of a row is that of unsealed_contents.sql.
 
 SELECT content.row_count, content.hash, clock_timestamp()
-FROM unnest(CAST(:first_ids AS bigint[]), CAST(:last_ids AS bigint[])) WITH ORDINALITY AS interval_of (first_id, last_id, place)
+FROM unnest(
+    CAST(:first_ids AS bigint[]), CAST(:last_ids AS bigint[]), CAST(:limits AS int[])
+) WITH ORDINALITY AS interval_of (first_id, last_id, most, place)
 CROSS JOIN LATERAL (
     SELECT
         count(*) AS row_count,
@@ -28,7 +30,11 @@ CROSS JOIN LATERAL (
             ),
             'hex'
         ) AS hash
-    FROM audit_log
-    WHERE id BETWEEN interval_of.first_id AND interval_of.last_id
+    FROM (
+        SELECT * FROM audit_log
+        WHERE id BETWEEN interval_of.first_id AND interval_of.last_id
+        ORDER BY id
+        LIMIT interval_of.most
+    ) AS covered
 ) AS content
 ORDER BY interval_of.place
