@@ -175,6 +175,11 @@ class TicketAlreadyUsed(Conflict):
     default_detail = "This action ticket has been spent. Get a new one for every update."
 
 
+class ScoreOutOfBounds(Conflict):
+    code, title = "score_out_of_bounds", "Score out of bounds"
+    default_detail = "Your score would exceed 2147483647, the highest that can be recorded. Nothing was changed."
+
+
 class RequestInProgress(Conflict):
     code, title = "request_in_progress", "Request in progress"
     default_detail = "A request with this Idempotency-Key is being carried out. Send it again as late as Retry-After says."

@@ -9,6 +9,7 @@ from shared.errors import InvalidParameter
 
 _BEFORE, _AFTER = b"before:", b"after:"
 _MAX_NAME = 50
+MAX_ID = 2**63 - 1
 
 
 def make_cursor(before_id: int) -> str:
@@ -21,7 +22,7 @@ def read_cursor(cursor: str) -> int | None:
     if not cursor:
         return None
     digits = _read(_BEFORE, cursor)
-    if not digits.isdigit() or len(digits) > 12:
+    if not digits.isdigit() or len(digits) > 19 or int(digits) > MAX_ID:
         raise _nonsense()
     return int(digits)
 

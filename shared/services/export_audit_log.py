@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.errors import InvalidParameter
 from shared.ports import AuditLog
+from shared.services.cursor import MAX_ID
 from shared.services.get_audit_log import entry_as_json, fitting, parse_instant
 
 ENTRIES_AT_ONCE = 2000
@@ -18,7 +19,7 @@ def export_audit_log(wanted: Mapping[str, Any], audit_log: AuditLog) -> dict[str
     Raises InvalidParameter.
     """
     after = wanted.get("after", 0)
-    if type(after) is not int:
+    if type(after) is not int or not 0 <= after <= MAX_ID:
         raise InvalidParameter("`after` must be the `after` of the part before, or left out.")
     entries = audit_log.page(parse_instant(wanted, "from"), parse_instant(wanted, "to"), after, ENTRIES_AT_ONCE)
     part = fitting(entries)

@@ -42,7 +42,7 @@ class KnownHead:
     def parse(cls, text: object) -> KnownHead:
         """Read `seq:hash`; raises InvalidParameter."""
         seq, _, hash_text = str(text).partition(":")
-        if not (seq.isascii() and seq.isdigit() and hash_text):
+        if not (seq.isascii() and seq.isdigit() and int(seq[:20]) <= MAX_SEQ and hash_text):
             raise InvalidParameter("`head` must be the number of a seal, a colon and its hash.")
         return cls(int(seq), hash_text.lower())
 

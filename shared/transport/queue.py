@@ -9,7 +9,7 @@ from typing import Any
 
 from shared.errors import MalformedRequest
 from shared.invocation import Invocation
-from shared.trace_context import TRACEPARENT, TRACESTATE, read_trace
+from shared.trace_context import read_trace
 
 _HIGHEST_COUNT = 1_000_000
 
@@ -25,8 +25,9 @@ class QueueMessage:
 
     @property
     def trace_headers(self) -> Mapping[str, str]:
-        """Of which trace it is a part, to be sent on."""
-        return {name: self.headers[name] for name in (TRACEPARENT, TRACESTATE) if isinstance(self.headers.get(name), str)}
+        """Of which trace it is a part, to be sent on and kept; empty where what was sent is not well-formed."""
+        trace = read_trace(self.headers)
+        return {} if trace is None else trace.headers()
 
     def whole_number(self, header: str) -> int:
         """A header that counts; 0 when it is not there or is no such number: anybody may have put anything there."""

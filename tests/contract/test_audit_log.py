@@ -161,8 +161,10 @@ def test_an_export_is_all_of_it_in_its_order(audit: Audit) -> None:
         seen += [entry["id"] for entry in part["entries"]]
         after = part["after"]
     assert seen == list(range(1, rows + 1))
-    with pytest.raises(InvalidParameter):
-        export_audit_log({"after": "1"}, audit.log)
+    for nonsense in ("1", -1, 2**63, True):
+        with pytest.raises(InvalidParameter):
+            export_audit_log({"after": nonsense}, audit.log)
+    assert export_audit_log({"after": 2**63 - 1}, audit.log) == {"entries": [], "after": None}
 
 
 def test_a_wanted_kind_is_found_among_many_accepted_updates_by_an_index(audit: Audit) -> None:

@@ -303,7 +303,16 @@ def test_verification_goes_on_where_it_was_told_to(audit: Audit) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"fromSeal": 0}, {"fromSeal": "1"}, {"fromSeal": True}, {"head": 3}, {"head": "x:y"}, {"head": "3:"}]
+    "options",
+    [
+        {"fromSeal": 0},
+        {"fromSeal": "1"},
+        {"fromSeal": True},
+        {"head": 3},
+        {"head": "x:y"},
+        {"head": "3:"},
+        {"head": f"{'9' * 5000}:f"},
+    ],
 )
 def test_nonsense_is_told(audit: Audit, options: dict[str, Any]) -> None:
     with pytest.raises(InvalidParameter):

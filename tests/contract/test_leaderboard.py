@@ -24,9 +24,12 @@ from shared.errors import (
     RateLimited,
     RedisUnavailable,
     ScoreboardError,
+    ScoreOutOfBounds,
     UnknownPlayer,
 )
 from tests.contract.board import API_KEY, SOURCE_IP, WINDOW_MS, Board, Clock
+
+MAX_SCORE = 2**31 - 1  # score_history.new_score is INT
 
 
 @pytest.fixture
@@ -109,6 +112,21 @@ def test_a_refused_update_changes_nothing(
     with pytest.raises(refusal):
         board.update(player, api_key=api_key, key="k")
     assert board.contents() == before
+
+
+@pytest.mark.parametrize("score", [MAX_SCORE - 4, MAX_SCORE, MAX_SCORE + 1, 2**53, 1e300, float("inf"), float("-inf")])
+def test_a_score_that_could_not_be_recorded_is_refused_and_changes_nothing(board: Board, score: float) -> None:
+    player = board.player()
+    board.client.zadd(board.keys.leaderboard, {board.keys.member(player): score})
+    before = board.contents()
+    with pytest.raises(ScoreOutOfBounds):
+        board.update(player, 5, key="k")
+    assert board.contents() == before
+
+
+def test_the_highest_score_is_reached_exactly(board: Board) -> None:
+    player = board.player(score=MAX_SCORE - 5)
+    assert board.update(player, 5).score == MAX_SCORE
 
 
 def test_too_many_updates_change_nothing_and_say_when_to_come_back(redis_client: redis.Redis, clock: Clock) -> None:

@@ -82,11 +82,17 @@ def test_another_limit_is_refused(player: Player, limit: str) -> None:
         "x",
         "????",
         "ключ",
-        *(base64.urlsafe_b64encode(text).decode() for text in (b"5", b"before:", b"before:-1", b"before:" + b"9" * 13)),
+        *(base64.urlsafe_b64encode(text).decode() for text in (b"5", b"before:", b"before:-1", b"before:9223372036854775808")),
     ],
 )
 def test_a_cursor_that_we_did_not_make_is_refused(player: Player, cursor: str) -> None:
     assert get(player.user_id, player, cursor=cursor).problem == (422, "invalid_parameter")
+
+
+def test_a_cursor_may_be_any_id_that_there_can_be(player: Player) -> None:
+    """At 10,000 updates a second 12 digits are used up in three years."""
+    cursor = base64.urlsafe_b64encode(b"before:9223372036854775807").decode()
+    assert get(player.user_id, player, cursor=cursor).status == 200
 
 
 def test_a_database_that_is_away_is_told_so(player: Player, redeploy: Redeploy) -> None:

@@ -12,8 +12,9 @@ from shared.services.rebuild_leaderboard import pages
 from shared.wiring import Container
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import SOURCE_IP, HandlerReply, call
-from tests.handlers.players import Player, delivered, new_board, new_player
+from tests.handlers.players import Player, board_in_agreement, delivered, give, new_board, new_player
 from tests.support.product import query
+from tests.support.waiting import eventually
 
 ROUTE = "POST /api/score/{user_id}"
 
@@ -142,6 +143,20 @@ def test_an_api_key_may_be_sent_but_must_be_the_players_own(deployed: Container,
     for wrong in (new_player(deployed).api_key, ""):
         assert player.score(1, X_API_Key=wrong).problem == (401, "invalid_api_key")
     assert board_of(deployed, player) == 1
+
+
+def test_no_score_rises_above_what_the_ledger_can_record(deployed: Container, redeploy: Redeploy) -> None:
+    highest = 2**31 - 1
+    with board_in_agreement(redeploy) as board:
+        player = new_player(board)
+        give(board, {player.user_id: highest - 3})
+        assert player.score(4).problem == (409, "score_out_of_bounds")
+        assert board_of(board, player) == highest - 3
+        accepted = player.score(3)
+        assert accepted.data["score"] == highest
+        recorded = eventually(lambda: board.ledger.recorded(accepted.data["requestId"]), 30, "the update in the ledger")
+        assert recorded.new_score == highest
+        assert player.score(1).problem == (409, "score_out_of_bounds")
 
 
 def test_the_hundred_and_first_update_in_a_minute_is_refused(deployed: Container, player: Player) -> None:

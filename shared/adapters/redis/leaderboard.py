@@ -26,6 +26,7 @@ from shared.errors import (
     RateLimited,
     RateWindowLost,
     ScoreboardError,
+    ScoreOutOfBounds,
     SessionEnded,
     TicketAlreadyUsed,
     UnknownPlayer,
@@ -54,6 +55,7 @@ _REFUSALS: dict[bytes, type[ScoreboardError]] = {
     b"reused": IdempotencyKeyReused,
     b"spent": TicketAlreadyUsed,
     b"expired": InvalidActionTicket,
+    b"bounds": ScoreOutOfBounds,
     b"rebuilding": LeaderboardRebuilding,
 }
 

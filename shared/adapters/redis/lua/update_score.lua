@@ -25,7 +25,9 @@
 --      or a question: {'epoch'} none is open, {'sessions'} ended ones are not known here, {'profile'} not cached, {'absent'} no member,
 --      {'history'} ask the ledger for key and request id
 --      or a refusal: {'rebuilding'}, {'ended'} the session, {'role'}, {'unknown'} disabled, {'api_key'}, {'reused'}, {'spent'}, {'expired'},
---      {'limited', ms until the next is allowed}, {'lost', ms until it may be known whether it is allowed}
+--      {'bounds'} the ledger could not record the score, {'limited', ms until the next is allowed}, {'lost', ms until it may be known whether it is allowed}
+
+local MAX_SCORE = 2147483647 -- score_history.new_score is INT
 
 local mark = redis.call('GET', KEYS[2])
 if not mark then
@@ -115,8 +117,12 @@ end
 if numbers[4] and now < tonumber(numbers[4]) then
   return { 'lost', math.min(tonumber(numbers[4]) - now, 1000) }
 end
-if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then
+local before = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]))
+if not before then
   return { 'absent' }
+end
+if math.abs(before + tonumber(ARGV[4])) > MAX_SCORE then
+  return { 'bounds' }
 end
 
 local score = redis.call('ZINCRBY', KEYS[1], ARGV[4], ARGV[1])
