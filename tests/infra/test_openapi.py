@@ -119,7 +119,7 @@ def test_every_error_a_client_may_see_is_described_somewhere() -> None:
     described = {code for operation in OPERATIONS.values() for code in codes_of(responses_of(operation))}
     described |= set(re.findall(r"`([a-z_]+)`", DOCUMENT["info"]["description"]))
     only_a_base = {"conflict", "invalid_request"}
-    never_over_http = {"bad_message", "configuration_error", "invalid_ticket", "origin_not_allowed"}
+    never_over_http = {"bad_message", "configuration_error", "foreign_stores", "invalid_ticket", "origin_not_allowed"}
     never_over_http |= {"too_many_viewers", "viewers_unavailable"}
 
     def codes(kind: type[ScoreboardError]) -> set[str]:
