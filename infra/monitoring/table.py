@@ -17,10 +17,11 @@ leave by the same names as CloudWatch metrics, in the namespace `scoreboard/<sta
 of each invocation; histograms as values with their counts.
 
 What exists once (the queues, the outbox, the stores, the last runs) is measured while `/metrics` is read, at most once a
-second, and every minute on Lambda. What cannot be measured has no value then: not an old one, and not 0.
+second, and every minute on Lambda. What cannot be measured has no value then: not an old one, and not 0. Of several instances
+on the same stores each measures it: take the maximum over them, not the sum.
 
 No label has values that a client can choose. `function` is a function of the template, `trigger` what invoked it (`http`,
-`websocket`, `queue`, `schedule`, `scrape`, `direct`, `authorizer`), `outcome` of an invocation `ok`, `error` or `timeout`, of
+`websocket`, `queue`, `schedule`, `scrape`, `lease`, `direct`, `authorizer`), `outcome` of an invocation `ok`, `error` or `timeout`, of
 a message `retried` or `parked`; `command` is a script in `shared/adapters/redis/lua`, a Redis command or `pipeline`;
 `transaction` says what it is for; `table` is a table of PostgreSQL, `queue` a queue of RabbitMQ, `process` a process of
 `runtime.json`, `dependency` `redis`, `rabbitmq` or `postgresql`; `code` is the stable code of a problem, `status` that of

@@ -52,7 +52,7 @@ PROMISES = (
         "Dead letters",
         "Acknowledged updates that the ledger does not have.",
         "none",
-        [Query(f"sum({series('queue_messages', DEAD_LETTERS)})", "messages")],
+        [Query(f"sum(max by (queue) ({series('queue_messages', DEAD_LETTERS)}))", "messages")],
         width=4,
         is_stat=True,
         limits=Limits(1, 1),
