@@ -108,14 +108,15 @@ class BoardCheck(Protocol):
         """Go on from there the next time."""
         ...
 
-    def mark(self) -> str:
-        """What tells this board from the one before or after a rebuild."""
+    def mark(self, run_number: int) -> str:
+        """What tells this board from the one before or after a rebuild; runs that began earlier may not repair any more."""
         ...
 
-    def repair(self, differences: Mapping[str, int] | Mapping[str, int | None], mark: str) -> None:
+    def repair(self, differences: Mapping[str, int] | Mapping[str, int | None], mark: str, run_number: int) -> None:
         """Add atomic differences; 0 enters a player who is not there, None takes a member off the board.
 
-        Raises LeaderboardRebuilding when the board is not the marked one any more; it is then rebuilt, and needs no repair.
+        Raises LeaderboardRebuilding when the board is not the marked one any more (it is then rebuilt, and needs no repair), and
+        ReconciliationRunning when another run has begun.
         """
         ...
 

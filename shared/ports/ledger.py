@@ -109,8 +109,12 @@ class Reconciliations(Protocol):
     A player's points here are what was accepted: recorded, or noted as waiting (refused for its own sake, not lost).
     """
 
-    def alone(self) -> AbstractContextManager[None]:
-        """One run at a time, or two would repair the same difference twice; raises ReconciliationRunning."""
+    def alone(self) -> AbstractContextManager[int]:
+        """One run at a time, or two would repair the same difference twice; raises ReconciliationRunning.
+
+        Gives the number of the run: what a run writes is refused when a later one has begun, for it may have been held up so long
+        that its turn was over.
+        """
         ...
 
     def begin(self) -> EpochSpan:
@@ -141,12 +145,12 @@ class Reconciliations(Protocol):
         """Points that the audit log says were recorded and that the ledger has no more."""
         ...
 
-    def restore(self, user_ids: Sequence[str]) -> dict[str, int]:
-        """Give the ledger those updates back; answer the points."""
+    def restore(self, user_ids: Sequence[str], run_number: int) -> dict[str, int]:
+        """Give the ledger those updates back; answer the points. Raises ReconciliationRunning when another run has begun."""
         ...
 
-    def audit_repairs(self, discrepancies: Sequence[Discrepancy]) -> None:
-        """One audit row for each repair."""
+    def audit_repairs(self, discrepancies: Sequence[Discrepancy], run_number: int) -> None:
+        """One audit row for each repair. Raises ReconciliationRunning when another run has begun."""
         ...
 
     def save(self, run: ReconciliationRun) -> int:

@@ -77,13 +77,13 @@ def reconcile_scores(stores: Reconciliation, options: ReconciliationOptions) -> 
     if not stores.leaderboard.is_whole():
         rebuilt = rebuild_leaderboard(stores.leaderboard, stores.reconciliations, stores.windows, stores.pipeline)
         return {**_summary(0, 0, 0, options), **rebuilt, "discrepancies": []}
-    with stores.reconciliations.alone():
-        return _reconcile(stores, options)
+    with stores.reconciliations.alone() as run_number:
+        return _reconcile(stores, options, run_number)
 
 
-def _reconcile(stores: Reconciliation, options: ReconciliationOptions) -> dict[str, Any]:
+def _reconcile(stores: Reconciliation, options: ReconciliationOptions, run_number: int) -> dict[str, Any]:
     open_epoch(stores.leaderboard, stores.pipeline.ledger)
-    started_at, mark = stores.pipeline.clock.now(), stores.board_check.mark()
+    started_at, mark = stores.pipeline.clock.now(), stores.board_check.mark(run_number)
     span = stores.reconciliations.begin()
     start = Sweep() if options.full else stores.board_check.sweep()
     comparison = _Comparison(stores)
@@ -96,7 +96,7 @@ def _reconcile(stores: Reconciliation, options: ReconciliationOptions) -> dict[s
     withheld = [entry for entry in found if entry.is_lowering] if reason else []
     repairs = [entry for entry in found if entry not in withheld]
     if not options.dry_run:
-        _repair(repairs, mark, stores)
+        _repair(repairs, mark, stores, run_number)
         show_viewers(stores.pipeline, len(repairs))
         stores.board_check.clear(suspects.difference(entry.user_id for entry in withheld))
         stores.board_check.save_sweep(following)
@@ -220,16 +220,16 @@ def _why_nothing_is_lowered(
     return ""
 
 
-def _repair(found: Sequence[Discrepancy], mark: str, stores: Reconciliation) -> None:
-    """Audited before it is done."""
+def _repair(found: Sequence[Discrepancy], mark: str, stores: Reconciliation, run_number: int) -> None:
+    """Audited before it is done. Each step sees that no other run has begun: the same difference must not be added twice."""
     if not found:
         return
-    stores.reconciliations.audit_repairs(found)
+    stores.reconciliations.audit_repairs(found, run_number)
     incomplete = [entry.user_id for entry in found if entry.missing_points]
     if incomplete:
-        stores.reconciliations.restore(incomplete)
+        stores.reconciliations.restore(incomplete, run_number)
     changes = {entry.user_id: None if entry.is_invented else entry.difference for entry in found}
-    stores.board_check.repair(changes, mark)
+    stores.board_check.repair(changes, mark, run_number)
 
 
 def _summary(checked: int, found: int, repaired: int, options: ReconciliationOptions) -> dict[str, Any]:

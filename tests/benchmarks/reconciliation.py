@@ -122,5 +122,5 @@ class _Bench:
         deployed, stride = self._deployed, max(1, self._players // CHANGED)
         user_ids = [f"bench-{number:012}" for number in range(0, stride * CHANGED, stride)]
         now = deployed.clock.now()
-        deployed.board_check.repair(dict.fromkeys(user_ids, 1), deployed.board_check.mark())
+        deployed.board_check.repair(dict.fromkeys(user_ids, 1), deployed.board_check.mark(0), 0)
         deployed.ledger.record([ScoreAccepted(str(uuid.uuid4()), user_id, 1, 1, now, "127.0.0.1") for user_id in user_ids])

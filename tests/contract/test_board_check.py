@@ -12,7 +12,7 @@ from shared.adapters.redis.keys import Keys
 from shared.adapters.redis.leaderboard import RedisLeaderboard
 from shared.domain.reconciliation import Reading, Sweep
 from shared.domain.score import Number
-from shared.errors import LeaderboardRebuilding
+from shared.errors import LeaderboardRebuilding, ReconciliationRunning
 
 
 class Board:
@@ -79,7 +79,7 @@ def test_a_sweep_goes_on_where_it_stopped_in_the_same_run_of_redis(board: Board)
 
 def test_a_repair_adds_enters_and_removes(board: Board) -> None:
     board.fill({"a": 10, "b": 5, "invented": 7})
-    board.check.repair({"a": -4, "b": 0, "new": 3, "idle": 0, "invented": None, "nobody": None}, board.check.mark())
+    board.check.repair({"a": -4, "b": 0, "new": 3, "idle": 0, "invented": None, "nobody": None}, board.check.mark(1), 1)
     assert board.leaderboard.scores(["a", "b", "new", "idle", "invented", "nobody"]) == {"a": 6, "b": 5, "new": 3, "idle": 0}
 
 
@@ -90,7 +90,7 @@ def test_members_that_nobody_of_ours_made_are_seen_and_taken_off(board: Board) -
     _, seen = board.check.scan(0, STEP)
     assert board.check.read(seen).scores == {**dict.fromkeys(seen, 7), "a": 1}
     assert len(set(seen)) == 6
-    board.check.repair(dict.fromkeys(set(seen) - {"a"}), board.check.mark())
+    board.check.repair(dict.fromkeys(set(seen) - {"a"}), board.check.mark(1), 1)
     assert board.check.scan(0, STEP) == (0, ["a"])
 
 
@@ -99,12 +99,22 @@ def test_a_board_that_was_rebuilt_since_is_not_repaired(board: Board) -> None:
     board.client.set(board.keys.leaderboard_whole, mark := "1700000000000")
     board.client.delete(board.keys.leaderboard_whole)
     with pytest.raises(LeaderboardRebuilding):
-        board.check.repair({"a": -4}, mark)
+        board.check.repair({"a": -4}, mark, 1)
     with pytest.raises(LeaderboardRebuilding):
-        board.check.mark()
+        board.check.mark(1)
     board.fill({"a": 6})
     with pytest.raises(LeaderboardRebuilding):
-        board.check.repair({"a": -4}, mark)
+        board.check.repair({"a": -4}, mark, 1)
+    assert board.leaderboard.scores(["a"]) == {"a": 6}
+
+
+def test_a_run_that_was_held_up_until_another_began_repairs_nothing(board: Board) -> None:
+    """The other one may have added the same difference."""
+    board.fill({"a": 10})
+    late, newest = board.check.mark(5), board.check.mark(6)
+    board.check.repair({"a": -4}, newest, 6)
+    with pytest.raises(ReconciliationRunning):
+        board.check.repair({"a": -4}, late, 5)
     assert board.leaderboard.scores(["a"]) == {"a": 6}
 
 

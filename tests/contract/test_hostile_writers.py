@@ -180,7 +180,8 @@ class Hostile:
         PostgresLedgerGauge(self.pool).read()
         PostgresLedgerGauge(self.pool).newest_updates(200)
         PostgresReconciliations(self.pool).missing([PLAYER])
-        PostgresReconciliations(self.pool).restore([PLAYER])
+        with PostgresReconciliations(self.pool).alone() as run_number:
+            PostgresReconciliations(self.pool).restore([PLAYER], run_number)
         answer(list_reconciliations(100, "", PostgresReconciliations(self.pool), users))
         answer(get_score_history(PLAYER, 100, "", ADMIN, PostgresLedger(self.pool), users))
 

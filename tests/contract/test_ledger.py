@@ -311,5 +311,7 @@ def test_a_row_that_is_restored_has_its_number_again(audit: Audit, counted: tupl
     with audit.pool.connection() as session:
         session.run("DELETE FROM score_history WHERE user_id = :id", id=player)
     assert ledger.missing(Number(epoch, 1)) == [Gap(epoch, 1, 1)]
-    PostgresReconciliations(audit.pool).restore([player])
+    reconciliations = PostgresReconciliations(audit.pool)
+    with reconciliations.alone() as run_number:
+        reconciliations.restore([player], run_number)
     assert ledger.missing(Number(epoch, 1)) == []

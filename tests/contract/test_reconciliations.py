@@ -154,8 +154,9 @@ def test_a_ledger_row_that_was_deleted_is_missed_and_given_back_as_it_was(books:
     assert books.points([player]) == {player: 3}
     assert player in books.run()
     assert books.reconciliations.missing([player]) == {player: 4}
-    assert books.reconciliations.restore([player]) == {player: 4}
-    assert books.reconciliations.restore([player]) == books.reconciliations.missing([player]) == {}
+    with books.reconciliations.alone() as run_number:
+        assert books.reconciliations.restore([player], run_number) == {player: 4}
+        assert books.reconciliations.restore([player], run_number) == books.reconciliations.missing([player]) == {}
     after = books.ledger.recorded(lost)
     assert before is not None
     assert after is not None
@@ -182,12 +183,28 @@ def test_one_run_at_a_time(books: Books, database_url: str) -> None:
     another.close()
 
 
+def test_a_run_that_was_held_up_until_another_began_writes_no_repair(books: Books) -> None:
+    player = books.player()
+    [lost] = books.record(player, 4)
+    books.spoil("DELETE FROM score_history WHERE request_id = :id", id=lost)
+    with books.reconciliations.alone() as late:
+        books.spoil("UPDATE leases SET expires_at = now() - INTERVAL '1 second' WHERE name = :name", name=module.LEASE)
+        with books.reconciliations.alone() as newest:
+            assert newest > late
+            with pytest.raises(ReconciliationRunning):
+                books.reconciliations.audit_repairs([Discrepancy(player, 4, 9)], late)
+            with pytest.raises(ReconciliationRunning):
+                books.reconciliations.restore([player], late)
+            assert books.reconciliations.restore([player], newest) == {player: 4}
+
+
 def test_a_run_and_its_repairs_are_written_down(books: Books) -> None:
     entry = Discrepancy(str(uuid4()), 5, 999)
     stranger = Discrepancy(str(uuid4()), None, 7)
     run = ReconciliationRun(3, ACCEPTED_AT, True, True, 9, [entry, stranger])
     run_id = books.reconciliations.save(run)
-    books.reconciliations.audit_repairs(run.discrepancies)
+    with books.reconciliations.alone() as run_number:
+        books.reconciliations.audit_repairs(run.discrepancies, run_number)
     with books.database.connection() as session:
         [row] = session.run(
             "SELECT epoch, started_at, dry_run, whole_board, checked, discrepancies, detail FROM reconciliation_runs"

@@ -95,7 +95,7 @@ def new_player(deployed: Container, role: Role = "player", *, disabled: bool = F
 
 def give(deployed: Container, points: Mapping[str, int]) -> None:
     """Points on the board that no update brought."""
-    deployed.board_check.repair(points, deployed.board_check.mark())
+    deployed.board_check.repair(points, deployed.board_check.mark(0), 0)
 
 
 @contextmanager

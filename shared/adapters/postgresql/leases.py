@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from shared.adapters.postgresql.pool import Pool
+from shared.adapters.postgresql.session import Session
 from shared.adapters.postgresql.statements import statement
 from shared.errors import PostgresUnavailable
 
@@ -106,3 +107,10 @@ class PostgresLeases:
         while not ended.wait(seconds / RENEWALS):
             with suppress(PostgresUnavailable):
                 self.hold([name], holder, seconds)
+
+
+def is_held(session: Session, name: str, fencing: int) -> bool:
+    """Whether no other holder has followed the one with this number; in a transaction it stays so until the end."""
+    return bool(
+        session.run("SELECT 1 FROM leases WHERE name = :name AND fencing = :fencing FOR SHARE", name=name, fencing=fencing)
+    )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from shared.adapters.postgresql.leases import LeaseTaken, PostgresLeases
+from shared.adapters.postgresql.leases import LeaseTaken, PostgresLeases, is_held
 from shared.adapters.postgresql.pool import Pool
 from shared.adapters.postgresql.statements import statement
 from shared.domain.reconciliation import Discrepancy, EpochSpan, PastRun, ReconciliationRun
@@ -29,11 +29,11 @@ class PostgresReconciliations:
         self._pool = pool
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """By a lease: a run whose process died keeps others away for half a minute."""
+    def alone(self) -> Iterator[int]:
+        """By a lease, whose fencing number is the run's: a run whose process died keeps others away for half a minute."""
         try:
-            with PostgresLeases(self._pool).held(LEASE):
-                yield
+            with PostgresLeases(self._pool).held(LEASE) as fencing:
+                yield fencing
         except LeaseTaken:
             raise ReconciliationRunning(retry_after_seconds=10) from None
 
@@ -85,14 +85,15 @@ class PostgresReconciliations:
         """From the audit log, by player."""
         return _numbers(self._run("find_missing_updates", user_ids=list(user_ids)))
 
-    def restore(self, user_ids: Sequence[str]) -> dict[str, int]:
+    def restore(self, user_ids: Sequence[str], run_number: int) -> dict[str, int]:
         """In one statement, so that total and history agree."""
-        return _numbers(self._run("restore_missing_updates", user_ids=list(user_ids)))
+        return _numbers(self._run_fenced("restore_missing_updates", run_number, user_ids=list(user_ids)))
 
-    def audit_repairs(self, discrepancies: Sequence[Discrepancy]) -> None:
+    def audit_repairs(self, discrepancies: Sequence[Discrepancy], run_number: int) -> None:
         """One statement for all."""
-        self._run(
+        self._run_fenced(
             "audit_repairs",
+            run_number,
             user_ids=[entry.user_id for entry in discrepancies],
             details=[json.dumps(_as_json(entry)) for entry in discrepancies],
         )
@@ -118,6 +119,13 @@ class PostgresReconciliations:
         """By the primary key, each with its first SHOWN_DETAILS."""
         rows = self._run("reconciliation_runs_page", before_id=before_id, limit=limit, details=SHOWN_DETAILS)
         return [PastRun(*row) for row in rows]
+
+    def _run_fenced(self, name: str, run_number: int, **parameters: Any) -> list[list[Any]]:
+        """In a transaction while which the lease cannot be taken over."""
+        with self._pool.transaction("repair", ANSWER_SECONDS) as session:
+            if not is_held(session, LEASE, run_number):
+                raise ReconciliationRunning(retry_after_seconds=10)
+            return session.run(statement(name), **parameters)
 
     def _run(self, name: str, **parameters: Any) -> list[list[Any]]:
         with self._pool.connection(ANSWER_SECONDS) as session:

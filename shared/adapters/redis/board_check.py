@@ -13,7 +13,7 @@ from shared.adapters.redis.keys import Keys
 from shared.adapters.redis.scripts import run_script
 from shared.domain.reconciliation import Reading, Sweep
 from shared.domain.score import Number
-from shared.errors import LeaderboardRebuilding
+from shared.errors import LeaderboardRebuilding, ReconciliationRunning
 
 STEP = 5000
 _MEMBER = b"user:"
@@ -72,23 +72,27 @@ class RedisBoardCheck:
         self._redis.hset(self._keys.leaderboard_sweep, mapping=position)
 
     @translated()
-    def mark(self) -> str:
-        """The value that the script of an update also reads."""
+    def mark(self, run_number: int) -> str:
+        """The value that the script of an update also reads. The number of the run is kept beside it."""
+        self._redis.hset(self._keys.leaderboard_sweep, "run_number", run_number)
         value: bytes | None = self._redis.get(self._keys.leaderboard_whole)
         if value is None:
             raise LeaderboardRebuilding
         return value.decode()
 
     @translated()
-    def repair(self, differences: Mapping[str, int] | Mapping[str, int | None], mark: str) -> None:
+    def repair(self, differences: Mapping[str, int] | Mapping[str, int | None], mark: str, run_number: int) -> None:
         """A script for each STEP of players."""
         for step in _steps(differences.items()):
             changes: list[bytes | str | int] = []
             for user_id, difference in step:
                 changes += (_member_of(user_id), "" if difference is None else difference)
-            keys = (self._keys.leaderboard, self._keys.leaderboard_whole)
-            if not run_script(self._redis, "repair_leaderboard", keys, (mark, *changes)):
+            keys = (self._keys.leaderboard, self._keys.leaderboard_whole, self._keys.leaderboard_sweep)
+            verdict = run_script(self._redis, "repair_leaderboard", keys, (mark, run_number, *changes))
+            if verdict == b"another board":
                 raise LeaderboardRebuilding
+            if verdict == b"another run":
+                raise ReconciliationRunning(retry_after_seconds=10)
 
     @translated()
     def server(self) -> str:

@@ -51,7 +51,7 @@ class Keys:
 
     @property
     def leaderboard_sweep(self) -> str:
-        """Hash: how far the rolling comparison of the whole board has come. No TTL."""
+        """Hash: how far the rolling comparison of the whole board has come, and the number of the newest run. No TTL."""
         return f"{self.prefix}leaderboard:sweep"
 
     @property
