@@ -106,6 +106,7 @@ def _store(secrets: Any, name: str, urls: Mapping[str, str]) -> str:
         with aws(f"making the secret {name}"):
             made = secrets.create_secret(Name=name, SecretString=json.dumps(values))
         say(f"the secret {name} is made, with new keys and the URLs of the stores")
+        say("stores that other keys have sealed refuse these: put their JWT_SIGNING_KEY and PAYLOAD_KEYS into the secret instead")
         return str(made["ARN"])
     values = _read(secrets, name)
     changed = sorted(key for key, value in urls.items() if values.get(key) != value)

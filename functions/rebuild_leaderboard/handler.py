@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from shared.services.claim_stores import mark_again
 from shared.services.heal_leaderboard import heal_leaderboard
 from shared.transport.schedule import schedule_handler
 from shared.wiring import container
@@ -13,4 +14,8 @@ from shared.wiring import container
 @schedule_handler
 def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
     """Whatever woke it, it looks for itself; answer `{"rebuilt": bool, "players": n, "reconciled": bool}`."""
-    return heal_leaderboard(container().reconciliation)
+    deps = container()
+    healed = heal_leaderboard(deps.reconciliation)
+    if healed["rebuilt"]:
+        mark_again(deps.ownership)
+    return healed

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shared.domain.score import ReceivedMessage
+from shared.services.claim_stores import see_that_keys_fit
 from shared.services.record_scores import record_scores
 from shared.transport.queue import QueueMessage, queue_handler
 from shared.wiring import container
@@ -12,7 +13,7 @@ from shared.wiring import container
 
 @queue_handler
 def lambda_handler(messages: Sequence[QueueMessage]) -> None:
-    """Returning acknowledges the batch; an error means that a store is away, and the batch comes back."""
+    """Returning acknowledges the batch; an error means that a store is away or a key missing here, and the batch comes back."""
     deps = container()
     received = [
         ReceivedMessage(
@@ -20,4 +21,13 @@ def lambda_handler(messages: Sequence[QueueMessage]) -> None:
         )
         for message in messages
     ]
-    record_scores(received, deps.event_codec, deps.ledger, deps.topology, deps.publisher, deps.outbox, deps.clock)
+    record_scores(
+        received,
+        deps.event_codec,
+        deps.ledger,
+        deps.topology,
+        deps.publisher,
+        deps.outbox,
+        deps.clock,
+        lambda: see_that_keys_fit(deps.ownership),
+    )

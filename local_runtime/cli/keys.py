@@ -11,7 +11,6 @@ from local_runtime.cli.errors import EXIT_OK, EXIT_USAGE, CliError
 from local_runtime.cli.options import add_options, settings_from
 from local_runtime.cli.output import say, tell
 from local_runtime.instance.directory import InstanceDirectory
-from local_runtime.instance.keyring import Keyring
 from local_runtime.instance.shared_keys import PAYLOAD, SIGNING, SharedKeys, import_keys
 
 STDIN = "-"
@@ -66,9 +65,9 @@ def _keys(directory: InstanceDirectory) -> SharedKeys:
     given = (environment.get(SIGNING, ""), environment.get(PAYLOAD, ""))
     if all(given):
         return SharedKeys(*given)
-    if not directory.secrets_file.exists():
+    own = SharedKeys.in_file(directory.secrets_file)
+    if own is None:
         raise CliError(f"{directory.path} holds no keys yet: they are made when an instance first starts there", EXIT_USAGE)
-    own = SharedKeys.of(Keyring.load_or_make(directory.secrets_file))
     return SharedKeys(given[0] or own.jwt_signing_key, given[1] or own.payload_keys)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from local_runtime.cli.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CliError
 from local_runtime.cli.options import add_options, settings_from
-from local_runtime.cli.output import say
+from local_runtime.cli.output import say, tell
 from local_runtime.cli.running import invoke_function, running_instance
 from local_runtime.instance.directory import InstanceDirectory
 from local_runtime.instance.keyring import Keyring
@@ -21,7 +21,8 @@ _POLL_SECONDS = 0.1
 EPILOG = """\
 A new first key signs access tokens, and another one encrypts what goes through the broker and signs tickets and the audit log.
 The old ones are kept behind them, so whatever they have made stays good. A running instance replaces its processes one after
-the other: requests in flight are answered, those that come meanwhile wait for a moment, none is refused.
+the other: requests in flight are answered, those that come meanwhile wait for a moment, none is refused. Other instances on the
+same stores need the new keys as well: until they have them (see `keys`) they record nothing that is sealed with those.
 
 With --drop-old no new key is made but the old ones are given up. That is refused until 16 minutes after they were replaced, when
 the last token they signed has expired, and while the stores need one: for messages in the queues, dead letters among them, and
@@ -70,6 +71,8 @@ def _change(directory: InstanceDirectory, *, drop_old: bool) -> int:
         _have_the_stores_know(directory, keyring, "the new keys are kept for the next start, and not in use yet")
     os.kill(runtime["pid"], RELOAD_SIGNAL)
     _wait_taken(directory, keyring)
+    if not drop_old and "postgresql" not in runtime["processes"]:
+        tell("other instances on the same stores need the new keys now: `keys export` here, `keys import` and a restart there")
     return _report(directory, "in use")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from local_runtime.instance.directory import write_private_json
 from local_runtime.instance.errors import InstanceError
-from local_runtime.instance.keyring import UNUSED, Keyring, payload_key_print, read_secrets
+from local_runtime.instance.keyring import UNUSED, payload_key_print, read_secrets
 
 SIGNING, PAYLOAD = "JWT_SIGNING_KEY", "PAYLOAD_KEYS"
 KEY_BYTES = 32
@@ -38,9 +38,11 @@ class SharedKeys:
     payload_keys: str
 
     @classmethod
-    def of(cls, keyring: Keyring) -> SharedKeys:
-        """Those of a data directory."""
-        return cls(keyring.jwt_signing_key, keyring.payload_keys)
+    def in_file(cls, path: Path) -> SharedKeys | None:
+        """Those in secrets.json, None when it lacks one; InstanceError when it cannot be read."""
+        known = _secrets(path)
+        keys = cls(known.get("jwt_signing_key", ""), known.get("payload_keys", ""))
+        return keys if keys.jwt_signing_key and keys.payload_keys else None
 
     @classmethod
     def parse(cls, text: str) -> SharedKeys:
@@ -74,10 +76,7 @@ class SharedKeys:
 
 def import_keys(path: Path, keys: SharedKeys) -> None:
     """Into secrets.json; InstanceError when that would take away keys with which something may be sealed."""
-    try:
-        known = read_secrets(path)
-    except ValueError as error:
-        raise InstanceError(f"{path} cannot be read ({error}): restore it from a backup") from None
+    known = _secrets(path)
     own = SharedKeys(known.get("jwt_signing_key", ""), known.get("payload_keys", ""))
     if own != SharedKeys("", "") and UNUSED not in known and not keys.holds(own):
         raise InstanceError(
@@ -86,6 +85,13 @@ def import_keys(path: Path, keys: SharedKeys) -> None:
         )
     known.pop(UNUSED, None)
     write_private_json(path, known | {"jwt_signing_key": keys.jwt_signing_key, "payload_keys": keys.payload_keys})
+
+
+def _secrets(path: Path) -> dict[str, str]:
+    try:
+        return read_secrets(path)
+    except ValueError as error:
+        raise InstanceError(f"{path} cannot be read ({error}): restore it from a backup") from None
 
 
 def _payload_print(item: str, is_first: bool) -> KeyPrint:

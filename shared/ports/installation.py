@@ -37,6 +37,10 @@ class Installations(Protocol):
         """Seals of the audit log; none where there is no such table yet."""
         ...
 
+    def kept_letters(self, key_id: str) -> tuple[int, int]:
+        """How many messages that the ledger did not take are sealed with this key; how many dead letters it has kept whole."""
+        ...
+
     def alone(self) -> AbstractContextManager[InstallationRecord]:
         """A transaction in which to change it."""
         ...
@@ -61,6 +65,6 @@ class BoardMark(StoreMark, Protocol):
 class BrokerMark(StoreMark, Protocol):
     """The mark of RabbitMQ."""
 
-    def sealed_messages(self) -> int:
-        """How many messages are in the queues, dead letters and those that wait for another try included."""
+    def waiting(self) -> tuple[int, int]:
+        """How many updates are in queues that do not run empty now, and how many dead letters there are."""
         ...

@@ -73,11 +73,15 @@ def claim_stores(own: Ownership) -> str:
             retired = [key for key in own.keys if key in known and key not in current]
         forgotten = [one.key for one in installation.missing(own.keys)]
         record.remember(current, retired, forgotten)
-    _see_that_redis_is(installation_id, own.board.mark(installation_id))
-    _see_that_the_broker_is(installation_id, own.broker.mark(installation_id))
+    _mark(own, installation_id)
     if forgotten:
         _log.warning("keys are given up: what they made is refused", extra={"keys": [key.key_id for key in forgotten]})
     return installation_id
+
+
+def _mark(own: Ownership, installation_id: str) -> None:
+    _see_that_redis_is(installation_id, own.board.mark(installation_id))
+    _see_that_the_broker_is(installation_id, own.broker.mark(installation_id))
 
 
 def _see_that_redis_is(installation_id: str, holder: str | None) -> None:
@@ -146,8 +150,34 @@ def _what_it_sealed(own: Ownership, known: KnownKey) -> str:
     newest = [*own.installations.newest_seals(1), own.anchor.get()]
     if any(seal.signature.key_id == known.key.key_id for seal in newest if seal):
         return "the newest seal of the audit log is signed with it, until the next one is"
-    messages = own.broker.sealed_messages()
-    return f"{messages} messages in the queues (dead letters, too) may be sealed with it" if messages else ""
+    sealed, kept_whole = own.installations.kept_letters(known.key.key_id)
+    if sealed:
+        return f"{sealed} messages that the ledger did not take are sealed with it: see `dead-letters list`"
+    updates, dead_letters = own.broker.waiting()
+    if updates:
+        return f"{updates} updates in the queues may be sealed with it, until they are recorded"
+    if dead_letters > kept_whole:
+        return f"{dead_letters - kept_whole} dead letters may be sealed with it: see `dead-letters list`"
+    return ""
+
+
+def see_that_keys_fit(own: Ownership) -> None:
+    """For whoever cannot open a message: raises ForeignStores when that is for want of a key that the stores know.
+
+    Another instance has put new keys in use, or this one never had those it needs: the message is in order.
+    """
+    installation = own.installations.read() or Installation(None)
+    lacking = [known.key for known in installation.replaced(own.keys) + installation.missing(own.keys)]
+    problems = [f"PAYLOAD_KEYS: `{key.key_id}` is missing" for key in lacking if key.purpose == PAYLOAD]
+    if problems:
+        raise ForeignStores(_refusal(own, problems))
+
+
+def mark_again(own: Ownership) -> None:
+    """After Redis or RabbitMQ came back empty; raises ForeignStores when others have marked them meanwhile."""
+    installation = own.installations.read()
+    if installation is not None and installation.installation_id is not None:
+        _mark(own, installation.installation_id)
 
 
 def _fingerprint_of(own: Ownership, known: KnownKey) -> str:

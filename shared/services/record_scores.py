@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -24,6 +24,7 @@ def record_scores(
     publisher: EventPublisher,
     outbox: Outbox,
     clock: Clock,
+    see_that_keys_fit: Callable[[], object] = lambda: None,
 ) -> int:
     """Answer how many updates were new. Returning settles the whole batch.
 
@@ -31,10 +32,13 @@ def record_scores(
     reason. An update that the ledger refuses for its own sake (an unknown user, a constraint) comes back up to MAX_RETRIES times
     with growing delay, then it is parked; one that was redriven is parked at once. Neither takes its batch down, and PostgreSQL
     has both whole before they are sent on. PostgresUnavailable escapes, and so does RabbitUnavailable while settling: the batch
-    returns whole, nothing is counted against any message, and what the ledger has of it is ignored then.
+    returns whole, nothing is counted against any message, and what the ledger has of it is ignored then. So does what
+    `see_that_keys_fit` raises, which is called before anything is parked as unreadable.
     """
     metrics.record_batch_size.observe(len(messages))
     batch = _open(messages, codec)
+    if batch.unreadable:
+        see_that_keys_fit()
     note_updates(list(batch.updates))
     received = {request_id: message for request_id, (_, message) in batch.updates.items()}
     events = [event for event, _ in batch.updates.values()]

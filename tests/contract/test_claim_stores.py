@@ -19,17 +19,21 @@ from shared.adapters.crypto.aes_gcm import fingerprint
 from shared.adapters.postgresql.migrations import PostgresMigrations
 from shared.adapters.postgresql.pool import Pool
 from shared.adapters.postgresql.statements import SQL
+from shared.adapters.rabbitmq.codec import RabbitEventCodec
 from shared.adapters.rabbitmq.connection import open_channel
 from shared.adapters.rabbitmq.history_queues import HISTORY, history_queues
 from shared.adapters.rabbitmq.installation import EXCHANGE
 from shared.adapters.rabbitmq.topology import DEAD_LETTERS, RETRIES
 from shared.config import Settings
+from shared.domain.score import ReceivedMessage, ScoreAccepted
 from shared.errors import ForeignStores
+from shared.services.claim_stores import mark_again
 from shared.services.prepare_stores import prepare_stores
 from shared.services.seal_audit import AuditChain, seal_audit
 from shared.wiring import Container
 from tests.support.keys import new_signing_key
 from tests.support.product import query
+from tests.support.waiting import eventually
 
 
 def payload_key(key_id: str = "") -> str:
@@ -97,6 +101,7 @@ def broker(amqp_url: str, amqp_ca_file: str) -> Iterator[Any]:
         for queue in (*history_queues(4), *RETRIES, DEAD_LETTERS):
             with suppress(Exception), open_channel(amqp_url, amqp_ca_file) as other:
                 other.queue_purge(queue)
+        channel.confirm_delivery()
         yield channel
         channel.exchange_delete(EXCHANGE)
 
@@ -113,6 +118,11 @@ def stores(
     for container in made.made:
         container.close()
     query(superuser_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def emptied(broker: Any, queue: str) -> None:
+    broker.queue_purge(queue)
+    eventually(lambda: broker.queue_declare(queue, passive=True).method.message_count == 0, 30, "an empty queue")
 
 
 def with_older_schema(stores: Stores, tmp_path: Path) -> None:
@@ -204,15 +214,39 @@ def test_a_replaced_key_is_needed_for_what_it_sealed_and_then_given_up(stores: S
     with pytest.raises(ForeignStores, match="`k1` is missing: the newest seal of the audit log is signed with it"):
         stores.start(new)
     stores.seal(new, old)
-    for queue in (HISTORY, RETRIES[2], DEAD_LETTERS):
+    for queue, says in ((HISTORY, "1 updates"), (RETRIES[2], "1 updates"), (DEAD_LETTERS, "1 dead letters")):
         broker.basic_publish("", queue, b"sealed with one of them")
-        with pytest.raises(ForeignStores, match="`k1` is missing: 1 messages in the queues"):
+        with pytest.raises(ForeignStores, match=f"`k1` is missing: {says} .*may be sealed with it"):
             stores.start(new)
-        broker.basic_get(queue, auto_ack=True)
+        emptied(broker, queue)
     stores.start(new)
     assert stores.remembered() == {id_of(new): True}
     stores.start(new, old)
     assert stores.remembered() == {id_of(new): True}, "what nothing needs any more is not asked for again"
+
+
+def test_a_message_that_the_ledger_did_not_take_needs_the_key_it_is_sealed_with_and_no_other(stores: Stores, broker: Any) -> None:
+    one, two, three = payload_key(), payload_key(), payload_key()
+    stores.start(one)
+    stores.start(two, one)
+    stores.start(three, two, one)
+    stores.retire_long_ago()
+    broker.basic_publish("", DEAD_LETTERS, parked(stores.instance(two), "r-1"))
+    stores.start(three, two)
+    with pytest.raises(ForeignStores, match=f"`{id_of(two)}` is missing: 1 messages that the ledger did not take"):
+        stores.start(three)
+    query(stores.url, "UPDATE unrecorded_updates SET state = 'discarded'")
+    emptied(broker, DEAD_LETTERS)
+    stores.start(three)
+    assert stores.remembered() == {id_of(three): True}
+
+
+def parked(instance: Container, request_id: str) -> bytes:
+    """A dead letter as the consumer keeps it; answers its body."""
+    event = ScoreAccepted(request_id, "nobody", 1, 1, instance.clock.now(), "198.51.100.7")
+    body = RabbitEventCodec(instance.sealer).update(event)
+    instance.ledger.record([], unreadable=[ReceivedMessage(body).refused("not understood")])
+    return body
 
 
 def test_a_key_that_comes_first_again_is_in_use_again(stores: Stores) -> None:
@@ -274,6 +308,16 @@ def test_an_emptied_redis_is_marked_again(stores: Stores) -> None:
     empty = stores.instance(key, KEY_PREFIX=f"{{{secrets.token_hex(6)}}}:")
     prepare_stores(empty.ownership, lambda: None, empty.migrations, empty.topology, empty.reconciliation)
     assert empty.board_mark.holder() == installation_id
+
+
+def test_stores_that_came_back_empty_are_marked_again_when_the_board_is_rebuilt(stores: Stores, broker: Any) -> None:
+    key = payload_key()
+    installation_id = stores.start(key)["installation"]
+    instance = stores.instance(key)
+    instance._redis.delete(instance._keys.installation)
+    broker.exchange_delete(EXCHANGE)
+    mark_again(instance.ownership)
+    assert instance.board_mark.holder() == instance.broker_mark.mark("another") == installation_id
 
 
 def test_redis_and_broker_of_another_installation_are_noticed(stores: Stores, broker: Any) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
@@ -12,10 +14,11 @@ import pytest
 import redis
 
 from shared.domain.score import Number
-from shared.errors import PostgresUnavailable, RabbitUnavailable
+from shared.errors import ForeignStores, PostgresUnavailable, RabbitUnavailable
 from shared.wiring import Container
 from tests.handlers.conftest import Redeploy
 from tests.handlers.consumer import ACCEPTED_AT, DEAD_LETTERS, HISTORY, RETRIES, UPDATED, Bench
+from tests.handlers.events import invoke
 from tests.handlers.players import add_account, delivered, new_board, new_player
 from tests.support.waiting import eventually
 
@@ -88,6 +91,22 @@ def test_poison_is_parked_with_its_reason_and_the_rest_is_recorded(bench: Bench,
         assert (properties.headers["x-origin"], properties.headers["x-attempts"]) == ("score_history_queue", 1)
         assert abs((datetime.fromisoformat(properties.headers["x-parked-at"]) - datetime.now(UTC)).total_seconds()) < 60
         assert properties.delivery_mode == 2
+
+
+def test_what_another_instances_key_has_sealed_comes_back_and_is_not_parked(
+    bench: Bench, deployed: Container, redeploy: Redeploy, user_id: str
+) -> None:
+    """Another instance has new keys in use, or this one never had the right ones: the message is in order."""
+    invoke("prepare_stores", {})
+    sound, forged = bench.codec.update(bench.event(user_id, 3)), b'{"encrypted_data": "test.forged"}'
+    for keys in ("other", "test"):  # the second is another key by the name that the stores know
+        redeploy(PAYLOAD_KEYS=f"{keys}:{base64.b64encode(secrets.token_bytes(32)).decode()}")
+        with pytest.raises(ForeignStores, match="PAYLOAD_KEYS: `test` is missing"):
+            bench.record(sound)
+    redeploy(PAYLOAD_KEYS=deployed.settings.payload_keys)
+    bench.record(sound, forged)
+    assert deployed.ledger.totals([user_id]) == {user_id: 3}
+    assert [body for _, body in bench.drain(DEAD_LETTERS)] == [forged]
 
 
 def test_what_the_ledger_refuses_waits_longer_each_time_and_is_then_parked(

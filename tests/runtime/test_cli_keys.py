@@ -122,6 +122,10 @@ def test_what_no_instance_could_use_is_not_taken_in(tmp_path: Path, text: str) -
 def test_what_cannot_be_done_is_said(tmp_path: Path) -> None:
     none = keys(tmp_path / "nothing", "export")
     assert (none.returncode, "no keys yet" in none.stderr) == (2, True)
+    (tmp_path / "partial").mkdir()
+    (tmp_path / "partial" / "secrets.json").write_text('{"payload_keys": "k1:AAAA"}')
+    partial = keys(tmp_path / "partial", "show")
+    assert (partial.returncode, "no keys yet" in partial.stderr) == (2, True), "to look makes nothing"
     unnamed = keys(tmp_path, "import")
     assert (unnamed.returncode, "name the file" in unnamed.stderr) == (2, True)
     missing = keys(tmp_path, "import", str(tmp_path / "missing.json"))

@@ -35,6 +35,12 @@ class PostgresInstallations:
             [[last]] = session.run("SELECT coalesce(max(seq), 0) FROM audit_seals")
         return PostgresAuditSeals(self._pool).page(int(last) - limit + 1, limit)
 
+    def kept_letters(self, key_id: str) -> tuple[int, int]:
+        """By what their bodies begin to be sealed with; they are few."""
+        with self._pool.connection() as session:
+            [[sealed, whole]] = session.run(statement("kept_letters"), sealed=f'"encrypted_data":"{key_id}.')
+        return int(sealed), int(whole)
+
     @contextmanager
     def alone(self) -> Iterator[_Record]:
         """Under an advisory lock that ends with the transaction."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from time import monotonic
 
+import pika
 from pika.exceptions import ChannelClosedByBroker
 
 from shared.adapters.rabbitmq.connection import open_broker
@@ -11,6 +13,8 @@ from shared.adapters.rabbitmq.history_queues import MAX_HISTORY_QUEUES, history_
 from shared.adapters.rabbitmq.topology import DEAD_LETTERS, RETRIES
 
 EXCHANGE = "scoreboard_installation"
+EMPTY_SECONDS = 3.0
+LOOK_SECONDS = 0.05
 _NOT_FOUND, _PRECONDITION_FAILED = 404, 406
 _CURRENT = re.compile(r"current is '([^']*)'")
 
@@ -39,14 +43,25 @@ class RabbitMark:
                 return current[1] if current else error.reply_text
         return installation_id
 
-    def sealed_messages(self) -> int:
-        """By declaring the queues passively; one that is not there holds none."""
-        total = 0
+    def waiting(self) -> tuple[int, int]:
+        """By declaring queues passively; a queue that runs empty once in EMPTY_SECONDS holds nothing old."""
         with open_broker(self._amqp_url, self._ca_file) as connection:
-            for name in (*history_queues(MAX_HISTORY_QUEUES), *RETRIES, DEAD_LETTERS):
-                try:
-                    total += connection.channel().queue_declare(name, passive=True).method.message_count
-                except ChannelClosedByBroker as error:
-                    if error.reply_code != _NOT_FOUND:
-                        raise
-        return total
+            left = {name: _messages(connection, name) for name in (*history_queues(MAX_HISTORY_QUEUES), *RETRIES)}
+            ends_at = monotonic() + EMPTY_SECONDS
+            while (left := {name: count for name, count in left.items() if count}) and monotonic() < ends_at:
+                connection.sleep(LOOK_SECONDS)
+                left = {name: _messages(connection, name) for name in left}
+            return sum(left.values()), _messages(connection, DEAD_LETTERS)
+
+
+def _messages(connection: pika.BlockingConnection, queue: str) -> int:
+    """Of a queue that is not there: none."""
+    channel = connection.channel()
+    try:
+        count: int = channel.queue_declare(queue, passive=True).method.message_count
+    except ChannelClosedByBroker as error:
+        if error.reply_code != _NOT_FOUND:
+            raise
+        return 0
+    channel.close()
+    return count
