@@ -11,7 +11,7 @@ from shared.errors import ConfigurationError
 
 RETRIES = 3
 MAX_DELAY_SECONDS = 86_400
-_ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?")
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 SECRET_HELP = "may come from the secret SCOREBOARD_SECRET_ID names"  # noqa: S105 - help text
 
 
@@ -82,7 +82,8 @@ class Settings:
     public_leaderboard: bool = _setting("true: GET /api/scores needs no token", False)
     require_action_ticket: bool = _setting("true: an update without an action ticket is refused", False)
     cors_allowed_origins: tuple[str, ...] = _setting(
-        "origins, comma-separated, whose web pages may use the API and the WebSocket, e.g. https://game.example", ()
+        "origins, comma-separated, whose web pages may use the API and the WebSocket, e.g. https://game.example,capacitor://localhost",
+        (),
     )
     broadcast_channel: str = _setting("Redis channel of a gateway that holds the sockets itself; empty on API Gateway", "")
     websocket_management_url: str = _setting("@connections endpoint of the WebSocket API", "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from local_runtime.http.host import origin_in
 from local_runtime.manifest import Cors
 
 
@@ -11,7 +12,7 @@ class CorsHeaders:
     """Makes the headers; closed when the template names nobody."""
 
     def __init__(self, cors: Cors) -> None:
-        self._origins = frozenset(cors.origins)
+        self._origins = frozenset(map(origin_in, cors.origins))
         self._exposed = ", ".join(cors.exposed_headers)
         self._preflight = (
             ("Access-Control-Allow-Methods", ", ".join(cors.methods)),
@@ -26,7 +27,8 @@ class CorsHeaders:
         if not self._origins:
             return ()
         vary = ("Vary", "Origin")
-        if origin.lower() not in self._origins:
+        known = origin_in(origin)
+        if known is None or known not in self._origins:
             return (vary,)
         allowed = ("Access-Control-Allow-Origin", origin)
         if method == "OPTIONS" and asked_method:

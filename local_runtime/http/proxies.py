@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
+from local_runtime.http.host import is_host
+
 
 class TrustedProxies:
     """The proxies whose X-Forwarded-* headers are believed; nobody's by default."""
@@ -52,6 +54,14 @@ class TrustedProxies:
             return scheme
         nearest = forwarded_proto.rpartition(",")[2].strip().lower()
         return nearest if nearest in ("http", "https") else scheme
+
+    def host(self, environ: dict[str, Any]) -> str:
+        """The Host header as the client sent it: X-Forwarded-Host of a proxy of ours, of several the nearest one's."""
+        host = str(environ.get("HTTP_HOST", ""))
+        if not self._networks or not self.trusts(plain_address(environ.get("REMOTE_ADDR", ""))):
+            return host
+        nearest = str(environ.get("HTTP_X_FORWARDED_HOST", "")).rpartition(",")[2].strip()
+        return nearest if nearest and is_host(nearest) else host
 
     def trusts(self, address: str) -> bool:
         """Whether this address is one of the proxies."""

@@ -8,7 +8,7 @@ from local_runtime.manifest import Cors
 from local_runtime.template.fields import Fields, Reading
 
 MAX_AGE_SECONDS = 86_400
-_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?")
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 
 
 def read_cors(fields: Fields, reading: Reading) -> Cors:

@@ -186,7 +186,7 @@ class WebSocketGateway:
     def _peer(self, environ: dict[str, Any], headers: Mapping[str, str]) -> Peer:
         return Peer(
             connection_id=self._ids.new(),
-            host=sys.intern(headers.get("host", "")),
+            host=sys.intern(self._proxies.host(environ)),
             source_ip=sys.intern(self._proxies.source_ip(environ)),
             user_agent=sys.intern(headers.get("user-agent", "")),
             connected_at=time.time(),
@@ -194,6 +194,7 @@ class WebSocketGateway:
 
     def _shown(self, environ: dict[str, Any], headers: Mapping[str, str]) -> dict[str, str]:
         return usual_spelling(headers) | {
+            "Host": self._proxies.host(environ),
             "X-Forwarded-For": self._proxies.source_ip(environ),
             "X-Forwarded-Port": str(environ.get("SERVER_PORT", "")),
             "X-Forwarded-Proto": self._proxies.scheme(environ),

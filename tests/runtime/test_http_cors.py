@@ -72,13 +72,26 @@ def test_page_and_metrics_are_for_nobody_else(server: HttpProcess, path: str) ->
     assert (answer.status, cors_headers(answer)) == (200, {})
 
 
+@pytest.mark.parametrize(
+    "origin", ["https://friend.example:443", "https://FRIEND.example", "capacitor://localhost", "http://[::1]:3000"]
+)
+def test_an_origin_is_a_scheme_a_host_and_a_port(server: HttpProcess, origin: str) -> None:
+    assert cors_headers(server.api.get("/echo", Origin=origin))["access-control-allow-origin"] == origin
+
+
+@pytest.mark.parametrize("origin", ["capacitor://other", "ionic://localhost", "http://[::2]:3000", "http://[::1]"])
+def test_an_app_shell_that_is_not_named_is_a_stranger(server: HttpProcess, origin: str) -> None:
+    assert cors_headers(server.api.get("/echo", Origin=origin)) == {"vary": "Origin"}
+
+
 def hosted(origins: str) -> Manifest:
     return load_manifest(InstanceSettings(), with_provided_names({"CORS_ALLOWED_ORIGINS": origins}))
 
 
 def test_the_product_is_closed_and_the_setting_opens_it() -> None:
     assert hosted("").cors.origins == ()
-    assert hosted("https://a.example,http://localhost:3000").cors.origins == ("https://a.example", "http://localhost:3000")
+    named = ("https://a.example", "http://localhost:3000", "capacitor://localhost", "http://[::1]:3000")
+    assert hosted(",".join(named)).cors.origins == named
 
 
 @pytest.mark.parametrize("origins", ["*", "https://*.example", "https://a.example/", "https://a.example,null", "a.example"])

@@ -89,6 +89,22 @@ def test_the_scheme_is_the_nearest_proxys(forwarded: str, peer: str, scheme: str
     assert TrustedProxies.parse(PROXY).scheme(environ) == scheme
 
 
+@pytest.mark.parametrize(
+    ("forwarded", "peer", "host"),
+    [
+        ("game.example", PROXY, "game.example"),
+        ("liar.example, game.example:8443", PROXY, "game.example:8443"),
+        ("[2001:db8::9]:443", PROXY, "[2001:db8::9]:443"),
+        ("", PROXY, "inner:8080"),
+        ("no host", PROXY, "inner:8080"),
+        ("game.example", LIAR, "inner:8080"),
+    ],
+)
+def test_the_host_is_the_nearest_proxys(forwarded: str, peer: str, host: str) -> None:
+    environ = {"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_HOST": forwarded, "HTTP_HOST": "inner:8080"}
+    assert TrustedProxies.parse(PROXY).host(environ) == host
+
+
 @pytest.mark.parametrize("value", ["proxy.internal", "10.0.0.1/33", "10.0.0.1;10.0.0.2", "*"])
 def test_what_is_no_network_stops_the_start(value: str) -> None:
     with pytest.raises(SettingsError, match="SCOREBOARD_TRUSTED_PROXIES"):
@@ -117,3 +133,21 @@ def test_a_websocket_comes_from_whom_the_proxy_names(behind_a_proxy: HttpProcess
         event = event_for(behind_a_proxy, "CONNECT", "proxied")
     assert event["requestContext"]["identity"]["sourceIp"] == CLIENT
     assert event["headers"]["X-Forwarded-For"] == CLIENT
+    assert event["headers"]["Host"] != "game.example"
+
+
+def test_a_websocket_is_of_the_host_that_the_proxy_names(behind_a_proxy: HttpProcess) -> None:
+    headers = [("X-Forwarded-Host", "game.example"), ("X-Forwarded-Proto", "https")]
+    with viewer_of(behind_a_proxy, "?marker=named", additional_headers=headers):
+        event = event_for(behind_a_proxy, "CONNECT", "named")
+    assert (event["headers"]["Host"], event["headers"]["X-Forwarded-Proto"]) == ("game.example", "https")
+    assert event["requestContext"]["domainName"] == "game.example"
+
+
+def test_what_a_stranger_says_of_the_host_is_not_believed() -> None:
+    with HttpProcess({}) as server:
+        headers = [("X-Forwarded-Host", "game.example"), ("X-Forwarded-Proto", "https")]
+        with viewer_of(server, "?marker=stranger", additional_headers=headers):
+            event = event_for(server, "CONNECT", "stranger")
+        assert event["headers"]["Host"].startswith("127.0.0.1:")
+        assert event["headers"]["X-Forwarded-Proto"] == "http"

@@ -37,8 +37,11 @@ def test_settings_are_read_with_their_types() -> None:
 
 
 def test_origins_are_read_one_by_one() -> None:
-    settings = Settings.from_environment({**REQUIRED, "CORS_ALLOWED_ORIGINS": "https://a.example, http://[::1]:3000"})
-    assert settings.cors_allowed_origins == ("https://a.example", "http://[::1]:3000")
+    settings = Settings.from_environment(
+        {**REQUIRED, "CORS_ALLOWED_ORIGINS": "https://a.example, http://[::1]:3000,capacitor://localhost,tauri://localhost"}
+    )
+    shells = ("capacitor://localhost", "tauri://localhost")
+    assert settings.cors_allowed_origins == ("https://a.example", "http://[::1]:3000", *shells)
 
 
 @pytest.mark.parametrize("origins", ["*", "https://A.example", "https://a.example/", "a.example", "https://a.example,null"])
