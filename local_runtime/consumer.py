@@ -136,7 +136,7 @@ def _declare_queues(invoker: Invoker, manifest: Manifest) -> None:
     for function in manifest.functions:
         if function.invoke_when_queue_missing:
             try:
-                invoker.invoke(function, start_event(manifest, function), trigger="missing queue")
+                invoker.invoke(function, start_event(manifest, function), trigger="missing_queue")
             except (FunctionError, FunctionTimedOut, PayloadTooLarge) as error:
                 logger.warning("%s failed: %s", function.name, error)
 

@@ -15,5 +15,5 @@ from shared.wiring import container
 def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
     """Answer `{"published": n}`."""
     deps = container()
-    heal_topology(deps.topology)
+    heal_topology(deps.topology, deps.outbox, deps.publisher)
     return {"published": relay_outbox(deps.pipeline, deps.queue_gauge, deps.settings.outbox_max_entries)}

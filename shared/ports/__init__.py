@@ -26,7 +26,7 @@ from shared.ports.gauges import BoardGauge, LedgerGauge, QueueGauge, QueueWatch
 from shared.ports.installation import BoardMark, BrokerMark, InstallationRecord, Installations
 from shared.ports.ledger import Ledger, Migrations, Reconciliations
 from shared.ports.messages import DeadLetters, EventCodec, EventPublisher, Sealer, Topology
-from shared.ports.platform import Clock, Dependency, Leases, Offload
+from shared.ports.platform import Clock, Leases, Offload
 from shared.ports.viewers import Viewers
 
 __all__ = [
@@ -42,7 +42,6 @@ __all__ = [
     "BrokerMark",
     "Clock",
     "DeadLetters",
-    "Dependency",
     "EventCodec",
     "EventPublisher",
     "InstallationRecord",

@@ -347,7 +347,7 @@ def test_a_broker_that_says_nothing_any_more_is_left(environment: dict[str, str]
             eventually(lambda: function.seen, 10, "the first message")
             relay.go_deaf()
             publish(channel, queue, 1)
-            eventually(lambda: len(function.seen) >= 2, 25, "the message on another connection")
+            eventually(lambda: len(function.seen) >= 2, 40, "the message on another connection")
             assert mapping.connections == 2
     finally:
         relay.close()
