@@ -151,6 +151,7 @@ def _mapping(
         partial(ready.consuming, binding.queue),
         declare,
         partial(leases.holds, queue_lease(binding)),
+        partial(leases.step_aside, queue_lease(binding)),
     )
 
 
