@@ -46,6 +46,10 @@ class Ledger(Protocol):
         """What the ledger has of a request id."""
         ...
 
+    def has_accepted(self, request_id: str) -> bool:
+        """Whether an update of this request id reached the ledger, which recorded or refused it."""
+        ...
+
     def first_result(self, key_id: str) -> FirstResult | None:
         """What an idempotency key was answered first in the last 24 hours."""
         ...

@@ -145,7 +145,7 @@ def _recall(command: ScoreUpdate, leaderboard: Leaderboard, ledger: Ledger) -> N
     first = ledger.first_result(command.key_id) if command.key_id else None
     if first is not None:
         leaderboard.remember([first])
-    elif command.ticket_expires_at is not None and ledger.recorded(command.request_id) is not None:
+    elif command.ticket_expires_at is not None and ledger.has_accepted(command.request_id):
         raise TicketAlreadyUsed
 
 

@@ -127,6 +127,20 @@ def test_after_its_day_a_key_is_a_new_update(books: Books) -> None:
     assert found == FirstResult(key, second.request_id, books.player, 2, 40, 3, NOW)
 
 
+@pytest.mark.parametrize("together", [False, True])
+def test_an_update_that_is_recorded_when_its_key_is_used_for_another_day_counts(books: Books, together: bool) -> None:
+    """It was among the dead letters meanwhile."""
+    key = a_key()
+    first, second = books.event(key=key, at=NOW - A_DAY), books.event(books.next_epoch, key=key)
+    books.ledger.record([first._replace(increment=9)])
+    for batch in [[first, second]] if together else [[second], [first]]:
+        books.ledger.record(batch)
+    assert (books.total(), books.repeated()) == (4, [])
+    found = books.ledger.first_result(key)
+    assert found is not None
+    assert found.request_id == second.request_id
+
+
 def test_the_key_of_a_refused_update_is_known(books: Books) -> None:
     key = a_key()
     refused = books.event(key=key)._replace(increment=9)

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from shared.domain.score import ScoreAccepted
 from shared.domain.ticket import ActionTicket
 from shared.services.rebuild_leaderboard import pages
 from shared.wiring import Container
@@ -177,6 +178,16 @@ def test_a_ticket_spent_before_redis_lost_everything_is_not_spent_again(
         assert retried.problem == (409, "ticket_already_used")
     assert board.leaderboard.scores([player.user_id]) == {player.user_id: 3}
     assert player.score(1, X_Action_Ticket=unspent).data["score"] == 4, "what was never spent is still good"
+
+
+def test_a_ticket_spent_on_an_update_that_the_ledger_refused_is_not_spent_again(deployed: Container, redeploy: Redeploy) -> None:
+    player = new_player(deployed)
+    spent = ticket_of(player)
+    refused = ScoreAccepted(spent["requestId"], player.user_id, 3, 2**40, deployed.clock.now(), "198.51.100.7")
+    assert list(deployed.ledger.record([refused]).refused) == [spent["requestId"]]
+    board = new_board(redeploy)
+    assert player.score(3, X_Action_Ticket=spent["ticket"]).problem == (409, "ticket_already_used")
+    assert board.leaderboard.scores([player.user_id]) == {player.user_id: 3}
 
 
 def _empty_board(redeploy: Redeploy) -> Container:

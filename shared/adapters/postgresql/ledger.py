@@ -95,6 +95,16 @@ class PostgresLedger:
             )
         return _entry(rows[0]) if rows else None
 
+    def has_accepted(self, request_id: str) -> bool:
+        """By unique indexes."""
+        with self._pool.connection() as session:
+            rows = session.run(
+                "SELECT EXISTS (SELECT FROM score_history WHERE request_id = :request_id)"
+                " OR EXISTS (SELECT FROM unrecorded_updates WHERE request_id = :request_id)",
+                request_id=request_id,
+            )
+        return bool(rows[0][0])
+
     def first_result(self, key_id: str) -> FirstResult | None:
         """By the primary key."""
         with self._pool.connection() as session:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 
 from shared import metrics
 from shared.adapters.postgresql.arrays import int_array, text_array
@@ -12,6 +13,7 @@ from shared.domain.score import Number, ScoreAccepted
 from shared.ids import new_request_id
 from shared.logs import get_logger
 
+A_DAY = timedelta(hours=24)
 _log = get_logger(__name__)
 
 
@@ -23,6 +25,9 @@ def record_keys(session: Session, events: Sequence[ScoreAccepted]) -> list[Score
     keyed = {event.key_id: event for event in reversed(events) if event.key_id}
     if not keyed:
         return list(events)
+    # What was redriven or kept waiting for long may meet what its key was used for on another day.
+    other_days = [event for event in events if event.key_id and abs(event.accepted_at - keyed[event.key_id].accepted_at) >= A_DAY]
+    events = [event for event in events if event not in other_days] if other_days else events
     first = list(keyed.values())
     rows = session.run(
         statement("record_keys"),
@@ -42,7 +47,8 @@ def record_keys(session: Session, events: Sequence[ScoreAccepted]) -> list[Score
         for event in events
         if event.key_id and keyed[event.key_id].request_id != event.request_id
     }
-    return [event for event in events if event.request_id not in others or _counts(session, event, others[event.request_id])]
+    counted = [event for event in events if event.request_id not in others or _counts(session, event, others[event.request_id])]
+    return counted + record_keys(session, other_days)
 
 
 def accepted_again(session: Session, events: Mapping[str, ScoreAccepted], request_ids: Collection[str]) -> list[ScoreAccepted]:

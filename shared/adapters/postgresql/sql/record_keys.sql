@@ -1,6 +1,7 @@
 -- accepted_keys: idempotency keys of a batch of accepted updates, each key at most once in the batch; one older than a day is replaced.
 -- :key_ids :request_ids :user_ids text[]  :increments int[]  :new_scores :ranks :accepted_ats (ms) :epochs :sequences bigint[]
--- Answers for each key that another update has: the request id in the batch, and the other update's epoch and sequence.
+-- Answers for each key that another update has within a day, before or after: the request id in the batch, and the other update's
+-- epoch and sequence.
 
 WITH batch AS (
     SELECT key_id, request_id, user_id, increment, new_score, rank, to_timestamp(at / 1000.0) AS accepted_at, epoch, sequence
@@ -25,3 +26,4 @@ SELECT batch.request_id, accepted_keys.epoch, accepted_keys.sequence
 FROM batch JOIN accepted_keys USING (key_id)
 WHERE accepted_keys.request_id <> batch.request_id
     AND accepted_keys.accepted_at > batch.accepted_at - INTERVAL '24 hours'
+    AND accepted_keys.accepted_at < batch.accepted_at + INTERVAL '24 hours'
