@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from local_runtime.services.postgresql import PrivatePostgreSQL
 from local_runtime.services.rabbitmq import PrivateRabbitMQ
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 
     from tests.lambda_runtime.deployment import Deployment
     from tests.lambda_runtime.packages import Packages
+
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("scoreboard", deadline=None)
+settings.load_profile("scoreboard")
 
 
 @pytest.fixture(scope="session")
