@@ -10,9 +10,8 @@ from collections import Counter
 from pathlib import Path
 from random import Random
 
-from tests.faults.campaign import Seen, compare, in_random_order, run
+from tests.faults.campaign import Seen, compare, in_random_order, playing_field, run
 from tests.faults.load import Load
-from tests.support.product import Product
 
 REST_SECONDS = (1.0, 4.0)
 
@@ -30,7 +29,7 @@ def main() -> int:
     faults = in_random_order(arguments.faults, random)
     seen: dict[str, Seen] = {}
     wrong: list[str] = []
-    with Product(None, RATE_LIMIT_REQUESTS="1000000") as product:
+    with playing_field() as product:
         load = Load([product.api.new_player() for _ in range(arguments.players)])
         for first in range(0, len(faults), arguments.compare_every):
             group = faults[first : first + arguments.compare_every]

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from urllib.parse import urlsplit
 
-from tests.support.product import Product, descendants
+import pg8000.exceptions
+import pytest
+import redis
+
+from local_runtime.services.postgresql import DATABASE, USER
+from tests.support.product import ROOT, Product, descendants, remove_data_dir
 from tests.support.waiting import eventually
 
 STOPPED_SECONDS = (1.0, 6.0)
@@ -106,6 +114,171 @@ def broker_control(product: Product, *arguments: str) -> None:
     eventually(done, 90, f"rabbitmqctl {arguments[0]}")
 
 
+def _delete_queue(name: str) -> Fault:
+    def inject(product: Product, _: Random) -> None:
+        broker_control(
+            product,
+            "eval",
+            f'''
+            {{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"/">>, queue, <<"{name}">>)),
+            rabbit_amqqueue:delete(Q, false, false, <<"test">>).''',
+        )
+
+    return Fault(f"{name} deleted", inject)
+
+
+def _read_only_database(product: Product, random: Random) -> None:
+    """As after a failover that went to a standby: what is connected is told to come again."""
+    database = f"ALTER DATABASE {DATABASE} SET default_transaction_read_only"
+    with suppress(pg8000.exceptions.Error, OSError):
+        product.owners_query(f"{database} = on")
+        _end_sessions(product)
+        time.sleep(random.uniform(*STOPPED_SECONDS))
+    eventually(lambda: _succeeds(lambda: product.owners_query(f"{database} = off")), 60, "a database that may be written")
+    _end_sessions(product)
+
+
+def _end_sessions(product: Product) -> None:
+    with suppress(pg8000.exceptions.Error, OSError):
+        product.query(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = current_user AND pid <> pg_backend_pid()"
+        )
+
+
+def _replica(product: Product, random: Random) -> None:
+    """As after a failover that went elsewhere: it still answers what is read, and refuses to be written."""
+    with suppress(redis.RedisError), product.redis() as client:
+        client.replicaof("127.0.0.1", 1)
+        time.sleep(random.uniform(*STOPPED_SECONDS))
+
+    def promoted() -> None:
+        with product.redis() as client:
+            client.replicaof("NO", "ONE")
+
+    eventually(lambda: _succeeds(promoted), 30, "a primary again")
+
+
+def _full(product: Product, random: Random) -> None:
+    with suppress(redis.RedisError), product.redis() as client:
+        before = client.config_get("maxmemory")["maxmemory"]
+        client.config_set("maxmemory", "1")
+        try:
+            time.sleep(random.uniform(*STOPPED_SECONDS))
+        finally:
+            client.config_set("maxmemory", before)
+
+
+def _lose_power(product: Product, _: Random) -> None:
+    """Everything dies at once, and Redis has lost its last second when it starts again."""
+    data = product.data_dir / "redis"
+    sizes = {path: path.stat().st_size for path in data.rglob("*.aof")}
+    time.sleep(1.0)
+    assert product.process is not None
+    for pid in (*descendants(product.process.pid), product.process.pid):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    product.process.wait()
+    for path, size in sizes.items():
+        if path.exists() and path.stat().st_size > size:
+            os.truncate(path, size)
+    product.start()
+
+
+def _park_and_redrive(product: Product, random: Random) -> None:
+    """Updates are refused and parked; they are listed and redriven while the consumer dies."""
+    product.owners_query("ALTER TABLE score_history ADD CONSTRAINT refused CHECK (increment > 5) NOT VALID")
+    try:
+        time.sleep(random.uniform(2.0, 4.0))
+    finally:
+        eventually(
+            lambda: _succeeds(lambda: product.owners_query("ALTER TABLE score_history DROP CONSTRAINT IF EXISTS refused")),
+            60,
+            "updates taken again",
+        )
+    _verb(product, "dead-letters", "list")
+    with suppress(ProcessLookupError):
+        product.kill("consumer")
+    _verb(product, "dead-letters", "redrive")
+    with suppress(ProcessLookupError):
+        product.kill("consumer")
+
+
+def redrive_all(product: Product) -> None:
+    """Until no update waits for another try or lies among the dead letters."""
+
+    def none_left() -> bool:
+        if not product.query("SELECT 1 FROM unrecorded_updates WHERE state <> 'discarded' LIMIT 1"):
+            return True
+        _verb(product, "dead-letters", "redrive")
+        return False
+
+    eventually(none_left, 120, "no dead letter left")
+
+
+def _verb(product: Product, *words: str) -> None:
+    """Whatever becomes of it: an instance whose parts are being replaced may refuse."""
+    subprocess.run(
+        [sys.executable, "-m", "local_runtime", *words, "--data-dir", str(product.data_dir)],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def _second_instance(product: Product, random: Random) -> None:
+    """Another machine on the same stores; it dies of a sudden."""
+    with other_instance(product, **keys_of(product)) as other:
+        other.start()
+        time.sleep(random.uniform(1.0, 3.0))
+
+
+def _stranger(product: Product, _: Random) -> None:
+    """One with keys of its own is refused at the start, and harms nothing."""
+    with other_instance(product) as other, pytest.raises(AssertionError, match=r"(?i)key"):
+        other.start()
+
+
+@contextmanager
+def other_instance(product: Product, **environment: str) -> Iterator[Product]:
+    """On the same stores; killed at the end with all its processes."""
+    runtime = product.runtime
+    owners = json.loads((product.data_dir / "secrets.json").read_text())["database_password"]
+    url = urlsplit(runtime["database_url"])
+    stores = {
+        "REDIS_URL": runtime["redis_url"],
+        "AMQP_URL": runtime["amqp_url"],
+        "AMQP_CA_FILE": runtime["ca_file"],
+        "DATABASE_URL": runtime["database_url"],
+        "MIGRATIONS_DATABASE_URL": url._replace(netloc=f"{USER}:{owners}@{url.hostname}:{url.port}").geturl(),
+        "RATE_LIMIT_REQUESTS": "1000000",
+    }
+    other = Product(None, **stores, **environment)
+    try:
+        yield other
+    finally:
+        if other.process is not None:
+            for pid in (*descendants(other.process.pid), other.process.pid):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            other.process.wait()
+        remove_data_dir(other.data_dir)
+
+
+def keys_of(product: Product) -> dict[str, str]:
+    """As the environment of another instance has them."""
+    secrets = json.loads((product.data_dir / "secrets.json").read_text())
+    return {"JWT_SIGNING_KEY": secrets["jwt_signing_key"], "PAYLOAD_KEYS": secrets["payload_keys"]}
+
+
+def _succeeds(call: Callable[[], object]) -> bool:
+    try:
+        call()
+    except (pg8000.exceptions.Error, redis.RedisError, OSError):
+        return False
+    return True
+
+
 PROCESSES = ("http", "consumer", "scheduler", "redis", "rabbitmq", "postgresql")
 CATALOGUE: dict[str, Fault] = {
     fault.name: fault
@@ -117,5 +290,14 @@ CATALOGUE: dict[str, Fault] = {
         Fault("broker connections cut", _cut_connections),
         Fault("broker under its memory alarm", _raise_alarm),
         Fault("redis emptied", _empty_redis),
+        Fault("redis a replica", _replica),
+        Fault("redis full", _full),
+        _delete_queue("score_history_queue"),
+        _delete_queue("score_updated_queue"),
+        Fault("postgresql read-only", _read_only_database),
+        Fault("updates refused, redriven between kills", _park_and_redrive),
+        Fault("another instance killed", _second_instance),
+        Fault("an instance with other keys refused", _stranger),
+        Fault("power lost", _lose_power),
     )
 }

@@ -19,6 +19,8 @@ THINK_SECONDS = 0.01
 GIVE_UP_SECONDS = 180.0
 # What a client may meet while something is broken. All of it says: try again.
 TRY_AGAIN = {503: "503", 502: "502"}
+# After a lost Redis no update is known to be within the limit until the ledger has told what was in the windows.
+UNCOUNTED = 429
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +34,11 @@ class Attempt:
 
 @dataclass
 class Load:
-    """What was acknowledged, by player, and every attempt; `violations` are broken promises in words."""
+    """What was acknowledged, by player and by request id, and every attempt; `violations` are broken promises in words."""
 
     players: list[Player]
     acknowledged: dict[str, int] = field(default_factory=dict)
+    request_ids: set[str] = field(default_factory=set)
     attempts: list[Attempt] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
 
@@ -70,6 +73,7 @@ class Load:
                 self.violations.append(f"{player.username} had no answer for {GIVE_UP_SECONDS} s")
                 return
             self.acknowledged[player.user_id] += increment
+            self.request_ids.add(answer.data["requestId"])
             if answer.data["score"] != self.acknowledged[player.user_id]:
                 said, expected = answer.data["score"], self.acknowledged[player.user_id]
                 self.violations.append(f"{player.username} was told a score of {said} where it is {expected}")
@@ -87,7 +91,7 @@ class Load:
                     return answer
                 if answer.status == 401:
                     _log_in(player)
-                elif answer.status not in TRY_AGAIN:
+                elif answer.status not in (*TRY_AGAIN, UNCOUNTED):
                     self.violations.append(f"{player.username} was answered {outcome}")
             time.sleep(RETRY_SECONDS)
         return None

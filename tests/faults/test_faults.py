@@ -6,19 +6,18 @@ from random import Random
 
 import pytest
 
-from tests.faults.campaign import compare, in_random_order, run
+from tests.faults.campaign import compare, in_random_order, playing_field, run
 from tests.faults.catalogue import CATALOGUE
 from tests.faults.load import Load
-from tests.support.product import Product
 
-pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
 SEED = 20
 REST_SECONDS = (0.2, 1.0)
 
 
 def test_nothing_acknowledged_is_lost_or_counted_twice_whatever_breaks() -> None:
     random = Random(SEED)  # noqa: S311 - nobody's secret
-    with Product(RATE_LIMIT_REQUESTS="1000000") as product:
+    with playing_field() as product:
         load = Load([product.api.new_player() for _ in range(8)])
         seen = run(product, load, in_random_order(len(CATALOGUE), random), random, REST_SECONDS)
         assert compare(product, load) == {}
