@@ -13,14 +13,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from urllib.parse import urlsplit
 
 import pg8000.exceptions
 import pytest
 import redis
 
-from local_runtime.services.postgresql import DATABASE, USER
-from tests.support.product import ROOT, Product, descendants, remove_data_dir
+from local_runtime.services.postgresql import DATABASE
+from tests.support.product import ROOT, Product, descendants, query, remove_data_dir
 from tests.support.waiting import eventually
 
 STOPPED_SECONDS = (1.0, 6.0)
@@ -131,17 +130,20 @@ def _read_only_database(product: Product, random: Random) -> None:
     """As after a failover that went to a standby: what is connected is told to come again."""
     database = f"ALTER DATABASE {DATABASE} SET default_transaction_read_only"
     with suppress(pg8000.exceptions.Error, OSError):
-        product.owners_query(f"{database} = on")
+        product.write(f"{database} = on")
         _end_sessions(product)
         time.sleep(random.uniform(*STOPPED_SECONDS))
-    eventually(lambda: _succeeds(lambda: product.owners_query(f"{database} = off")), 60, "a database that may be written")
+    eventually(lambda: _succeeds(lambda: product.write(f"{database} = off")), 60, "a database that may be written")
     _end_sessions(product)
 
 
 def _end_sessions(product: Product) -> None:
+    """Those of the functions."""
+    url = product.runtime["function_env"]["DATABASE_URL"]
     with suppress(pg8000.exceptions.Error, OSError):
-        product.query(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = current_user AND pid <> pg_backend_pid()"
+        query(
+            url,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = current_user AND pid <> pg_backend_pid()",
         )
 
 
@@ -186,12 +188,12 @@ def _lose_power(product: Product, _: Random) -> None:
 
 def _park_and_redrive(product: Product, random: Random) -> None:
     """Updates are refused and parked; they are listed and redriven while the consumer dies."""
-    product.owners_query("ALTER TABLE score_history ADD CONSTRAINT refused CHECK (increment > 5) NOT VALID")
+    product.write("ALTER TABLE score_history ADD CONSTRAINT refused CHECK (increment > 5) NOT VALID")
     try:
         time.sleep(random.uniform(2.0, 4.0))
     finally:
         eventually(
-            lambda: _succeeds(lambda: product.owners_query("ALTER TABLE score_history DROP CONSTRAINT IF EXISTS refused")),
+            lambda: _succeeds(lambda: product.write("ALTER TABLE score_history DROP CONSTRAINT IF EXISTS refused")),
             60,
             "updates taken again",
         )
@@ -243,14 +245,12 @@ def _stranger(product: Product, _: Random) -> None:
 def other_instance(product: Product, **environment: str) -> Iterator[Product]:
     """On the same stores; killed at the end with all its processes."""
     runtime = product.runtime
-    owners = json.loads((product.data_dir / "secrets.json").read_text())["database_password"]
-    url = urlsplit(runtime["database_url"])
     stores = {
         "REDIS_URL": runtime["redis_url"],
         "AMQP_URL": runtime["amqp_url"],
         "AMQP_CA_FILE": runtime["ca_file"],
-        "DATABASE_URL": runtime["database_url"],
-        "MIGRATIONS_DATABASE_URL": url._replace(netloc=f"{USER}:{owners}@{url.hostname}:{url.port}").geturl(),
+        "DATABASE_URL": runtime["function_env"]["DATABASE_URL"],
+        "MIGRATIONS_DATABASE_URL": runtime["database_url"],
         "RATE_LIMIT_REQUESTS": "1000000",
     }
     other = Product(None, **stores, **environment)

@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 import pg8000.native
 import redis
 
-from local_runtime.services.postgresql import SUPERUSER, USER
+from local_runtime.services.postgresql import SUPERUSER
 from tests.support.api import Api
 from tests.support.waiting import eventually
 
@@ -162,11 +162,9 @@ class Product:
         """Run one statement on its PostgreSQL."""
         return query(self.runtime["database_url"], sql, **parameters)
 
-    def owners_query(self, sql: str) -> list[Any]:
-        """Run one statement as the owner of the tables of its private PostgreSQL, though all sessions be read-only."""
-        url = urlsplit(self.runtime["database_url"])
-        password = json.loads((self.data_dir / "secrets.json").read_text())["database_password"]
-        connection = connect(url._replace(netloc=f"{USER}:{password}@{url.hostname}:{url.port}").geturl())
+    def write(self, sql: str) -> list[Any]:
+        """Run one statement on its PostgreSQL, though all sessions be read-only."""
+        connection = connect(self.runtime["database_url"])
         try:
             connection.run("SET default_transaction_read_only = off")
             return list(connection.run(sql) or [])
