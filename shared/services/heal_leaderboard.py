@@ -39,7 +39,10 @@ def _reconcile(stores: Reconciliation) -> bool:
     if loses or not is_known:
         catch_up(stores.pipeline)  # updates that this Redis never had may still be in the queues
     if loses:
-        restore_windows(stores.windows, stores.pipeline.ledger, stores.pipeline.clock)
+        # Until their windows are known no update is accepted, and none is told a score that lacks what this Redis never had.
+        stores.leaderboard.suspect(restore_windows(stores.windows, stores.pipeline.ledger, stores.pipeline.clock))
+        reconcile_scores(stores, ReconciliationOptions())
+        stores.windows.windows_restored()
     if not is_known:
         summary = reconcile_scores(stores, ReconciliationOptions(full=True))
         stores.board_check.know_server(server)

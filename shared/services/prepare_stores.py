@@ -34,6 +34,7 @@ def prepare_stores(
     if not leaderboard.is_whole() and not topology.backlog():
         restore_windows(stores.windows, ledger, stores.pipeline.clock)
         players = leaderboard.rebuild(pages(stores.reconciliations))
+        stores.windows.windows_restored()
     if leaderboard.is_whole():
         open_epoch(leaderboard, ledger)
     # With updates still on their way to the ledger it would come out too low: then rebuild_leaderboard fills it behind them.

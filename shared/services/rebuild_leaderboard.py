@@ -33,6 +33,7 @@ def rebuild_leaderboard(
     catch_up(pipeline)
     restore_windows(windows, pipeline.ledger, pipeline.clock)
     players = leaderboard.rebuild(pages(reconciliations))
+    windows.windows_restored()
     open_epoch(leaderboard, pipeline.ledger)
     show_viewers(pipeline, players)
     _log.warning("leaderboard rebuilt from the ledger", extra={"players": players})

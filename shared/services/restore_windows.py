@@ -8,13 +8,13 @@ from shared.ports import Clock, Leaderboard, Ledger, RateWindows
 _log = get_logger(__name__)
 
 
-def restore_windows(windows: RateWindows, ledger: Ledger, clock: Clock) -> None:
-    """What was accepted of late, as the ledger has it: call it when the ledger has caught up."""
+def restore_windows(windows: RateWindows, ledger: Ledger, clock: Clock) -> set[str]:
+    """What was accepted of late, as the ledger has it, and whose that is: call it when the ledger has caught up."""
     accepted = ledger.accepted_since(clock.now() - windows.reach)
     windows.restore(accepted)
-    windows.windows_restored()
     if accepted:
         _log.warning("rate windows restored from the ledger", extra={"players": len(accepted)})
+    return set(accepted)
 
 
 def restore_results(windows: RateWindows, leaderboard: Leaderboard, ledger: Ledger) -> None:
