@@ -183,6 +183,20 @@ def test_a_redis_that_died_and_lost_its_last_writes_is_healed(
     assert invoke("rebuild_leaderboard", {})["reconciled"] is False
 
 
+def test_after_another_redis_no_score_is_told_that_lacks_what_it_never_had(
+    board: Container, players: list[Player], client: redis.Redis
+) -> None:
+    prefix = board.settings.key_prefix
+    invoke("rebuild_leaderboard", {})
+    client.zincrby(f"{prefix}leaderboard", -5, f"user:{players[2].user_id}")
+    client.hset(f"{prefix}leaderboard:numbers", "server", "another")
+    board._redis.close()
+    assert players[2].score(1).problem == (429, "rate_limited")
+    assert scores(board, players) == [5, 10, 10]
+    invoke("rebuild_leaderboard", {})
+    assert players[2].score(1).data["score"] == 16
+
+
 def test_a_member_that_was_deleted_is_back_soon_after_its_player_scores(
     board: Container, players: list[Player], client: redis.Redis
 ) -> None:
