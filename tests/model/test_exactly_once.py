@@ -9,6 +9,7 @@ import os
 import secrets
 from contextlib import closing, suppress
 from dataclasses import replace
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
@@ -30,9 +31,13 @@ from shared.adapters.redis.outbox import RedisOutbox
 from shared.adapters.redis.profiles import RedisProfiles
 from shared.adapters.redis.rate_windows import RedisRateWindows
 from shared.domain.player import Caller
-from shared.domain.score import ReceivedMessage, ScoreAccepted
-from shared.errors import LeaderboardRebuilding
+from shared.domain.score import Number, ReceivedMessage, ScoreAccepted
+from shared.domain.ticket import ActionTicket
+from shared.errors import LeaderboardRebuilding, RateWindowLost, TicketAlreadyUsed
+from shared.ids import new_request_id
+from shared.services.balance_books import balance_books
 from shared.services.catch_up import Pipeline
+from shared.services.heal_leaderboard import heal_leaderboard
 from shared.services.open_epoch import open_epoch
 from shared.services.rebuild_leaderboard import pages, rebuild_leaderboard
 from shared.services.reconcile_scores import Reconciliation, ReconciliationOptions, reconcile_scores
@@ -40,7 +45,7 @@ from shared.services.relay_outbox import relay_outbox
 from shared.services.update_score import parse_update, update_score
 from shared.wiring import Container
 from tests.handlers.players import add_account
-from tests.model.world import Broker, Crash, Fate, ImpatientOutbox, Interrupted, Killed, WorldClock
+from tests.model.world import Broker, Crash, Fate, ImpatientOutbox, Interrupted, Killed, RedisWorld, WorldClock
 from tests.support.product import connect as database_connection
 
 EXAMPLES = int(os.environ.get("SCOREBOARD_MODEL_EXAMPLES", "250"))
@@ -50,36 +55,57 @@ MOST_ENTRIES = 10**6
 CATCH_UP_SECONDS = 1.0
 PLAYER, INCREMENT = st.integers(0, PLAYERS - 1), st.integers(1, 5)
 KEY = st.sampled_from((None, "a", "b", "c"))
+TICKET = st.booleans()
 MEANWHILE = st.lists(st.tuples(st.sampled_from(("nothing", "update", "relay", "consume")), PLAYER, INCREMENT, KEY), max_size=12)
+A_DAY = st.sampled_from((timedelta(hours=24, seconds=1), timedelta(hours=26)))
 TAMPERINGS = ("raised", "lowered", "deleted", "invented", "row deleted")
 
+OPENED = "UPDATE number_epochs SET opened_at = now() - make_interval(secs => :by)"
+ACCEPT_ALL = "ALTER TABLE score_history DROP CONSTRAINT IF EXISTS refused_by_the_model"
 DELETES = (
     "DELETE FROM score_history WHERE user_id = ANY(:ids)",
     "DELETE FROM score_totals WHERE user_id = ANY(:ids)",
     "DELETE FROM accepted_keys WHERE user_id = ANY(:ids)",
     "DELETE FROM repeated_updates WHERE user_id = ANY(:ids)",
+    "DELETE FROM unrecorded_updates WHERE user_id = ANY(:ids)",
     "DELETE FROM users WHERE user_id = ANY(:ids)",
+)
+AGES = (
+    "UPDATE accepted_keys SET accepted_at = accepted_at - make_interval(secs => :by) WHERE user_id = ANY(:ids)",
+    "UPDATE score_history SET created_at = created_at - make_interval(secs => :by) WHERE user_id = ANY(:ids)",
 )
 
 
 class ExactlyOnce(RuleBasedStateMachine):
-    """`points` is what each player must have; `accepted` holds every update that the script took, by request id."""
+    """`points` is what each player must have; `accepted` holds every update that the script took, by request id.
+
+    `beyond` is what the board shows beyond that until the next reconciliation: points of updates that were discarded. While
+    `is_behind`, Redis has an earlier state, and shows something else.
+    """
 
     def __init__(self, deployed: Container, client: redis.Redis, database: pg8000.native.Connection) -> None:
         super().__init__()
         self.deployed, self.client, self.database = deployed, client, database
         self.accepted: dict[str, ScoreAccepted] = {}
         self.acknowledged: set[str] = set()
+        self.numbers: dict[Number, str] = {}
+        self.yesterdays: set[str] = set()
+        self.discarded: set[str] = set()
+        self.spent: list[tuple[int, ActionTicket]] = []
+        self.refused_player: int | None = None
+        self.earlier: tuple[dict[bytes, bytes], set[str]] | None = None
+        self.is_behind = self.is_changing = False
         self.unanswered: list[tuple[int, str]] = []
         self.poison = 0
         self.meanwhile: list[tuple[str, int, int, str | None]] = []
 
-    @initialize()
-    def begin(self) -> None:
-        """Three players on a board of their own."""
+    @initialize(all_keys_known=st.booleans())
+    def begin(self, all_keys_known: bool) -> None:
+        """Three players on a board of their own; the ledger knows all keys of the day, or may lack some of an older version."""
         self.keys = Keys(f"{{{secrets.token_hex(6)}}}:")
         self.board = RedisLeaderboard(self.client, self.keys, rate_limit_requests=10**6, rate_window_seconds=60)
         self.outbox = RedisOutbox(self.client, self.keys)
+        self.redis = RedisWorld(self.client, self.keys)
         self.accounts: Any = SimpleNamespace(
             access=RedisAccess(self.client, self.keys),
             profiles=RedisProfiles(self.client, self.keys),
@@ -89,6 +115,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.broker = Broker(self.deployed.sealer, self.deployed.ledger, self.outbox, self.take_note, self.forget_everything)
         self.user_ids = [add_account(self.deployed, str(uuid4())).user_id for _ in range(PLAYERS)]
         self.points = dict.fromkeys(self.user_ids, 0)
+        self.beyond = dict.fromkeys(self.user_ids, 0)
         impatient: Any = ImpatientOutbox(self.outbox)
         self.pipeline = Pipeline(self.deployed.ledger, impatient, self.broker, WorldClock(self.others_go_on), CATCH_UP_SECONDS)
         board_check: Any = Interrupted(RedisBoardCheck(self.client, self.keys), self.something_happens)
@@ -97,57 +124,99 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.stores = Reconciliation(self.board, board_check, reconciliations, self.windows, self.pipeline)
         self.board.rebuild(pages(self.deployed.reconciliations))
         open_epoch(self.board, self.deployed.ledger)
+        newest = self.board.newest_epoch().newest
+        assert newest is not None
+        self.first_epoch = newest.epoch
+        self.database.run(OPENED, by=172_800.0 if all_keys_known else 0.0)
 
     # What is known of the truth
 
     def take_note(self, event: ScoreAccepted) -> None:
         """An event was handed to the broker: the first time it is one more that counts."""
+        assert event.number is not None
+        assert self.numbers.setdefault(event.number, event.request_id) == event.request_id, "a number was given twice"
         if event.request_id not in self.accepted:
+            assert self.first_of(event.key_id) is None, "a key counts twice within its day"
             self.accepted[event.request_id] = event
             self.points[event.user_id] += event.increment
 
     def first_of(self, key_id: str) -> ScoreAccepted | None:
-        """What was accepted under a key."""
-        return next((event for event in self.accepted.values() if key_id and event.key_id == key_id), None)
+        """What was accepted under a key within the day."""
+        today = (event for event in self.accepted.values() if event.request_id not in self.yesterdays)
+        return next((event for event in today if key_id and event.key_id == key_id), None)
 
     def forget_everything(self) -> None:
         """FLUSHALL. What nobody but Redis had is gone, and it must have been promised to nobody."""
-        for key in self.client.scan_iter(f"{self.keys.prefix}*", count=1000):
-            self.client.delete(key)
+        self.redis.empty()
+        self.is_behind = False
+        self.beyond = dict.fromkeys(self.user_ids, 0)
 
     def recorded(self) -> set[str]:
         """Request ids of ours in the ledger."""
         rows = self.database.run("SELECT request_id FROM score_history WHERE user_id = ANY(:ids)", ids=self.user_ids) or ()
         return {row[0] for row in rows}
 
+    def noted(self, state: str = "%") -> list[str]:
+        """Request ids of ours that the ledger refused and does not have now, in the order of their numbers."""
+        rows = self.database.run(
+            "SELECT request_id FROM unrecorded_updates AS noted WHERE user_id = ANY(:ids) AND state LIKE :state"
+            " AND NOT EXISTS (SELECT FROM score_history WHERE score_history.request_id = noted.request_id)"
+            " ORDER BY epoch, sequence",
+            ids=self.user_ids,
+            state=state,
+        )
+        return [row[0] for row in rows or ()]
+
     def in_outbox(self) -> set[str]:
         return {event.request_id for event in self.outbox.pending(0, 10_000)}
 
     def only_in_redis(self) -> set[str]:
-        return set(self.accepted) - self.broker.waiting() - self.recorded()
+        return set(self.accepted) - self.broker.waiting() - self.recorded() - set(self.noted())
+
+    def are_lost(self, request_ids: set[str]) -> None:
+        """Nobody was promised these, and no store has them any more."""
+        for request_id in request_ids:
+            event = self.accepted.pop(request_id)
+            self.points[event.user_id] -= event.increment
 
     # What happens
 
-    @rule(player=PLAYER, increment=INCREMENT, key=KEY, fate=st.sampled_from(Fate))
-    def update(self, player: int, increment: int, key: str | None, fate: Fate) -> None:
+    @rule(player=PLAYER, increment=INCREMENT, key=KEY, fate=st.sampled_from(Fate), ticket=TICKET)
+    def update(self, player: int, increment: int, key: str | None, fate: Fate, ticket: bool) -> None:
         if fate is Fate.REDIS_EMPTIED:
             assume(not self.only_in_redis())
-        self.play(player, increment, key, fate)
+        self.play(player, increment, key, fate, self.new_ticket(player) if ticket else None)
+
+    def new_ticket(self, player: int) -> ActionTicket:
+        now = self.pipeline.clock.now()
+        return replace(ActionTicket.new(self.user_ids[player], new_request_id(), now), expires_at=now + timedelta(minutes=10))
+
+    @precondition(lambda self: self.spent)
+    @rule(which=st.integers(0, 5), key=KEY)
+    def spend_a_ticket_again(self, which: int, key: str | None) -> None:
+        """It is refused, unless the key has a result, or nothing is left of the update that it was spent for."""
+        player, ticket = self.spent[which % len(self.spent)]
+        self.play(player, 1, key, Fate.GOOD, ticket)
 
     @precondition(lambda self: self.unanswered)
-    @rule(fate=st.sampled_from((Fate.GOOD, Fate.BROKER_AWAY, Fate.KILLED_BEFORE_ANSWERING)))
-    def retry(self, fate: Fate) -> None:
-        """Whoever got no answer asks again, with the same key."""
+    @rule(fate=st.sampled_from((Fate.GOOD, Fate.BROKER_AWAY, Fate.KILLED_BEFORE_ANSWERING)), ticket=TICKET)
+    def retry(self, fate: Fate, ticket: bool) -> None:
+        """Whoever got no answer asks again, with the same key, and with another ticket where one is needed."""
         player, key = self.unanswered.pop()
-        self.play(player, 1, key, fate)
+        self.play(player, 1, key, fate, self.new_ticket(player) if ticket else None)
 
-    def play(self, player: int, increment: int, key: str | None, fate: Fate) -> None:
+    def play(self, player: int, increment: int, key: str | None, fate: Fate, ticket: ActionTicket | None = None) -> None:
         """One request; with a key the increment is the key's, so that a retry is a retry."""
         user_id = self.user_ids[player]
         increment = increment if key is None else "abc".index(key) + 1
         caller = Caller(user_id, "player", self.pipeline.clock.now(), "of-the-model")
         command = parse_update(user_id, {"increment": increment}, caller, "198.51.100.7", api_key=None, idempotency_key=key)
         first = self.first_of(command.key_id)
+        is_spent = ticket is not None and ticket.request_id in self.accepted
+        if ticket is not None:
+            command = command._replace(request_id=ticket.request_id, ticket_expires_at=ticket.expires_at)
+            self.spent += [] if (player, ticket) in self.spent else [(player, ticket)]
+        shown = self.points[user_id] + self.beyond[user_id] + increment
         self.broker.fate = fate
         try:
             receipt = update_score(command, self.board, self.accounts, self.deployed.ledger, self.broker)
@@ -157,12 +226,21 @@ class ExactlyOnce(RuleBasedStateMachine):
         except LeaderboardRebuilding:
             assert not self.board.is_whole()
             return
+        except RateWindowLost:
+            assert self.is_behind
+            return
+        except TicketAlreadyUsed:
+            assert is_spent
+            assert first is None
+            return
         finally:
             self.broker.fate = Fate.GOOD
         request_id = receipt.update.request_id
         self.acknowledged.add(request_id)
         assert receipt.update.replayed is (first is not None)
-        assert receipt.update.score == (first.new_score if first else self.points[user_id])
+        assert first is not None or not is_spent, "a ticket was spent twice"
+        if first is not None or not (self.is_behind or self.is_changing):
+            assert receipt.update.score == (first.new_score if first else shown)
         assert request_id == (first.request_id if first else command.request_id)
         assert request_id in self.accepted
         # Who is answered first while the broker keeps messages does not depend on Redis any more.
@@ -215,9 +293,116 @@ class ExactlyOnce(RuleBasedStateMachine):
         lost = self.only_in_redis()
         assume(not lost & self.acknowledged)  # acknowledged while the broker is away, and Redis lost before it is back
         self.forget_everything()
-        for request_id in lost:
-            event = self.accepted.pop(request_id)
-            self.points[event.user_id] -= event.increment
+        self.are_lost(lost)
+        self.earlier = None if lost else self.earlier
+
+    @precondition(lambda self: self.board.is_whole() and not self.is_behind)
+    @rule()
+    def redis_is_copied(self) -> None:
+        """To a replica that lags from now on, or to a file."""
+        self.earlier = self.redis.dump(), self.in_outbox()
+
+    @precondition(lambda self: self.earlier is not None)
+    @rule()
+    def redis_goes_back(self) -> None:
+        """Another Redis takes over, and lacks what was written since."""
+        dump, in_outbox = self.earlier or ({}, set())
+        lost = self.only_in_redis() - in_outbox
+        assume(not lost & self.acknowledged)  # as when Redis is emptied
+        self.redis.go_back(dump)
+        self.are_lost(lost)
+        self.is_behind = True
+
+    @rule(meanwhile=MEANWHILE)
+    def heal(self, meanwhile: list[tuple[str, int, int, str | None]]) -> None:
+        """What the ledger knows is back, each update once."""
+        self.meanwhile, self.is_changing = meanwhile, True
+        outcome = heal_leaderboard(self.stores)
+        self.meanwhile, self.is_changing = [], False
+        assert outcome["rebuilt"] or outcome["reconciled"] or not self.is_behind
+        if outcome["reconciled"] and not outcome["rebuilt"]:
+            self.nothing_is_beyond()
+
+    def nothing_is_beyond(self) -> None:
+        """The board was compared with the ledger, and repaired."""
+        self.is_behind = False
+        self.beyond = dict.fromkeys(self.user_ids, 0)
+
+    @precondition(lambda self: not self.is_behind)
+    @rule(by=A_DAY, forget=st.booleans())
+    def a_day_passes(self, by: timedelta, forget: bool) -> None:
+        """All that is dated is older then: a key may be used for something else, tickets have expired.
+
+        Among the dead letters there may be updates of yesterday, elsewhere there are none.
+        """
+        self.others_go_on()
+        if self.in_outbox():
+            return
+        self.yesterdays = set(self.accepted)
+        self.spent, self.earlier = [], None
+        self.redis.grow_older(self.user_ids, by)
+        self.broker.grow_older(by)
+        self.database.run(ACCEPT_ALL)  # the constraint looks at changed rows, too
+        for age in AGES:
+            self.database.run(age, by=by.total_seconds(), ids=self.user_ids)
+        self.tell_the_ledger()
+        if forget:
+            while self.windows.forget_results(2):
+                pass
+            self.windows.forget(100)
+            self.deployed.ledger.forget_keys(100)
+            assert not self.client.xlen(self.keys.results)
+
+    # What the ledger refuses
+
+    @rule(player=st.none() | PLAYER)
+    def the_ledger_refuses(self, player: int | None) -> None:
+        """Each update of theirs, for its own sake; or nothing any more."""
+        self.refused_player = player
+        self.tell_the_ledger()
+
+    def tell_the_ledger(self) -> None:
+        self.database.run(ACCEPT_ALL)
+        if self.refused_player is not None:
+            user_id = self.user_ids[self.refused_player]
+            self.database.run(
+                f"ALTER TABLE score_history ADD CONSTRAINT refused_by_the_model CHECK (user_id <> '{user_id}') NOT VALID"
+            )
+
+    @rule(player=PLAYER, increment=INCREMENT, key=KEY, is_mended=st.booleans())
+    def an_update_becomes_a_dead_letter(self, player: int, increment: int, key: str | None, is_mended: bool) -> None:
+        """Refused until all tries are over; then the cause may be gone."""
+        self.the_ledger_refuses(player)
+        self.play(player, increment, key, Fate.GOOD)
+        while self.broker.queue:
+            self.broker.consume(len(self.broker.queue))
+        if is_mended:
+            self.the_ledger_refuses(None)
+
+    @precondition(lambda self: self.broker.parked)
+    @rule()
+    def redrive(self) -> None:
+        """Noted in PostgreSQL first."""
+        self.database.run(
+            "UPDATE unrecorded_updates SET state = 'redriven' WHERE request_id = ANY(:ids) AND state = 'parked'",
+            ids=[message.request_id for message in self.broker.parked if message.request_id],
+        )
+        self.broker.redrive()
+
+    @precondition(lambda self: self.broker.parked and not self.is_behind)
+    @rule(which=st.integers(0, 5))
+    def discard(self, which: int) -> None:
+        """It counts no longer: the next reconciliation takes exactly its points from the board."""
+        if not (parked := self.noted("parked")):
+            return
+        request_id = parked[which % len(parked)]
+        self.database.run("UPDATE unrecorded_updates SET state = 'discarded' WHERE request_id = :id", id=request_id)
+        self.broker.discard(request_id)
+        self.discarded.add(request_id)
+        event = self.accepted[request_id]
+        self.points[event.user_id] -= event.increment
+        if self.board.is_whole():
+            self.beyond[event.user_id] += event.increment
 
     @rule(meanwhile=MEANWHILE)
     def rebuild(self, meanwhile: list[tuple[str, int, int, str | None]]) -> None:
@@ -226,15 +411,19 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.meanwhile = []
         assert self.board.is_whole()
 
-    @precondition(lambda self: self.board.is_whole())
+    @precondition(lambda self: self.board.is_whole() and not self.is_behind)
     @rule(meanwhile=MEANWHILE, dry_run=st.booleans(), full=st.booleans())
     def reconcile(self, meanwhile: list[tuple[str, int, int, str | None]], dry_run: bool, full: bool) -> None:
-        """Finds nothing, whatever is under way."""
-        self.meanwhile = meanwhile
-        assert reconcile_scores(self.stores, ReconciliationOptions(dry_run, full))["discrepancies"] == []
-        self.meanwhile = []
+        """Finds what was discarded and nothing else, whatever is under way."""
+        self.meanwhile, self.is_changing = meanwhile, any(self.beyond.values())
+        summary = reconcile_scores(self.stores, ReconciliationOptions(dry_run, full))
+        self.meanwhile, self.is_changing = [], False
+        differences = {entry["userId"]: -entry["difference"] for entry in summary["discrepancies"]}
+        assert differences == {user_id: points for user_id, points in self.beyond.items() if points}
+        if not dry_run:
+            self.nothing_is_beyond()
 
-    @precondition(lambda self: self.board.is_whole())
+    @precondition(lambda self: self.board.is_whole() and not self.is_behind and not any(self.beyond.values()))
     @rule()
     def reconcile_without_a_consumer(self) -> None:
         """Takes nothing from anybody when the ledger cannot catch up."""
@@ -242,10 +431,11 @@ class ExactlyOnce(RuleBasedStateMachine):
         assert reconcile_scores(self.stores, ReconciliationOptions(full=True))["repaired"] == 0
         self.broker.has_consumer = True
 
-    @precondition(lambda self: self.board.is_whole())
+    @precondition(lambda self: self.board.is_whole() and not self.is_behind and not any(self.beyond.values()))
     @rule(player=PLAYER, how=st.sampled_from(TAMPERINGS), meanwhile=MEANWHILE)
     def tamper_and_reconcile(self, player: int, how: str, meanwhile: list[tuple[str, int, int, str | None]]) -> None:
         """Found, told and repaired to the point, while others go on."""
+        assume(how != "row deleted" or player != self.refused_player)
         user_id = self.user_ids[player]
         found = self.tamper(user_id, how)
         if how == "deleted" and self.deployed.ledger.totals([user_id]).get(user_id):
@@ -288,13 +478,14 @@ class ExactlyOnce(RuleBasedStateMachine):
 
     @invariant()
     def the_board_says_what_was_accepted(self) -> None:
-        if hasattr(self, "board") and self.board.is_whole():
-            assert self.board.scores(self.user_ids) == self.points
+        if hasattr(self, "board") and self.board.is_whole() and not self.is_behind:
+            shown = {user_id: self.points[user_id] + self.beyond[user_id] for user_id in self.user_ids}
+            assert self.board.scores(self.user_ids) == shown
 
     @invariant()
     def nothing_accepted_is_lost(self) -> None:
         if hasattr(self, "board"):
-            assert set(self.accepted) <= self.in_outbox() | self.broker.waiting() | self.recorded()
+            assert set(self.accepted) <= self.in_outbox() | self.broker.waiting() | self.recorded() | set(self.noted())
             assert self.acknowledged <= set(self.accepted)
 
     @invariant()
@@ -302,25 +493,48 @@ class ExactlyOnce(RuleBasedStateMachine):
         if hasattr(self, "board"):
             totals = self.deployed.ledger.totals(self.user_ids)
             recorded = self.recorded()
+            assert not recorded & self.discarded
             for user_id in self.user_ids:
                 ours = [event.increment for rid, event in self.accepted.items() if rid in recorded and event.user_id == user_id]
                 assert totals.get(user_id, 0) == sum(ours)
 
     def teardown(self) -> None:
         """When the dust settles, all three are the same."""
-        if not hasattr(self, "board"):
-            return
+        try:
+            self.database.run(ACCEPT_ALL)
+            if hasattr(self, "board"):
+                self.settle()
+        finally:
+            self.database.run(ACCEPT_ALL)
+            self.database.run(OPENED, by=0.0)
+        if hasattr(self, "board"):
+            self.leave_no_trace()
+
+    def settle(self) -> None:
+        """All that is under way arrives, and everything that was accepted is accounted for by its number."""
         self.relay(Fate.GOOD)
+        while self.broker.queue:
+            self.broker.consume(len(self.broker.queue))
+        self.redrive()
         self.broker.consume(len(self.broker.queue))
-        rebuild_leaderboard(self.board, self.stores.reconciliations, self.windows, self.pipeline)
+        assert not self.broker.queue
+        heal_leaderboard(self.stores)
+        reconcile_scores(self.stores, ReconciliationOptions(full=True))
         assert reconcile_scores(self.stores, ReconciliationOptions(dry_run=True, full=True))["discrepancies"] == []
         assert self.board.scores(self.user_ids) == self.points
         totals = self.deployed.ledger.totals(self.user_ids)
         assert {user_id: totals.get(user_id, 0) for user_id in self.user_ids} == self.points
-        assert self.acknowledged <= self.recorded()
+        assert self.recorded() == set(self.accepted) - self.discarded
+        assert self.noted() == self.noted("discarded")
         assert self.in_outbox() == set()
         assert len(self.broker.parked) >= self.poison
-        self.leave_no_trace()
+        newest = self.board.newest_epoch().newest
+        assert newest is not None
+        missing = self.deployed.ledger.missing(newest, on_board=True)
+        assert [gap for gap in missing if gap.epoch >= self.first_epoch] == []
+        balance = balance_books(self.board, self.deployed.ledger, self.outbox)
+        assert balance is not None
+        assert [gap for gap in balance.in_flight if gap.epoch == newest.epoch] == []
 
     def leave_no_trace(self) -> None:
         """A reconciliation takes other steps where there are more players: the same choices must always do the same."""

@@ -6,13 +6,17 @@ somebody sleeps.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
 
+import redis
+
 from shared.adapters.rabbitmq.codec import RabbitEventCodec
+from shared.adapters.redis.keys import Keys
 from shared.domain.overview import QueueState
 from shared.domain.score import ReceivedMessage, RefusedMessage, ScoreAccepted, ScoresRecorded, Unpublished
 from shared.errors import BadMessage, PostgresUnavailable, RabbitUnavailable, RedisUnavailable
@@ -179,6 +183,28 @@ class Broker:
         """Among the dead letters."""
         self.parked += messages
 
+    def redrive(self) -> list[str]:
+        """All dead letters back into the queue; answers the request ids of updates among them."""
+        redriven, self.parked = self.parked, []
+        self.queue += [ReceivedMessage(message.body, message.attempts, redriven=True) for message in redriven]
+        return [message.request_id for message in redriven if message.request_id]
+
+    def discard(self, request_id: str) -> None:
+        """The copies among the dead letters."""
+        self.parked = [message for message in self.parked if message.request_id != request_id]
+
+    def grow_older(self, by: timedelta) -> None:
+        """What lies in the queues was accepted so much earlier."""
+        self.queue = [replace(message, body=self._older(message.body, by)) for message in self.queue]
+        self.parked = [replace(message, body=self._older(message.body, by)) for message in self.parked]
+
+    def _older(self, body: bytes, by: timedelta) -> bytes:
+        with suppress(BadMessage):
+            opened = self.codec.open_update(body)
+            if isinstance(opened, ScoreAccepted):
+                return self.codec.update(opened._replace(accepted_at=opened.accepted_at - by))
+        return body
+
     def read(self) -> QueueState:
         """What the relay asks for: whether there is a consumer."""
         return QueueState({"queue": len(self.queue)}, {"queue": int(self.has_consumer)}, len(self.queue), len(self.parked))
@@ -214,3 +240,57 @@ class Broker:
     @property
     def _topology(self) -> Any:
         return self
+
+
+class RedisWorld:
+    """What becomes of the keys of one board: all is lost, an earlier state is back, time passes."""
+
+    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+        self._redis: Any = client
+        self._keys = keys
+
+    def empty(self) -> None:
+        """FLUSHALL."""
+        if names := self._names():
+            self._redis.delete(*names)
+
+    def dump(self) -> dict[bytes, bytes]:
+        """Everything that does not expire."""
+        return {name: self._redis.dump(name) for name in self._names() if self._redis.ttl(name) == -1}
+
+    def go_back(self, dump: dict[bytes, bytes]) -> None:
+        """Another Redis serves the board, which has an earlier state; a connection to it has begun."""
+        self.empty()
+        for name, value in dump.items():
+            self._redis.restore(name, 0, value)
+        self._redis.hset(self._keys.leaderboard_numbers, "server", "another")
+        self._redis.hdel(self._keys.leaderboard_numbers, "open")
+        self._redis.set(self._keys.leaderboard_server, "another")
+        self._redis.zrem(self._keys.ended_sessions, "*")
+
+    def grow_older(self, user_ids: Collection[str], by: timedelta) -> None:
+        """All that is dated here, of an empty outbox, was so much earlier."""
+        milliseconds, keys = round(by.total_seconds() * 1000), self._keys
+        if int(self._redis.get(keys.leaderboard_whole) or 0):
+            self._redis.decrby(keys.leaderboard_whole, milliseconds)
+        if self._redis.hexists(keys.leaderboard_numbers, "restored"):
+            self._redis.hincrby(keys.leaderboard_numbers, "restored", -milliseconds)
+        for user_id in user_ids:
+            if instants := self._redis.lrange(keys.requests(user_id), 0, -1):
+                self._redis.delete(keys.requests(user_id))
+                self._redis.rpush(keys.requests(user_id), *(int(instant) - milliseconds for instant in instants))
+            for ticket in self._redis.zrange(keys.spent_tickets(user_id), 0, -1):
+                self._redis.zincrby(keys.spent_tickets(user_id), -milliseconds, ticket)
+        for user_id in self._redis.zrange(keys.rate_windows, 0, -1):
+            self._redis.zincrby(keys.rate_windows, -milliseconds, user_id)
+        results = self._redis.xrange(keys.results)
+        self._redis.delete(keys.results)
+        for name in {keys.result(fields[b"user_id"].decode(), fields[b"key_id"].decode()) for _, fields in results}:
+            if self._redis.exists(name):
+                self._redis.hincrby(name, "at", -milliseconds)
+        for entry_id, fields in results:
+            at, counter = entry_id.decode().split("-")
+            self._redis.xadd(keys.results, fields, id=f"{int(at) - milliseconds}-{counter}")
+
+    def _names(self) -> list[bytes]:
+        return sorted(self._redis.scan_iter(f"{self._keys.prefix}*", count=1000))
