@@ -67,6 +67,7 @@ def has_recorded(deployment: Deployment, player: Player, expected: int) -> bool:
     return int(total) == expected
 
 
+@pytest.mark.timeout(600)  # a cold start for each, on however busy a machine
 def test_every_function_of_the_template_loads(deployment: Deployment) -> None:
     """Also those that nothing else invokes here: none answers that its handler cannot be imported."""
     for function in deployment.manifest.functions:
