@@ -68,6 +68,7 @@ const live = new LiveBoard(session, {
     void fillBoard();
     if (canPlay()) place.ask();
   },
+  giveUpAfterMs: Infinity, // somebody looks, and may press the button
 });
 let guestTimer = 0;
 

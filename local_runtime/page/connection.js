@@ -26,9 +26,10 @@ export class Connection {
   }
 
   /** @param {import("./scoreboard.js").State} state */
-  show({ name, retryAt = 0 }) {
+  show({ name, retryAt = 0, error }) {
     clearInterval(this.#countdown);
     this.#pill.dataset.state = name;
+    this.#pill.title = error?.message ?? "";
     this.#text.textContent = WORDS[name];
     if (retryAt - Date.now() > 1500) {
       this.#count(retryAt);

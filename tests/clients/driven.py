@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -32,17 +33,25 @@ class Refused(Exception):
 class Driven:
     """One process with one client library and as many accounts as are joined."""
 
-    def __init__(self, language: str) -> None:
+    def __init__(self, language: str, **environment: str) -> None:
         self.language = language
+        self._environment = {**os.environ, **environment}
         self._ids = count()
         self._answers: dict[int, dict[str, Any]] = {}
         self.boards: list[dict[str, Any]] = []
         self.ends: list[int] = []
+        self.reasons: list[str] = []  # why watching ended, or has to wait
         self.noise: list[str] = []
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            COMMANDS[self.language], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            COMMANDS[self.language],
+            cwd=ROOT,
+            env=self._environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
@@ -76,7 +85,9 @@ class Driven:
         elif "board" in said:
             self.boards.append(said)
         else:
-            self.ends.append(said["ended"])
+            self.reasons.append(said["reason"])
+            if "ended" in said:
+                self.ends.append(said["ended"])
 
     def begin(self, command: str, **parameters: Any) -> int:
         """Have it done; `result` waits for what comes of it."""

@@ -3,6 +3,7 @@ import { createInterface } from "node:readline";
 import { Scoreboard, pause } from "../../infra/clients/javascript/scoreboard.js";
 
 const say = (line) => process.stdout.write(JSON.stringify(line) + "\n");
+const reason = (error) => `${error.code}: ${error.detail}`;
 const accounts = new Map();
 const lives = new Map();
 
@@ -56,11 +57,14 @@ const commands = {
   async standing({ name }) {
     return accounts.get(name).standing();
   },
-  async watch({ name, alive_seconds: seconds }) {
+  async watch({ name, alive_seconds: seconds, give_up_seconds: patience, without_websocket: isWithout }) {
+    if (isWithout) delete globalThis.WebSocket;
     const live = accounts.get(name).watch({
       onBoard: (board) => say({ board: board.version, scores: Object.fromEntries(board.data.map((line) => [line.username, line.score])) }),
       idleCheckMs: seconds && seconds * 1000,
-      onEnd: (error) => say({ ended: error.status }),
+      giveUpAfterMs: patience && patience * 1000,
+      onState: ({ retryAt, error }) => retryAt && say({ reason: reason(error) }),
+      onEnd: (error) => say({ ended: error.status, reason: reason(error) }),
     });
     lives.set(name, live);
     return true;

@@ -84,15 +84,20 @@ def standing(name: str) -> Any:
     return accounts[name].standing()
 
 
-def watch(name: str, alive_seconds: float = 20.0) -> bool:
-    live = lives[name] = accounts[name].watch(alive_seconds=alive_seconds)
+def reason(error: ScoreboardError) -> str:
+    return f"{error.code}: {error.detail}"
+
+
+def watch(name: str, alive_seconds: float = 20.0, give_up_seconds: float = 60.0) -> bool:
+    patience = Patience(give_up_seconds, on_retry=lambda error, _wait: say({"reason": reason(error)}))
+    live = lives[name] = accounts[name].watch(alive_seconds=alive_seconds, patience=patience)
 
     def show() -> None:
         try:
             for board in live:
                 say({"board": board["version"], "scores": {line["username"]: line["score"] for line in board["data"]}})
         except ScoreboardError as error:
-            say({"ended": error.status})
+            say({"ended": error.status, "reason": reason(error)})
 
     threading.Thread(target=show, daemon=True).start()
     return True

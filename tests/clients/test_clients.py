@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
 import secrets
 import signal
 import socket
@@ -10,16 +12,21 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
 import pytest
+import trustme
 
+from infra.clients.python.scoreboard_client import Scoreboard, ScoreboardError
 from tests.clients.driven import COMMANDS, Driven, Refused, only_rises
 from tests.support.api import PASSWORD
+from tests.support.forward_proxy import ForwardProxy
 from tests.support.product import Product
 from tests.support.relay import Relay
+from tests.support.tls_server import TlsServer
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.xdist_group("clients"), pytest.mark.timeout(240)]
 LANGUAGES = sorted(COMMANDS)
 LIMIT = 40
+TOKEN = ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode() for part in ({}, {"sub": "u", "exp": 2**33}, {}))
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +146,111 @@ def test_a_session_that_ended_is_begun_anew_or_told(client: Driven, product: Pro
     with pytest.raises(Refused) as refused:
         client.do("add", name=leaves)
     assert refused.value.error["status"] == 401
+
+
+def test_a_websocket_that_is_refused_is_told(product: Product) -> None:
+    """As by a proxy that lets only requests through. Browsers keep the status to themselves, so JavaScript tries for a while."""
+    with closing(Relay(product.base_url)) as way, ExitStack() as stack:
+        way.refuse_websockets(403)
+        clients = {language: stack.enter_context(Driven(language)) for language in LANGUAGES}
+        for client in clients.values():
+            client.do("watch", name=joined(client, product, way.url), give_up_seconds=5)
+        eventually(lambda: clients["python"].ends == [403], 30, "Python says what was answered")
+        eventually(lambda: clients["javascript"].ends == [0], 30, "JavaScript gives up")
+        assert "refused the WebSocket with 403" in clients["python"].reasons[-1]
+        assert len(clients["javascript"].reasons) > 1, "each try is told of"
+        assert all(reason.startswith("no_websocket: The WebSocket to 127.0.0.1") for reason in clients["javascript"].reasons)
+        assert not any(client.boards for client in clients.values())
+
+
+def test_a_ticket_that_is_never_good_enough_is_told(product: Product) -> None:
+    with closing(Relay(product.base_url)) as way, Driven("python") as client:
+        way.refuse_websockets(401)
+        client.do("watch", name=joined(client, product, way.url))
+        eventually(lambda: client.ends == [401], 30, "the end")
+        assert len(client.reasons) == 3
+
+
+def test_what_stood_once_is_tried_for_again_and_told(product: Product) -> None:
+    with closing(Relay(product.base_url)) as way, ExitStack() as stack:
+        clients = [stack.enter_context(Driven(language)) for language in LANGUAGES]
+        for client in clients:
+            client.do("watch", name=joined(client, product, way.url), give_up_seconds=1)
+            eventually(lambda: client.boards, 20, "the board is shown")  # noqa: B023 - called here and now
+        way.cut()
+        for client in clients:
+            eventually(lambda: len(client.reasons) > 2, 60, "it is told")  # noqa: B023
+            assert client.ends == []
+        way.mend()
+        player = product.api.new_player()
+        score = player.climb()
+        for client in clients:
+            eventually(lambda: client.shows(player.username, score), 60, "the board goes on")  # noqa: B023
+
+
+def test_a_server_that_has_no_live_board_is_told_at_once(client: Driven, product: Product) -> None:
+    client.do("join", name="guest", url=f"{product.base_url}/elsewhere", token_url=f"data:,{TOKEN}")
+    client.do("watch", name="guest")
+    eventually(lambda: client.ends == [404], 30, "the end")
+    [reason] = client.reasons
+    assert reason.startswith("not_found: ")
+
+
+def test_a_platform_without_websockets_is_told(product: Product) -> None:
+    with Driven("javascript") as client:
+        client.do("watch", name=joined(client, product), without_websocket=True)
+        eventually(lambda: client.ends == [0], 30, "the end")
+        assert client.reasons == [
+            "not_supported: There is no WebSocket here: give its class as the option `WebSocket`, or use Node 22 or newer."
+        ]
+
+
+def test_python_goes_through_the_proxy_of_the_environment(product: Product) -> None:
+    with closing(ForwardProxy(product.base_url)) as proxy, Driven("python", HTTP_PROXY=proxy.url, NO_PROXY="") as client:
+        name = joined(client, product, "http://scores.test:8080")
+        client.do("watch", name=name)
+        assert client.do("add", name=name, increment=3)["score"] == 3
+        eventually(lambda: client.boards, 20, "the board is shown")
+        assert any(asked.startswith("POST http://scores.test:8080/api/") for asked in proxy.asked)
+        assert "CONNECT scores.test:8080 HTTP/1.1" in proxy.asked
+
+
+def test_a_proxy_that_lets_no_websocket_through_is_told(product: Product) -> None:
+    with (
+        closing(ForwardProxy(product.base_url, lets_connect=False)) as proxy,
+        Driven("python", HTTP_PROXY=proxy.url, NO_PROXY="") as client,
+    ):
+        name = joined(client, product, "http://scores.test:8080")
+        assert client.do("add", name=name)["score"] == 1
+        client.do("watch", name=name)
+        eventually(lambda: client.ends == [0], 30, "the end")
+        [reason] = client.reasons
+        assert reason.startswith("proxy_refused: no WebSocket to ws://scores.test:8080/ws")
+
+
+def test_a_proxy_is_not_asked_for_what_is_on_this_machine(product: Product) -> None:
+    with Driven("python", HTTP_PROXY="http://127.0.0.1:1", http_proxy="http://127.0.0.1:1", NO_PROXY="") as client:
+        name = joined(client, product)
+        client.do("watch", name=name)
+        eventually(lambda: client.boards, 20, "the board is shown")
+
+
+def test_a_certificate_that_is_not_trusted_is_told_at_once() -> None:
+    certificate = trustme.CA().issue_cert("127.0.0.1")
+    with TlsServer(certificate) as server:
+        scoreboard = Scoreboard(f"https://127.0.0.1:{server.port}", get_access_token=lambda: TOKEN)
+        with pytest.raises(ScoreboardError, match="CERTIFICATE_VERIFY_FAILED"):
+            next(scoreboard.watch())
+    assert server.handshakes <= 2
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "http://"])
+def test_a_proxy_that_cannot_be_used_is_told(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    with pytest.raises(ValueError, match=r"NO_PROXY=scores\.test"):
+        Scoreboard("http://scores.test")
+    monkeypatch.setenv("NO_PROXY", "scores.test")
+    Scoreboard("http://scores.test")
 
 
 def test_a_connection_that_died_without_a_word_is_found_out(product: Product) -> None:

@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosedError
 from websockets.frames import Close
 from websockets.sync.client import ClientConnection
 
-from infra.clients.python.scoreboard_client import LiveBoard, Scoreboard
+from infra.clients.python.scoreboard_client import LiveBoard, Scoreboard, ScoreboardError
 from tests.clients.driven import HERE, NODE, only_rises
 
 BOARDS = st.integers(0, 20).map(lambda version: {"type": "leaderboard", "version": version, "data": [], "cache_time": ""})
@@ -54,7 +54,7 @@ class ScriptedScoreboard(Scoreboard):
     def websocket(self, alive_seconds: float) -> tuple[ClientConnection, float, float]:
         if not self._script:
             self._over.set()
-            raise OSError
+            raise ScoreboardError(0, "no_websocket")
         return cast("ClientConnection", ScriptedConnection(*self._script.popleft())), 240.0, 600.0
 
 

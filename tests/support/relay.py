@@ -15,6 +15,7 @@ class Relay:
         self._server = urlsplit(server_url)
         self._open = True
         self._answers_to_lose = 0
+        self._websockets_refused_with = 0
         self._deaf: frozenset[socket.socket] = frozenset()
         self._sockets: list[socket.socket] = []
         self.connections = 0  # so many were let through
@@ -38,6 +39,10 @@ class Relay:
     def lose(self, answers: int) -> None:
         """Of the next answers, let none arrive: their connections end when the server has sent them."""
         self._answers_to_lose = answers
+
+    def refuse_websockets(self, status: int) -> None:
+        """Answer handshakes with this status, as a proxy may that lets requests through; 0 lets them through again."""
+        self._websockets_refused_with = status
 
     def go_deaf(self) -> None:
         """Let nothing more through on the connections there are, which nobody is told; new ones are let through."""
@@ -79,6 +84,9 @@ class Relay:
             while data := one.recv(65536):
                 if one in self._deaf:
                     continue
+                if self._websockets_refused_with and not is_answer and b"upgrade: websocket" in data.lower():
+                    one.sendall(f"HTTP/1.1 {self._websockets_refused_with} Refused\r\nContent-Length: 0\r\n\r\n".encode())
+                    break
                 if is_answer and self._answers_to_lose:
                     self._answers_to_lose -= 1
                     break

@@ -26,7 +26,7 @@ const PING = JSON.stringify({ action: "ping" });
 /** @typedef {{ user: User, refreshToken: string }} SavedSession What `resume` takes: enough to go on after a restart. */
 /** @typedef {{ type: "leaderboard", version: number, data: Line[], cache_time: string }} Board */
 /** @typedef {{ ticket: string, pingInterval?: number, reconnectIn?: number, url?: string }} WsTicket intervals in seconds */
-/** @typedef {{ name: "off" | "connecting" | "live" | "reconnecting", retryAt?: number }} State `retryAt` in ms of Date.now() */
+/** @typedef {{ name: "off" | "connecting" | "live" | "reconnecting", retryAt?: number, error?: ScoreboardError }} State `retryAt` in ms of Date.now(); `error`: why it is not live */
 
 /**
  * @typedef {object} Options
@@ -310,10 +310,10 @@ export class Scoreboard {
         signal: signal ? AbortSignal.any([signal, limit]) : limit,
       });
       document = response.status === 204 ? null : await response.json();
-    } catch {
+    } catch (error) {
       if (signal?.aborted) throw signal.reason;
       // An answer cut short in its body counts as none, whatever its status line said; only a refusal stays a refusal.
-      const lost = new ScoreboardError(response && !response.ok ? response.status : 0, "no_answer");
+      const lost = new ScoreboardError(response && !response.ok ? response.status : 0, "no_answer", { detail: this.#why(error) });
       lost.idempotencyKey = sent.get("Idempotency-Key") ?? undefined;
       throw lost;
     }
@@ -354,6 +354,18 @@ export class Scoreboard {
    */
   jitterMs(attempt, { firstMs = 500, capMs = 15_000 } = {}) {
     return (this.#options.random ?? Math.random)() * Math.min(capMs, firstMs * 2 ** attempt);
+  }
+
+  /**
+   * Why no answer came, as far as a browser tells: that an answer was kept from a page it does not.
+   * @param {any} error
+   */
+  #why(error) {
+    const cause = error?.cause?.message ?? error?.cause?.code;
+    const said = `${error?.message ?? error}${cause ? ` (${cause})` : ""}`;
+    const page = globalThis.location?.origin;
+    if (!page || new URL(this.#baseUrl, page).origin === page) return said;
+    return `${said}. Where the server answers others, its CORS_ALLOWED_ORIGINS may lack ${page}.`;
   }
 
   /** @returns {Promise<User>} */
@@ -431,7 +443,8 @@ export class Scoreboard {
  * @typedef {object} Callbacks
  * @property {(board: Board) => unknown} onBoard the newest board, versions only rise; while a promise it returned is pending, boards in between are skipped
  * @property {(state: State) => void} [onState]
- * @property {(error: ScoreboardError) => void} [onEnd] the server refuses this user for good; watching has stopped
+ * @property {(error: ScoreboardError) => void} [onEnd] the server refuses this user for good, or the first connection did not come about; watching has stopped
+ * @property {number} [giveUpAfterMs] how long to try for the first connection; 60 s. One that was lost later is tried for again without end
  * @property {number} [idleCheckMs] after so long without a board it is held against `GET /api/scores`; 30 s
  */
 
@@ -446,6 +459,9 @@ export class LiveBoard {
   #attempts = 0;
   /** Counts attempts, so that what an abandoned one still brings in is ignored. */
   #run = 0;
+  #givesUpAt = 0;
+  /** @type {ScoreboardError | null} Why there is no connection. */
+  #reason = null;
   /** @type {any} */
   #timer = 0;
   /** @type {any} */
@@ -474,10 +490,17 @@ export class LiveBoard {
     this.#isWanted = true;
     this.#wasLive = false;
     this.#attempts = 0;
+    this.#reason = null;
+    this.#givesUpAt = Date.now() + (this.#callbacks.giveUpAfterMs ?? GIVE_UP_AFTER_MS);
     this.#connect();
   }
 
   stop() {
+    this.#halt();
+  }
+
+  /** @param {ScoreboardError} [error] why, where it was not wanted */
+  #halt(error) {
     this.#isWanted = false;
     this.#run += 1;
     clearTimeout(this.#timer);
@@ -485,7 +508,7 @@ export class LiveBoard {
     this.#letGo();
     this.#socket?.close(1000);
     this.#socket = this.#board = this.#waiting = null;
-    this.#tell({ name: "off" });
+    this.#tell(error ? { name: "off", error } : { name: "off" });
   }
 
   /** Try at once instead of waiting for the next attempt; does nothing while one is under way. */
@@ -499,16 +522,26 @@ export class LiveBoard {
     this.#timer = 0;
     this.#run += 1;
     const run = this.#run;
-    this.#tell({ name: this.#wasLive || this.#attempts > 0 ? "reconnecting" : "connecting" });
+    this.#tell(this.#reason ? { name: "reconnecting", error: this.#reason } : { name: "connecting" });
     if (run !== this.#run) return; // The callback has stopped us.
     try {
       const ticket = await this.#getTicket();
       if (run === this.#run) this.#open(ticket, run);
     } catch (error) {
       if (run !== this.#run) return;
-      if (error instanceof ScoreboardError && [401, 403].includes(error.status)) return this.#end(error);
-      this.#retryLater(error instanceof ScoreboardError ? (error.retryAfterSeconds ?? 0) * 1000 : 0);
+      const reason = error instanceof ScoreboardError ? error : new ScoreboardError(0, "not_supported", { detail: String(error) });
+      if (this.#isFinal(reason)) this.#end(reason);
+      else this.#retryLater(reason);
     }
+  }
+
+  /**
+   * Whether trying on is of no use: the user is refused, or there is something wrong that does not pass.
+   * @param {ScoreboardError} error
+   */
+  #isFinal(error) {
+    if ([401, 403].includes(error.status)) return true;
+    return !this.#wasLive && (error.code === "not_supported" || !(error.isTemporary || [408, 429].includes(error.status)));
   }
 
   /** @returns {Promise<WsTicket>} */
@@ -518,7 +551,7 @@ export class LiveBoard {
 
   /** @param {ScoreboardError} error */
   #end(error) {
-    this.stop();
+    this.#halt(error);
     this.#callbacks.onEnd?.(error);
   }
 
@@ -528,7 +561,12 @@ export class LiveBoard {
    * @param {WebSocket | null} replaced is left when the new one is open, and stays when it does not open
    */
   #open(ticket, run, replaced = null) {
-    const socket = new (this.#scoreboard.options.WebSocket ?? WebSocket)(this.#scoreboard.socketUrl(ticket));
+    const Socket = this.#scoreboard.options.WebSocket ?? globalThis.WebSocket;
+    const detail = "There is no WebSocket here: give its class as the option `WebSocket`, or use Node 22 or newer.";
+    if (!Socket) throw new ScoreboardError(0, "not_supported", { detail });
+    const url = this.#scoreboard.socketUrl(ticket);
+    const socket = new Socket(url);
+    let said = "";
     if (!replaced) this.#socket = socket;
     const limit = setTimeout(() => socket.close(), TIME_LIMIT_MS);
     let openedAt = 0;
@@ -560,9 +598,13 @@ export class LiveBoard {
         if (replaced === this.#socket) this.#replaceIn(this.#scoreboard.jitterMs(this.#attempts + 4), run);
         return;
       }
-      this.#leave(code, openedAt > 0 && Date.now() - openedAt >= STEADY_MS);
+      const end = openedAt ? "ended" : "did not come about: the server, or a proxy on the way, refuses it";
+      const detail = `The WebSocket to ${url.host}${url.pathname} ${end} (${said || `code ${code}`}).`;
+      this.#leave(code, openedAt > 0 && Date.now() - openedAt >= STEADY_MS, new ScoreboardError(0, "no_websocket", { detail }));
     };
-    socket.onerror = () => {}; // What there is to know, onclose says; some platforms want to be listened to.
+    socket.onerror = (/** @type {any} */ event) => {
+      said = String(event?.error?.message ?? event?.message ?? ""); // Browsers keep it to themselves.
+    };
   }
 
   /** Hand the newest board over, and wait for a handler that takes its time. */
@@ -583,14 +625,16 @@ export class LiveBoard {
    * The connection has ended; come back, at once where only its token had expired.
    * @param {number} code
    * @param {boolean} wasSteady
+   * @param {ScoreboardError} reason
    */
-  #leave(code, wasSteady) {
+  #leave(code, wasSteady, reason) {
     this.#letGo();
     if (wasSteady) this.#attempts = 0;
     if (code === SESSION_ENDED) this.#scoreboard.expire();
     if (code === POLICY) this.#attempts = Math.max(this.#attempts, 3); // We did something it does not like: slowly.
+    this.#reason = reason;
     if (code === SESSION_ENDED && wasSteady) this.#connect();
-    else this.#retryLater(0);
+    else this.#retryLater(reason);
   }
 
   /**
@@ -635,7 +679,7 @@ export class LiveBoard {
     if (isAlive) return this.#checkLater(socket);
     this.#run += 1;
     socket.close();
-    this.#leave(1006, true);
+    this.#leave(1006, true, new ScoreboardError(0, "no_websocket", { detail: "The connection died without a word." }));
   }
 
   /**
@@ -662,14 +706,16 @@ export class LiveBoard {
     }
   }
 
-  /** @param {number} atLeastMs */
-  #retryLater(atLeastMs) {
+  /** @param {ScoreboardError} reason */
+  #retryLater(reason) {
     this.#socket = null;
     if (!this.#isWanted) return;
-    const delay = atLeastMs + this.#scoreboard.jitterMs(this.#attempts);
+    const delay = (reason.retryAfterSeconds ?? 0) * 1000 + this.#scoreboard.jitterMs(this.#attempts);
+    if (!this.#wasLive && Date.now() + delay > this.#givesUpAt) return this.#end(reason);
     this.#attempts += 1;
+    this.#reason = reason;
     this.#timer = setTimeout(() => this.#connect(), delay);
-    this.#tell({ name: "reconnecting", retryAt: Date.now() + delay });
+    this.#tell({ name: "reconnecting", retryAt: Date.now() + delay, error: reason });
   }
 
   /** @param {State} state */

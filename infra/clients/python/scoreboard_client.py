@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import base64
 import http.client
+import inspect
+import ipaddress
 import json
 import logging
 import random
@@ -25,7 +27,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, TypeVar
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlencode, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
@@ -37,6 +40,7 @@ MAX_TICKETS = 3
 STEADY_SECONDS = 5.0
 LISTEN_SECONDS = 0.5
 SESSION_ENDED, POLICY = 4401, 1008
+MAX_REFUSED_HANDSHAKES = 3
 # Says nothing unless the program that uses it has set logging up: that a connection dies is nothing special.
 _log = logging.getLogger("scoreboard_client")
 _log.addHandler(logging.NullHandler())
@@ -142,6 +146,9 @@ class Scoreboard:
     `get_access_token` gives tokens of an outside identity provider and is asked again when one is refused; `user_id_claim` is
     the claim with the user's id here, as the server's JWT_USER_ID_CLAIM. With `get_credentials`, a user name and a password, it
     logs in again when a session has ended.
+
+    Requests and the live board both go through the proxy that the environment names (HTTP_PROXY, HTTPS_PROXY, NO_PROXY), but not
+    to this machine itself. Raises ValueError for a URL, or a proxy, that cannot be used.
     """
 
     def __init__(
@@ -158,6 +165,7 @@ class Scoreboard:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"{base_url!r} is no URL that begins with http:// or https://")
         self._base_url = base_url.rstrip("/")
+        self._proxy = _proxy_for(parts)
         self._get_access_token = get_access_token
         self._user_id_claim = user_id_claim
         self._get_credentials = get_credentials
@@ -260,12 +268,16 @@ class Scoreboard:
                 return
             query["cursor"] = page["nextCursor"]
 
-    def watch(self, *, stop: threading.Event | None = None, alive_seconds: float = 20.0) -> LiveBoard:
+    def watch(
+        self, *, stop: threading.Event | None = None, alive_seconds: float = 20.0, patience: Patience = PATIENT
+    ) -> LiveBoard:
         """The board live: an iterator of boards that goes on until `stop` is set or it is closed.
 
-        A connection is asked for a sign of life every `alive_seconds`, and left when as long none has come.
+        A connection is asked for a sign of life every `alive_seconds`, and left when as long none has come. The first connection
+        must stand before `patience` gives up; one that was lost later is tried for again without end. `on_retry` is told of every
+        connection that did not come about, and why.
         """
-        return LiveBoard(self, stop or threading.Event(), alive_seconds)
+        return LiveBoard(self, stop or threading.Event(), alive_seconds, patience)
 
     def call(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> Any:
         """Make a request in the user's name, once, renewing the access token where needed; raises ScoreboardError.
@@ -317,14 +329,27 @@ class Scoreboard:
     def websocket(self, alive_seconds: float) -> tuple[ClientConnection, float, float]:
         """A new connection to the live board, and its ping interval and the seconds after which to replace it.
 
-        Raises ScoreboardError, OSError, and what `websockets` raises when a handshake is refused.
+        Raises ScoreboardError, which says why there is none.
         """
-        from websockets.sync.client import connect
+        from websockets.exceptions import WebSocketException
 
         ticket = self.call("POST", "/api/ws-tickets")["data"]
         url = ticket.get("url") or self._base_url.replace("http", "ws", 1) + "/ws"
-        connection = connect(
-            f"{url}?{urlencode({'ticket': ticket['ticket']})}",
+        try:
+            connection = self._open_websocket(url, ticket["ticket"], alive_seconds)
+        except (OSError, WebSocketException) as error:
+            raise _refused_handshake(url, error) from error
+        return connection, ticket["pingInterval"], ticket["reconnectIn"]
+
+    def _open_websocket(self, url: str, ticket: str, alive_seconds: float) -> ClientConnection:
+        from websockets.sync.client import connect
+
+        # Before version 15 it knew of no proxies.
+        way: dict[str, Any] = (
+            {"proxy": _proxy_for(urlsplit(url)) or None} if "proxy" in inspect.signature(connect).parameters else {}
+        )
+        connection: ClientConnection = connect(
+            f"{url}?{urlencode({'ticket': ticket})}",
             ssl=self._tls if url.startswith("wss:") else None,
             open_timeout=TIME_LIMIT_SECONDS,
             close_timeout=2,
@@ -332,8 +357,9 @@ class Scoreboard:
             ping_timeout=alive_seconds,
             logger=_log,
             max_queue=1,  # what is not read yet is better left to the server, which skips boards for slow readers
+            **way,
         )
-        return connection, ticket["pingInterval"], ticket["reconnectIn"]
+        return connection
 
     def jitter(self, attempt: int, *, first: float = 0.5, cap: float = 15.0) -> float:
         """Seconds before attempt number `attempt` (from 0): anything up to a doubling, capped limit."""
@@ -367,7 +393,11 @@ class Scoreboard:
         may_repeat = kept is not None and (method == "GET" or "Idempotency-Key" in headers)
         connection = self._local.connection = kept or self._connect()
         try:
-            connection.request(method, f"{urlsplit(self._base_url).path}{path}", payload, headers)
+            if self._proxy and self._base_url.startswith("http:"):  # it wants to know where to
+                headers = {**headers, **_proxy_authorization(urlsplit(self._proxy))}
+                connection.request(method, f"{self._base_url}{path}", payload, headers)
+            else:
+                connection.request(method, f"{urlsplit(self._base_url).path}{path}", payload, headers)
             response = connection.getresponse()
             content = response.read()
         except (OSError, http.client.HTTPException):
@@ -381,11 +411,14 @@ class Scoreboard:
         return response.status, response.msg, content
 
     def _connect(self) -> http.client.HTTPConnection:
-        parts = urlsplit(self._base_url)
-        host = parts.hostname or ""
-        if parts.scheme == "https":
-            return http.client.HTTPSConnection(host, parts.port, timeout=TIME_LIMIT_SECONDS, context=self._tls)
-        return http.client.HTTPConnection(host, parts.port, timeout=TIME_LIMIT_SECONDS)
+        parts, proxy = urlsplit(self._base_url), urlsplit(self._proxy)
+        host, port = (proxy.hostname, proxy.port or 80) if self._proxy else (parts.hostname, parts.port)
+        if parts.scheme == "http":
+            return http.client.HTTPConnection(host or "", port, timeout=TIME_LIMIT_SECONDS)
+        connection = http.client.HTTPSConnection(host or "", port, timeout=TIME_LIMIT_SECONDS, context=self._tls)
+        if self._proxy:
+            connection.set_tunnel(parts.hostname or "", parts.port or 443, _proxy_authorization(proxy))
+        return connection
 
     def _whoami(self) -> str:
         if not self.user_id:
@@ -434,13 +467,17 @@ class LiveBoard:
     """The board as it changes: an iterator that comes back by itself when the connection ends, with a fresh ticket each time.
 
     Versions only rise. While a board is looked at, those in between are skipped. Iterating raises ScoreboardError when the
-    server refuses this user for good. Use it as a context manager, or `close()` it from any thread, to stop.
+    server refuses this user for good, and when the first connection does not come about: `detail` says why. Use it as a context
+    manager, or `close()` it from any thread, to stop.
     """
 
-    def __init__(self, scoreboard: Scoreboard, stop: threading.Event, alive_seconds: float) -> None:
+    def __init__(self, scoreboard: Scoreboard, stop: threading.Event, alive_seconds: float, patience: Patience = PATIENT) -> None:
         self._scoreboard = scoreboard
         self._alive_seconds = alive_seconds
         self._stop = stop
+        self._patience = patience
+        self._gives_up_at: float | None = time.monotonic() + patience.give_up_after_seconds  # None once one stood
+        self._refused_handshakes = 0
         self._connection: ClientConnection | None = None
         self._opened_at = self._ping_at = self._replace_at = 0.0
         self._ping_seconds = 0.0
@@ -475,22 +512,33 @@ class LiveBoard:
         raise StopIteration
 
     def _connect(self) -> None:
-        """Once; after a failure wait."""
-        from websockets.exceptions import WebSocketException
-
-        wait = self._scoreboard.jitter(self._attempts)
+        """Once; after a failure that may pass, wait."""
         try:
             self._take(*self._scoreboard.websocket(self._alive_seconds))
         except ScoreboardError as error:
-            if error.status in (http.client.UNAUTHORIZED, http.client.FORBIDDEN):
+            wait = (error.retry_after_seconds or 0) + self._scoreboard.jitter(self._attempts)
+            if self._is_final(error, wait):
                 raise
-            wait += error.retry_after_seconds or 0
-        except (OSError, WebSocketException):
-            pass
+            if self._patience.on_retry:
+                self._patience.on_retry(error, wait)
         else:
+            self._gives_up_at, self._refused_handshakes = None, 0
             return
         self._attempts += 1
         self._stop.wait(wait)
+
+    def _is_final(self, error: ScoreboardError, wait: float) -> bool:
+        """Whether trying on is of no use: the user is refused, or there is something wrong on the way that does not pass."""
+        if error.code == "handshake_refused" and error.status == http.client.UNAUTHORIZED:
+            self._refused_handshakes += 1  # a ticket is good for 30 s, which a slow way may use up
+            return self._refused_handshakes >= MAX_REFUSED_HANDSHAKES
+        if error.status in (http.client.UNAUTHORIZED, http.client.FORBIDDEN):
+            return True
+        if self._gives_up_at is None:
+            return False
+        may_pass = error.is_temporary or error.status in (http.client.REQUEST_TIMEOUT, http.client.TOO_MANY_REQUESTS)
+        cannot_pass = error.code in ("bad_url", "proxy_refused") or isinstance(_cause(error), ssl.SSLCertVerificationError)
+        return not may_pass or cannot_pass or time.monotonic() + wait > self._gives_up_at
 
     def _take(self, connection: ClientConnection, ping_seconds: float, replace_seconds: float) -> None:
         now = time.monotonic()
@@ -525,11 +573,9 @@ class LiveBoard:
             connection.send(_PING)
             self._ping_at = now + self._ping_seconds
         if now >= self._replace_at:
-            from websockets.exceptions import WebSocketException
-
             self._replace_at = now + 5 + self._scoreboard.jitter(self._attempts + 4)  # for the case that it fails
             self._scoreboard.expire()
-            with suppress(ScoreboardError, OSError, WebSocketException):
+            with suppress(ScoreboardError):
                 self._take(*self._scoreboard.websocket(self._alive_seconds))
                 connection.close()
 
@@ -545,6 +591,54 @@ class LiveBoard:
             self._attempts = max(self._attempts, 3)  # we did something it does not like: slowly
         if code != SESSION_ENDED or not was_steady:
             self._stop.wait(self._scoreboard.jitter(self._attempts))
+
+
+def _proxy_for(parts: SplitResult) -> str:
+    """The URL of the proxy on the way to a server, or ""; raises ValueError for one of a kind that is not known here."""
+    host = parts.hostname or ""
+    proxy = getproxies().get({"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme), "")
+    if not proxy or _is_this_machine(host) or proxy_bypass(host):
+        return ""
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    if not proxy.startswith("http://") or not urlsplit(proxy).hostname:
+        raise ValueError(f"{urlsplit(proxy).scheme}:// is no kind of proxy that this client can use: set NO_PROXY={host}")
+    return proxy
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _proxy_authorization(proxy: SplitResult) -> dict[str, str]:
+    if proxy.username is None:
+        return {}
+    credentials = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+    return {"Proxy-Authorization": f"Basic {base64.b64encode(credentials.encode()).decode()}"}
+
+
+def _refused_handshake(url: str, error: Exception) -> ScoreboardError:
+    """Why there is no WebSocket, in the words of whoever refused it."""
+    from websockets.exceptions import InvalidStatus, InvalidURI
+
+    place = url.partition("?")[0]
+    if isinstance(error, InvalidStatus):
+        status = error.response.status_code
+        problem = _json(bytes(error.response.body or b""))
+        said = f": {problem['detail']}" if isinstance(problem, dict) and problem.get("detail") else ""
+        return ScoreboardError(status, "handshake_refused", f"{place} refused the WebSocket with {status}{said}")
+    if isinstance(error, InvalidURI):
+        return ScoreboardError(0, "bad_url", str(error))
+    is_proxys = type(error).__name__ in ("InvalidProxyStatus", "InvalidProxy")  # which came with version 15
+    return ScoreboardError(0, "proxy_refused" if is_proxys else "no_websocket", f"no WebSocket to {place}: {error}")
+
+
+def _cause(error: BaseException) -> BaseException:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def _canonical(user_id: str) -> str:
