@@ -206,6 +206,31 @@ def test_after_a_rotation_neither_the_old_keys_alone_nor_too_early_the_new_ones_
         assert intact(product)
 
 
+def test_new_keys_on_one_instance_cost_the_other_nothing_until_it_has_them(stores: Stores) -> None:
+    first, second = stores.instance(), stores.instance()
+    with ended(first, second):
+        first.start()
+        assert verb(second, "keys", "import", "-", stdin=verb(first, "keys", "export").stdout).returncode == 0
+        second.start()
+        player = first.api.new_player()
+        there = Player(second.api, player.user_id, player.username, player.api_key, player.access_token, player.refresh_token)
+        rotated = verb(first, "rotate-keys")
+        assert (rotated.returncode, "other instances on the same stores need the new keys" in rotated.stderr) == (0, True)
+        for _ in range(10):
+            assert (player.score().status, there.score().status) == (200, 200)
+        second.stop()
+        assert "is missing: it seals messages" in refused(second)
+        imported = verb(second, "keys", "import", "-", stdin=verb(first, "keys", "export").stdout)
+        assert imported.returncode == 0, imported.stderr
+        second.start()
+        there.api = second.api
+        assert there.score().status == 200
+        eventually(lambda: recorded(stores, player) == 21, 120, "the ledger has what both have accepted")
+        assert stores.query("SELECT count(*) FROM unrecorded_updates") == [[0]]
+        sealed(second)
+        assert (intact(first), intact(second)) == (True, True)
+
+
 def test_data_without_its_secrets_is_not_given_new_ones() -> None:
     product = Product(None, "--workers", "1")
     with ended(product):
