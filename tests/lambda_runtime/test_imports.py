@@ -34,7 +34,7 @@ NEEDED = {
     "get_user_score": BOARD | TOKENS,
     "get_score_history": BOARD | TOKENS | {"pg8000"},
     "update_score": BOARD | TOKENS | {"pika"},
-    "record_scores": {"pg8000", "pika", "cryptography"},
+    "record_scores": {"pg8000", "pika", "redis", "hiredis", "cryptography"},
     "issue_token": BOARD | TOKENS | {"pg8000", "argon2"},
     "broadcast_scores": BOARD | {"cryptography", "pika"},
 }
