@@ -16,7 +16,7 @@ EXCHANGE = "scoreboard_installation"
 EMPTY_SECONDS = 3.0
 LOOK_SECONDS = 0.05
 _NOT_FOUND, _PRECONDITION_FAILED = 404, 406
-_CURRENT = re.compile(r"current is '([^']*)'")
+_CURRENT = re.compile(r"current is (?:the value )?'([^']*)'")
 
 
 class RabbitMark:
