@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shared.domain.audit import Seal
 from shared.domain.installation import NEEDED_SECONDS, PAYLOAD, Installation, KeyPrint, KnownKey, current_keys
 from shared.errors import ForeignStores
 from shared.logs import get_logger
@@ -105,7 +106,7 @@ def _see_that_seals_are_ours(own: Ownership, *, is_marked: bool) -> None:
     anchor, seals = own.anchor.get(), own.installations.newest_seals(SEALS_LOOKED_AT)
     if anchor is not None:
         seals = [anchor] if is_marked else [*seals, anchor]
-    if not seals or any(own.signer.verify(seal.hash, seal.signature) for seal in seals if seal.is_consistent):
+    if not seals or any(_is_ours(own, seal) for seal in seals):
         return
     own_ids = {key.key_id for key in own.keys if key.purpose == PAYLOAD}
     problems = [
@@ -147,8 +148,7 @@ def _what_it_sealed(own: Ownership, known: KnownKey) -> str:
     """What nobody could read or verify any more without a replaced key; "" for nothing."""
     if known.key.purpose != PAYLOAD:
         return ""
-    newest = [*own.installations.newest_seals(1), own.anchor.get()]
-    if any(seal.signature.key_id == known.key.key_id for seal in newest if seal):
+    if _is_end_of_chain_signed_with(own, known.key.key_id):
         return "the newest seal of the audit log is signed with it, until the next one is"
     sealed, kept_whole = own.installations.kept_letters(known.key.key_id)
     if sealed:
@@ -178,6 +178,21 @@ def mark_again(own: Ownership) -> None:
     installation = own.installations.read()
     if installation is not None and installation.installation_id is not None:
         _mark(own, installation.installation_id)
+
+
+def _is_end_of_chain_signed_with(own: Ownership, key_id: str) -> bool:
+    """Whether no seal of ours is newer. What Redis remembers was the newest one, whatever else somebody may have written."""
+    anchor = own.anchor.get()
+    if anchor is not None and _is_ours(own, anchor):
+        return False
+    seals = [*own.installations.newest_seals(SEALS_LOOKED_AT), *([anchor] if anchor else [])]
+    newest_of_it = max((seal.seq for seal in seals if seal.signature.key_id == key_id), default=None)
+    newest_of_ours = max((seal.seq for seal in seals if _is_ours(own, seal)), default=0)
+    return newest_of_it is not None and newest_of_it > newest_of_ours
+
+
+def _is_ours(own: Ownership, seal: Seal) -> bool:
+    return seal.is_consistent and own.signer.verify(seal.hash, seal.signature) is True
 
 
 def _fingerprint_of(own: Ownership, known: KnownKey) -> str:

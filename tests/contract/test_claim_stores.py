@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -25,6 +26,7 @@ from shared.adapters.rabbitmq.history_queues import HISTORY, history_queues
 from shared.adapters.rabbitmq.installation import EXCHANGE
 from shared.adapters.rabbitmq.topology import DEAD_LETTERS, RETRIES
 from shared.config import Settings
+from shared.domain.audit import NO_HASH, Content, Seal
 from shared.domain.score import ReceivedMessage, ScoreAccepted
 from shared.errors import ForeignStores
 from shared.services.claim_stores import mark_again
@@ -135,6 +137,23 @@ def with_older_schema(stores: Stores, tmp_path: Path) -> None:
     query(stores.url, f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {FUNCTIONS_USER}")
 
 
+def seal_as_before(stores: Stores, key: str) -> None:
+    """A seal as the older version wrote it."""
+    content = Content(1, 1, 1, "0" * 64, datetime(2026, 11, 24, tzinfo=UTC))
+    text = Seal.hash_of(1, content, NO_HASH)
+    signature = stores.instance(key).seal_signer.sign(text)
+    query(
+        stores.url,
+        "INSERT INTO audit_seals VALUES (1, 1, 1, 1, :at, :content_hash, :previous_hash, :hash, :key_id, :mac)",
+        at=content.read_at,
+        content_hash=content.content_hash,
+        previous_hash=NO_HASH,
+        hash=text,
+        key_id=signature.key_id,
+        mac=signature.mac,
+    )
+
+
 def test_the_first_start_marks_all_stores_and_the_next_ones_find_their_mark(stores: Stores) -> None:
     key = payload_key()
     installation_id = stores.start(key)["installation"]
@@ -214,6 +233,8 @@ def test_a_replaced_key_is_needed_for_what_it_sealed_and_then_given_up(stores: S
     with pytest.raises(ForeignStores, match="`k1` is missing: the newest seal of the audit log is signed with it"):
         stores.start(new)
     stores.seal(new, old)
+    forged = "INSERT INTO audit_seals SELECT 1000, first_id, last_id, row_count, sealed_at, '', '', '', 'k1', '' FROM audit_seals"
+    query(stores.url, f"{forged} WHERE seq = 1")
     for queue, says in ((HISTORY, "1 updates"), (RETRIES[2], "1 updates"), (DEAD_LETTERS, "1 dead letters")):
         broker.basic_publish("", queue, b"sealed with one of them")
         with pytest.raises(ForeignStores, match=f"`k1` is missing: {says} .*may be sealed with it"):
@@ -273,7 +294,7 @@ def test_an_older_versions_stores_are_taken_over_by_the_key_that_sealed_them_alo
 ) -> None:
     with_older_schema(stores, tmp_path)
     key = payload_key("k1")
-    stores.seal(key)
+    seal_as_before(stores, key)
     [[before]] = query(stores.url, "SELECT count(*) FROM schema_migrations")
     with pytest.raises(ForeignStores, match="`k1` is another key than the `k1` that signed the seals"):
         stores.start(payload_key("k1"))

@@ -32,8 +32,7 @@ class PostgresInstallations:
         with self._pool.connection() as session:
             if not _exists(session, "audit_seals"):
                 return []
-            [[last]] = session.run("SELECT coalesce(max(seq), 0) FROM audit_seals")
-        return PostgresAuditSeals(self._pool).page(int(last) - limit + 1, limit)
+        return PostgresAuditSeals(self._pool).newest(limit)
 
     def kept_letters(self, key_id: str) -> tuple[int, int]:
         """By what their bodies begin to be sealed with; they are few."""
