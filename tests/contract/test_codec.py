@@ -57,6 +57,12 @@ def test_an_update_shows_the_specified_fields_and_nothing_more(event: ScoreAccep
     assert plain == {"request_id": "r-1", "user_id": "u-1", "increment": 3, "new_score": 12}
 
 
+def test_ids_in_capitals_arrive_in_small_letters() -> None:
+    request_id, user_id = "6d1a6e0b-7f6f-4b9e-8f55-0b9c4d0f8a11", "fe5df23a-7fce-8c5a-b8b2-8e04316ddaff"
+    sent = EVENT._replace(request_id=request_id.upper(), user_id=user_id.upper())
+    assert CODEC.open_update(CODEC.update(sent)) == EVENT._replace(request_id=request_id, user_id=user_id)
+
+
 def test_a_message_without_the_newer_sealed_fields_is_read() -> None:
     at = int(EVENT.accepted_at.timestamp() * 1000)
     body = sealed_update({"v": 1, "accepted_at": at, "source_ip": EVENT.source_ip}, BOUND)

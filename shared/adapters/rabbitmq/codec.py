@@ -9,6 +9,7 @@ import msgspec
 
 from shared.domain.score import MAX_INCREMENT, MIN_INCREMENT, Number, ScoreAccepted, ScoresRecorded
 from shared.errors import BadMessage
+from shared.ids import canonical_id
 from shared.ports import Sealer
 
 VERSION = 1
@@ -117,8 +118,8 @@ class RabbitEventCodec:
         if sealed.board != MAIN:
             raise BadMessage(f"there is no board {sealed.board[:MAX_ID_LENGTH]!r} here: redrive it to a version that has it")
         return ScoreAccepted(
-            plain.request_id,
-            plain.user_id,
+            canonical_id(plain.request_id),
+            canonical_id(plain.user_id),
             plain.increment,
             plain.new_score,
             _instant(sealed.accepted_at),
