@@ -15,4 +15,5 @@ def lambda_handler(request: HttpRequest) -> Reply:
     deps = container()
     deps.authenticate(request.bearer_token).must_be_admin()
     limit = request.integer("limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
-    return Reply.document(list_dead_letters(limit, deps.dead_letters, deps.users))
+    cursor, state = request.query.get("cursor", ""), request.query.get("state", "")
+    return Reply.document(list_dead_letters(limit, cursor, state, deps.letters, deps.users))

@@ -1,23 +1,45 @@
-"""List or redrive dead letters; for operators (`dead-letters`), no trigger leads here."""
+"""List, show, redrive or discard dead letters; for operators (`dead-letters`), no trigger leads here."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from shared.domain.audit import Actor
 from shared.errors import InvalidParameter
+from shared.services.choose_dead_letters import parse_choice
+from shared.services.discard_dead_letters import discard_dead_letters, parse_discard
 from shared.services.list_dead_letters import list_dead_letters, parse_limit
-from shared.services.redrive_dead_letters import Redrive, redrive_dead_letters
+from shared.services.redrive_dead_letters import redrive_dead_letters
+from shared.services.show_dead_letter import parse_name, show_dead_letter
 from shared.transport.direct import direct_handler
 from shared.wiring import container
+
+WAIT_SECONDS = 60.0
+OPERATOR = Actor("operator")
 
 
 @direct_handler
 def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
-    """`{"action": "list", "limit"?}` or `{"action": "redrive", "limit"?, "requestIds"?}`; errors escape."""
+    """`{"action": "list", "limit"?, "cursor"?, "state"?}`, `{"action": "show", "id"}`, `{"action": "redrive", "limit"?, "ids"?,
+    "requestIds"?, "waitSeconds"?}` or `{"action": "discard", "ids" | "requestIds" | "all", "reason"}`; errors escape.
+    """
     deps = container()
-    if event.get("action") == "list":
-        return list_dead_letters(parse_limit(event), deps.dead_letters, deps.users)
-    if event.get("action") == "redrive":
-        return redrive_dead_letters(Redrive.parse(event, actor="operator"), deps.dead_letters, deps.ledger)
-    raise InvalidParameter("`action` must be `list` or `redrive`.")
+    match event.get("action"):
+        case "list":
+            limit, cursor, state = parse_limit(event), event.get("cursor", ""), event.get("state", "")
+            return list_dead_letters(limit, cursor, state, deps.letters, deps.users)
+        case "show":
+            return show_dead_letter(parse_name(str(event.get("id"))), deps.letters, deps.users)
+        case "redrive":
+            return redrive_dead_letters(parse_choice(event), OPERATOR, deps.letters, _wait_seconds(event))
+        case "discard":
+            return discard_dead_letters(*parse_discard(event), OPERATOR, deps.letters)
+    raise InvalidParameter("`action` must be `list`, `show`, `redrive` or `discard`.")
+
+
+def _wait_seconds(event: Mapping[str, Any]) -> float:
+    seconds = event.get("waitSeconds", WAIT_SECONDS)
+    if type(seconds) not in {int, float} or not 0 <= seconds <= 240:
+        raise InvalidParameter("`waitSeconds` must be a number from 0 to 240.")
+    return float(seconds)

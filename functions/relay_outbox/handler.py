@@ -1,4 +1,6 @@
-"""Every minute, at start and when a queue is missing: declare what is missing, publish what a crash left in the outbox."""
+"""Every minute, at start and when a queue is missing: declare what is missing, publish what a crash left in the outbox, and
+refused updates whose copies are lost.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +9,16 @@ from typing import Any
 
 from shared.services.heal_topology import heal_topology
 from shared.services.relay_outbox import relay_outbox
+from shared.services.resend_letters import resend_letters
 from shared.transport.schedule import schedule_handler
 from shared.wiring import container
 
 
 @schedule_handler
 def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Answer `{"published": n}`."""
+    """Answer `{"published": n}`, and `"resent": n` when there were refused updates to publish again."""
     deps = container()
-    heal_topology(deps.topology, deps.outbox, deps.publisher)
-    return {"published": relay_outbox(deps.pipeline, deps.queue_gauge, deps.settings.outbox_max_entries)}
+    heal_topology(deps.topology)
+    published = relay_outbox(deps.pipeline, deps.queue_gauge, deps.settings.outbox_max_entries)
+    resent = resend_letters(deps.letters, deps.settings.retry_delays_seconds)
+    return {"published": published, **({"resent": resent} if resent else {})}

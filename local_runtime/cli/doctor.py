@@ -1,11 +1,10 @@
-"""`doctor`: what is installed, what is missing, how to get it; and what works of the instance that runs."""
+"""`doctor`: what is installed, what is missing, how to get it."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from local_runtime.cli.errors import CliError
 from local_runtime.cli.options import add_options, settings_from
 
 EPILOG = """\
@@ -13,8 +12,8 @@ example:
   python -m local_runtime doctor
 
 exit codes:
-  0  everything is there, and works where an instance runs on the data directory
-  1  something is missing or does not work; the line says what to do
+  0  everything is there
+  1  something is missing; the line says how to get it
   2  bad usage
 """
 
@@ -26,12 +25,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the report."""
-    from local_runtime.cli.running import running_instance
     from local_runtime.doctor import doctor
 
-    data_dir = settings_from(arguments).data_dir
-    try:
-        runtime = running_instance(data_dir)
-    except CliError:
-        runtime = None
-    return doctor(sys.stdout, data_dir, runtime=runtime)
+    return doctor(sys.stdout, settings_from(arguments).data_dir)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from shared.domain.dead_letter import PARKED, STANDING
+
 
 @dataclass(frozen=True, slots=True)
 class BoardState:
@@ -40,13 +42,23 @@ class LedgerState:
     """The history of record and the audit log.
 
     `newest_entry` is the id of the newest row of the ledger: it rises with every update recorded, by a little more where copies
-    came. `unrecorded` updates were refused by the ledger and wait or lie among the dead letters. `unsealed` rows of the audit log
-    are younger than the newest seal, made at `sealed_at`. `refusals` were noted in the last five minutes.
+    came. `letters` are the messages that the ledger did not take, by state. `unsealed` rows of the audit log are younger than
+    the newest seal, made at `sealed_at`. `refusals` were noted in the last five minutes.
     """
 
     newest_entry: int
-    unrecorded: int
+    letters: Mapping[str, int]
     audit_entries: int
     unsealed: int
     sealed_at: datetime | None
     refusals: int
+
+    @property
+    def unrecorded(self) -> int:
+        """How many of the messages may still be recorded."""
+        return sum(self.letters.get(state, 0) for state in STANDING)
+
+    @property
+    def dead_letters(self) -> int:
+        """How many of them an operator must see to."""
+        return self.letters.get(PARKED, 0)

@@ -136,7 +136,7 @@ class ScoresRecorded:
 @dataclass(frozen=True, slots=True)
 class RecordedBatch:
     """What became of a batch in the ledger: how many updates were `new`; request ids and reasons of those it `refused`; request
-    ids that were `known` before.
+    ids that were `known` before, and of those the reasons why a `second` update with the same id was refused.
 
     `letters` are the messages to be sent on, to another try or to the dead letters. The ledger has them whole.
     """
@@ -144,6 +144,7 @@ class RecordedBatch:
     new: int
     refused: Mapping[str, str] = field(default_factory=dict)
     known: Sequence[str] = field(default=(), compare=False)
+    second: Mapping[str, str] = field(default_factory=dict, compare=False)
     letters: Sequence[RefusedMessage] = field(default=(), compare=False)
 
 
@@ -194,6 +195,7 @@ class RefusedMessage:
     """A message that could not be recorded, for what reason, and after how many attempts.
 
     `event` is what it says, None when it cannot be opened. What came back from the dead letters is not tried again by itself.
+    `refused_at` is None for now. With `is_second` another update has the request id: the player's request was accepted twice.
     """
 
     body: bytes
@@ -202,6 +204,8 @@ class RefusedMessage:
     trace: Mapping[str, str] = field(default_factory=dict)
     event: ScoreAccepted | None = None
     may_retry: bool = True
+    refused_at: datetime | None = None
+    is_second: bool = False
 
     @property
     def request_id(self) -> str | None:
@@ -221,7 +225,7 @@ class RefusedMessage:
     @property
     def key(self) -> str:
         """The same for every copy of the message."""
-        return self.request_id or self.digest
+        return self.digest if self.is_second or self.request_id is None else self.request_id
 
 
 @dataclass(frozen=True, slots=True)

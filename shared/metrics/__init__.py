@@ -102,6 +102,7 @@ outbox_oldest_age_seconds = registry.gauge("outbox_oldest_age_seconds", "How lon
 updates_in_flight = registry.gauge(
     "updates_in_flight", "Accepted updates that are in no store: published and not yet recorded, or lost"
 )
+dead_letters = registry.gauge("dead_letters", "Messages that the ledger did not take: waiting, parked or redriven", ("state",))
 reconciliation_last_success = registry.gauge(
     "reconciliation_last_success_timestamp_seconds", "When the last reconciliation came to its end", unit="Seconds"
 )
@@ -109,9 +110,6 @@ audit_last_seal = registry.gauge(
     "audit_last_seal_timestamp_seconds", "When the newest seal of the audit log was made", unit="Seconds"
 )
 dependency_up = registry.gauge("dependency_up", "Whether a store answers: 1 or 0", ("dependency",))
-capability = registry.gauge(
-    "capability", "Whether this instance can do it (accept updates, record, broadcast, log in, read): 1 or 0", ("capability",)
-)
 MEASURED = (
     queue_messages,
     queue_oldest_age_seconds,
@@ -119,8 +117,8 @@ MEASURED = (
     outbox_entries,
     outbox_oldest_age_seconds,
     updates_in_flight,
+    dead_letters,
     reconciliation_last_success,
     audit_last_seal,
     dependency_up,
-    capability,
 )

@@ -24,9 +24,9 @@ from shared.ports.audit import AuditLog, AuditSeals, Refusals, SealAnchor, SealS
 from shared.ports.board import BoardCache, BoardCheck, Leaderboard, Outbox, RateWindows
 from shared.ports.gauges import BoardGauge, LedgerGauge, QueueGauge, QueueWatch
 from shared.ports.installation import BoardMark, BrokerMark, InstallationRecord, Installations
-from shared.ports.ledger import Ledger, Migrations, Reconciliations
-from shared.ports.messages import DeadLetters, EventCodec, EventPublisher, Sealer, Topology
-from shared.ports.platform import Clock, Leases, Offload
+from shared.ports.ledger import DeadLetters, Ledger, Migrations, Reconciliations
+from shared.ports.messages import DeadLetterQueue, EventCodec, EventPublisher, Sealer, Topology
+from shared.ports.platform import Clock, Dependency, Leases, Offload
 from shared.ports.viewers import Viewers
 
 __all__ = [
@@ -41,7 +41,9 @@ __all__ = [
     "BoardMark",
     "BrokerMark",
     "Clock",
+    "DeadLetterQueue",
     "DeadLetters",
+    "Dependency",
     "EventCodec",
     "EventPublisher",
     "InstallationRecord",

@@ -8,7 +8,9 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from shared.domain.audit import Actor
 from shared.domain.balance import Gap
+from shared.domain.dead_letter import Choice, DeadLetter, Settled, WholeLetter
 from shared.domain.reconciliation import Discrepancy, EpochSpan, PastRun, ReconciliationRun
 from shared.domain.score import (
     Acceptance,
@@ -103,6 +105,54 @@ class Ledger(Protocol):
         """Numbers up to this one that are neither recorded nor noted as refused, as gaps in their order, at most 1,000 an epoch.
 
         `on_board`: only those whose points may be on the board, which does not have what Redis lost.
+        """
+        ...
+
+
+class DeadLetters(Protocol):
+    """Messages that the ledger did not take, whole (PostgreSQL): dead letters, and updates that wait for another try."""
+
+    def count(self, states: Sequence[str]) -> int:
+        """How many are in these states."""
+        ...
+
+    def page(self, states: Sequence[str], limit: int, after_id: int = 0) -> list[DeadLetter]:
+        """Those in these states with ids above `after_id`, oldest first."""
+        ...
+
+    def named(self, ids: Sequence[int]) -> list[DeadLetter]:
+        """Those with these ids, in whatever state; the ledger has what is not there any more."""
+        ...
+
+    def find(self, name: int | str) -> WholeLetter | None:
+        """One of them, in whatever state, by its id or its request id."""
+        ...
+
+    def choose(self, choice: Choice, *, patience_seconds: float) -> list[int]:
+        """Ids of the chosen ones that wait or are parked, and of those that were redriven longer than `patience_seconds` ago."""
+        ...
+
+    def redrive(self, ids: Sequence[int], actor: str) -> Settled:
+        """Note that they are published again, before they are; those that the ledger has already are forgotten."""
+        ...
+
+    def park_again(self, ids: Sequence[int]) -> None:
+        """They could not be published."""
+        ...
+
+    def overdue(self, retry_delays: Sequence[float], patience_seconds: float, limit: int) -> list[WholeLetter]:
+        """Those that should have come back `patience_seconds` ago, to be published again; `retry_delays` are the seconds that a
+        message waits after its first, second and third attempt. Those that the ledger has are forgotten.
+        """
+        ...
+
+    def discard(self, ids: Sequence[int], why: str, actor: Actor) -> Settled:
+        """Take them out of the accepted ones, with an audit row each; those that the ledger has are forgotten."""
+        ...
+
+    def settle_copies(self, copies: Sequence[RefusedMessage]) -> list[str | None]:
+        """Note the parked messages that are not known yet. Returns for each copy the key of the parked message that it is one of,
+        or None when the message is not parked any more.
         """
         ...
 

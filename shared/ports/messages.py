@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from shared.domain.dead_letter import DeadLetter, Redriven
+from shared.domain.dead_letter import WholeLetter
 from shared.domain.score import RefusedMessage, ScoreAccepted, ScoresRecorded
 
 
@@ -16,6 +16,12 @@ class EventPublisher(Protocol):
         """Publish events of the outbox and wait, bounded, until they are confirmed; raises RabbitUnavailable otherwise.
 
         With `keep` they go out by themselves when the broker is back, if this process still lives.
+        """
+        ...
+
+    def publish_again(self, letters: Sequence[tuple[WholeLetter, bytes]], *, redriven: bool) -> None:
+        """Send messages, with these bodies, to the ledger again, and wait, bounded, until they are confirmed; raises
+        RabbitUnavailable otherwise: then some may be on their way.
         """
         ...
 
@@ -38,6 +44,10 @@ class EventPublisher(Protocol):
 class EventCodec(Protocol):
     """What stands in a queue message, sealed and opened."""
 
+    def update(self, event: ScoreAccepted) -> bytes:
+        """The body of a message of score_history_queue."""
+        ...
+
     def open_update(self, body: bytes) -> ScoreAccepted | str:
         """The event of a message of score_history_queue, or the id of a marker; raises BadMessage."""
         ...
@@ -59,15 +69,19 @@ class Sealer(Protocol):
         ...
 
 
-class DeadLetters(Protocol):
-    """Messages that could not be recorded (RabbitMQ)."""
+class DeadLetterQueue(Protocol):
+    """The broker's copies of parked messages (RabbitMQ)."""
 
-    def peek(self, limit: int) -> tuple[list[DeadLetter], int]:
-        """The oldest ones, which stay where they are, and how many there are in all."""
+    def count(self) -> int:
+        """How many there are."""
         ...
 
-    def redrive(self, limit: int, request_ids: Collection[str] | None = None) -> Redriven:
-        """Move at most `limit`, or of these request ids, back to where they came from; none is lost on the way."""
+    def sift(self, settle: Callable[[Sequence[RefusedMessage]], Sequence[str | None]]) -> None:
+        """Show them all to `settle`, some at a time, oldest first, as their headers describe them.
+
+        It returns a key for each one that stays, None for each that goes; of several with the same key the newest stays. One
+        that goes is removed after `settle` has returned.
+        """
         ...
 
 

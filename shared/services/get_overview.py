@@ -42,6 +42,7 @@ def _as_json(state: object) -> dict[str, Any] | None:
             return {
                 "newestEntry": state.newest_entry,
                 "unrecorded": state.unrecorded,
+                "deadLetters": state.dead_letters,
                 "refusals": state.refusals,
                 "auditEntries": state.audit_entries,
                 "auditUnsealed": state.unsealed,

@@ -1,43 +1,65 @@
-"""What lies among the dead letters, and why."""
+"""Which messages the ledger did not take, and why."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from shared.domain.dead_letter import STANDING, STATES, DeadLetter
+from shared.domain.ranking import utc_text
 from shared.errors import InvalidParameter
-from shared.ports import DeadLetters, Users
+from shared.ports import Users
+from shared.services.cursor import make_cursor, read_cursor
+from shared.services.letter_stores import LetterStores, sift_if_out_of_step
 from shared.services.name_users import name_users
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 100
+ORIGIN = "score_history_queue"
 
 
 def parse_limit(event: Mapping[str, Any]) -> int:
     """Read `{"limit"?: n}` of an operator; raises InvalidParameter."""
     limit = event.get("limit", DEFAULT_LIMIT)
-    if type(limit) is not int or limit < 1:
-        raise InvalidParameter("`limit` must be a positive integer.")
+    if type(limit) is not int or not 1 <= limit <= 10_000:
+        raise InvalidParameter("`limit` must be an integer from 1 to 10000.")
     return limit
 
 
-def list_dead_letters(limit: int, dead_letters: DeadLetters, users: Users) -> dict[str, Any]:
-    """`{"data": [...], "nextCursor": None, "total": n, "usernames": {...}}`, oldest first.
+def list_dead_letters(limit: int, cursor: object, state: object, stores: LetterStores, users: Users) -> dict[str, Any]:
+    """`{"data": [...], "nextCursor": ..., "total": n, "usernames": {...}}`, oldest first; raises InvalidParameter.
 
-    A queue has no cursor. They stay where they are.
+    Those in one `state`, or with "" all but the discarded ones. They stay where they are.
     """
-    found, total = dead_letters.peek(limit)
-    data = [
-        {
-            "requestId": letter.request_id,
-            "userId": letter.user_id,
-            "increment": letter.increment,
-            "reason": letter.reason,
-            "parkedAt": letter.parked_at,
-            "attempts": letter.attempts,
-            "origin": letter.origin,
-            "size": letter.size,
-        }
-        for letter in found
-    ]
-    usernames = name_users((letter.user_id for letter in found), users)
-    return {"data": data, "nextCursor": None, "total": total, "usernames": usernames}
+    if state not in ("", *STATES):
+        raise InvalidParameter(f"`state` must be one of {', '.join(STATES)}, or left out.")
+    if not isinstance(cursor, str):
+        raise InvalidParameter("`cursor` must be a text.")
+    states = [str(state)] if state else STANDING
+    after_id = read_cursor(cursor) or 0
+    sift_if_out_of_step(stores)
+    found = stores.letters.page(states, limit + 1, after_id)
+    page = found[:limit]
+    return {
+        "data": [letter_as_json(letter) for letter in page],
+        "nextCursor": make_cursor(page[-1].id) if len(found) > limit else None,
+        "total": stores.letters.count(states),
+        "usernames": name_users((letter.user_id for letter in page), users),
+    }
+
+
+def letter_as_json(letter: DeadLetter) -> dict[str, Any]:
+    """What is told of each."""
+    return {
+        "id": letter.id,
+        "state": letter.state,
+        "requestId": letter.request_id,
+        "userId": letter.user_id,
+        "increment": letter.increment,
+        "number": None if letter.epoch is None else {"epoch": letter.epoch, "sequence": letter.sequence},
+        "reason": letter.reason,
+        "refusedAt": utc_text(letter.noted_at),
+        "parkedAt": utc_text(letter.changed_at),
+        "attempts": letter.attempts,
+        "origin": ORIGIN,
+        "size": letter.size,
+    }

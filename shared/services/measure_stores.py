@@ -1,4 +1,4 @@
-"""Measure what exists once: the queues, the outbox, the last runs, what answers at all and what can be done."""
+"""Measure what exists once: the queues, the outbox, the last runs, and who answers at all."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from datetime import datetime
 
 from shared import metrics
 from shared.domain.balance import Balance
+from shared.domain.dead_letter import STANDING
 from shared.domain.overview import BoardState, LedgerState, QueueState
-from shared.domain.readiness import CAPABILITIES, Report
 from shared.domain.reconciliation import PastRun
 from shared.errors import Unavailable
 from shared.ports import BoardGauge, Clock, LedgerGauge, QueueGauge, QueueWatch, Reconciliations
@@ -40,11 +40,8 @@ class _Recorded:
     newest_run: PastRun | None
 
 
-def measure_stores(gauges: Gauges, report: Report) -> dict[str, bool]:
-    """Answer which stores answer. What a store that is down would have told has no value until it is back.
-
-    `report` is what this instance can do.
-    """
+def measure_stores(gauges: Gauges) -> dict[str, bool]:
+    """Answer which stores answer. What a store that is down would have told has no value until it is back."""
 
     def recorded() -> _Recorded:
         runs = gauges.reconciliations.newest(1, None)
@@ -58,8 +55,6 @@ def measure_stores(gauges: Gauges, report: Report) -> dict[str, bool]:
     answers = ask_at_once(asked, PATIENCE_SECONDS)
     for family in metrics.MEASURED:
         family.clear()
-    for name in CAPABILITIES:
-        metrics.capability.of(name).set(name not in report.problems)
     up = {name: not isinstance(answer, BaseException) for name, answer in answers.items()}
     for name, answer in answers.items():
         if isinstance(answer, BaseException) and not isinstance(answer, Unavailable | TimeoutError):
@@ -73,6 +68,8 @@ def measure_stores(gauges: Gauges, report: Report) -> dict[str, bool]:
             _show_balance(gauges.books)
     if isinstance(ledger, _Recorded):
         _show_last_runs(ledger)
+        for state in STANDING:
+            metrics.dead_letters.of(state).set(ledger.state.letters.get(state, 0))
     if isinstance(queues, QueueState):
         _show_queues(queues, up["redis"], ledger.newest_updates if isinstance(ledger, _Recorded) else (), gauges)
     return up

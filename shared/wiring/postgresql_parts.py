@@ -66,6 +66,12 @@ class PostgresParts(Parts):
         return PostgresLedger(self._pool)
 
     @cached_property
+    def dead_letters(self) -> ports.DeadLetters:
+        from shared.adapters.postgresql.dead_letters import PostgresDeadLetters
+
+        return PostgresDeadLetters(self._pool)
+
+    @cached_property
     def reconciliations(self) -> ports.Reconciliations:
         from shared.adapters.postgresql.reconciliations import PostgresReconciliations
 

@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from shared import ports
-from shared.adapters.background import Background
 from shared.wiring.crypto_parts import CryptoParts
 from shared.wiring.postgresql_parts import PostgresParts
 from shared.wiring.redis_parts import RedisParts
@@ -39,15 +38,6 @@ class RabbitParts(RedisParts, CryptoParts, PostgresParts):
             loop=self._loop,
         )
 
-    @cached_property
-    def _asking(self) -> Background:
-        from shared.services.rebuild_leaderboard import ask_for_rebuild
-
-        return Background("asking for the rebuild", lambda: ask_for_rebuild(self.leaderboard, self.publisher))
-
-    def _ask_for_rebuild(self) -> None:
-        self._asking.start()
-
     def _note_published(self, outbox_ids: Sequence[str]) -> None:
         """Not the outbox's own method: a function that publishes nothing from there needs no Redis."""
         self.outbox.published(outbox_ids)
@@ -55,13 +45,13 @@ class RabbitParts(RedisParts, CryptoParts, PostgresParts):
     def _heal_topology(self) -> None:
         from shared.services.heal_topology import heal_topology
 
-        heal_topology(self.topology, self.outbox, self.publisher)
+        heal_topology(self.topology)
 
     def _relay(self) -> None:
         """Of all processes that find the broker back, one does it."""
         from shared.services.relay_outbox import relay_outbox
 
-        if self.outbox.claim_relay("left"):
+        if self.outbox.claim_relay():
             most = self.settings.outbox_max_entries
             relay_outbox(self.pipeline, self.queue_gauge, most, RELAY_OLDER_THAN_SECONDS)
 
@@ -99,10 +89,10 @@ class RabbitParts(RedisParts, CryptoParts, PostgresParts):
         return RabbitQueueGauge(self.settings.amqp_url, ca_file=self.settings.amqp_ca_file, queues=self.settings.history_queues)
 
     @cached_property
-    def dead_letters(self) -> ports.DeadLetters:
-        from shared.adapters.rabbitmq.dead_letters import RabbitDeadLetters
+    def dead_letter_queue(self) -> ports.DeadLetterQueue:
+        from shared.adapters.rabbitmq.dead_letters import RabbitDeadLetterQueue
 
-        return RabbitDeadLetters(self.settings.amqp_url, ca_file=self.settings.amqp_ca_file)
+        return RabbitDeadLetterQueue(self.settings.amqp_url, ca_file=self.settings.amqp_ca_file)
 
     @cached_property
     def event_codec(self) -> ports.EventCodec:

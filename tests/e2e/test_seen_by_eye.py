@@ -106,6 +106,10 @@ def show(page: Page, section: str) -> None:
 
 
 LETTER = {
+    "id": 7,
+    "state": "parked",
+    "number": None,
+    "refusedAt": "2026-01-31T11:59:00+00:00",
     "requestId": "0b0a7a2e-5d5c-4c1e-9f5e-0e1d2c3b4a59",
     "userId": "fe5df23a-7fce-8c5a-b8b2-8e04316ddaff",
     "increment": 3,
@@ -130,7 +134,7 @@ def fulfil_what_is_rare(page: Page) -> None:
     """Dead letters and differences, which a healthy product does not have."""
     usernames = {LETTER["userId"]: "ada"}
     letters = {
-        "data": [LETTER, {**LETTER, "requestId": None, "userId": None, "increment": None, "reason": "malformed"}],
+        "data": [LETTER, {**LETTER, "id": 8, "requestId": None, "userId": None, "increment": None, "reason": "malformed"}],
         "total": 2,
     }
     runs = [

@@ -16,6 +16,7 @@ from local_runtime.queue.broker import connection_parameters
 from local_runtime.queue.mapping import EventSourceMapping
 from shared.adapters.rabbitmq.connection import open_connection
 from shared.domain.player import Account, Role
+from shared.domain.score import Number
 from shared.services.open_epoch import open_epoch
 from shared.services.rebuild_leaderboard import pages
 from shared.wiring import Container
@@ -91,6 +92,11 @@ def new_player(deployed: Container, role: Role = "player", *, disabled: bool = F
         deployed.leaderboard.enter(account.user_id)
     token, _ = deployed.access_tokens.issue(account.user_id, role, deployed.clock.now(), str(uuid4()))
     return Player(account.user_id, account.username, api_key, token)
+
+
+def accepted_points(deployed: Container, user_id: str) -> int:
+    """What the ledger knows of, recorded or not."""
+    return deployed.reconciliations.points_at([user_id], Number(2**62, 0))[user_id]
 
 
 def give(deployed: Container, points: Mapping[str, int]) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from infra.openapi import TEMPLATE, template_routes
+from shared.domain.dead_letter import PARKED
+from shared.domain.score import RefusedMessage
 from shared.errors import RabbitUnavailable
 from shared.wiring import Container
 from tests.handlers.dying import killed
@@ -116,6 +118,19 @@ def a_redrive(deployed: Container) -> Change:
     return Change(send, {"limit": 2}, "dead_letters_redriven", admin.user_id, admin)
 
 
+def a_discard(deployed: Container) -> Change:
+    admin = new_player(deployed, "admin")
+    refused = RefusedMessage(secrets.token_bytes(16), "not a message", 1)
+    deployed.ledger.record([], unreadable=[refused])
+    newest = deployed.dead_letters.page([PARKED], 10_000)[-1]
+
+    def send(headers: dict[str, str], reason: str = "a test", **request: Any) -> HandlerReply:
+        route, body = "POST /api/admin/dead-letters/discard", {"ids": [newest.id], "reason": reason}
+        return call("discard_dead_letters", route, headers={**admin.authorization, **headers}, body=body, **request)
+
+    return Change(send, {"reason": "another"}, "dead_letter_discarded", admin.user_id, admin)
+
+
 CHANGES: dict[str, Callable[[Container], Change]] = {
     "POST /api/users": a_registration,
     "POST /api/tokens": a_log_in,
@@ -124,6 +139,7 @@ CHANGES: dict[str, Callable[[Container], Change]] = {
     "POST /api/users/{user_id}/api-key": a_new_api_key,
     "PATCH /api/admin/users/{user_id}": a_change_of_an_account,
     "POST /api/admin/dead-letters/redrive": a_redrive,
+    "POST /api/admin/dead-letters/discard": a_discard,
 }
 # Needs a consumer: tests/handlers/test_start_reconciliation.py.
 ELSEWHERE = {"POST /api/admin/reconciliations"}
@@ -399,13 +415,13 @@ def test_a_request_whose_worker_died_is_tried_again_when_it_cannot_be_running_an
 
 def test_a_request_that_was_refused_may_be_tried_again_at_once(deployed: Container) -> None:
     change, key = a_redrive(deployed), new_key()
-    kept = deployed.dead_letters
+    kept = deployed.dead_letter_queue
 
-    class DeafBroker:
-        def redrive(self, *_: object) -> None:
+    class DeafQueue:
+        def sift(self, *_: object) -> None:
             raise RabbitUnavailable
 
-    deployed.dead_letters = DeafBroker()  # type: ignore[assignment]
+    deployed.dead_letter_queue = DeafQueue()  # type: ignore[assignment]
     assert change.send(key).problem == (503, "broker_unavailable")
-    deployed.dead_letters = kept
+    deployed.dead_letter_queue = kept
     assert change.send(key).status == 200

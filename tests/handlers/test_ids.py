@@ -9,8 +9,9 @@ from uuid import uuid4
 
 import pytest
 
+from shared.services.choose_dead_letters import parse_choice
 from shared.services.follow_audit_log import FollowAuditLog
-from shared.services.redrive_dead_letters import Redrive
+from shared.services.show_dead_letter import parse_name
 from shared.services.verify_audit import KnownHead
 from shared.wiring import Container
 from tests.handlers.events import HandlerReply, call, invoke, websocket_event
@@ -85,8 +86,9 @@ def test_an_operator_follows_a_player_and_a_request_by_ids_in_capitals(deployed:
 
 def test_ids_in_bodies_and_arguments_are_read_in_any_letter_case() -> None:
     request_ids = [str(uuid4()), "of-another-kind"]
-    redrive = Redrive.parse({"requestIds": [request_ids[0].upper(), request_ids[1]]}, actor="operator")
-    assert redrive.request_ids == tuple(request_ids)
+    choice = parse_choice({"requestIds": [request_ids[0].upper(), request_ids[1]]})
+    assert choice.request_ids == tuple(request_ids)
+    assert [parse_name(name) for name in (request_ids[0].upper(), "7")] == [request_ids[0], 7]
     assert FollowAuditLog.parse({"user": "INGRID"}).user == "INGRID", "a name is folded where names are"
     hash_text = secrets.token_hex(32)
     assert KnownHead.parse(f"3:{hash_text.upper()}") == KnownHead(3, hash_text)

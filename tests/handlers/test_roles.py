@@ -79,7 +79,9 @@ TABLE = {
     "GET /api/admin/overview": only_an_admin(200),
     "GET /api/admin/audit-log": only_an_admin(200),
     "GET /api/admin/dead-letters": only_an_admin(200),
+    "GET /api/admin/dead-letters/{id}": only_an_admin(404, lambda: {"path_parameters": {"id": str(uuid4())}}),
     "POST /api/admin/dead-letters/redrive": only_an_admin(200, lambda: {"body": {"requestIds": [str(uuid4())]}}),
+    "POST /api/admin/dead-letters/discard": only_an_admin(200, lambda: {"body": {"requestIds": [str(uuid4())], "reason": "x"}}),
     # With a consumer it would be 201; that the body is looked at says that the caller may.
     "POST /api/admin/reconciliations": only_an_admin(422, lambda: {"body": {"dryRun": "perhaps"}}),
     "GET /api/admin/reconciliations": only_an_admin(200),

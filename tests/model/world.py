@@ -17,6 +17,7 @@ import redis
 
 from shared.adapters.rabbitmq.codec import RabbitEventCodec
 from shared.adapters.redis.keys import Keys
+from shared.domain.dead_letter import WholeLetter
 from shared.domain.overview import QueueState
 from shared.domain.score import ReceivedMessage, RefusedMessage, ScoreAccepted, ScoresRecorded, Unpublished
 from shared.errors import BadMessage, PostgresUnavailable, RabbitUnavailable, RedisUnavailable
@@ -161,6 +162,10 @@ class Broker:
         self._outbox.published([event.outbox_id for event in events])
         if fate is Fate.KILLED_BEFORE_ANSWERING:
             raise Killed
+
+    def publish_again(self, letters: Sequence[tuple[WholeLetter, bytes]], *, redriven: bool) -> None:
+        """At once."""
+        self.queue += [ReceivedMessage(body, whole.letter.attempts, redriven) for whole, body in letters]
 
     def publish_recorded(self, event: ScoresRecorded) -> None:
         """Viewers are no part of this."""

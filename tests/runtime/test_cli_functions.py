@@ -21,7 +21,7 @@ HANDLERS = {
     "answer_late": "time.sleep(30)",
     "create_user": "return {'userId': 'u-1', 'apiKey': 'key of ' + event['username'], **event}",
     "reconcile_scores": "return json.loads(os.environ['RECONCILED'])",
-    "manage_dead_letters": "return {**json.loads(os.environ['DEAD_LETTERS']), 'redriven': json.dumps(event), 'left': 0}",
+    "manage_dead_letters": "return {'redriven': json.dumps(event), 'left': 0, **json.loads(os.environ['DEAD_LETTERS'])}",
     "verify_audit": "return json.loads(os.environ['REPORTS'])[str(event['fromSeal']) + event.get('head', '')]",
     "export_audit_log": "return json.loads(os.environ['PARTS'])[event.get('from', '') + str(event['after'])]",
 }
@@ -133,11 +133,20 @@ def test_reconcile_tells_by_its_exit_code_whether_all_is_in_order(
 
 
 def test_dead_letters_are_shown_with_their_reasons(data_dir: Path) -> None:
-    letter = {"requestId": "r-1", "userId": None, "increment": 3, "reason": "unknown_user", "parkedAt": "now", "attempts": 4}
+    letter = {
+        "id": 9,
+        "state": "parked",
+        "requestId": "r-1",
+        "userId": None,
+        "increment": 3,
+        "reason": "unknown_user",
+        "parkedAt": "now",
+        "attempts": 4,
+    }
     answer_with(data_dir, "DEAD_LETTERS", {"data": [letter], "total": 7})
     done = run(data_dir, "dead-letters", "list")
     assert done.returncode == 0, done.stderr
-    assert "r-1\t\t3\tunknown_user\tnow\t4" in done.stdout
+    assert "9\tparked\tr-1\t\t3\tunknown_user\tnow\t4" in done.stdout
     assert "1 of 7 dead letters" in done.stdout
 
 
@@ -151,6 +160,53 @@ def test_a_redrive_asks_for_what_was_named(data_dir: Path) -> None:
     done = run(data_dir, "dead-letters", "redrive", "--limit", "5", "--request-id", "r-1", "--request-id", "r-2")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.partition(" moved back")[0]) == {"action": "redrive", "limit": 5, "requestIds": ["r-1", "r-2"]}
+
+
+def test_a_redrive_of_some_that_come_back_is_no_success_and_says_why(data_dir: Path) -> None:
+    letters = [
+        {"id": 1, "requestId": "r-1", "outcome": "recorded", "reason": None},
+        {"id": 2, "requestId": None, "outcome": "returned", "reason": "does not decrypt"},
+        {"id": 3, "requestId": "r-3", "outcome": "moved", "reason": None},
+    ]
+    outcomes = {"recorded": 1, "returned": 1, "moved": 1}
+    answer_with(data_dir, "DEAD_LETTERS", {"redriven": 3, "left": 1, "outcomes": outcomes, "letters": letters})
+    done = run(data_dir, "dead-letters", "redrive")
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [
+        "3 moved back to be recorded, 1 left",
+        "1 moved, 1 recorded, 1 returned",
+        "dead letter 2 returned: does not decrypt",
+        "r-3 moved",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "event"),
+    [
+        (("show", "7"), {"action": "show", "id": 7}),
+        (("show", "r-1"), {"action": "show", "id": "r-1"}),
+        (("list", "--state", "discarded", "--limit", "9"), {"action": "list", "limit": 9, "state": "discarded"}),
+        (("redrive", "7", "r-1"), {"action": "redrive", "limit": 10_000, "ids": [7], "requestIds": ["r-1"]}),
+        (("discard", "7", "--reason", "x"), {"action": "discard", "ids": [7], "reason": "x"}),
+        (("discard", "--all", "--reason", "x"), {"action": "discard", "all": True, "reason": "x"}),
+    ],
+)
+def test_each_action_asks_for_what_was_named(data_dir: Path, arguments: tuple[str, ...], event: dict[str, Any]) -> None:
+    answer_with(data_dir, "DEAD_LETTERS", {"discarded": 0, "data": [], "total": 0})
+    asked = data_dir.parent / "asked.json"
+    handler = data_dir.parent / "functions" / "manage_dead_letters" / "handler.py"
+    handler.write_text(handler.read_text().replace("return", f"open({str(asked)!r}, 'w').write(json.dumps(event)); return"))
+    done = run(data_dir, "dead-letters", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(asked.read_text()) == event
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("show",), ("show", "1", "2"), ("discard", "--reason", "x"), ("discard", "1"), ("discard", "1", "--all", "--reason", "x")],
+)
+def test_what_does_not_say_which_or_why_is_bad_usage(data_dir: Path, arguments: tuple[str, ...]) -> None:
+    assert run(data_dir, "dead-letters", *arguments).returncode == 2
 
 
 def report(**members: object) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from infra.monitoring.dashboards.queries import JOBS, percentiles, quantile, rat
 
 NOT_OK = 'outcome!="ok"'
 HIT = 'result="hit"'
-SET_ASIDE = 'queue=~".+[.](dlq|retry.*)"'
 
 BUDGETS = (
     Panel(
@@ -136,13 +135,10 @@ REDIS = (
     Panel("Publish confirm", "From publish to confirm.", "s", percentiles("publish_confirm_seconds"), limits=Limits(0.05, 0.5)),
     Panel(
         "Publishes that failed",
-        "They stay in the outbox, and relay_outbox publishes them. Of them the broker refused, by reason.",
+        "They stay in the outbox, and relay_outbox publishes them.",
         "ops",
-        [
-            Query(rate("publish_failures_total"), "publishes"),
-            Query(rate("publish_refusals_total", by="reason"), "{{reason}}"),
-        ],
-        alerts=("OutboxOld", "PublishesRefused"),
+        [Query(rate("publish_failures_total"), "publishes")],
+        alerts=("OutboxOld",),
     ),
 )
 
@@ -157,9 +153,9 @@ QUEUES = (
     ),
     Panel(
         "Retries and dead letters",
-        "What waits for another try, and what has been given up.",
+        "What waits for another try, is parked, or was redriven and is not settled yet.",
         "short",
-        [Query(f"max by (queue) ({series('queue_messages', SET_ASIDE)})", "{{queue}}")],
+        [Query(f"max by (state) ({series('dead_letters')})", "{{state}}")],
         limits=Limits(1, 1),
         alerts=("DeadLetters",),
     ),

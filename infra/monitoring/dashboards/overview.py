@@ -9,7 +9,7 @@ UPDATES = 'function="update_score"'
 HTTP = 'trigger="http"'
 FAILED = 'status=~"5.."'
 LIVE_QUEUES = 'queue!~".+[.](dlq|retry.*)"'
-DEAD_LETTERS = 'queue=~".+[.]dlq"'
+PARKED = 'state="parked"'
 
 
 def _kept(title: str, slo: str, target: str, objective: float, alerts: tuple[str, ...]) -> Panel:
@@ -52,7 +52,7 @@ PROMISES = (
         "Dead letters",
         "Acknowledged updates that the ledger does not have.",
         "none",
-        [Query(f"sum(max by (queue) ({series('queue_messages', DEAD_LETTERS)}))", "messages")],
+        [Query(f"max({series('dead_letters', PARKED)})", "messages")],
         width=4,
         is_stat=True,
         limits=Limits(1, 1),
@@ -205,20 +205,10 @@ VIEWERS = (
 
 STORES = (
     Panel(
-        "What works",
-        "1 works, 0 does not; /readyz says why.",
-        "none",
-        [Query(f"min by (capability) ({series('capability')})", "{{capability}}")],
-        width=6,
-        limits=Limits(1, 0.5),
-        alerts=("UpdatesRefused", "CapabilityLost"),
-    ),
-    Panel(
         "Dependencies",
         "1 is up, 0 is down.",
         "none",
         [Query(f"min by (dependency) ({series('dependency_up')})", "{{dependency}}")],
-        width=6,
         limits=Limits(1, 0.5),
         alerts=("DependencyDown", "ScrapeDown"),
     ),
@@ -227,7 +217,6 @@ STORES = (
         "What PostgreSQL takes in, by table.",
         "ops",
         [Query(rate("postgresql_rows_inserted_total", by="table"), "{{table}}")],
-        width=6,
         is_stacked=True,
     ),
     Panel(
@@ -235,7 +224,6 @@ STORES = (
         "By use case; record_scores bounds how fast the queue empties.",
         "s",
         [Query(quantile(0.99, "postgresql_transaction_duration_seconds", by="transaction"), "{{transaction}}")],
-        width=6,
         limits=Limits(0.5, 5),
     ),
 )

@@ -18,10 +18,10 @@ class PostgresLedgerGauge:
     def read(self) -> LedgerState:
         """From the ends of indexes."""
         with self._pool.connection() as session:
-            [[newest_entry, unrecorded, audit_entries, sealed_id, sealed_at, refusals]] = session.run(statement("read_gauge"))
+            [[newest_entry, letters, audit_entries, sealed_id, sealed_at, refusals]] = session.run(statement("read_gauge"))
         at = None if sealed_at is None else sealed_at.astimezone(UTC)
         unsealed = max(0, int(audit_entries) - int(sealed_id))
-        return LedgerState(int(newest_entry), int(unrecorded), int(audit_entries), unsealed, at, int(refusals))
+        return LedgerState(int(newest_entry), letters or {}, int(audit_entries), unsealed, at, int(refusals))
 
     def newest_updates(self, limit: int) -> list[tuple[str, datetime]]:
         """By the primary key. A row need not name a player (the column may be null): somebody wrote that by hand."""

@@ -64,9 +64,8 @@ class PostgresLedger:
             known = {request_id: message for request_id, message in messages.items() if message.is_known}
             hold_letters(session, known)
             batch = _record(session, ordered, by)
-            refused = [_refused(event, batch, messages) for event in ordered if event.request_id in batch.refused]
-            letters = note_letters(session, [*refused, *unreadable])
             forget_letters(session, known)
+            letters = note_letters(session, [*_refused(events, batch, messages), *unreadable])
             for marker_id in marker_ids:
                 session.run(
                     "INSERT INTO ledger_markers (marker_id) VALUES (:marker_id) ON CONFLICT DO NOTHING", marker_id=marker_id
@@ -229,7 +228,11 @@ def _record(session: Session, events: Sequence[ScoreAccepted], by: Write) -> Rec
     if batch.known:
         again = accepted_again(session, {event.request_id: event for event in events}, batch.known)
         second = by(session, again)
-        batch = replace(batch, new=batch.new + second.new, refused={**batch.refused, **second.refused})
+        original = {event.number: event.request_id for event in events}
+        refused = {
+            original[event.number]: second.refused[event.request_id] for event in again if event.request_id in second.refused
+        }
+        batch = replace(batch, new=batch.new + second.new, second=refused)
     return batch
 
 
@@ -270,9 +273,14 @@ def _record_apart(session: Session, events: Sequence[ScoreAccepted]) -> Recorded
     return RecordedBatch(first.new + second.new, {**first.refused, **second.refused}, [*first.known, *second.known])
 
 
-def _refused(event: ScoreAccepted, batch: RecordedBatch, messages: Mapping[str, ReceivedMessage]) -> RefusedMessage:
-    message = messages.get(event.request_id, ReceivedMessage(b""))
-    return message.refused(batch.refused[event.request_id], event)
+def _refused(
+    events: Sequence[ScoreAccepted], batch: RecordedBatch, messages: Mapping[str, ReceivedMessage]
+) -> Iterator[RefusedMessage]:
+    for event in events:
+        reason = batch.refused.get(event.request_id) or batch.second.get(event.request_id)
+        if reason is not None:
+            refused = messages.get(event.request_id, ReceivedMessage(b"")).refused(reason, event)
+            yield replace(refused, is_second=event.request_id in batch.second)
 
 
 def _entry(row: Sequence[Any]) -> HistoryEntry:

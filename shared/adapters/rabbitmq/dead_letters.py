@@ -1,122 +1,71 @@
-"""The dead letters of score_history_queue: looked at where they lie, and moved back without losing one."""
+"""The broker's copies of dead letters: looked at where they lie, and taken away when they are settled."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
-import msgspec
 import pika
-from pika.adapters.blocking_connection import BlockingChannel
 
 from shared.adapters.rabbitmq.connection import open_channel
-from shared.adapters.rabbitmq.history_queues import HISTORY
+from shared.adapters.rabbitmq.consuming import count_messages, take_messages
 from shared.adapters.rabbitmq.topology import DEAD_LETTERS
-from shared.domain.dead_letter import DeadLetter, Redriven
+from shared.domain.score import RefusedMessage
 from shared.trace_context import TRACEPARENT, TRACESTATE
 
-_TEXT_LIMIT = 200
+CHUNK = 200
 
 
-class _Plain(msgspec.Struct):
-    request_id: str | None = None
-    user_id: str | None = None
-    increment: int | None = None
-
-
-_decode = msgspec.json.Decoder(_Plain).decode
-
-
-class RabbitDeadLetters:
-    """The port DeadLetters."""
+class RabbitDeadLetterQueue:
+    """The port DeadLetterQueue."""
 
     def __init__(self, amqp_url: str, *, ca_file: str) -> None:
         self._amqp_url = amqp_url
         self._ca_file = ca_file
 
-    def peek(self, limit: int) -> tuple[list[DeadLetter], int]:
-        """Taken and never acknowledged: when the channel closes they all return, to the head of the queue and in their order."""
+    def count(self) -> int:
+        """By declaring it passively."""
         with open_channel(self._amqp_url, self._ca_file) as channel:
-            total = _count(channel)
-            found = [_dead_letter(properties, body) for _, properties, body in _take(channel, min(limit, total))]
-        return found, total
+            return count_messages(channel, DEAD_LETTERS)
 
-    def redrive(self, limit: int, request_ids: Collection[str] | None = None) -> Redriven:
-        """Published and confirmed before it is acknowledged: a crash in between makes a second copy, which counts once.
-
-        Only what lay there at the beginning is looked at, so that one that is parked again at once is not moved for ever. Those
-        that are not wanted stay unacknowledged and return in their order.
-        """
-        moved = 0
+    def sift(self, settle: Callable[[Sequence[RefusedMessage]], Sequence[str | None]]) -> None:
+        """With one consumer that holds what stays until the end: then the broker takes it back, in its order."""
+        newest: dict[str, int] = {}
         with open_channel(self._amqp_url, self._ca_file) as channel:
-            channel.confirm_delivery()
-            total = _count(channel)
-            for tag, properties, body in _take(channel, total if request_ids is not None else min(limit, total)):
-                if request_ids is not None and _plain(body).request_id not in request_ids:
-                    continue
-                channel.basic_publish("", HISTORY, body, _redriven(properties), mandatory=True)
-                channel.basic_ack(tag)
-                moved += 1
-                if moved == limit:
-                    break
-        with open_channel(self._amqp_url, self._ca_file) as channel:
-            return Redriven(moved, _count(channel))
+            taken = take_messages(channel, DEAD_LETTERS)
+            while chunk := list(islice(taken, CHUNK)):
+                keys = settle([_copy(properties, body) for _, properties, body in chunk])
+                for (tag, _, _), key in zip(chunk, keys, strict=True):
+                    superseded = tag if key is None else newest.get(key)
+                    if key is not None:
+                        newest[key] = tag
+                    if superseded is not None:
+                        channel.basic_ack(superseded)
 
 
-def _count(channel: BlockingChannel) -> int:
-    count: int = channel.queue_declare(DEAD_LETTERS, passive=True).method.message_count
-    return count
-
-
-def _take(channel: BlockingChannel, most: int) -> Iterator[tuple[int, pika.BasicProperties, bytes]]:
-    for _ in range(most):
-        method, properties, body = channel.basic_get(DEAD_LETTERS)
-        if method is None or properties is None or body is None:
-            return
-        yield method.delivery_tag, properties, body
-
-
-def _redriven(properties: pika.BasicProperties) -> pika.BasicProperties:
-    """As new, but for the sign that the ledger may have noted it as waiting."""
-    return pika.BasicProperties(
-        content_type=properties.content_type,
-        delivery_mode=2,
-        headers={**_trace(properties), "x-redriven-at": datetime.now(UTC).isoformat()},
-        message_id=properties.message_id,
-        timestamp=properties.timestamp,
-        type=properties.type,
-    )
-
-
-def _trace(properties: pika.BasicProperties) -> dict[str, Any]:
-    headers = properties.headers or {}
-    return {name: headers[name] for name in (TRACEPARENT, TRACESTATE) if name in headers}
-
-
-def _dead_letter(properties: pika.BasicProperties, body: bytes) -> DeadLetter:
+def _copy(properties: pika.BasicProperties, body: bytes) -> RefusedMessage:
+    """As its headers describe it; what they do not say, or say wrongly, is as of a message that was tried once, now."""
     headers: dict[str, Any] = properties.headers or {}
-    plain, attempts = _plain(body), headers.get("x-attempts")
-    return DeadLetter(
-        plain.request_id,
-        plain.user_id,
-        plain.increment,
-        str(headers.get("x-reason", "")),
-        str(headers.get("x-parked-at", "")),
-        attempts if isinstance(attempts, int) else 0,
-        str(headers.get("x-origin", "")),
-        len(body),
+    attempts, reason = headers.get("x-attempts"), headers.get("x-reason")
+    return RefusedMessage(
+        body,
+        reason if isinstance(reason, str) else "",
+        attempts if type(attempts) is int and 0 < attempts < 1_000_000 else 1,
+        _trace(headers),
+        may_retry=False,
+        refused_at=_instant(headers.get("x-parked-at")),
     )
 
 
-def _plain(body: bytes) -> _Plain:
-    """What does not even have the shape of a message has no fields; none of them is proved by anything here."""
+def _trace(headers: Mapping[str, Any]) -> dict[str, str]:
+    return {name: headers[name] for name in (TRACEPARENT, TRACESTATE) if isinstance(headers.get(name), str)}
+
+
+def _instant(text: object) -> datetime | None:
     try:
-        plain = _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _Plain()
-    return _Plain(_short(plain.request_id), _short(plain.user_id), plain.increment)
-
-
-def _short(text: str | None) -> str | None:
-    return None if text is None else text[:_TEXT_LIMIT]
+        at = datetime.fromisoformat(text) if isinstance(text, str) else None
+        return None if at is None or at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -25,6 +25,7 @@ _JSON, _PERSISTENT = b"\x10application/json", b"\x02"
 _ACK = Struct(">BHIHH").pack(1, CHANNEL, 13, _BASIC, 80)
 _TAG = Struct(">QB")
 _LENGTH = Struct(">I")
+_WHOLE = Struct(">q")
 _ACK_BYTES = len(_ACK) + _TAG.size + len(_FRAME_END)
 _MULTIPLE = 1
 
@@ -38,7 +39,7 @@ class Confirm(NamedTuple):
 
 
 def published(
-    queue: str, body: bytes, *, message_id: str | None, timestamp: int, type_: str, headers: Mapping[str, str] | None = None
+    queue: str, body: bytes, *, message_id: str | None, timestamp: int, type_: str, headers: Mapping[str, str | int] | None = None
 ) -> bytes:
     """The frames that publish a persistent JSON message to a queue, mandatory; the body fits one frame (128 KB)."""
     flags = _CONTENT_TYPE | _DELIVERY_MODE | _TIMESTAMP_FLAG | _TYPE
@@ -105,11 +106,17 @@ def _method(queue: str) -> bytes:
     return method(CHANNEL, spec.Basic.Publish(exchange="", routing_key=queue, mandatory=True))
 
 
-def _table(headers: Mapping[str, str]) -> bytes:
-    """Text by name, as a field table of long strings."""
-    fields = [(_short(name), value.encode()) for name, value in headers.items()]
-    content = b"".join([b"".join((name, b"S", _LENGTH.pack(len(value)), value)) for name, value in fields])
+def _table(headers: Mapping[str, str | int]) -> bytes:
+    """Texts and whole numbers by name, as a field table of long strings and 64-bit integers."""
+    content = b"".join([_short(name) + _field(value) for name, value in headers.items()])
     return _LENGTH.pack(len(content)) + content
+
+
+def _field(value: str | int) -> bytes:
+    if isinstance(value, int):
+        return b"l" + _WHOLE.pack(value)
+    text = value.encode()
+    return b"".join((b"S", _LENGTH.pack(len(text)), text))
 
 
 def _short(text: str) -> bytes:

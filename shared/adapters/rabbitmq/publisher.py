@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 
 from shared import metrics
 from shared.adapters.forks import in_every_child
@@ -15,6 +16,7 @@ from shared.adapters.rabbitmq.frames import published
 from shared.adapters.rabbitmq.history_queues import HISTORY, history_queues, queue_of
 from shared.adapters.rabbitmq.publishing_thread import WAIT_SECONDS, OnConfirmed, PublisherHooks, PublishingThread
 from shared.adapters.rabbitmq.topology import REBUILD, UPDATED
+from shared.domain.dead_letter import WholeLetter
 from shared.domain.score import ScoreAccepted, ScoresRecorded
 from shared.errors import RabbitUnavailable
 from shared.invocation import outgoing
@@ -80,6 +82,27 @@ class RabbitPublisher:
                     for event in events
                 ]
             )
+
+    def publish_again(self, letters: Sequence[tuple[WholeLetter, bytes]], *, redriven: bool) -> None:
+        """Through the first queue, whichever they came through. A redriven one is not tried again by itself."""
+        now = datetime.now(UTC)
+        self._publish(
+            [
+                _delivery(
+                    HISTORY,
+                    body,
+                    ACCEPTED,
+                    int(now.timestamp()),
+                    whole.letter.request_id or whole.letter.digest,
+                    headers={
+                        **whole.headers,
+                        "x-attempts": whole.letter.attempts,
+                        **({"x-redriven-at": now.isoformat()} if redriven else {}),
+                    },
+                )
+                for whole, body in letters
+            ]
+        )
 
     def publish_recorded(self, event: ScoresRecorded) -> None:
         """Tell the broadcast; while the broker takes nothing one such message is kept, so that viewers see the last change."""
@@ -148,7 +171,7 @@ def _delivery(
     *,
     outbox_id: str | None = None,
     keep: bool = False,
-    headers: Mapping[str, str] | None = None,
+    headers: Mapping[str, str | int] | None = None,
 ) -> Delivery:
     frames = published(queue, body, message_id=message_id, timestamp=timestamp, type_=type_, headers=headers)
     return Delivery(queue, frames, message_id, outbox_id=outbox_id, keep=keep)

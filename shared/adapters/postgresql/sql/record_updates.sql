@@ -11,7 +11,12 @@ WITH batch AS (
         CAST(:accepted_ats AS bigint[]), CAST(:source_ips AS text[]), CAST(:epochs AS bigint[]), CAST(:sequences AS bigint[])
     ) AS t (request_id, user_id, increment, new_score, accepted_at, source_ip, epoch, sequence)
     WHERE NOT EXISTS (
-        SELECT FROM unrecorded_updates WHERE unrecorded_updates.request_id = t.request_id AND state = 'discarded'
+        SELECT FROM unrecorded_updates AS discarded
+        WHERE state = 'discarded' AND discarded.request_id = t.request_id AND discarded.epoch IS NULL
+    )
+    AND NOT EXISTS (
+        SELECT FROM unrecorded_updates AS discarded
+        WHERE state = 'discarded' AND discarded.epoch = t.epoch AND discarded.sequence = t.sequence
     )
 ),
 known AS (
