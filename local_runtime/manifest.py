@@ -26,6 +26,7 @@ class Function:
     invoke_on_scrape: bool = False
     invoke_when_queue_missing: bool = False
     invoke_for_leases: bool = False
+    schedule_on_every_instance: bool = False
 
 
 @dataclass(frozen=True, slots=True)

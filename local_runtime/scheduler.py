@@ -8,6 +8,8 @@ import random
 import signal
 import sys
 import threading
+import time
+from collections.abc import Callable
 from functools import partial
 
 from local_runtime.deadline import ProcessDeadline
@@ -51,17 +53,30 @@ def main() -> int:
     leases = Leases(function_for_leases(manifest, invoker), [SCHEDULES, presence(os.environ)])
     leases.start()
     region = os.environ.get("AWS_REGION", "us-east-1")
-    may_run = partial(leases.holds, SCHEDULES)
-    runner = ScheduleRunner(manifest.schedules, invoker, SystemClock(), Backoff(random.random), region, may_run)
+    may_run: dict[bool, Callable[[], bool]] = {False: partial(leases.holds, SCHEDULES), True: lambda: True}
+    runners = [
+        ScheduleRunner(
+            [schedule for schedule in manifest.schedules if schedule.function.schedule_on_every_instance is everywhere],
+            invoker,
+            SystemClock(),
+            Backoff(random.random),
+            region,
+            may_run[everywhere],
+        )
+        for everywhere in (False, True)
+    ]
     ready = InstanceDirectory(settings.data_dir).ready_file("scheduler")
     ready.parent.mkdir(parents=True, exist_ok=True)
     ready.write_text(str(os.getpid()))
     logger.info("runs %d schedules", len(manifest.schedules))
     failed = threading.Event()
-    threading.Thread(target=_run, args=(runner, failed), name="scheduler", daemon=True).start()
+    for runner in runners:
+        threading.Thread(target=_run, args=(runner, failed), name="scheduler", daemon=True).start()
     signal.sigwait(STOP_SIGNALS)
-    runner.stop()
-    if not runner.join(STOP_SECONDS):
+    for runner in runners:
+        runner.stop()
+    ends_at = time.monotonic() + STOP_SECONDS
+    if not all(runner.join(ends_at - time.monotonic()) for runner in runners):
         logger.warning("ends in the middle of an invocation")
     leases.release()
     metrics.flush()

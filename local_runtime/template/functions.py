@@ -81,6 +81,7 @@ def read_function(resource: Resource, defaults: Node, reading: Reading) -> Decla
         invoke_on_scrape=resource.invoke_on_scrape,
         invoke_when_queue_missing=resource.invoke_when_queue_missing,
         invoke_for_leases=resource.invoke_for_leases,
+        schedule_on_every_instance=resource.schedule_on_every_instance,
     )
     events = fields.node("Events")
     fields.without_effect(_WITHOUT_EFFECT)

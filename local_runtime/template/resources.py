@@ -49,7 +49,7 @@ _ATTRIBUTES = frozenset(("Type", "Properties", "Metadata", "Condition", "Depends
 _METADATA = frozenset(("BuildArchitecture", "BuildMethod", "BuildProperties", "ContextPath", "WorkingDirectory", "cfn-lint"))
 # Deployment: how infra/deploy tries a new version out.
 _METADATA_OF_FUNCTIONS = ("Deployment",)
-_MARKS = ("InvokeAtStart", "InvokeOnScrape", "InvokeWhenQueueMissing", "InvokeForLeases")
+_MARKS = ("InvokeAtStart", "InvokeOnScrape", "InvokeWhenQueueMissing", "InvokeForLeases", "ScheduleOnEveryInstance")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,7 @@ class Resource:
     invoke_on_scrape: bool = False
     invoke_when_queue_missing: bool = False
     invoke_for_leases: bool = False
+    schedule_on_every_instance: bool = False
 
 
 def read_resources(reading: Reading, references: ReferenceCheck) -> list[Resource]:
@@ -102,7 +103,7 @@ def _exists(node: Node, reading: Reading, references: ReferenceCheck) -> bool:
 
 
 def _metadata(node: Node, reading: Reading, *, is_function: bool) -> tuple[bool, ...]:
-    """Whether it is to be invoked at the start, whenever metrics are read, when a queue is missing, and for leases."""
+    """Which _MARKS it has, in their order; none is the same as false for all."""
     metadata = node.members.get("Metadata")
     if metadata is None:
         return ()

@@ -32,6 +32,33 @@ def lambda_handler(event, context):
 """
 
 
+LEASED = """\
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  HoldLeases:
+    Type: AWS::Serverless::Function
+    Metadata: {LocalRuntime: {InvokeForLeases: true}}
+    Properties: {CodeUri: hold_leases/, Handler: handler.lambda_handler, Runtime: python3.11}
+  WriteFile:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: write_file/
+      Handler: handler.lambda_handler
+      Runtime: python3.11
+      Events:
+        Once: {Type: ScheduleV2, Properties: {ScheduleExpression: "at(%s)", Input: '{"at": "<aws.scheduler.scheduled-time>"}'}}
+  SealAll:
+    Type: AWS::Serverless::Function
+    Metadata: {LocalRuntime: {ScheduleOnEveryInstance: true}}
+    Properties:
+      CodeUri: seal_all/
+      Handler: handler.lambda_handler
+      Runtime: python3.11
+      Events:
+        Once: {Type: ScheduleV2, Properties: {ScheduleExpression: "at(%s)", Input: '{"at": "<aws.scheduler.scheduled-time>"}'}}
+"""
+
+
 def start(directory: Path, template: Path) -> subprocess.Popen[str]:
     environment = {
         "PATH": os.environ["PATH"],
@@ -80,3 +107,24 @@ def test_a_template_that_cannot_be_hosted_ends_the_process_with_its_report(tmp_p
     assert "cannot be hosted, 2 problems" in log
     assert "no directory write_file/" in log
     assert "at(tomorrow) is no local time" in log
+
+
+def test_what_every_instance_runs_needs_no_lease(tmp_path: Path) -> None:
+    nothing_held = "def lambda_handler(event, context):\n    return {'held': {}, 'others': {}, 'seconds': 8}\n"
+    for name, handler in (("hold_leases", nothing_held), ("write_file", HANDLER), ("seal_all", HANDLER)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "handler.py").write_text(handler)
+    early, late = (time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() + seconds)) for seconds in (3, 5))
+    template = tmp_path / "template.yaml"
+    template.write_text(LEASED % (early, late))
+    process = start(tmp_path, template)
+    try:
+        until_exists(tmp_path / "data" / "run" / "scheduler.ready", process)
+        until_exists(tmp_path / "seal_all" / "written", process)
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=10)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 0, log
+    assert not (tmp_path / "write_file" / "written").exists(), "another instance has the lease"
