@@ -136,7 +136,7 @@ def _declare_queues(invoker: Invoker, manifest: Manifest) -> None:
     for function in manifest.functions:
         if function.invoke_when_queue_missing:
             try:
-                invoker.invoke(function, start_event(manifest, function), trigger="missing queue")
+                invoker.invoke(function, start_event(manifest, function), trigger="missing_queue")
             except (FunctionError, FunctionTimedOut, PayloadTooLarge) as error:
                 logger.warning("%s failed: %s", function.name, error)
 
@@ -151,6 +151,7 @@ def _mapping(
         partial(ready.consuming, binding.queue),
         declare,
         partial(leases.holds, queue_lease(binding)),
+        partial(leases.step_aside, queue_lease(binding)),
     )
 
 

@@ -1,30 +1,44 @@
-"""What is installed, what is missing and how to get it."""
+"""What is installed, what is missing and how to get it; and of a running instance, what works."""
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
+from urllib.parse import urlsplit
 
 from local_runtime.services.postgresql import ACCOUNT
 from local_runtime.services.programs import POSTGRES, SERVERS, Program
+from local_runtime.tls import client_context
 
 MINIMUM_PYTHON = (3, 11)
+PATIENCE_SECONDS = 5.0
+_CAPABILITIES = {
+    "acceptUpdates": "accept updates",
+    "record": "record",
+    "broadcast": "broadcast",
+    "logIn": "log in",
+    "read": "read",
+}
+_RUNBOOK = "infra/monitoring/RUNBOOK.md"
 Find = Callable[[Program], Path | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the report; `remedy` says what to do when it is not `ok`."""
+    """One line of the report; `remedy` says what to do when it is not `ok`, `is_there` that it is broken and not missing."""
 
     name: str
     ok: bool
     found: str
     remedy: str = ""
+    is_there: bool = False
 
 
 def report(
@@ -47,17 +61,51 @@ def report(
     return findings
 
 
-def doctor(out: TextIO, data_dir: Path, find: Find = Program.find) -> int:
-    """Print the report; 0 when nothing is missing, else 1."""
-    findings = report(data_dir, find)
+def what_works(runtime: Mapping[str, Any]) -> list[Finding]:
+    """What /readyz of a running instance says; `runtime` is its runtime.json."""
+    try:
+        document = _readiness(runtime["base_url"], runtime.get("ca_file") or "")
+    except (OSError, HTTPException, ValueError) as error:
+        found = f"does not answer at {runtime['base_url']} ({type(error).__name__})"
+        return [Finding("instance", False, found, f"{_RUNBOOK}, ScrapeDown", is_there=True)]
+    findings = []
+    for name, label in _CAPABILITIES.items():
+        told = document["capabilities"][name]
+        alert = "UpdatesRefused" if name == "acceptUpdates" else "CapabilityLost"
+        findings.append(Finding(label, told["ok"], told.get("reason", "works"), f"see {_RUNBOOK}, {alert}", is_there=True))
+    return findings
+
+
+def doctor(out: TextIO, data_dir: Path, find: Find = Program.find, runtime: Mapping[str, Any] | None = None) -> int:
+    """Print the report, with what works where an instance runs; 0 when nothing is missing or broken, else 1."""
+    findings = report(data_dir, find) + (what_works(runtime) if runtime else [])
     width = max(len(finding.name) for finding in findings)
     for finding in findings:
-        out.write(f"{'ok  ' if finding.ok else 'MISS'}  {finding.name:<{width}}  {finding.found}\n")
+        state = "ok  " if finding.ok else "FAIL" if finding.is_there else "MISS"
+        out.write(f"{state}  {finding.name:<{width}}  {finding.found}\n")
         if not finding.ok:
-            out.write(f"      {'':<{width}}  to get it: {finding.remedy}\n")
-    missing = sum(not finding.ok for finding in findings)
-    out.write("everything is there\n" if not missing else f"{missing} missing\n")
-    return 1 if missing else 0
+            out.write(f"      {'':<{width}}  {'' if finding.is_there else 'to get it: '}{finding.remedy}\n")
+    missing = sum(not finding.ok and not finding.is_there for finding in findings)
+    broken = sum(not finding.ok and finding.is_there for finding in findings)
+    counts = [f"{missing} missing"] * bool(missing) + [f"{broken} not working"] * bool(broken)
+    out.write(f"{', '.join(counts) or 'everything is there'}{' and works' if runtime and not counts else ''}\n")
+    return 1 if counts else 0
+
+
+def _readiness(base_url: str, ca_file: str) -> dict[str, Any]:
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    connection = (
+        HTTPSConnection(host, parts.port, context=client_context(ca_file), timeout=PATIENCE_SECONDS)
+        if parts.scheme == "https"
+        else HTTPConnection(host, parts.port, timeout=PATIENCE_SECONDS)
+    )
+    try:
+        connection.request("GET", "/readyz")
+        document: dict[str, Any] = json.loads(connection.getresponse().read())["data"]
+    finally:
+        connection.close()
+    return document
 
 
 def _account() -> Finding:

@@ -18,6 +18,7 @@ from local_runtime.manifest import Manifest, QueueBinding
 RENEW_SECONDS, STANDBY_SECONDS = 2.0, 1.0
 MARGIN_SECONDS = 1.0  # of a lease: what it takes to stop
 STOP_SECONDS = 3.0
+ASIDE_SECONDS = 12.0  # long enough for another instance to find the lease free
 SCHEDULES = "schedules"
 Ask = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 logger = logging.getLogger(__name__)
@@ -54,6 +55,8 @@ class Leases:
         self._names = tuple(names)
         self._clock = clock
         self._until = dict.fromkeys(self._names, float("-inf"))
+        self._aside = dict.fromkeys(self._names, float("-inf"))
+        self._answered_at = float("-inf")
         self._told: dict[str, str] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
@@ -67,6 +70,17 @@ class Leases:
     def holds(self, name: str) -> bool:
         """Whether this instance may do it now."""
         return self._ask is None or self._until[name] > self._clock()
+
+    def step_aside(self, name: str) -> None:
+        """Let the lease expire, and give others the time to take it: what fails here may work there, with other keys say.
+
+        Nothing is changed while the store of the leases does not answer.
+        """
+        now = self._clock()
+        if self._ask is not None and now - self._answered_at < RENEW_SECONDS + MARGIN_SECONDS:
+            self._aside[name] = now + ASIDE_SECONDS
+            self._until[name] = float("-inf")
+            self._tell(name, "left to another instance for a while", logging.WARNING)
 
     def release(self) -> None:
         """Let others take over at once; what was held must have ended."""
@@ -87,8 +101,11 @@ class Leases:
         if self._ask is None:
             return
         asked_at = self._clock()
+        names = [name for name in self._names if self._aside[name] <= asked_at]
+        if not names:
+            return
         try:
-            answer = self._ask({"names": list(self._names)})
+            answer = self._ask({"names": names})
         except Exception as error:
             self._tell("", f"leases cannot be asked for: {error}", logging.WARNING)
             return
@@ -96,7 +113,10 @@ class Leases:
             self._tell("", "PostgreSQL is away: what this instance holds it holds until it expires", logging.WARNING)
             return
         self._tell("", "leases are asked for", logging.DEBUG)
-        for name in self._names:
+        self._answered_at = asked_at
+        for name in names:
+            if self._aside[name] > asked_at:
+                continue  # it was left meanwhile
             is_held = name in answer["held"]
             self._until[name] = asked_at + answer["seconds"] - MARGIN_SECONDS if is_held else float("-inf")
             self._tell(name, "held" if is_held else f"instance {answer['others'].get(name, 'unknown')} has it", logging.INFO)

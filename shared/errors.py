@@ -303,7 +303,7 @@ class TooBusy(Unavailable):
 
 class NotReady(Unavailable):
     code, title = "not_ready", "Not ready"
-    default_detail = "A dependency is down."
+    default_detail = "No update can be accepted at the moment."
 
 
 class LeaderboardRebuilding(Unavailable):

@@ -1,4 +1,4 @@
-"""GET /healthz: this process answers. GET /readyz: everything it stands on does, too."""
+"""GET /healthz: this process answers. GET /readyz: what it can do at the moment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NO_STORE = {"Cache-Control": "no-store"}
 
 @http_handler
 def lambda_handler(request: HttpRequest) -> Reply:
-    """Answer 200, or 503 with the dependencies that are down."""
+    """Answer 200, or 503 when no update can be accepted."""
     if request.route_key == "GET /readyz":
-        return Reply.ok(check_health(container().dependencies), headers=NO_STORE)
+        return Reply.ok(check_health(container().readiness), headers=NO_STORE)
     return Reply.ok({"status": "alive"}, headers=NO_STORE)

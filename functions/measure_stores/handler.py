@@ -18,4 +18,4 @@ def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
     deps = container()
     parts = (deps.board_gauge, deps.queue_gauge, deps.ledger_gauge, deps.reconciliations, deps.queue_watch, deps.clock)
     books = partial(balance_books, deps.leaderboard, deps.ledger, deps.outbox)
-    return {**measure_stores(Gauges(*parts, books))}
+    return {**measure_stores(Gauges(*parts, books), deps.readiness.latest())}

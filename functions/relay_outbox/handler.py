@@ -18,7 +18,7 @@ from shared.wiring import container
 def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
     """Answer `{"published": n}`, and `"resent": n` when there were refused updates to publish again."""
     deps = container()
-    heal_topology(deps.topology)
+    heal_topology(deps.topology, deps.outbox, deps.publisher)
     published = relay_outbox(deps.pipeline, deps.queue_gauge, deps.settings.outbox_max_entries)
     resent = resend_letters(deps.letters, deps.settings.retry_delays_seconds)
     return {"published": published, **({"resent": resent} if resent else {})}

@@ -21,11 +21,11 @@ second, and every minute on Lambda. What cannot be measured has no value then: n
 on the same stores each measures it: take the maximum over them, not the sum.
 
 No label has values that a client can choose. `function` is a function of the template, `trigger` what invoked it (`http`,
-`websocket`, `queue`, `schedule`, `scrape`, `lease`, `direct`, `authorizer`), `outcome` of an invocation `ok`, `error` or
-`timeout`, of a message `retried` or `parked`; `command` is a script in `shared/adapters/redis/lua`, a Redis command or
-`pipeline`; `transaction` says what it is for; `table` is a table of PostgreSQL, `queue` a queue of RabbitMQ, `process` a
-process of `runtime.json`, `dependency` `redis`, `rabbitmq` or `postgresql`; `code` is the stable code of a problem, `status`
-that of HTTP.
+`websocket`, `queue`, `schedule`, `scrape`, `lease`, `missing_queue`, `direct`, `authorizer`), `outcome` of an invocation
+`ok`, `error` or `timeout`, of a message `retried` or `parked`; `command` is a script in `shared/adapters/redis/lua`, a Redis
+command or `pipeline`; `transaction` says what it is for; `table` is a table of PostgreSQL, `queue` a queue of RabbitMQ,
+`process` a process of `runtime.json`, `dependency` `redis`, `rabbitmq` or `postgresql`, `capability` what `/readyz` names so;
+`reason` of a refused publish `nacked` or `unroutable`; `code` is the stable code of a problem, `status` that of HTTP.
 
 | name | type | labels | unit | meaning | CloudWatch |
 |---|---|---|---|---|---|

@@ -1,10 +1,11 @@
-"""`doctor`: what is installed, what is missing, how to get it."""
+"""`doctor`: what is installed, what is missing, how to get it; and what works of the instance that runs."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
+from local_runtime.cli.errors import CliError
 from local_runtime.cli.options import add_options, settings_from
 
 EPILOG = """\
@@ -12,8 +13,8 @@ example:
   python -m local_runtime doctor
 
 exit codes:
-  0  everything is there
-  1  something is missing; the line says how to get it
+  0  everything is there, and works where an instance runs on the data directory
+  1  something is missing or does not work; the line says what to do
   2  bad usage
 """
 
@@ -25,6 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the report."""
+    from local_runtime.cli.running import running_instance
     from local_runtime.doctor import doctor
 
-    return doctor(sys.stdout, settings_from(arguments).data_dir)
+    data_dir = settings_from(arguments).data_dir
+    try:
+        runtime = running_instance(data_dir)
+    except CliError:
+        runtime = None
+    return doctor(sys.stdout, data_dir, runtime=runtime)

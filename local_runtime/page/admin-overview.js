@@ -10,6 +10,7 @@ import { quantile, rate } from "./admin-rates.js";
 
 const ASK_EVERY_MS = 2_000;
 const ASK_PATIENCE_MS = 5_000;
+const CAPABILITIES = { acceptUpdates: "Accept updates", record: "Record", broadcast: "Broadcast", logIn: "Log in", read: "Read" };
 const STORES = { redis: "Redis", rabbitmq: "RabbitMQ", postgresql: "PostgreSQL" };
 const UPDATE = "update_score";
 
@@ -19,6 +20,22 @@ const perSecond = (value) => (value >= 10 ? number(Math.round(value)) : value.to
 const milliseconds = (seconds) => `${seconds < 0.01 ? (seconds * 1000).toFixed(1) : number(Math.round(seconds * 1000))} ms`;
 /** @param {number} value */
 const whole = (value) => number(Math.round(value));
+
+/**
+ * @param {string} label
+ * @param {string} state
+ * @param {string} shown
+ * @param {string} [reason]
+ */
+const chip = (label, state, shown, reason) =>
+  make(
+    "li",
+    { class: "chip", "data-state": state },
+    make("span", { class: "dot", "aria-hidden": "true" }),
+    `${label} `,
+    make("strong", {}, shown),
+    reason ? make("span", { class: "reason" }, reason) : null,
+  );
 
 export class Overview {
   #session;
@@ -34,7 +51,7 @@ export class Overview {
 
   /**
    * @param {import("./session.js").Session} session
-   * @param {{ state: HTMLElement, health: HTMLElement, rates: HTMLElement, totals: HTMLElement }} elements
+   * @param {{ state: HTMLElement, health: HTMLElement, works: HTMLElement, rates: HTMLElement, totals: HTMLElement }} elements
    * @param {(count: number) => void} onDeadLetters
    */
   constructor(session, elements, onDeadLetters) {
@@ -87,9 +104,9 @@ export class Overview {
     if (!document.hidden) this.#timer = setTimeout(() => void this.#ask(run), ASK_EVERY_MS);
   }
 
-  /** @returns {Promise<Record<string, string>>} */
+  /** @returns {Promise<Record<string, any>>} */
   async #readiness() {
-    // Its refusal says the same as its success: who is up and who is down.
+    // Its refusal says the same as its success: what is up, what works and why not.
     const answer = await fetch("/readyz", { cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(ASK_PATIENCE_MS) });
     return (await answer.json()).data ?? {};
   }
@@ -108,18 +125,20 @@ export class Overview {
   }
 
   /**
-   * @param {Record<string, string>} stores
+   * @param {Record<string, any>} health
    * @param {Record<string, boolean>} processes
    */
-  #showHealth(stores, processes) {
-    const parts = Object.entries(STORES).map(([name, label]) => [label, stores[name] ?? "unknown"]);
+  #showHealth(health, processes) {
+    const parts = Object.entries(STORES).map(([name, label]) => [label, health[name] ?? "unknown"]);
     for (const [name, isThere] of Object.entries(processes)) {
       if (!(name in STORES)) parts.push([`${name} process`, isThere ? "up" : "down"]);
     }
-    const chips = parts.map(([label, state]) =>
-      make("li", { class: "chip", "data-state": state }, make("span", { class: "dot", "aria-hidden": "true" }), `${label} `, make("strong", {}, state)),
-    );
-    this.#elements.health.replaceChildren(...chips);
+    this.#elements.health.replaceChildren(...parts.map(([label, state]) => chip(label, state, state)));
+    const works = Object.entries(CAPABILITIES).map(([name, label]) => {
+      const found = health.capabilities?.[name];
+      return chip(label, found ? (found.ok ? "up" : "down") : "unknown", found ? (found.ok ? "yes" : "no") : "unknown", found?.reason);
+    });
+    this.#elements.works.replaceChildren(...works);
   }
 
   /** @param {any} reading */

@@ -27,7 +27,7 @@ const showLetterCount = (count) => {
 };
 const overview = new Overview(
   session,
-  { state: element("overview-state"), health: element("health"), rates: element("rates"), totals: element("totals") },
+  { state: element("overview-state"), health: element("health"), works: element("works"), rates: element("rates"), totals: element("totals") },
   showLetterCount,
 );
 /** @type {Record<string, { show: (wanted: URLSearchParams) => void, hide: () => void }>} */

@@ -24,6 +24,7 @@ BATCH_DELAY_SECONDS = (0.25, 10.0)
 RECONNECT_DELAY_SECONDS = (0.25, 1.0)
 STABLE_SECONDS = 10.0
 STANDBY_SECONDS = 0.25
+FAILURES = 5
 NOT_FOUND = 404
 _NO_SUCH = "no queue "
 
@@ -39,8 +40,13 @@ class EventSourceMapping:
         on_consuming: Callable[[], None] = lambda: None,
         on_missing: Callable[[], None] = lambda: None,
         may_consume: Callable[[], bool] = lambda: True,
+        on_failing: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_missing` is called when there is no such queue, and should have it declared."""
+        """`on_missing` is called when there is no such queue, and should have it declared; `on_failing` whenever FAILURES more
+        batches in a row have failed.
+        """
+        self._on_failing = on_failing
+        self._failures = 0
         self._may_consume = may_consume
         self._binding = binding
         self._invoke = invoke
@@ -106,7 +112,14 @@ class EventSourceMapping:
         self._told = reason
 
     def _handle(self, batch: Batch) -> None:
-        self._invoke(queue_event(self._source_arn, self._binding.queue, self._binding.virtual_host, batch))
+        try:
+            self._invoke(queue_event(self._source_arn, self._binding.queue, self._binding.virtual_host, batch))
+        except BaseException:
+            self._failures += 1
+            if self._failures % FAILURES == 0:
+                self._on_failing()
+            raise
+        self._failures = 0
 
 
 def _is_missing(error: BaseException) -> bool:

@@ -26,7 +26,8 @@ SETUP_SECONDS = 15.0
 CLOSE_SECONDS = 2.0
 WATCH_SECONDS = 1.0
 SILENCE_SECONDS = 7.0  # of a broker that sends heartbeats
-LOOK_SECONDS = 0.25  # whether the lease still holds; whether others still consume
+LEASE_SECONDS = 0.5  # between looks whether the lease still holds
+COUNT_SECONDS = 0.25  # between looks whether others still consume
 OTHERS_SECONDS = 30.0  # a broker counts a consumer whose machine is gone until its heartbeat is missed
 Batch = list[QueueDelivery]
 
@@ -88,7 +89,7 @@ class Session:
         try:
             self._ioloop.call_later(SETUP_SECONDS, self._check_consuming)
             self._ioloop.call_later(WATCH_SECONDS, self._watch)
-            self._ioloop.call_later(LOOK_SECONDS, self._check_lease)
+            self._ioloop.call_later(LEASE_SECONDS, self._check_lease)
             self._ioloop.start()
         except Exception as error:
             logger.exception("queue %s: the consumer failed", self._binding.queue)
@@ -128,12 +129,12 @@ class Session:
             self._others_until = now + OTHERS_SECONDS
             logger.info("queue %s: waiting until another consumer has ended", self._binding.queue)
             self._on_consuming()
-        self._ioloop.call_later(LOOK_SECONDS, self._count_consumers)
+        self._ioloop.call_later(COUNT_SECONDS, self._count_consumers)
 
     def _check_lease(self) -> None:
         if not self._may_consume():
             self._end(LeaseLost())
-        self._ioloop.call_later(LOOK_SECONDS, self._check_lease)
+        self._ioloop.call_later(LEASE_SECONDS, self._check_lease)
 
     def _on_consume_ok(self, frame: Any) -> None:
         self._consumer_tag = frame.method.consumer_tag

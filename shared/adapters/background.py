@@ -8,6 +8,7 @@ from collections.abc import Callable
 from shared.errors import ScoreboardError
 from shared.logs import get_logger
 
+CLOSE_SECONDS = 5.0
 _log = get_logger(__name__)
 
 
@@ -19,6 +20,7 @@ class Background:
         self._call = call
         self._lock = threading.Lock()
         self._is_running = self._is_asked = False
+        self._thread: threading.Thread | None = None
 
     @property
     def is_running(self) -> bool:
@@ -32,7 +34,14 @@ class Background:
             if self._is_running:
                 return
             self._is_running = True
-        threading.Thread(target=self._run, name=self._name, daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Wait for the run under way, but not for ever."""
+        thread = self._thread
+        if thread is not None:
+            thread.join(CLOSE_SECONDS)
 
     def _run(self) -> None:
         while True:

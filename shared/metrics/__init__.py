@@ -110,6 +110,9 @@ audit_last_seal = registry.gauge(
     "audit_last_seal_timestamp_seconds", "When the newest seal of the audit log was made", unit="Seconds"
 )
 dependency_up = registry.gauge("dependency_up", "Whether a store answers: 1 or 0", ("dependency",))
+capability = registry.gauge(
+    "capability", "Whether this instance can do it (accept updates, record, broadcast, log in, read): 1 or 0", ("capability",)
+)
 MEASURED = (
     queue_messages,
     queue_oldest_age_seconds,
@@ -121,4 +124,5 @@ MEASURED = (
     reconciliation_last_success,
     audit_last_seal,
     dependency_up,
+    capability,
 )

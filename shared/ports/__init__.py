@@ -26,7 +26,7 @@ from shared.ports.gauges import BoardGauge, LedgerGauge, QueueGauge, QueueWatch
 from shared.ports.installation import BoardMark, BrokerMark, InstallationRecord, Installations
 from shared.ports.ledger import DeadLetters, Ledger, Migrations, Reconciliations
 from shared.ports.messages import DeadLetterQueue, EventCodec, EventPublisher, Sealer, Topology
-from shared.ports.platform import Clock, Dependency, Leases, Offload
+from shared.ports.platform import Clock, Leases, Offload
 from shared.ports.viewers import Viewers
 
 __all__ = [
@@ -43,7 +43,6 @@ __all__ = [
     "Clock",
     "DeadLetterQueue",
     "DeadLetters",
-    "Dependency",
     "EventCodec",
     "EventPublisher",
     "InstallationRecord",

@@ -203,8 +203,8 @@ class Outbox(Protocol):
         """Remove entries that the ledger has."""
         ...
 
-    def claim_relay(self) -> bool:
-        """Whether the caller is the one who relays now; of those who ask within a few seconds it is the first."""
+    def claim_relay(self, what: str) -> bool:
+        """Whether the caller is the one who relays this now; of those who ask within a few seconds it is the first."""
         ...
 
     def newest_id(self) -> str:

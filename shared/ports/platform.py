@@ -1,4 +1,4 @@
-"""The time, and whether what we stand on is there."""
+"""The time, and where long computations run."""
 
 from __future__ import annotations
 
@@ -53,19 +53,6 @@ class Leases(Protocol):
 
     def details_of_others(self, holders: Sequence[str]) -> list[Mapping[str, Any]]:
         """What holders other than these say of themselves, as long as they have a lease."""
-        ...
-
-
-class Dependency(Protocol):
-    """Something that may be down."""
-
-    @property
-    def name(self) -> str:
-        """`redis`, `rabbitmq`, `postgresql`."""
-        ...
-
-    def ping(self) -> None:
-        """Raises Unavailable when it is."""
         ...
 
 

@@ -36,12 +36,18 @@ def catch_up(pipeline: Pipeline) -> None:
     newest = pipeline.outbox.newest_id()
     _pass_marker(pipeline, wait)
     wait()  # the consumer settles the outbox after it has committed
-    while waiting := pipeline.outbox.waiting(BEGINNING, newest, BATCH):
-        while waiting:
-            pipeline.publisher.publish_accepted(waiting, keep=False)
-            waiting = pipeline.outbox.waiting(waiting[-1].outbox_id, newest, BATCH)
+    while publish_again(pipeline.outbox, pipeline.publisher, newest):
         _pass_marker(pipeline, wait)
         wait()
+
+
+def publish_again(outbox: Outbox, publisher: EventPublisher, up_to: str) -> int:
+    """Publish every event that the outbox holds up to this entry, published or not; returns how many."""
+    published, after = 0, BEGINNING
+    while waiting := outbox.waiting(after, up_to, BATCH):
+        publisher.publish_accepted(waiting, keep=False)
+        published, after = published + len(waiting), waiting[-1].outbox_id
+    return published
 
 
 def catch_up_to(number: Number, pipeline: Pipeline) -> bool:

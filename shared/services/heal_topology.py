@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from shared.errors import RabbitUnavailable
 from shared.logs import get_logger
-from shared.ports import Topology
+from shared.ports import EventPublisher, Outbox, Topology
+from shared.services.catch_up import publish_again
 
 _log = get_logger(__name__)
 
 
-def heal_topology(topology: Topology) -> list[str]:
-    """Answer the names of the queues that were missing; safe to run side by side. Quiet when the broker is away."""
-    try:
+def heal_topology(topology: Topology, outbox: Outbox, publisher: EventPublisher) -> list[str]:
+    """Returns the names of the queues that were missing. Safe to run side by side, and quiet when the broker is away.
+
+    What the broker had confirmed and lost with them is still in the outbox; of the processes that find them missing one publishes
+    it again.
+    """
+    declared: list[str] = []
+    with suppress(RabbitUnavailable):
         declared = topology.restore()
-    except RabbitUnavailable:
-        return []
-    if declared:
-        _log.warning("queues were missing and are declared again", extra={"queues": declared})
+        if declared:
+            _log.warning("queues were missing and are declared again", extra={"queues": declared})
+        if declared and outbox.claim_relay(f"lost:{','.join(declared)}"):
+            published = publish_again(outbox, publisher, outbox.newest_id())
+            _log.warning("events published again that the broker may have lost", extra={"published": published})
     return declared

@@ -73,7 +73,7 @@ def join_instances(leases: Leases, instance: Instance) -> None:
         told = "; ".join(f"{name} is {instance.settings[name]!r} here and {_listed(refused[name])} there" for name in refused)
         raise ConfigurationError(
             f"another instance works on these stores with other settings: {told}. Give all instances the same, and change it only"
-            f" while none runs (one that was killed counts for {LEASE_SECONDS:g} seconds more)"
+            f" while none runs (one that was killed counts for {LEASE_SECONDS:g} s, or {JOINING_SECONDS:g} s if it was starting)"
         )
     for name, values in differences.items():
         _log.warning(

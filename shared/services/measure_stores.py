@@ -1,4 +1,4 @@
-"""Measure what exists once: the queues, the outbox, the last runs, and who answers at all."""
+"""Measure what exists once: the queues, the outbox, the last runs, what answers at all and what can be done."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from shared import metrics
 from shared.domain.balance import Balance
 from shared.domain.dead_letter import STANDING
 from shared.domain.overview import BoardState, LedgerState, QueueState
+from shared.domain.readiness import CAPABILITIES, Report
 from shared.domain.reconciliation import PastRun
 from shared.errors import Unavailable
 from shared.ports import BoardGauge, Clock, LedgerGauge, QueueGauge, QueueWatch, Reconciliations
@@ -40,8 +41,11 @@ class _Recorded:
     newest_run: PastRun | None
 
 
-def measure_stores(gauges: Gauges) -> dict[str, bool]:
-    """Answer which stores answer. What a store that is down would have told has no value until it is back."""
+def measure_stores(gauges: Gauges, report: Report) -> dict[str, bool]:
+    """Answer which stores answer. What a store that is down would have told has no value until it is back.
+
+    `report` is what this instance can do.
+    """
 
     def recorded() -> _Recorded:
         runs = gauges.reconciliations.newest(1, None)
@@ -55,6 +59,8 @@ def measure_stores(gauges: Gauges) -> dict[str, bool]:
     answers = ask_at_once(asked, PATIENCE_SECONDS)
     for family in metrics.MEASURED:
         family.clear()
+    for name in CAPABILITIES:
+        metrics.capability.of(name).set(name not in report.problems)
     up = {name: not isinstance(answer, BaseException) for name, answer in answers.items()}
     for name, answer in answers.items():
         if isinstance(answer, BaseException) and not isinstance(answer, Unavailable | TimeoutError):

@@ -6,7 +6,6 @@ import os
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
-from shared import ports
 from shared.adapters.hooks import find_hook
 from shared.adapters.secrets_manager import with_secret
 from shared.adapters.tls import what_travels_unprotected
@@ -20,6 +19,7 @@ from shared.tracing import Tracer, use_tracer
 from shared.wiring.rabbitmq_parts import RabbitParts
 
 if TYPE_CHECKING:
+    from shared.services.check_health import Readiness
     from shared.services.claim_stores import Ownership
     from shared.services.letter_stores import LetterStores
     from shared.services.names import Names
@@ -33,7 +33,7 @@ class Container(RabbitParts):
     def close(self) -> None:
         """End the connections of the clients that were made."""
         made = vars(self)
-        for name in ("viewers", "_publisher", "_redis", "_pool", "_owners_pool"):
+        for name in ("readiness", "_asking", "viewers", "_publisher", "_redis", "_pool", "_owners_pool"):
             if name in made:
                 made[name].close()
 
@@ -90,15 +90,16 @@ class Container(RabbitParts):
         return Names(self.profiles, self.users)
 
     @cached_property
-    def dependencies(self) -> tuple[ports.Dependency, ...]:
-        """Everything /readyz asks."""
-        from shared.adapters.health import postgresql_dependency, rabbitmq_dependency, redis_dependency
+    def readiness(self) -> Readiness:
+        from shared.adapters.postgresql.probe import PostgresProbe
+        from shared.adapters.rabbitmq.probe import RabbitProbe
+        from shared.adapters.redis.probe import RedisProbe
+        from shared.services.check_health import Probes, Readiness
 
-        return (
-            redis_dependency(self._redis),
-            rabbitmq_dependency(self.settings.amqp_url, self.settings.amqp_ca_file),
-            postgresql_dependency(self._pool),
-        )
+        settings = self.settings
+        broker = RabbitProbe(settings.amqp_url, ca_file=settings.amqp_ca_file, queues=settings.history_queues)
+        board, database = RedisProbe(self._redis, self._keys, self._ask_for_rebuild), PostgresProbe(self._pool)
+        return Readiness(Probes(board, broker, database, broker.close), lambda: self.key_prints, self.clock)
 
 
 @cache

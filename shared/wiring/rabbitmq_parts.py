@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from shared import ports
+from shared.adapters.background import Background
 from shared.wiring.crypto_parts import CryptoParts
 from shared.wiring.postgresql_parts import PostgresParts
 from shared.wiring.redis_parts import RedisParts
@@ -38,6 +39,15 @@ class RabbitParts(RedisParts, CryptoParts, PostgresParts):
             loop=self._loop,
         )
 
+    @cached_property
+    def _asking(self) -> Background:
+        from shared.services.rebuild_leaderboard import ask_for_rebuild
+
+        return Background("asking for the rebuild", lambda: ask_for_rebuild(self.leaderboard, self.publisher))
+
+    def _ask_for_rebuild(self) -> None:
+        self._asking.start()
+
     def _note_published(self, outbox_ids: Sequence[str]) -> None:
         """Not the outbox's own method: a function that publishes nothing from there needs no Redis."""
         self.outbox.published(outbox_ids)
@@ -45,13 +55,13 @@ class RabbitParts(RedisParts, CryptoParts, PostgresParts):
     def _heal_topology(self) -> None:
         from shared.services.heal_topology import heal_topology
 
-        heal_topology(self.topology)
+        heal_topology(self.topology, self.outbox, self.publisher)
 
     def _relay(self) -> None:
         """Of all processes that find the broker back, one does it."""
         from shared.services.relay_outbox import relay_outbox
 
-        if self.outbox.claim_relay():
+        if self.outbox.claim_relay("left"):
             most = self.settings.outbox_max_entries
             relay_outbox(self.pipeline, self.queue_gauge, most, RELAY_OLDER_THAN_SECONDS)
 

@@ -23,7 +23,11 @@ class RedisParts(Parts):
         from shared.adapters.redis.scripts import greeting
 
         settings = self.settings
-        return connect(settings.redis_url, ca_file=settings.redis_ca_file, loop=self._loop, greet=greeting(self._keys))
+        greet = greeting(self._keys, self._ask_for_rebuild)
+        return connect(settings.redis_url, ca_file=settings.redis_ca_file, loop=self._loop, greet=greet)
+
+    def _ask_for_rebuild(self) -> None:
+        """Have the board compared or rebuilt, by what can send messages; it must not wait for Redis."""
 
     @cached_property
     def _keys(self) -> Keys:

@@ -14,8 +14,8 @@ from pika.exceptions import AMQPError
 from local_runtime.instance.errors import InstanceError
 from local_runtime.instance.outside import check_outside_servers
 from local_runtime.queue.broker import connection_parameters as consumer_parameters
-from shared.adapters.health import rabbitmq_dependency
 from shared.adapters.rabbitmq.dead_letters import RabbitDeadLetterQueue
+from shared.adapters.rabbitmq.probe import RabbitProbe
 from shared.adapters.rabbitmq.publishing_thread import PublisherHooks, PublishingThread
 from shared.adapters.rabbitmq.topology import RabbitTopology
 from shared.errors import ConfigurationError, RabbitUnavailable
@@ -46,7 +46,7 @@ CLIENTS: dict[str, Callable[[str, str], object]] = {
     "publisher": publisher,
     "topology": lambda url, ca: RabbitTopology(url, ca_file=ca, retry_delays=(1, 2, 3)).declare(),
     "dead letters": lambda url, ca: RabbitDeadLetterQueue(url, ca_file=ca).count(),
-    "health": lambda url, ca: rabbitmq_dependency(url, ca).ping(),
+    "health": lambda url, ca: RabbitProbe(url, ca_file=ca)(),
     "consumer": lambda url, ca: pika.BlockingConnection(consumer_parameters({"AMQP_URL": url, "AMQP_CA_FILE": ca}, "/")),
     "check at start": lambda url, ca: check_outside_servers({"AMQP_URL": url}, {"AMQP_URL": ca}),
 }

@@ -26,7 +26,7 @@ def observer(redis_url: str) -> Iterator[redis.Redis]:
 @pytest.fixture
 def board(redis_url: str, observer: redis.Redis) -> Iterator[Board]:
     """Its connections greet, as those of the product do."""
-    client = connect(redis_url, greet=greeting(Keys(PREFIX)))
+    client = connect(redis_url, greet=greeting(Keys(PREFIX), lambda: None))
     yield Board(client, limit=10_000, prefix=PREFIX)
     client.close()
     observer.delete(*observer.scan_iter(f"{PREFIX}*"))

@@ -106,6 +106,8 @@ def test_health_rates_and_totals_are_seen_and_a_part_that_stops_is_seen_too(
 ) -> None:
     for part in ("Redis", "RabbitMQ", "PostgreSQL", "http process", "consumer process", "scheduler process"):
         expect(chip(admin, part)).to_have_attribute("data-state", "up")
+    for capability in ("Accept updates", "Record", "Broadcast", "Log in", "Read"):
+        expect(admin.locator("#works .chip", has_text=capability)).to_have_attribute("data-state", "up")
     updates = admin.get_by_role("img", name=re.compile(r"^Updates a second: accepted [1-9]|^Updates a second: accepted 0\.[1-9]"))
     latency = admin.get_by_role("img", name=re.compile(r"^Time an update takes: p50 [0-9.]+ ms, p99 [0-9.]+ ms"))
 
@@ -121,6 +123,9 @@ def test_health_rates_and_totals_are_seen_and_a_part_that_stops_is_seen_too(
     try:
         expect(chip(admin, "Redis")).to_have_attribute("data-state", "down", timeout=SLOW_MS)
         expect(chip(admin, "PostgreSQL")).to_have_attribute("data-state", "up")
+        accepts = admin.locator("#works .chip", has_text="Accept updates")
+        expect(accepts).to_have_attribute("data-state", "down", timeout=SLOW_MS)
+        expect(accepts).to_contain_text("Redis does not answer")
         expect(admin.locator("#overview-state")).not_to_be_empty(timeout=SLOW_MS)
     finally:
         os.kill(redis, signal.SIGCONT)

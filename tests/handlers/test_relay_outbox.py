@@ -108,6 +108,21 @@ def test_what_the_broker_lost_is_published_again_after_a_minute_and_counts_once(
         assert board.ledger.totals([player.user_id]) == {player.user_id: 3}
 
 
+def test_what_was_lost_with_a_deleted_queue_is_published_again_at_once(board: Container, redis_url: str, bench: Bench) -> None:
+    player = new_player(board)
+    bench.drain(HISTORY)
+    leave(board, redis_url, player.user_id, 3, seconds=30)
+    assert invoke("relay_outbox", {}) == {"published": 3}
+    with bench.channel() as channel:
+        channel.queue_delete(HISTORY)
+    invoke("relay_outbox", {})
+    assert board.topology.backlog() == 3
+    invoke("relay_outbox", {})
+    assert board.topology.backlog() == 3, "once"
+    with consuming(board):
+        eventually(lambda: board.ledger.totals([player.user_id]) == {player.user_id: 3}, 30, "all of it in the ledger")
+
+
 def test_what_is_younger_than_a_minute_is_not_taken_for_lost(board: Container, redis_url: str, bench: Bench) -> None:
     player = new_player(board)
     leave(board, redis_url, player.user_id, 3, seconds=40)

@@ -39,7 +39,8 @@ def test_a_layer_without_a_library_fails_the_functions_that_need_it(deployment: 
         with pytest.raises(FunctionError, match="No module named 'pg8000"):
             broken.invoke("prepare_stores", {})
         ready = broken.api.get("/readyz")
-        assert (ready.status, ready.json["data"]["postgresql"]) == (503, "down")
+        assert (ready.data["status"], ready.data["postgresql"]) == ("degraded", "down")
+        assert not ready.data["capabilities"]["logIn"]["ok"]
         assert broken.api.get("/openapi.json").status == 200, "it needs none"
 
 

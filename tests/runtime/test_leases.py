@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local_runtime.leases import MARGIN_SECONDS, Leases, elapsed, function_for_leases, presence, queue_lease
+from local_runtime.leases import ASIDE_SECONDS, MARGIN_SECONDS, Leases, elapsed, function_for_leases, presence, queue_lease
 from local_runtime.manifest import Function, Manifest, QueueBinding
 
 SECONDS = 8.0
@@ -94,6 +94,30 @@ def test_time_counts_from_when_it_was_asked_not_from_the_answer(clock: HandClock
     leases = Leases(slow, ["mine"], clock)
     leases.renew()
     assert not leases.holds("mine")
+
+
+def test_a_holder_that_steps_aside_asks_again_when_others_had_the_time_to_take_it(store: Store, clock: HandClock) -> None:
+    leases = Leases(store, ["mine", "other"], clock)
+    leases.renew()
+    leases.step_aside("mine")
+    assert (leases.holds("mine"), leases.holds("other")) == (False, True)
+    leases.renew()
+    assert store.asked[-1] == {"names": ["other"]}
+    assert not leases.holds("mine")
+    clock.now += ASIDE_SECONDS
+    leases.renew()
+    assert leases.holds("mine"), "nobody else has taken it"
+
+
+def test_nobody_steps_aside_for_a_store_that_is_away(store: Store, clock: HandClock) -> None:
+    """What fails then fails everywhere."""
+    leases = Leases(store, ["mine"], clock)
+    leases.renew()
+    store.is_away = True
+    clock.now += 4
+    leases.renew()
+    leases.step_aside("mine")
+    assert leases.holds("mine")
 
 
 def test_they_are_renewed_until_they_are_released(store: Store) -> None:

@@ -20,7 +20,7 @@ import pytest
 
 from local_runtime.manifest import Function, QueueBinding
 from local_runtime.queue.broker import connection_parameters
-from local_runtime.queue.mapping import EventSourceMapping
+from local_runtime.queue.mapping import FAILURES, EventSourceMapping
 from local_runtime.services.rabbitmq import PrivateRabbitMQ
 from tests.support.relay import Relay
 from tests.support.waiting import eventually
@@ -106,6 +106,7 @@ def polling(
     on_missing: Callable[[], None] = lambda: None,
     may_consume: Callable[[], bool] = lambda: True,
     on_consuming: Callable[[], None] = lambda: None,
+    on_failing: Callable[[], None] = lambda: None,
     **parameters: Any,
 ) -> Iterator[Watched]:
     """Run a mapping in a thread; `parameters` are attributes of its connection parameters."""
@@ -117,7 +118,7 @@ def polling(
         return made
 
     binding = QueueBinding(FUNCTION, queue, "/", batch_size, window)
-    mapping = Watched(binding, function, connection, on_consuming, on_missing, may_consume)
+    mapping = Watched(binding, function, connection, on_consuming, on_missing, may_consume, on_failing)
     thread = threading.Thread(target=mapping.run)
     thread.start()
     try:
@@ -347,7 +348,7 @@ def test_a_broker_that_says_nothing_any_more_is_left(environment: dict[str, str]
             eventually(lambda: function.seen, 10, "the first message")
             relay.go_deaf()
             publish(channel, queue, 1)
-            eventually(lambda: len(function.seen) >= 2, 25, "the message on another connection")
+            eventually(lambda: len(function.seen) >= 2, 40, "the message on another connection")
             assert mapping.connections == 2
     finally:
         relay.close()
@@ -406,3 +407,12 @@ def test_a_consumer_waits_until_the_broker_counts_no_other_one(environment: dict
         other.close()
         eventually(lambda: len(function.seen) == 5, 30, "all messages")
     assert function.seen == bodies
+
+
+def test_it_is_told_that_batches_keep_failing(environment: dict[str, str], channel: Any, queue: str) -> None:
+    bodies = publish(channel, queue, 2)
+    function, failing = Recorder(failures=FAILURES), threading.Event()
+    with polling(environment, queue, function, on_failing=failing.set):
+        eventually(lambda: len(function.batches) > FAILURES, 60, "the batch went well at last")
+    assert failing.is_set()
+    assert function.seen[-2:] == bodies

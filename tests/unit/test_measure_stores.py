@@ -11,11 +11,13 @@ import pytest
 from shared import metrics
 from shared.domain.balance import Balance, Gap
 from shared.domain.overview import BoardState, LedgerState, QueueState
+from shared.domain.readiness import CAPABILITIES, Report
 from shared.domain.reconciliation import PastRun
 from shared.domain.score import Number
 from shared.errors import PostgresUnavailable, RedisUnavailable
 from shared.services.measure_stores import Gauges, measure_stores
 
+WELL = Report({}, {}, 0.0)
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
@@ -97,7 +99,7 @@ def told() -> dict[str, dict[tuple[str, ...], float]]:
 
 
 def test_what_the_stores_say_is_told() -> None:
-    assert measure_stores(World({"history.a": 4, "history.b": 0}).gauges()) == dict.fromkeys(
+    assert measure_stores(World({"history.a": 4, "history.b": 0}).gauges(), WELL) == dict.fromkeys(
         ("redis", "rabbitmq", "postgresql"), True
     )
     found = told()
@@ -113,26 +115,31 @@ def test_what_the_stores_say_is_told() -> None:
 
 def test_updates_in_flight_are_told_while_the_outbox_is_short_enough_to_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World({})
-    measure_stores(world.gauges())
+    measure_stores(world.gauges(), WELL)
     assert told()["updates_in_flight"] == {}, "no update was accepted yet"
     world.balance = Balance(Number(2, 9), 1, [Gap(1, 4, 6), Gap(2, 9, 9)])
-    measure_stores(world.gauges())
+    measure_stores(world.gauges(), WELL)
     assert told()["updates_in_flight"] == {(): 4}
     monkeypatch.setattr("shared.services.measure_stores.MAX_OUTBOX", 2)
-    measure_stores(world.gauges())
+    measure_stores(world.gauges(), WELL)
     assert told()["updates_in_flight"] == {}
+
+
+def test_what_the_instance_can_do_is_told() -> None:
+    measure_stores(World({}).gauges(), Report({}, {"record": "PostgreSQL is read-only", "logIn": "the same"}, 0.5))
+    assert told()["capability"] == {(name,): name not in ("record", "logIn") for name in CAPABILITIES}
 
 
 def test_a_queue_is_as_old_as_it_was_not_empty_but_never_older_than_what_came_out_of_it() -> None:
     world = World({"history.a": 4, "history.b": 4, "history.c": 0})
     world.recorded = [("a", NOW - timedelta(seconds=8)), ("a", NOW - timedelta(seconds=9)), ("b", NOW - timedelta(hours=1))]
-    measure_stores(world.gauges())
+    measure_stores(world.gauges(), WELL)
     assert told()["queue_oldest_message_age_seconds"] == {("history.a",): 8, ("history.b",): 100, ("history.c",): 0}
 
 
 def test_of_a_store_that_is_down_nothing_old_is_told() -> None:
-    measure_stores(World({"history.a": 4}).gauges())
-    assert measure_stores(World({"history.a": 4}, redis=RedisUnavailable(), postgresql=PostgresUnavailable()).gauges()) == {
+    measure_stores(World({"history.a": 4}).gauges(), WELL)
+    assert measure_stores(World({"history.a": 4}, redis=RedisUnavailable(), postgresql=PostgresUnavailable()).gauges(), WELL) == {
         "redis": False,
         "rabbitmq": True,
         "postgresql": False,
@@ -145,7 +152,7 @@ def test_of_a_store_that_is_down_nothing_old_is_told() -> None:
 
 
 def test_what_is_no_outage_is_a_fault_and_leaves_nothing_old_either() -> None:
-    measure_stores(World({"history.a": 4}).gauges())
+    measure_stores(World({"history.a": 4}).gauges(), WELL)
     with pytest.raises(LookupError):
-        measure_stores(World({"history.a": 4}, rabbitmq=LookupError()).gauges())
+        measure_stores(World({"history.a": 4}, rabbitmq=LookupError()).gauges(), WELL)
     assert told()["queue_messages"] == {}

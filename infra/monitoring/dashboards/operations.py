@@ -135,10 +135,13 @@ REDIS = (
     Panel("Publish confirm", "From publish to confirm.", "s", percentiles("publish_confirm_seconds"), limits=Limits(0.05, 0.5)),
     Panel(
         "Publishes that failed",
-        "They stay in the outbox, and relay_outbox publishes them.",
+        "They stay in the outbox, and relay_outbox publishes them. Of them the broker refused, by reason.",
         "ops",
-        [Query(rate("publish_failures_total"), "publishes")],
-        alerts=("OutboxOld",),
+        [
+            Query(rate("publish_failures_total"), "publishes"),
+            Query(rate("publish_refusals_total", by="reason"), "{{reason}}"),
+        ],
+        alerts=("OutboxOld", "PublishesRefused"),
     ),
 )
 

@@ -205,10 +205,20 @@ VIEWERS = (
 
 STORES = (
     Panel(
+        "What works",
+        "1 works, 0 does not; /readyz says why.",
+        "none",
+        [Query(f"min by (capability) ({series('capability')})", "{{capability}}")],
+        width=6,
+        limits=Limits(1, 0.5),
+        alerts=("UpdatesRefused", "CapabilityLost"),
+    ),
+    Panel(
         "Dependencies",
         "1 is up, 0 is down.",
         "none",
         [Query(f"min by (dependency) ({series('dependency_up')})", "{{dependency}}")],
+        width=6,
         limits=Limits(1, 0.5),
         alerts=("DependencyDown", "ScrapeDown"),
     ),
@@ -217,6 +227,7 @@ STORES = (
         "What PostgreSQL takes in, by table.",
         "ops",
         [Query(rate("postgresql_rows_inserted_total", by="table"), "{{table}}")],
+        width=6,
         is_stacked=True,
     ),
     Panel(
@@ -224,6 +235,7 @@ STORES = (
         "By use case; record_scores bounds how fast the queue empties.",
         "s",
         [Query(quantile(0.99, "postgresql_transaction_duration_seconds", by="transaction"), "{{transaction}}")],
+        width=6,
         limits=Limits(0.5, 5),
     ),
 )

@@ -44,14 +44,18 @@ class UniqueViolation(StatementRejected):
 
 def is_wrong_server(error: Exception) -> bool:
     """Whether a pg8000 DatabaseError says that this server cannot do the work, and perhaps another can."""
-    sqlstate = str(_fields(error).get("C", ""))
+    sqlstate = sqlstate_of(error)
     return sqlstate.startswith(_WRONG_SERVER_CLASSES) or sqlstate in _WRONG_SERVER_STATES
+
+
+def sqlstate_of(error: BaseException | None) -> str:
+    """Of a pg8000 DatabaseError; empty for other errors."""
+    return str(_fields(error).get("C", ""))
 
 
 def translated(error: Exception) -> PostgresUnavailable | StatementRejected:
     """The error to raise `from` a pg8000 DatabaseError."""
-    fields = _fields(error)
-    sqlstate = str(fields.get("C", ""))
+    fields, sqlstate = _fields(error), sqlstate_of(error)
     message = str(fields.get("M", error))
     if not sqlstate or sqlstate.startswith(_TEMPORARY_CLASSES) or sqlstate in _TEMPORARY_STATES:
         return PostgresUnavailable()
@@ -59,6 +63,6 @@ def translated(error: Exception) -> PostgresUnavailable | StatementRejected:
     return kind(sqlstate, message, str(fields.get("n", "")))
 
 
-def _fields(error: Exception) -> dict[str, Any]:
+def _fields(error: BaseException | None) -> dict[str, Any]:
     """By their letters in the protocol: V severity, C SQLSTATE, M message, n constraint."""
-    return error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+    return error.args[0] if error is not None and error.args and isinstance(error.args[0], dict) else {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,7 +21,7 @@ DEAD_LETTERS = "score_history_queue.dlq"
 UPDATED = "score_updated_queue"
 REBUILD = "leaderboard_rebuild_queue"
 MAX_WAITING_BROADCASTS = 10_000
-_NOT_FOUND, _PRECONDITION_FAILED = 404, 406
+NOT_FOUND, _PRECONDITION_FAILED = 404, 406
 _NO_SUCH = "no queue "
 _log = get_logger(__name__)
 
@@ -46,31 +46,20 @@ QUEUES: dict[str, dict[str, Any]] = {
     # Wakes a function up: one message is as good as many.
     REBUILD: {"x-max-length": 1, "x-overflow": "drop-head"},
 }
-OnMissing = Callable[[Sequence[str]], object]
 
 
 class RabbitTopology:
     """The port Topology. `retry_delays` are the seconds before the second, third and fourth attempt.
 
-    `queues` is how many carry updates. Whichever of them one came through, it comes back through the first one. `on_missing` is
-    told which queues are missing before they are declared; where it raises, none is declared.
+    `queues` is how many carry updates. Whichever of them one came through, it comes back through the first one.
     """
 
-    def __init__(
-        self,
-        amqp_url: str,
-        *,
-        ca_file: str,
-        retry_delays: Sequence[float],
-        queues: int = 1,
-        on_missing: OnMissing = lambda _: None,
-    ) -> None:
+    def __init__(self, amqp_url: str, *, ca_file: str, retry_delays: Sequence[float], queues: int = 1) -> None:
         self._amqp_url = amqp_url
         self._retry_delays = retry_delays
         self._ca_file = ca_file
         self._history = history_queues(queues)
         self._queues = QUEUES | dict.fromkeys(self._history, _WITHOUT_LIMIT)
-        self._on_missing = on_missing
 
     def declare(self) -> list[str]:
         """Declare every queue; one that exists with other arguments is an error of the broker's, told as it is.
@@ -78,7 +67,6 @@ class RabbitTopology:
         What lies in queues that carry no updates any more goes through the first one.
         """
         with open_broker(self._amqp_url, self._ca_file) as connection:
-            self._restore(connection)
             for name, arguments in self._queues.items():
                 try:
                     _declare(connection, name, arguments)
@@ -97,19 +85,17 @@ class RabbitTopology:
     def restore(self) -> list[str]:
         """Declare the queues that are missing; answer their names. One that exists is left alone, whatever its arguments."""
         with open_broker(self._amqp_url, self._ca_file) as connection:
-            return self._restore(connection)
+            return [name for name in self._queues if self._restored(connection, name)]
 
-    def _restore(self, connection: pika.BlockingConnection) -> list[str]:
-        missing = [name for name in self._queues if not _exists(connection, name)]
-        if missing:
-            self._on_missing(missing)
-        for name in missing:
-            try:
-                _declare(connection, name, self._queues[name])
-            except ChannelClosedByBroker as error:
-                if error.reply_code != _PRECONDITION_FAILED:  # another version was faster
-                    raise
-        return missing
+    def _restored(self, connection: pika.BlockingConnection, name: str) -> bool:
+        if _exists(connection, name):
+            return False
+        try:
+            _declare(connection, name, self._queues[name])
+        except ChannelClosedByBroker as error:
+            if error.reply_code != _PRECONDITION_FAILED:  # another version was faster
+                raise
+        return True
 
     def backlog(self) -> int:
         """Updates that wait for the ledger, in the queue or for another try."""
@@ -127,7 +113,8 @@ class RabbitTopology:
     def _publish(self, messages: Iterable[tuple[str, RefusedMessage, float | None]]) -> None:
         """With headers that say why, when, how often tried and where from; each is confirmed before the next one goes out."""
         now = datetime.now(UTC)
-        with open_channel(self._amqp_url, self._ca_file) as channel:
+        with open_broker(self._amqp_url, self._ca_file) as connection:
+            channel = connection.channel()
             channel.confirm_delivery()
             for queue, message, delay in messages:
                 when = "x-parked-at" if delay is None else "x-refused-at"
@@ -149,7 +136,7 @@ class RabbitTopology:
                 try:
                     channel.basic_publish("", queue, message.body, properties, mandatory=True)
                 except UnroutableError:
-                    self.restore()
+                    self._restored(connection, queue)
                     channel.basic_publish("", queue, message.body, properties, mandatory=True)
 
 
@@ -158,7 +145,7 @@ def _exists(connection: pika.BlockingConnection, name: str) -> bool:
     try:
         channel.queue_declare(name, passive=True)
     except ChannelClosedByBroker as error:
-        if error.reply_code == _NOT_FOUND and _NO_SUCH in error.reply_text:  # and not one whose node is down
+        if error.reply_code == NOT_FOUND and _NO_SUCH in error.reply_text:  # and not one whose node is down
             return False
         raise
     channel.close()

@@ -88,10 +88,14 @@ class Keys:
         """Stream: entries of the outbox that could not be read. No TTL."""
         return f"{self.prefix}outbox:malformed"
 
+    def relay_claimed(self, what: str) -> str:
+        """String: a process publishes what others `left` in the outbox, or what was `lost:` with queues. TTL 2 s."""
+        return f"{self.prefix}outbox:relay-claimed:{what}"
+
     @property
-    def relay_claimed(self) -> str:
-        """String: a process relays the outbox because it found the broker back. TTL 5 s."""
-        return f"{self.prefix}outbox:relay-claimed"
+    def readiness_probe(self) -> str:
+        """String: written to find out whether Redis takes writes. TTL 60 s."""
+        return f"{self.prefix}readiness:probe"
 
     @property
     def queues_empty(self) -> str:

@@ -17,7 +17,7 @@ from shared.logs import get_logger
 
 BEGINNING = "0-0"
 CLOCK_STEP_MS = 1000
-RELAY_CLAIMED_SECONDS = 5
+RELAY_CLAIMED_SECONDS = 2
 NOTE_EVERY_SECONDS = 1.0
 _log = get_logger(__name__)
 
@@ -68,9 +68,9 @@ class RedisOutbox:
             self._redis.hdel(self._keys.outbox_published, *past)
 
     @translated()
-    def claim_relay(self) -> bool:
+    def claim_relay(self, what: str) -> bool:
         """SET NX with a short TTL."""
-        return bool(self._redis.set(self._keys.relay_claimed, "1", nx=True, ex=RELAY_CLAIMED_SECONDS))
+        return bool(self._redis.set(self._keys.relay_claimed(what), "1", nx=True, ex=RELAY_CLAIMED_SECONDS))
 
     @translated()
     def settle(self, outbox_ids: Sequence[str]) -> None:

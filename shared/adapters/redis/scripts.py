@@ -27,11 +27,15 @@ def _source(name: str) -> tuple[str, str, Histogram]:
     return text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(), metrics.redis_command_seconds.of(name)
 
 
-def greeting(keys: Keys) -> Greeting:
-    """Greet each new connection: another Redis than before may have gone back, and must not go on counting where it stands."""
+def greeting(keys: Keys, on_another_server: Callable[[], object]) -> Greeting:
+    """Greet each new connection: another Redis than before may have gone back, and must not go on counting where it stands.
+
+    Of all connections that find another one, one calls `on_another_server`, which must not wait for Redis.
+    """
 
     def greet(connection: NewConnection) -> None:
-        _run_script(connection, "greet", (keys.leaderboard_numbers, keys.ended_sessions), (server_of(connection),))
+        if not _run_script(connection, "greet", (keys.leaderboard_numbers, keys.ended_sessions), (server_of(connection),)):
+            on_another_server()
 
     return greet
 

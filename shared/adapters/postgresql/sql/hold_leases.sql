@@ -15,5 +15,5 @@ ON CONFLICT (name) DO UPDATE SET
     expires_at = excluded.expires_at,
     detail = excluded.detail
 WHERE lease.holder IN (excluded.holder, CAST(:successor_of AS text))
-    OR lease.expires_at NOT BETWEEN clock_timestamp() AND clock_timestamp() + INTERVAL '1 hour'
+    OR lease.expires_at NOT BETWEEN clock_timestamp() AND clock_timestamp() + INTERVAL '5 minutes'
 RETURNING name, fencing
