@@ -142,7 +142,9 @@ def _is_gone(management: Any, connection_id: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    "made_up", ["nonsense", "AAAAAAAAAAA=", "é/@connections", NOBODY.new(), ConnectionIds("", 4194303).new()]
+    "made_up",
+    ["nonsense", "AAAAAAAAAAA=", "é/@connections", NOBODY.new(), ConnectionIds("", 4194303).new()],
+    ids=["a word", "no id of ours", "another path", "never given out", "of a process that is not there"],
 )
 def test_an_id_that_nobody_has_is_gone(management: Any, made_up: str) -> None:
     assert error_of(management.post_to_connection, ConnectionId=made_up, Data=b"x") == (410, "GoneException")
