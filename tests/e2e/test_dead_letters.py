@@ -15,6 +15,7 @@ from typing import Any
 import pika
 import pytest
 
+from tests.support.api import Answer, Player
 from tests.support.product import ROOT, Product, clean_environment
 from tests.support.waiting import eventually
 
@@ -104,11 +105,23 @@ def a_ledger_that_refuses(product: Product) -> Iterator[None]:
         product.query("ALTER TABLE score_history DROP CONSTRAINT nothing_goes")
 
 
+def accepted(player: Player) -> str:
+    """Have an update accepted, after a restart as soon as the player's window is known again; answers its request id."""
+    answers: list[Answer] = []
+
+    def is_accepted() -> bool:
+        answers.append(player.score(1))
+        return answers[-1].status != 429
+
+    eventually(is_accepted, SLOW_SECONDS, "the player's window known")
+    return str(answers[-1].data["requestId"])
+
+
 def park(product: Product, count: int) -> list[str]:
     """Have this many updates accepted, and parked because the ledger refuses them; answers their request ids."""
     player = product.api.new_player()
     with a_ledger_that_refuses(product):
-        request_ids = [player.score(1).data["requestId"] for _ in range(count)]
+        request_ids = [accepted(player) for _ in range(count)]
         eventually(lambda: states(product).get("parked") == count, SLOW_SECONDS, "all of them parked")
     eventually(lambda: copies(product) == count, SLOW_SECONDS, "a copy of each in the broker")
     return request_ids
@@ -220,7 +233,7 @@ def test_a_broker_that_came_back_with_a_new_directory_loses_none(product: Produc
     player = product.api.new_player()
     with a_ledger_that_refuses(product):
         stopped = product.kill("consumer", signal.SIGSTOP)
-        request_ids += [player.score(1).data["requestId"] for _ in range(5)]
+        request_ids += [accepted(player) for _ in range(5)]
         os.kill(stopped, signal.SIGCONT)
         eventually(lambda: states(product).get("parked") == 35, SLOW_SECONDS, "all of them parked")
         product.query("UPDATE unrecorded_updates SET state = 'waiting', attempts = 1 WHERE user_id = :id", id=player.user_id)
