@@ -87,16 +87,12 @@ def scores(player: Player, increment: int) -> bool:
         return False
 
 
-def is_well(product: Product) -> bool:
-    return bool(readiness(product)["status"] == "ready")
-
-
 @pytest.mark.parametrize("queue", ["score_history_queue", "score_updated_queue"])
 def test_a_deleted_queue_is_back_without_any_update(product: Product, queue: str) -> None:
     with channel(product) as deleting:
         deleting.queue_delete(queue)
     eventually(lambda: exists(product, queue), SECONDS, f"{queue} declared again")
-    eventually(lambda: is_well(product), SECONDS, "consumed again")
+    eventually(product.is_ready, SECONDS, "consumed again")
 
 
 def test_updates_go_on_while_queues_are_deleted_and_all_are_recorded_and_seen(product: Product, player: Player) -> None:
@@ -111,7 +107,7 @@ def test_updates_go_on_while_queues_are_deleted_and_all_are_recorded_and_seen(pr
         assert score == points
         eventually(lambda: recorded(product, player) == points, SECONDS, "all of them in the ledger")
         frame_with(viewer, player.user_id, points, SECONDS)
-    eventually(lambda: is_well(product), SECONDS, "all of it well")
+    eventually(product.is_ready, SECONDS, "all of it well")
 
 
 def test_a_broker_that_comes_back_empty_is_filled_and_used(product: Product, player: Player) -> None:
@@ -126,7 +122,7 @@ def test_a_broker_that_comes_back_empty_is_filled_and_used(product: Product, pla
     product.wait_replaced("rabbitmq", old_pid)
     assert player.score(3).status == 200
     eventually(lambda: recorded(product, player) == 8, SECONDS, "the update that came meanwhile")
-    eventually(lambda: is_well(product), SECONDS, "all of it well")
+    eventually(product.is_ready, SECONDS, "all of it well")
 
 
 def test_a_broker_that_hangs_keeps_nobody_waiting_and_is_used_when_it_goes_on(product: Product, player: Player) -> None:
@@ -140,7 +136,7 @@ def test_a_broker_that_hangs_keeps_nobody_waiting_and_is_used_when_it_goes_on(pr
     finally:
         os.kill(pid, signal.SIGCONT)
     eventually(lambda: recorded(product, player) == 4, SECONDS, "both in the ledger")
-    eventually(lambda: is_well(product), SECONDS, "all of it well")
+    eventually(product.is_ready, SECONDS, "all of it well")
 
 
 def test_a_full_redis_is_told_and_over_when_it_has_room(product: Product, player: Player) -> None:
@@ -156,7 +152,7 @@ def test_a_full_redis_is_told_and_over_when_it_has_room(product: Product, player
         finally:
             client.config_set("maxmemory", before)
     eventually(lambda: scores(player, 1), SECONDS, "an update")
-    eventually(lambda: is_well(product), SECONDS, "all of it well")
+    eventually(product.is_ready, SECONDS, "all of it well")
 
 
 def test_a_stopped_database_is_told_and_updates_go_on(product: Product, player: Player) -> None:
@@ -173,7 +169,7 @@ def test_a_stopped_database_is_told_and_updates_go_on(product: Product, player: 
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
     eventually(lambda: recorded(product, player) == 2, SECONDS, "both in the ledger")
-    eventually(lambda: is_well(product), SECONDS, "all of it well")
+    eventually(product.is_ready, SECONDS, "all of it well")
 
 
 def test_after_a_failover_of_redis_updates_and_viewers_go_on(tmp_path: Path) -> None:
@@ -198,4 +194,4 @@ def test_after_a_failover_of_redis_updates_and_viewers_go_on(tmp_path: Path) -> 
             frame_with(viewer, player.user_id, accepted, SECONDS)
         assert pair.second.zscore("leaderboard", f"user:{player.user_id}") == accepted
         eventually(lambda: recorded(product, player) == accepted, SECONDS, "all of them in the ledger")
-        eventually(lambda: is_well(product), SECONDS, "all of it well")
+        eventually(product.is_ready, SECONDS, "all of it well")

@@ -154,6 +154,13 @@ class Product:
         except OSError:
             return False
 
+    def is_ready(self) -> bool:
+        """Whether /readyz says that everything works."""
+        try:
+            return bool(self.api.get("/readyz").json["data"]["status"] == "ready")
+        except OSError:
+            return False
+
     def redis(self) -> redis.Redis:
         """A client of its Redis, patient with commands on millions of members."""
         return redis.Redis.from_url(self.runtime["redis_url"], decode_responses=True, socket_timeout=60.0)
