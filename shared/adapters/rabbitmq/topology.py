@@ -21,6 +21,7 @@ DEAD_LETTERS = "score_history_queue.dlq"
 UPDATED = "score_updated_queue"
 REBUILD = "leaderboard_rebuild_queue"
 MAX_WAITING_BROADCASTS = 10_000
+MISSING_SECONDS = 1.0
 NOT_FOUND, _PRECONDITION_FAILED = 404, 406
 _NO_SUCH = "no queue "
 _log = get_logger(__name__)
@@ -83,9 +84,16 @@ class RabbitTopology:
         return list(self._queues)
 
     def restore(self) -> list[str]:
-        """Declare the queues that are missing; answer their names. One that exists is left alone, whatever its arguments."""
+        """Declare the queues that are missing; answer their names. One that exists is left alone, whatever its arguments.
+
+        A queue must have been missing for a moment. RabbitMQ may take one that is declared at once for the one that was deleted:
+        then it does not cancel the consumer, and the consumer is never given a message.
+        """
         with open_broker(self._amqp_url, self._ca_file) as connection:
-            return [name for name in self._queues if self._restored(connection, name)]
+            missing = [name for name in self._queues if not _exists(connection, name)]
+            if missing:
+                connection.sleep(MISSING_SECONDS)
+            return [name for name in missing if self._restored(connection, name)]
 
     def _restored(self, connection: pika.BlockingConnection, name: str) -> bool:
         if _exists(connection, name):
