@@ -19,6 +19,7 @@ import pytest
 from pika.exceptions import AMQPConnectionError, ChannelClosedByBroker
 
 from local_runtime.http.loop import HOOK as LOOP_HOOK
+from local_runtime.services.rabbitmq import PrivateRabbitMQ
 from shared import metrics
 from shared.adapters.rabbitmq.connection import open_connection
 from shared.adapters.rabbitmq.history_queues import HISTORY
@@ -253,6 +254,41 @@ def test_a_broker_that_says_nothing_any_more_is_left(relay: Relay, make: Make, b
     with pytest.raises(RabbitUnavailable):
         publisher.publish_accepted([second])
     eventually(lambda: settled == ["0-0", "1-0"], 20, "the kept event confirmed")
+
+
+@contextmanager
+def suspended(broker: PrivateRabbitMQ, queue: str) -> Iterator[None]:
+    """The queue's process stands still, while the broker goes on answering everything else."""
+
+    def evaluate(expression: str) -> None:
+        server = broker.specs()[-1]
+        program = Path(str(server.cwd)) / "server" / "sbin" / "rabbitmqctl"
+        done = subprocess.run(
+            [program, "eval", expression], env=server.env, capture_output=True, text=True, check=False, timeout=60
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    process = f"'%2F_{queue}'"
+    evaluate(f"sys:suspend({process}).")
+    try:
+        yield
+    finally:
+        evaluate(f"sys:resume({process}).")
+
+
+def test_a_channel_that_is_not_answered_is_replaced(
+    relay: Relay, make: Make, broker: Queues, private_rabbitmq: PrivateRabbitMQ
+) -> None:
+    settled: list[str] = []
+    publisher, (first, second) = make(settled.extend, amqp_url=relay.url, wait_seconds=2), entries_of(2)
+    publisher.publish_accepted([first])
+    with suspended(private_rabbitmq, HISTORY):
+        connections = relay.connections
+        with pytest.raises(RabbitUnavailable):
+            publisher.publish_accepted([second])
+        eventually(lambda: relay.connections > connections, 40, "another channel")
+        assert settled == ["0-0"]
+    eventually(lambda: "1-0" in settled, 20, "the kept event confirmed")
 
 
 def test_when_the_broker_is_back_what_others_left_is_relayed_at_once(relay: Relay, make: Make, broker: Queues) -> None:

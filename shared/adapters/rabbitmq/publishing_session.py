@@ -18,6 +18,7 @@ class PublishingSession:
         self.link = link
         self.opened_at = time.monotonic()
         self.refused_at: float | None = None
+        self.answered_at = self.opened_at  # or since when something has been on its way
         self.unconfirmed: dict[int, Delivery] = {}
         self.groups: deque[Group] = deque()
         self.is_writing = False
@@ -27,12 +28,15 @@ class PublishingSession:
 
     def add(self, deliveries: Sequence[Delivery], group: Group) -> None:
         """They are written next; counted as the broker will count them."""
+        if not self.unconfirmed:
+            self.answered_at = time.monotonic()
         self.groups.append(group)
         self.unconfirmed.update(enumerate(deliveries, self._next_tag))
         self._next_tag += len(deliveries)
 
     def ended(self, confirm: Confirm) -> list[Delivery]:
         """The messages a confirm is about."""
+        self.answered_at = time.monotonic()
         if not confirm.multiple:
             delivery = self.unconfirmed.pop(confirm.tag, None)
             return [] if delivery is None else [delivery]

@@ -29,6 +29,7 @@ from shared.logs import get_logger
 FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS = 0.1, 1.0
 WAIT_SECONDS = OVERDUE_SECONDS = 2.0
 STOP_SECONDS = 2.0
+ANSWER_SECONDS = 15.0  # of a broker that lives, until a channel with messages on their way is given up
 SETTLE_SECONDS = 1.0  # a channel that refuses messages has this long to say what becomes of the others
 BACK_SECONDS = 1.0  # a connection that lasts this long after an outage is the end of it
 OnConfirmed = Callable[[Sequence[str]], None]
@@ -51,6 +52,10 @@ class PublisherHooks:
 
 class _Refused(Exception):
     """The broker said no to messages (nack), and may do so for ever on the same channel."""
+
+
+class _Unanswered(Exception):
+    """The broker lives and says neither yes nor no: the queue's leader may be elsewhere by now."""
 
 
 class PublishingThread:
@@ -195,7 +200,7 @@ class PublishingThread:
                 self._write_what_waits(session)
                 self._hear(session)
                 self._look_at_the_time(session)
-                self._look_at_refusals(session)
+                self._look_at_answers(session)
                 if self._is_coming_back and not self._is_refused and time.monotonic() - session.opened_at > BACK_SECONDS:
                     self._is_coming_back = False
                     self._relaying.start()
@@ -242,6 +247,7 @@ class PublishingThread:
             self._is_blocked = True
         elif isinstance(said, spec.Connection.Unblocked):
             self._is_blocked = False
+            session.answered_at = time.monotonic()
 
     def _settle(self, session: PublishingSession, confirmed: list[Delivery]) -> None:
         arrived, unroutable = session.parted(confirmed)
@@ -279,12 +285,14 @@ class PublishingThread:
             self._is_refused = True
         self._send_first(_kept(refused))
 
-    def _look_at_refusals(self, session: PublishingSession) -> None:
-        """Replace a channel that refuses, when all that is on its way was answered or has had its time."""
-        refused_at = session.refused_at
-        if refused_at is not None and (not session.unconfirmed or time.monotonic() - refused_at > SETTLE_SECONDS):
+    def _look_at_answers(self, session: PublishingSession) -> None:
+        """Replace a channel that refuses, when all that is on its way was answered or has had its time; and a silent one."""
+        now, refused_at = time.monotonic(), session.refused_at
+        if refused_at is not None and (not session.unconfirmed or now - refused_at > SETTLE_SECONDS):
             self._refusals += 1
             raise _Refused
+        if session.unconfirmed and not self._is_blocked and now - session.answered_at > ANSWER_SECONDS:
+            raise _Unanswered
 
     def _send_first(self, deliveries: list[Delivery]) -> None:
         """Once more, before whatever came meanwhile."""
