@@ -99,6 +99,12 @@ class RuntimeMetrics:
         self.restarts = Counter(
             "scoreboard_process_restarts", "Processes that died and were started again", ["process"], registry=registry
         )
+        self.free_bytes = Gauge(
+            "scoreboard_data_directory_free_bytes",
+            "Room on the disk of the data directory; below 96 MB no change is accepted",
+            multiprocess_mode="mostrecent",
+            registry=registry,
+        )
         self._in_flight = Gauge(
             "scoreboard_function_in_flight",
             "Invocations that have begun and not ended",

@@ -30,6 +30,8 @@ VERBS = {
     "verify-audit": ("verify_audit", "hold the audit log against its seals"),
     "export-audit": ("export_audit", "write the audit log as JSON lines"),
     "keys": ("keys", "the keys that instances on the same stores share: see them, copy them"),
+    "backup": ("backup", "copy a running instance's stores and keys into a file"),
+    "restore": ("restore", "make a data directory of a backup"),
     "rotate-keys": ("rotate_keys", "put new keys in use without refusing a request"),
     "create-user": ("create_user", "make an account with a role"),
     "simulate": ("simulate", "play the game against a running instance"),

@@ -193,7 +193,7 @@ def _listener(descriptor: int | None, host: str, port: int) -> socket.socket:
 
 def _run_directory(data_dir: Path, stack: contextlib.ExitStack) -> Path:
     """Where the workers' socket files are, for this user only; a path too long for a socket is replaced by a short one."""
-    directory = data_dir / "run" / "http"
+    directory = (data_dir / "run").resolve() / "http"
     if len(str(directory)) + len("/worker-4194304.sock") > _LONGEST_SOCKET_PATH:
         directory = Path(tempfile.mkdtemp(prefix="scoreboard-"))
         stack.callback(shutil.rmtree, directory, ignore_errors=True)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import secrets
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from local_runtime.instance.errors import InstanceError
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - the directory made in it is the user's own
+LEAST_MEMORY_BYTES = 16 * 1024 * 1024
 
 
 def consumer_name(number: int) -> str:
@@ -29,7 +35,7 @@ class InstanceDirectory:
 
     @property
     def run(self) -> Path:
-        """What means nothing once the instance has ended."""
+        """What means nothing once the instance has ended; a link into memory where that can be, so that it needs no disk."""
         return self.path / "run"
 
     @property
@@ -113,12 +119,27 @@ class InstanceDirectory:
         file.write_text(f"{instance_id}\n")
         return instance_id, former
 
-    def clear_run(self) -> None:
-        """Remove what an instance that did not end cleanly has left."""
+    def begin_run(self) -> None:
+        """An empty `run`, whatever an instance that did not end cleanly has left."""
         self.remove_runtime()
-        self.run.mkdir(mode=0o700, exist_ok=True)
-        for stale in self.run.glob("*.ready"):
-            stale.unlink(missing_ok=True)
+        self.end_run()
+        if (memory := _memory()) is None:
+            self.run.mkdir(mode=0o700)
+        else:
+            self.run.symlink_to(tempfile.mkdtemp(prefix=self._memory_prefix(), dir=memory))
+
+    def end_run(self) -> None:
+        """Remove `run` and what it leads to."""
+        if self.run.is_symlink():
+            self.run.unlink()
+        elif self.run.exists():
+            shutil.rmtree(self.run)
+        if (memory := _memory()) is not None:
+            for left in memory.glob(f"{self._memory_prefix()}*"):
+                shutil.rmtree(left, ignore_errors=True)
+
+    def _memory_prefix(self) -> str:
+        return f"scoreboard-{hashlib.sha256(os.fsencode(self.path.resolve())).hexdigest()[:16]}-"
 
     def read_runtime(self) -> dict[str, Any] | None:
         """What the running instance says of itself."""
@@ -148,6 +169,15 @@ def write_private_json(path: Path, document: Mapping[str, Any]) -> None:
         file.flush()
         os.fsync(file.fileno())
     new.replace(path)
+
+
+def _memory() -> Path | None:
+    """Where files are kept in memory; None where this system has no such place, or no room in it."""
+    with contextlib.suppress(OSError):
+        room = os.statvfs(MEMORY)
+        if os.access(MEMORY, os.W_OK | os.X_OK) and room.f_bavail * room.f_frsize > LEAST_MEMORY_BYTES:
+            return MEMORY
+    return None
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -3,67 +3,26 @@
 from __future__ import annotations
 
 import os
-import socket
-import ssl
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 
+from local_runtime.question import Question
+
 Probe = Callable[[], bool]
 LONGEST_WAIT_SECONDS = 6.0
 _REQUEST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-_WAITING = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
-class HttpProbe:
-    """Asks /healthz without ever waiting: one connection, carried a step further by every call.
-
-    The listening socket is open before anybody accepts, so a probe that waited would wait for the process's whole start.
-    """
+class HttpProbe(Question):
+    """Asks /healthz; any answer counts that does not blame the server."""
 
     def __init__(self, host: str, port: int, *, tls: bool) -> None:
-        self._address = (host, port)
-        self._tls = tls
-        self._connection: socket.socket | None = None
-        self._sent = False
+        super().__init__(host, port, _REQUEST, tls=tls, is_good=_is_no_failure)
 
-    def __call__(self) -> bool:
-        """Whether an answer has come that does not blame the server."""
-        try:
-            status = self._advance()
-        except _WAITING:
-            return False
-        except OSError:
-            self._reset()
-            return False
-        self._reset()
-        return status.startswith(b"HTTP/1.") and status[9:10] in (b"2", b"3", b"4")
 
-    def _advance(self) -> bytes:
-        if self._connection is None:
-            self._connection = self._connect()
-        if isinstance(self._connection, ssl.SSLSocket) and not self._sent:
-            self._connection.do_handshake()
-        if not self._sent:
-            self._connection.sendall(_REQUEST)
-            self._sent = True
-        return self._connection.recv(64)
-
-    def _connect(self) -> socket.socket:
-        connection = socket.create_connection(self._address, 1.0)
-        connection.setblocking(False)
-        if not self._tls:
-            return connection
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False  # it is asked whether it serves, not who it is
-        context.verify_mode = ssl.CERT_NONE
-        return context.wrap_socket(connection, do_handshake_on_connect=False)
-
-    def _reset(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = None
-        self._sent = False
+def _is_no_failure(answer: bytes) -> bool:
+    return answer.startswith(b"HTTP/1.") and answer[9:10] in (b"2", b"3", b"4")
 
 
 class ReadyFile:

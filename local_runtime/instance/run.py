@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from local_runtime.instance.products import at_start_spec, product_specs, refusa
 from local_runtime.instance.servers import ServerAddresses, launch_servers
 from local_runtime.manifest import Manifest
 from local_runtime.metrics import RuntimeMetrics, clear_directory
+from local_runtime.services.room import Room
 from local_runtime.settings import InstanceSettings, SettingsError
 from local_runtime.supervisor.child import Observer
 from local_runtime.supervisor.inbox import SignalInbox
@@ -55,7 +57,7 @@ def run_instance(settings: InstanceSettings, environment: Mapping[str, str], obs
         left = directory.read_runtime()
         if left is not None:
             wait_reaped(left["processes"].values())
-        directory.clear_run()
+        directory.begin_run()
         keyring = Keyring.load_or_make(directory.secrets_file, given_secrets(environment))
         with bound_listeners(settings) as listeners:
             ca_file = own_ca_file(settings)
@@ -65,7 +67,7 @@ def run_instance(settings: InstanceSettings, environment: Mapping[str, str], obs
             try:
                 instance.start(supervisor)
                 announce(instance.write_runtime(supervisor.processes))
-                supervisor.watch(lambda: instance.take_new_keys(supervisor))
+                instance.watch(supervisor)
             except StopRequested:
                 pass
             except Exception:
@@ -73,8 +75,11 @@ def run_instance(settings: InstanceSettings, environment: Mapping[str, str], obs
                 if not inbox.stop_requests:
                     raise
             finally:
-                directory.remove_runtime()
+                with suppress(OSError):  # on a disk that takes nothing any more the processes are ended all the same
+                    directory.remove_runtime()
                 supervisor.stop(stop_stages(manifest))
+                with suppress(OSError):
+                    directory.end_run()
 
 
 def check_settings(settings: InstanceSettings) -> None:
@@ -150,10 +155,21 @@ class _Instance:
             metrics.restarts.labels(name)
         return metrics
 
+    def watch(self, supervisor: Supervisor) -> None:
+        """Keep everything alive, and the servers from meeting a full disk, until a signal asks for the end."""
+        room = Room(self._directory.path, self._servers.refuse_changes, lambda: supervisor.restart("rabbitmq", "has no room"))
+
+        def tend() -> None:
+            room.tend()
+            if self._metrics is not None:
+                self._metrics.free_bytes.set(room.free_bytes)
+
+        supervisor.watch(lambda: self.take_new_keys(supervisor), tend)
+
     def take_new_keys(self, supervisor: Supervisor) -> None:
         """Read the keys again and have all processes use them; who reads what others seal is replaced before them.
 
-        A file that cannot be read changes nothing. runtime.json shows the new keys when they are in use.
+        A file that cannot be read changes nothing. The supervisor has runtime.json written when they are in use.
         """
         try:
             keyring = self._keyring.with_keys_of(Keyring.load_or_make(self._directory.secrets_file))
@@ -166,7 +182,6 @@ class _Instance:
         supervisor.replace(*workers)
         supervisor.replace(http)
         self._keyring, self._function_env = keyring, function_env
-        self.write_runtime(supervisor.processes)
 
     def write_runtime(self, processes: Mapping[str, int]) -> dict[str, Any]:
         """Write runtime.json; answers its content."""

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Protocol
 
 from local_runtime.instance.environment import given_server_urls
+from local_runtime.instance.errors import InstanceError
 from local_runtime.instance.keyring import Keyring
 from local_runtime.instance.outside import check_outside_servers
 from local_runtime.process import ProcessSpec
+from local_runtime.services.room import MEGABYTE, free_bytes, is_exhausted
 from local_runtime.settings import OWNERS_DATABASE_URL
 from local_runtime.tls import CA_FILES
 
@@ -21,6 +23,7 @@ class ServerAddresses:
 
     urls: Mapping[str, str] = field(repr=False)
     ca_files: Mapping[str, str]
+    refuse_changes: Callable[[bool], bool] = lambda _refuse: True  # where Redis is private, see Room
 
     @property
     def owners_database_url(self) -> str:
@@ -64,10 +67,14 @@ def launch_servers(
         private["AMQP_URL"] = rabbitmq = PrivateRabbitMQ(data_dir, keyring.amqp_password)
         ca_files["AMQP_URL"] = str(rabbitmq.ca_file)
     if "REDIS_URL" not in urls:
-        private["REDIS_URL"] = PrivateRedis(data_dir, keyring.redis_password)
+        private["REDIS_URL"] = redis = PrivateRedis(data_dir, keyring.redis_password)
     postgresql = PrivatePostgreSQL(data_dir, keyring.database_password)
     if "DATABASE_URL" not in urls:
         private[OWNERS_DATABASE_URL] = postgresql
+    if private and is_exhausted(data_dir):
+        raise InstanceError(
+            f"{data_dir} has only {free_bytes(data_dir) // MEGABYTE} MB left: make room, or choose another --data-dir"
+        )
     for name, server in private.items():
         server.prepare()
         for spec in server.specs():
@@ -75,7 +82,12 @@ def launch_servers(
         urls[name] = server.url
     if OWNERS_DATABASE_URL in private:
         urls["DATABASE_URL"] = postgresql.functions_url
-    return ServerAddresses(urls, {CA_FILES[name]: path for name, path in ca_files.items()})
+    ca_variables = {CA_FILES[name]: path for name, path in ca_files.items()}
+    return (
+        ServerAddresses(urls, ca_variables, redis.refuse_changes)
+        if "REDIS_URL" in private
+        else ServerAddresses(urls, ca_variables)
+    )
 
 
 def _absolute(path: str) -> str:

@@ -8,11 +8,12 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, Protocol
 
 from local_runtime.logs.follower import LogFollower, as_json
 from local_runtime.logs.options import console_level, stderr_is_text
 from local_runtime.logs.setup import LineFormatter
+from local_runtime.logs.stream import LineStream
 from local_runtime.logs.text import rendered
 from local_runtime.process import REFUSED
 from local_runtime.supervisor.child import Observer
@@ -47,7 +48,7 @@ class Console:
         self._is_text = stderr_is_text(environment)
         self._is_coloured = sys.stderr.isatty() and not environment.get("NO_COLOR")
         self._level = console_level(environment, verbose=verbose)
-        self._log: logging.StreamHandler[TextIO] | None = None
+        self._log: logging.StreamHandler[LineStream] | None = None
         self._follower: LogFollower | None = None
 
     def starting(self, name: str) -> None:
@@ -110,7 +111,7 @@ class Console:
         if self._log is not None:
             _ours.removeHandler(self._log)
             _ours.setLevel(logging.NOTSET)
-            self._log.stream.close()
+            os.close(self._log.stream.fileno())
 
     def _listen_to(self, name: str) -> None:
         """From now on, if it is a server."""
@@ -121,7 +122,7 @@ class Console:
         """Now the data directory is ours."""
         self._follower = LogFollower(self._data_dir / "logs", self._level, self._show)
         log = open_log(self._data_dir / "logs" / "supervisor.log")
-        self._log = logging.StreamHandler(os.fdopen(os.dup(log.fileno()), "w", encoding="utf-8", errors="backslashreplace"))
+        self._log = logging.StreamHandler(LineStream(os.dup(log.fileno())))
         log.close()
         self._log.setFormatter(LineFormatter("supervisor"))
         _ours.addHandler(self._log)

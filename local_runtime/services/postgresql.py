@@ -13,9 +13,11 @@ from pathlib import Path
 from signal import SIGINT
 
 from local_runtime.process import ProcessSpec
+from local_runtime.question import Question
 from local_runtime.services import programs
 from local_runtime.services.ports import LOOPBACK, remembered_port
 from local_runtime.services.postgresql_place import PostgreSQLError, account_entry, find_place, own_all
+from local_runtime.services.room import MEGABYTE
 
 SUPERUSER = "postgres"  # without a password once the cluster is made, so that nothing gets in as this role over a socket
 USER = "scoreboard"  # owns the database and the tables
@@ -24,6 +26,7 @@ DATABASE = "scoreboard"
 ACCOUNT = "postgres"
 ROLES_FILE = "scoreboard.roles"  # in the cluster: which ROLES were set up in it
 ROLES = "2"  # two roles, and a superuser without a password; empty: the superuser has the owner's password
+SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"  # answered with one byte, before anybody has to say who they are
 PREPARE_SECONDS = 60.0
 
 
@@ -77,12 +80,12 @@ unix_socket_directories = ''
 password_encryption = scram-sha-256
 timezone = 'UTC'
 log_timezone = 'UTC'
-max_connections = 100
+max_connections = 400
 shared_buffers = 128MB
 wal_level = minimal
 max_wal_senders = 0
 max_logical_replication_workers = 0
-max_wal_size = 2GB
+max_wal_size = {_max_wal_megabytes(directory)}MB
 checkpoint_completion_target = 0.9
 fsync = on
 synchronous_commit = on
@@ -109,7 +112,8 @@ log_min_messages = warning
                 cwd=self._link.resolve(),
                 user=self._account,
                 log_file=self._link.resolve() / "postgresql.log",
-                probe=self._answers,
+                probe=self._serves,
+                answers=Question(LOOPBACK, self.port, SSL_REQUEST),
                 stop_signal=SIGINT,  # "fast": ends sessions, writes a checkpoint
                 stop_timeout_seconds=8.0,
             ),
@@ -217,7 +221,7 @@ log_min_messages = warning
             entry = account_entry(self._account)
             os.chown(path, entry.pw_uid, entry.pw_gid)
 
-    def _answers(self) -> bool:
+    def _serves(self) -> bool:
         import pg8000.native
 
         try:
@@ -227,3 +231,8 @@ log_min_messages = warning
         except (pg8000.native.InterfaceError, pg8000.native.DatabaseError, OSError):
             return False
         return True
+
+
+def _max_wal_megabytes(place: Path) -> int:
+    """Between two checkpoints: 2 GB, but of a small disk no more than a sixteenth."""
+    return max(64, min(2048, shutil.disk_usage(place).total // MEGABYTE // 16))

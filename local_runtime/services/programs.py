@@ -97,4 +97,6 @@ EPMD = Program(
 _POSTGRES_GLOBS = ("/usr/lib/postgresql/*/bin/{0}", *(f"{opt}/postgresql@*/bin/{{0}}" for opt in _HOMEBREW))
 POSTGRES = Program("postgres", tuple(p.format("postgres") for p in _POSTGRES_GLOBS), "postgresql", "postgresql@16")
 INITDB = Program("initdb", tuple(p.format("initdb") for p in _POSTGRES_GLOBS), "postgresql", "postgresql@16")
+PG_DUMP = Program("pg_dump", tuple(p.format("pg_dump") for p in _POSTGRES_GLOBS), "postgresql", "postgresql@16")
+PG_RESTORE = Program("pg_restore", tuple(p.format("pg_restore") for p in _POSTGRES_GLOBS), "postgresql", "postgresql@16")
 SERVERS = (REDIS, RABBITMQ, EPMD, POSTGRES, INITDB)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import secrets
+import shutil
 import socket
 from pathlib import Path
 
 from local_runtime.process import ProcessSpec
+from local_runtime.question import Question
 from local_runtime.services import programs
 from local_runtime.services.certificates import ensure_certificates, write_private
 from local_runtime.services.errors import ServerError
 from local_runtime.services.ports import LOOPBACK, remembered_port
 from local_runtime.services.rabbitmq_home import slim_program
 from local_runtime.services.rabbitmq_place import correct_places
+from local_runtime.services.room import is_exhausted, low_bytes
 from local_runtime.tls import amqp_context
 
 USER = "scoreboard"
@@ -21,17 +26,21 @@ NODE_NAME = "scoreboard@localhost"  # the database directory is named after it, 
 PROBE_SECONDS = 2.0
 AMQP_HEADER = b"AMQP\x00\x00\x09\x01"
 METHOD_FRAME = 1
+LOG_FILE, LOG_BYTES = "rabbitmq.log", 10 * 1024 * 1024  # Erlang's standard output never recovers from a full disk
 WAL_BYTES = 64 * 1024 * 1024  # its content is in memory, too: 512 MB of it, the default, is all the memory there may be
 MAX_MESSAGE_BYTES = 2 * 1024 * 1024  # no event that holds it is too large for a function, and none comes back for ever
+_BROKEN_QUEUE = re.compile(r"quorum queue '?([^' ]+)'? could not be restarted \{error")
+logger = logging.getLogger(__name__)
 
 
 class PrivateRabbitMQ:
     """RabbitMQ under `<data_dir>/rabbitmq`; `prepare` it, then start its `specs`.
 
-    The limits are numbers with MB or GB: a unit that RabbitMQ does not know (TB) silently makes the disk limit 50 MB.
+    The limits are numbers with MB or GB: a unit that RabbitMQ does not know (TB) silently makes the disk limit 50 MB. Without one
+    for the disk it takes messages for longer than Redis takes the updates they tell of.
     """
 
-    def __init__(self, data_dir: Path, password: str, *, memory_limit: str = "512MB", disk_free_limit: str = "64MB") -> None:
+    def __init__(self, data_dir: Path, password: str, *, memory_limit: str = "512MB", disk_free_limit: str = "") -> None:
         self._directory = data_dir / "rabbitmq"
         self._password = password
         self._memory_limit = memory_limit
@@ -50,7 +59,7 @@ class PrivateRabbitMQ:
         """Certificates, ports and configuration; idempotent."""
         if "'" in str(self._directory):
             raise ServerError(f"RabbitMQ cannot work in {self._directory} (an apostrophe): choose another with --data-dir")
-        for directory in (self._directory, self._directory / "home", self._directory / "mnesia", self._directory / "log"):
+        for directory in (self._directory, self._directory / "home", self._directory / "mnesia"):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._program = slim_program(programs.RABBITMQ.require(), self._directory / "server")
         correct_places(self._directory / "mnesia")
@@ -74,13 +83,16 @@ default_user = {USER}
 default_pass = {self._password}
 loopback_users.guest = true
 vm_memory_high_watermark.absolute = {self._memory_limit}
-disk_free_limit.absolute = {self._disk_free_limit}
+disk_free_limit.absolute = {self._disk_free_limit or low_bytes(self._directory) // 2}
 raft.wal_max_size_bytes = {WAL_BYTES}
 max_message_size = {MAX_MESSAGE_BYTES}
 num_acceptors.ssl = 4
-log.console = true
-log.console.level = info
-log.file = false
+log.console = false
+log.file = {LOG_FILE}
+log.file.level = info
+log.file.rotation.size = {LOG_BYTES}
+log.file.rotation.count = 1
+log.connection.level = warning
 """
         write_private(self._directory / "rabbitmq.conf", configuration.encode())
         write_private(self._directory / "enabled_plugins", b"[].\n")
@@ -115,7 +127,7 @@ log.file = false
                     "RUNNING_UNDER_SYSTEMD": "true",  # makes the script exec the Erlang machine: one process, its own pid
                     "RABBITMQ_NODENAME": NODE_NAME,
                     "RABBITMQ_MNESIA_BASE": str(directory / "mnesia"),
-                    "RABBITMQ_LOG_BASE": str(directory / "log"),
+                    "RABBITMQ_LOG_BASE": str(directory),
                     "RABBITMQ_CONFIG_FILE": str(directory / "rabbitmq"),
                     "RABBITMQ_ENABLED_PLUGINS_FILE": str(directory / "enabled_plugins"),
                     "RABBITMQ_CONF_ENV_FILE": os.devnull,
@@ -126,8 +138,11 @@ log.file = false
                     "ERL_FLAGS": "-start_epmd false",  # else it, or a helper it runs, starts an `epmd -daemon` that outlives it
                 },
                 cwd=directory,
-                log_file=directory / "rabbitmq.log",
-                probe=self._answers,
+                log_file=directory / LOG_FILE,
+                probe=self._serves,
+                answers=Question(LOOPBACK, self.port, AMQP_HEADER, tls=True),
+                may_start=lambda: not is_exhausted(directory),
+                mend=self._mend,
                 stop_timeout_seconds=8.0,
                 ready_timeout_seconds=90.0,
             ),
@@ -141,6 +156,21 @@ log.file = false
     def _erlang_arguments(self) -> str:
         return "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none"  # quiet when idle
 
+    def _mend(self, written: str) -> bool:
+        """Begin anew where a queue's own log has a gap: it would never serve again, and others have what its messages told.
+
+        What is left of the old data is kept, until it happens again.
+        """
+        broken = sorted(set(_BROKEN_QUEUE.findall(written)))
+        if not broken:
+            return False
+        logger.error("the broker cannot recover %s and begins anew; updates that it held are sent again", ", ".join(broken))
+        kept = self._directory / "mnesia.broken"
+        shutil.rmtree(kept, ignore_errors=True)
+        (self._directory / "mnesia").rename(kept)
+        (self._directory / "mnesia").mkdir(mode=0o700)
+        return True
+
     def _mapper_answers(self) -> bool:
         try:
             socket.create_connection((LOOPBACK, self._epmd_port), PROBE_SECONDS).close()
@@ -148,7 +178,7 @@ log.file = false
             return False
         return True
 
-    def _answers(self) -> bool:
+    def _serves(self) -> bool:
         """A TLS 1.3 handshake that verifies, and the broker's first AMQP frame."""
         try:
             with (

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 from local_runtime.process import ProcessSpec
+from local_runtime.question import Question
 from local_runtime.services import programs
 from local_runtime.services.certificates import write_private
 from local_runtime.services.ports import LOOPBACK, remembered_port
 
 MAX_MEMORY = "1gb"
 PROBE_SECONDS = 1.0
+TELL_SECONDS = 0.2
 
 
 class PrivateRedis:
@@ -65,22 +68,36 @@ always-show-logo no
                 env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
                 cwd=self._directory,
                 log_file=self._directory / "redis.log",
-                probe=self._answers,
+                probe=self._serves,
+                answers=Question(LOOPBACK, self.port, b"PING\r\n"),
                 stop_timeout_seconds=5.0,
             ),
         )
 
-    def _answers(self) -> bool:
+    def refuse_changes(self, refuse: bool) -> bool:
+        """Have it refuse every change, as one without enough replicas does, or take them again; answers whether it heard."""
+        command = f"AUTH {self._password}\r\nCONFIG SET min-replicas-to-write {int(refuse)}\r\n"
+        return self._ask(command, TELL_SECONDS) == b"+OK\r\n+OK\r\n"
+
+    def _serves(self) -> bool:
         """PONG also means that the append-only file is loaded: until then Redis answers LOADING."""
-        try:
-            with socket.create_connection((LOOPBACK, self.port), PROBE_SECONDS) as connection:
-                connection.sendall(f"AUTH {self._password}\r\nPING\r\n".encode())
-                answer = b""
-                while answer.count(b"\r\n") < 2:
-                    part = connection.recv(256)
-                    if not part:
-                        return False
-                    answer += part
-        except OSError:
-            return False
-        return answer == b"+OK\r\n+PONG\r\n"
+        return self._ask(f"AUTH {self._password}\r\nPING\r\n", PROBE_SECONDS) == b"+OK\r\n+PONG\r\n"
+
+    def _ask(self, commands: str, seconds: float) -> bytes:
+        """The answers to two commands; less than two lines if it does not answer."""
+        answer = b""
+        with suppress(OSError), socket.create_connection((LOOPBACK, self.port), seconds) as connection:
+            connection.sendall(commands.encode())
+            while answer.count(b"\r\n") < 2 and (part := connection.recv(256)):
+                answer += part
+        return answer
+
+
+def snapshot_as_log(snapshot: Path, data_dir: Path) -> None:
+    """Have a Redis that is yet to start in `data_dir` begin with what a snapshot holds; the file is taken away.
+
+    It is the older form of an append-only file, which every version takes over.
+    """
+    directory = data_dir / "redis"
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    snapshot.rename(directory / "appendonly.aof")

@@ -11,10 +11,13 @@ from typing import Protocol
 
 from local_runtime.process import ProcessSpec
 from local_runtime.supervisor.backoff import Backoff
+from local_runtime.supervisor.liveness import PATIENCE_SECONDS, Liveness
 from local_runtime.supervisor.logtail import LogTail
 from local_runtime.supervisor.spawn import kill_group
 
 PROBE_INTERVAL_SECONDS = 0.05
+PUT_OFF_SECONDS = 1.0
+MEND_SECONDS = 5.0  # until a process has written down what it met while it was starting
 
 
 class Observer(Protocol):
@@ -66,11 +69,16 @@ class Child:
         self._start_at: float | None = None
         self._asked_at: float | None = None
         self._log = LogTail(spec.log_file)
+        self._liveness: Liveness | None = None
+        self._mend_at: float | None = None
 
     def start(self, now: float) -> None:
         """Start it; a program that cannot be executed counts as one that died at once."""
-        self._start_at = None
         self.is_ready = False
+        if not self.spec.may_start():
+            self._start_at = now + PUT_OFF_SECONDS
+            return
+        self._start_at = None
         self._started_at = now
         self._log = LogTail(self.spec.log_file)
         try:
@@ -92,13 +100,20 @@ class Child:
             return self._process is not None
         if not self.is_ready:
             self._look(now)
+        elif self._mend_at is not None and now >= self._mend_at:
+            self._mend(now)
+        elif self._liveness is not None and self._liveness.is_lost(now):
+            self.replace(f"has not answered for {PATIENCE_SECONDS:g} s", now)
         return False
 
     def next_look_at(self, now: float) -> float | None:
         """When `tend` should be called again, whatever signals come; None: nothing is awaited."""
         if self._process is None:
             return self._start_at
-        return None if self.is_ready else now + PROBE_INTERVAL_SECONDS
+        if not self.is_ready:
+            return now + PROBE_INTERVAL_SECONDS
+        looks = [self._mend_at, self._liveness.look_at if self._liveness is not None else None]
+        return min((at for at in looks if at is not None), default=None)
 
     def ask_to_stop(self) -> None:
         """Send the stop signal, and start it never again."""
@@ -117,6 +132,12 @@ class Child:
                 self._observer.stopped(self.spec.name, time.monotonic() - self._asked_at)
         return self._process is None
 
+    def replace(self, why: str, now: float) -> None:
+        """End it at once, to be started again when it may."""
+        if self._process is not None:
+            self.kill()
+            self._died(now, why)
+
     def kill(self) -> None:
         """End it, and all of its group, at once."""
         if self._process is not None:
@@ -132,11 +153,18 @@ class Child:
         if self.spec.probe():
             self.is_ready = True
             self._ready_at = now
+            self._mend_at = now + MEND_SECONDS if self.spec.mend is not None else None
+            self._liveness = Liveness(self.spec.answers, now) if self.spec.answers is not None else None
             self.failed_starts = 0
             self._observer.ready(self.spec.name, now - self._started_at)
         elif now - self._started_at > self.spec.ready_timeout_seconds:
             self.kill()
             self._died(now, f"did not answer within {self.spec.ready_timeout_seconds:g} s")
+
+    def _mend(self, now: float) -> None:
+        self._mend_at = None
+        if self.spec.mend is not None and self.spec.mend(self._log.read_all()):
+            self.replace("was put right", now)
 
     def _died(self, now: float, how: str) -> None:
         if self._process is not None:

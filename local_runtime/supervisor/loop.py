@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,8 @@ from local_runtime.supervisor.inbox import SignalInbox
 from local_runtime.supervisor.logtail import LogTail
 from local_runtime.supervisor.spawn import kill_group, spawn
 from local_runtime.supervisor.stale import end_marked
+
+logger = logging.getLogger(__name__)
 
 STOP_SECONDS = 9.0
 TICK_SECONDS = 0.25
@@ -47,8 +50,8 @@ class StopRequested(Exception):
 class Supervisor:
     """Launch processes, wait until they answer, watch over them, stop them.
 
-    `on_change` is called with the names and pids whenever a process was replaced while being watched, `on_restart` with the name
-    of a process that died and was started again.
+    `on_change` is called with the names and pids whenever a process was replaced while being watched, again and again until it
+    raises no OSError, and `on_restart` with the name of a process that died and was started again.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Supervisor:
         self._on_change = on_change
         self._on_restart = on_restart
         self._children: dict[str, Child] = {}
+        self._is_untold, self._untold_reason = False, ""
 
     @property
     def processes(self) -> dict[str, int]:
@@ -125,18 +129,29 @@ class Supervisor:
         self._check_stop()
         self.launch(*specs)
         while not all(self._children[name].is_ready for name in names):
-            if self._step(PROBE_INTERVAL_SECONDS):
-                self._on_change(self.processes)
+            self._step(PROBE_INTERVAL_SECONDS)
+            self._tell()
             self._check_stop()
 
-    def watch(self, on_reload: Callable[[], object] = lambda: None) -> None:
-        """Keep everything alive until a signal asks for the end; RELOAD_SIGNAL asks for `on_reload`."""
+    def restart(self, name: str, why: str) -> None:
+        """End a process at once, where there is one of that name; it is started again as soon as it may."""
+        if name in self._children:
+            self._children[name].replace(why, time.monotonic())
+
+    def watch(self, on_reload: Callable[[], object] = lambda: None, on_tick: Callable[[], object] = lambda: None) -> None:
+        """Keep everything alive until a signal asks for the end; RELOAD_SIGNAL asks for `on_reload`.
+
+        `on_tick` is called several times a second, and must not wait.
+        """
         while not self._inbox.stop_requests:
             if self._inbox.reload_requests:
                 self._inbox.reload_requests = 0
                 on_reload()
-            elif self._step(TICK_SECONDS):
-                self._on_change(self.processes)
+                self._is_untold = True
+            else:
+                self._step(TICK_SECONDS)
+            self._tell()
+            on_tick()
             self._observer.tick()
 
     def stop(self, stages: Sequence[StopStage], seconds: float = STOP_SECONDS) -> None:
@@ -167,6 +182,19 @@ class Supervisor:
             self._observer.tick()
             self._inbox.wait(PROBE_INTERVAL_SECONDS)
 
+    def _tell(self) -> None:
+        """Of a change, again and again until it is taken: a full disk is no reason to leave the processes alone."""
+        if not self._is_untold:
+            return
+        try:
+            self._on_change(self.processes)
+        except OSError as error:
+            if self._untold_reason != str(error):
+                logger.warning("what runs cannot be noted: %s", error)
+            self._untold_reason = str(error)
+        else:
+            self._is_untold, self._untold_reason = False, ""
+
     def _spawn(self, spec: ProcessSpec) -> subprocess.Popen[bytes]:
         return spawn(spec, self._marker)
 
@@ -174,8 +202,8 @@ class Supervisor:
         if self._inbox.stop_requests:
             raise StopRequested
 
-    def _step(self, longest: float | None) -> bool:
-        """Sleep until something is due, then do it; answers whether a process was replaced."""
+    def _step(self, longest: float | None) -> None:
+        """Sleep until something is due, then do it."""
         now = time.monotonic()
         looks = [at for child in self._children.values() if (at := child.next_look_at(now)) is not None]
         waits = [max(0.0, at - now) for at in looks] + ([longest] if longest is not None else [])
@@ -184,4 +212,4 @@ class Supervisor:
         replaced = [child for child in self._children.values() if child.tend(now)]
         for child in replaced:
             self._on_restart(child.spec.name)
-        return bool(replaced)
+        self._is_untold |= bool(replaced)

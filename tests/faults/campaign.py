@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -16,7 +14,7 @@ from random import Random
 
 from tests.faults.catalogue import CATALOGUE, Fault, redrive_all
 from tests.faults.load import Attempt, Load
-from tests.support.product import ROOT, Product
+from tests.support.product import Product
 from tests.support.waiting import eventually
 
 SETTLE_SECONDS = 150.0  # what a killed process left in the outbox is fetched by the relay, which comes every minute
@@ -103,8 +101,7 @@ def compare(product: Product, load: Load) -> dict[str, tuple[int, int, int]]:
 
 def _balance(product: Product) -> tuple[int, int, str]:
     """Updates in the outbox and in flight, and what the verb says."""
-    command = [sys.executable, "-m", "local_runtime", "balance", "--data-dir", str(product.data_dir)]
-    told = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, timeout=60)
+    told = product.verb("balance")
     counts = {name: int(number) for name, number in re.findall(r"^(in the outbox|in flight): (\d+)$", told.stdout, re.MULTILINE)}
     return counts.get("in the outbox", -1), counts.get("in flight", -1), told.stdout + told.stderr
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from local_runtime.instance.directory import InstanceDirectory
+from local_runtime.instance.directory import MEMORY, InstanceDirectory
 from local_runtime.instance.errors import InstanceError
 from local_runtime.instance.keyring import Keyring
 
@@ -76,10 +77,37 @@ def test_what_an_instance_left_that_did_not_end_cleanly_is_cleared(tmp_path: Pat
     directory.run.mkdir()
     directory.ready_file("consumer").write_text("1")
     directory.write_runtime({})
-    directory.clear_run()
+    directory.begin_run()
     assert not directory.ready_file("consumer").exists()
     assert not directory.runtime_file.exists()
     assert mode_of(directory.run) & 0o077 in (0, 0o055)
+
+
+def test_what_lasts_only_as_long_as_the_instance_is_in_memory_and_nothing_of_it_stays(tmp_path: Path) -> None:
+    directory = InstanceDirectory(tmp_path)
+    directory.begin_run()
+    first = directory.run.resolve()
+    directory.ready_file("consumer").write_text("1")
+    directory.begin_run()  # after an end that was not clean
+    second = directory.run.resolve()
+    assert list(directory.run.iterdir()) == []
+    assert first == second or not first.exists()
+    if MEMORY.is_dir():
+        assert second.is_relative_to(MEMORY)
+    directory.end_run()
+    assert not second.exists()
+    assert not directory.run.is_symlink()
+
+
+def test_a_copy_of_a_directory_does_not_touch_what_the_original_has_in_memory(tmp_path: Path) -> None:
+    original, copy = InstanceDirectory(tmp_path / "one"), InstanceDirectory(tmp_path / "two")
+    original.path.mkdir()
+    original.begin_run()
+    shutil.copytree(original.path, copy.path, symlinks=True)
+    copy.begin_run()
+    copy.end_run()
+    original.ready_file("consumer").write_text("1")
+    original.end_run()
 
 
 def test_secrets_are_made_once_and_are_usable(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import signal
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
 from itertools import islice, pairwise
@@ -23,6 +24,9 @@ from local_runtime.services.postgresql import ACCOUNT, PrivatePostgreSQL
 from local_runtime.services.postgresql_place import PostgreSQLError, find_place
 from local_runtime.services.rabbitmq import WAL_BYTES, PrivateRabbitMQ
 from local_runtime.settings import PROJECT_ROOT
+from local_runtime.supervisor.child import Child
+from local_runtime.supervisor.spawn import spawn
+from tests.runtime.supervisor_process import Lines
 from tests.support.product import alive, connect, descendants, new_data_dir, remove_data_dir
 from tests.support.waiting import eventually
 
@@ -93,6 +97,33 @@ def test_a_broker_in_another_place_has_its_messages_and_touches_the_old_place_no
     if copy:
         with run.running(PrivateRabbitMQ(places[0], "secret")) as broker, closing(amqp(broker)) as connection:
             assert connection.channel().queue_declare("kept", passive=True).method.message_count == 3
+
+
+def test_a_broker_that_cannot_recover_a_queue_begins_anew_and_keeps_what_is_left(data_dir: Path) -> None:
+    """Such a queue would answer nobody for good; as a full disk, a lost block leaves it."""
+    server = PrivateRabbitMQ(data_dir, "secret")
+    with run.running(server), closing(amqp(server)) as connection:
+        connection.channel().queue_declare("kept", durable=True, arguments={"x-queue-type": "quorum"})
+    (configuration,) = (data_dir / "rabbitmq/mnesia").rglob("quorum/*/*/config")
+    configuration.write_bytes(b"damaged")
+    server.prepare()
+    mapper, broker = server.specs()
+    with run.started(mapper):
+        child = Child(broker, lambda spec: spawn(spec, ("A_TEST", data_dir.name)), Lines())
+        try:
+            child.start(time.monotonic())
+            eventually(lambda: tended(child).how_it_ended == "was put right", 120, "it is put right")
+            eventually(lambda: tended(child).is_ready, 120, "it serves again")
+            with closing(amqp(server)) as connection:
+                connection.channel().queue_declare("kept", durable=True, arguments={"x-queue-type": "quorum"})
+            assert list((data_dir / "rabbitmq/mnesia.broken").rglob("quorum/*/*/config"))
+        finally:
+            child.kill()
+
+
+def tended(child: Child) -> Child:
+    child.tend(time.monotonic())
+    return child
 
 
 def test_a_brokers_log_is_rolled_long_before_its_memory_is_full(data_dir: Path) -> None:

@@ -7,11 +7,13 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from local_runtime.process import ProcessSpec
 from local_runtime.supervisor.backoff import HEALTHY_SECONDS, LONGEST_SECONDS, Backoff
-from local_runtime.supervisor.child import Child
+from local_runtime.supervisor.child import MEND_SECONDS, PUT_OFF_SECONDS, Child
+from local_runtime.supervisor.liveness import PATIENCE_SECONDS
 from local_runtime.supervisor.spawn import spawn
 from tests.runtime.supervisor_process import NEVER_READY, Lines, Program, Supervised, alive, marker_of, spec_of
 from tests.support.waiting import eventually
@@ -122,3 +124,71 @@ def test_the_back_off_doubles_up_to_its_limit_and_forgets_after_a_healthy_time()
     assert all(a <= b for a, b in itertools.pairwise(delays))
     assert backoff.next_delay(HEALTHY_SECONDS - 1) == LONGEST_SECONDS
     assert backoff.next_delay(HEALTHY_SECONDS) == 0.0
+
+
+def test_a_process_that_answers_no_more_is_started_again(tmp_path: Path) -> None:
+    """It is there and does nothing: that is looked at now and then, and only while we are awake ourselves."""
+    answers = [True, False]
+    spec = replace(spec_of(Program("silent"), tmp_path), answers=lambda: answers[0])
+    child = Child(spec, spawner(tmp_path), Lines())
+    child.start(0.0)
+    eventually(lambda: child.tend(1.0) or child.is_ready, 10, "ready")
+    first, now = child.pid, 1.0
+    child.tend(now := 1000.0)  # we were asleep
+    assert child.pid == first
+    answers[0] = False
+    child.tend(now := 5000.0)
+    while child.pid == first and now < 5000.0 + 3 * PATIENCE_SECONDS:
+        due_at = child.next_look_at(now)
+        assert due_at is not None
+        now = due_at
+        child.tend(now)
+    assert PATIENCE_SECONDS * 0.9 < now - 5000.0 < PATIENCE_SECONDS * 1.5
+    assert child.how_it_ended == "has not answered for 60 s"
+    child.kill()
+
+
+def test_a_start_is_put_off_while_it_may_not_be(tmp_path: Path) -> None:
+    may_start = iter((False, True))
+    child = Child(replace(spec_of(Program("one"), tmp_path), may_start=lambda: next(may_start)), spawner(tmp_path), Lines())
+    child.start(0.0)
+    pid = child.pid
+    assert pid is None
+    assert not child.tend(PUT_OFF_SECONDS / 2)
+    assert child.next_look_at(0.5) == PUT_OFF_SECONDS
+    assert child.tend(PUT_OFF_SECONDS)
+    assert child.pid is not None
+    child.kill()
+
+
+def test_a_process_whose_files_were_put_right_is_started_again(tmp_path: Path) -> None:
+    must_start_again = iter((True, False))
+    program = Program("one", "print('broken', flush=True); ready(); pause()")
+    spec = replace(spec_of(program, tmp_path), mend=lambda written: "broken" in written and next(must_start_again))
+    child = Child(spec, spawner(tmp_path), Lines())
+    child.start(0.0)
+    eventually(lambda: child.tend(1.0) or child.is_ready, 10, "ready")
+    first = child.pid
+    assert child.next_look_at(1.0) == 1.0 + MEND_SECONDS
+    child.tend(1.0 + MEND_SECONDS)
+    assert child.how_it_ended == "was put right"
+    assert child.tend(7.0)
+    eventually(lambda: child.tend(8.0) or child.is_ready, 10, "ready again")
+    child.tend(8.0 + MEND_SECONDS)
+    assert child.next_look_at(20.0) is None
+    assert child.pid != first
+    child.kill()
+
+
+def test_what_cannot_be_noted_is_noted_later_and_the_processes_are_looked_after_meanwhile(tmp_path: Path) -> None:
+    note = tmp_path / "processes.json"
+    with Supervised(tmp_path, [Program("one"), Program("two")]) as supervised:
+        before = supervised.processes
+        note.unlink()
+        note.mkdir()  # nothing can be written there
+        for name in ("one", "two"):
+            os.kill(before[name], signal.SIGKILL)
+        pids = tmp_path / "one.ready", tmp_path / "two.ready"
+        eventually(lambda: all(path.read_text() not in map(str, before.values()) for path in pids), 20, "both replaced")
+        note.rmdir()
+        eventually(lambda: supervised.processes and not set(supervised.processes.values()) & set(before.values()), 10, "noted")

@@ -34,6 +34,8 @@ class Product:
 
     def __init__(self, data_dir: Path | None = None, *options: str, **environment: str) -> None:
         self.data_dir = data_dir or new_data_dir()
+        self.place = self.data_dir  # the data directory as the product sees it
+        self.enter: tuple[str, ...] = ()  # what a command is started with, to see what the product sees
         self._options = options
         self._environment = environment
         self.output: list[str] = []
@@ -43,7 +45,7 @@ class Product:
         """Start it and wait for the line that begins `ready:`."""
         began = time.monotonic()
         self.process = subprocess.Popen(
-            [self.python, "-m", "local_runtime", "serve", "--port", "0", "--data-dir", str(self.data_dir), *self._options],
+            self._command("serve", "--port", "0", *self._options),
             cwd=self.root,
             env={**clean_environment(), **self._environment},
             stdout=subprocess.PIPE,
@@ -59,6 +61,10 @@ class Product:
                 raise AssertionError("the product did not become ready:\n" + "".join(self.output))
         self.start_seconds = time.monotonic() - began
         return self
+
+    def _command(self, *arguments: str) -> list[str]:
+        there = [*self.enter, "env", "-C", str(self.root)] if self.enter else []
+        return [*there, str(self.python), "-m", "local_runtime", *arguments, "--data-dir", str(self.place)]
 
     def _read(self, process: subprocess.Popen[str], ready: threading.Event) -> None:
         assert process.stdout is not None
@@ -78,7 +84,7 @@ class Product:
     def verb(self, *arguments: str, stdin: str = "", seconds: float = 120.0) -> subprocess.CompletedProcess[str]:
         """One of the verbs, on its data directory, to its end."""
         return subprocess.run(
-            [self.python, "-m", "local_runtime", *arguments, "--data-dir", str(self.data_dir)],
+            self._command(*arguments),
             cwd=self.root,
             env=clean_environment(),
             input=stdin,

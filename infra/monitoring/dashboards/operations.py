@@ -220,6 +220,14 @@ DEPTHS = (
         alerts=("ProcessesRestarting",),
     ),
     Panel(
+        "Room on the disk",
+        "Of the data directory; below 96 MB no change is accepted.",
+        "bytes",
+        [Query(f"min({series('data_directory_free_bytes')})", "free")],
+        limits=Limits(2e9, 1e9),
+        alerts=("DiskNearlyFull",),
+    ),
+    Panel(
         "Version",
         "What runs.",
         "none",
