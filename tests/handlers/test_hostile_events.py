@@ -23,7 +23,8 @@ from tests.handlers.events import ROOT, invoke
 from tests.handlers.players import new_player
 
 SOURCES = {path.parent.name: path.read_text() for path in sorted((ROOT / "functions").glob("*/handler.py"))}
-CALLED = [name for name, source in SOURCES.items() if "@direct_handler" in source or "@schedule_handler" in source]
+WRAPPERS = ("@direct_handler", "@quiet_handler", "@schedule_handler")
+CALLED = [name for name, source in SOURCES.items() if any(wrapper in source for wrapper in WRAPPERS)]
 READ_THEIR_INPUT = (
     "create_user",
     "export_audit_log",

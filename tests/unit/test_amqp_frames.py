@@ -10,7 +10,7 @@ from shared.adapters.rabbitmq.frames import CHANNEL, Confirm, heard, published
 
 
 @pytest.mark.parametrize("message_id", ["0b0f2b52-9b7e-4f6f-8d1c-0d8f6f4a2a11", "", None])
-@pytest.mark.parametrize("body", [b"{}", b"x" * 60_000])
+@pytest.mark.parametrize("body", [b"{}", b"", b"x" * 60_000])
 @pytest.mark.parametrize("headers", [None, {"traceparent": "00-1-2-01"}, {"traceparent": "p", "tracestate": "a=b" * 100}])
 def test_a_published_message_is_what_pika_would_send(body: bytes, message_id: str | None, headers: dict[str, str] | None) -> None:
     properties = BasicProperties(
@@ -24,7 +24,11 @@ def test_a_published_message_is_what_pika_would_send(body: bytes, message_id: st
     method = spec.Basic.Publish(exchange="", routing_key="score_history_queue", mandatory=True)
     expected = b"".join(
         piece.marshal()
-        for piece in (frame.Method(CHANNEL, method), frame.Header(CHANNEL, len(body), properties), frame.Body(CHANNEL, body))
+        for piece in (
+            frame.Method(CHANNEL, method),
+            frame.Header(CHANNEL, len(body), properties),
+            *([frame.Body(CHANNEL, body)] if body else []),
+        )
     )
     made = published(
         "score_history_queue", body, message_id=message_id, timestamp=1_795_000_000, type_="score.accepted", headers=headers

@@ -79,8 +79,8 @@ class Stores:
     def first_result(self, key_id: str) -> FirstResult | None:
         return self.first if self.first and self.first.key_id == key_id else None
 
-    def recorded(self, request_id: str) -> HistoryEntry | None:
-        return self.spent if self.spent and self.spent.request_id == request_id else None
+    def has_accepted(self, request_id: str) -> bool:
+        return self.spent is not None and self.spent.request_id == request_id
 
     def profiles(self, user_ids: Sequence[str]) -> dict[str, Profile]:
         return {} if self.profile is None else dict.fromkeys(user_ids, self.profile)

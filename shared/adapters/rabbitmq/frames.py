@@ -63,9 +63,7 @@ def published(
             _TIMESTAMP.pack(timestamp),
             kind,
             _FRAME_END,
-            _FRAME.pack(_FRAME_BODY, CHANNEL, len(body)),
-            body,
-            _FRAME_END,
+            *((_FRAME.pack(_FRAME_BODY, CHANNEL, len(body)), body, _FRAME_END) if body else ()),  # an empty body has no frame
         )
     )
 
