@@ -57,8 +57,11 @@ class GatewayApp(Flask):
         self.url_map.redirect_defaults = False
 
     def make_default_options_response(self) -> Response:
-        """OPTIONS: which methods there are, and nothing else."""
+        """OPTIONS: which methods there are, and nothing else. Of a path without parameters only its own count."""
         response = super().make_default_options_response()
+        own = {method for rule in self.url_map.iter_rules() if rule.rule == request.path for method in rule.methods or ()}
+        if own:
+            response.headers["Allow"] = ", ".join(sorted(own))
         response.status_code = 204
         del response.headers["Content-Type"]
         return response

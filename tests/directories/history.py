@@ -75,7 +75,12 @@ class History:
             channel.basic_publish("", "score_history_queue", body)
         channel.connection.close()
         parked = f"{LETTERS + UNREADABLE} of {LETTERS + UNREADABLE} dead letters"
-        eventually(lambda: parked in self.verb("dead-letters", "list", "--limit", "100"), 120, parked)
+
+        def all_parked() -> bool:
+            told = self.verb("dead-letters", "list", "--limit", "100")
+            return parked in told and "\twaiting\t" not in told
+
+        eventually(all_parked, 120, parked)
         product.query(TAKEN_BACK)
 
     def play_unrecorded(self) -> None:
