@@ -35,6 +35,8 @@ NOT_IN_A_SCHEMA = (
     "rotateApiKey",
     "changeUser",
     "startReconciliation",
+    "listDeadLetters",
+    "discardDeadLetters",
 )
 # Where a length is that of the characters after NFKC: a schema counts those that were typed.
 COUNTED_OTHERWISE = ("registerUser", "changePassword")
