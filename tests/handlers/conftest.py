@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from shared.config import Settings
+from shared.services.open_epoch import open_epoch
 from shared.wiring import Container, container
 from tests.handlers.consumer import Bench
 
@@ -32,3 +34,13 @@ def redeploy(deployed: Container, monkeypatch: pytest.MonkeyPatch) -> Iterator[R
 @pytest.fixture
 def bench(deployed: Container) -> Bench:
     return Bench(deployed)
+
+
+@pytest.fixture(scope="module")
+def known_again(function_environment: dict[str, str]) -> Iterator[None]:
+    """A Redis that was a replica is another one afterwards: other tests begin when it is known and nothing is in doubt."""
+    yield
+    made = Container(Settings.from_environment(function_environment))
+    open_epoch(made.leaderboard, made.ledger)
+    made.rate_windows.windows_restored()
+    made.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import redis
 
 from shared.adapters.rabbitmq.topology import REBUILD
@@ -11,6 +12,8 @@ from tests.handlers.consumer import Bench
 from tests.handlers.events import call
 from tests.handlers.players import new_board
 from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.usefixtures("known_again")
 
 
 def forget_server(board: Container, redis_url: str) -> None:

@@ -15,14 +15,14 @@ from local_runtime.services.postgresql import FUNCTIONS_USER, SUPERUSER, USER
 from shared.adapters.rabbitmq.history_queues import HISTORY
 from shared.adapters.rabbitmq.probe import QUEUE
 from shared.adapters.rabbitmq.topology import DEAD_LETTERS, RETRIES, UPDATED
-from shared.config import Settings
-from shared.services.open_epoch import open_epoch
 from shared.wiring import Container, container
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import HandlerReply, call
 from tests.support.product import connect, query
 from tests.support.queues import Queues
 from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.usefixtures("known_again")
 
 NAMES = ("redis", "rabbitmq", "postgresql")
 CAPABILITIES = ("acceptUpdates", "record", "broadcast", "logIn", "read")
@@ -155,16 +155,6 @@ def redis_with(redis_url: str, **settings: int) -> Iterator[None]:
         finally:
             for name, value in before.items():
                 client.config_set(name, value)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def known_again(function_environment: dict[str, str]) -> Iterator[None]:
-    """A Redis that was a replica is another one afterwards: other tests begin when it is known and nothing is in doubt."""
-    yield
-    made = Container(Settings.from_environment(function_environment))
-    open_epoch(made.leaderboard, made.ledger)
-    made.rate_windows.windows_restored()
-    made.close()
 
 
 @contextmanager
