@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from local_runtime.services.postgresql import PrivatePostgreSQL
+from local_runtime.services.postgresql import SUPERUSER, USER, PrivatePostgreSQL
 from local_runtime.services.rabbitmq import PrivateRabbitMQ
 from local_runtime.services.redis import PrivateRedis
 from local_runtime.services.run import running
+from shared.adapters.postgresql.migrations import PostgresMigrations
+from shared.adapters.postgresql.pool import Pool
 from shared.config import Settings
 from shared.services.open_epoch import open_epoch
 from shared.services.rebuild_leaderboard import pages
 from shared.wiring import Container, container
 from tests.support.keys import new_keys
-from tests.support.product import let_superuser_in, new_data_dir, remove_data_dir
+from tests.support.product import let_superuser_in, new_data_dir, query, remove_data_dir
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -90,6 +92,32 @@ def amqp_ca_file(private_rabbitmq: PrivateRabbitMQ) -> str:
 def database_url(private_postgresql: PrivatePostgreSQL) -> str:
     """URL of this worker's PostgreSQL, for the owner of the tables."""
     return private_postgresql.url
+
+
+@pytest.fixture(scope="session")
+def superuser_url(private_postgresql: PrivatePostgreSQL) -> str:
+    """For those who may make databases and roles on this worker's PostgreSQL."""
+    return private_postgresql.url.replace(f"//{USER}:", f"//{SUPERUSER}:")
+
+
+@pytest.fixture(scope="session")
+def empty_schema(private_postgresql: PrivatePostgreSQL, superuser_url: str) -> str:
+    """Name of a database with the schema in it and nothing else, to be copied."""
+    name = f"schema_{secrets.token_hex(4)}"
+    query(superuser_url, f"CREATE DATABASE {name} OWNER {USER}")
+    pool = Pool(f"{private_postgresql.url.rpartition('/')[0]}/{name}")
+    PostgresMigrations(pool).apply()
+    pool.close()
+    return name
+
+
+@pytest.fixture
+def own_database_url(private_postgresql: PrivatePostgreSQL, superuser_url: str, empty_schema: str) -> Iterator[str]:
+    """A database of the test's own, with the schema in it."""
+    name = f"own_{secrets.token_hex(6)}"
+    query(superuser_url, f"CREATE DATABASE {name} OWNER {USER} TEMPLATE {empty_schema}")
+    yield f"{private_postgresql.url.rpartition('/')[0]}/{name}"
+    query(superuser_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,8 @@ from shared.wiring import container
 
 @direct_handler
 def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns `{"number": {"epoch", "sequence"} or null, "outbox": n, "inFlight": n, "gaps": [{"epoch", "first", "last"}]}`."""
+    """Returns `{"number": {"epoch", "sequence"} or null, "outbox": n, "inFlight": n, "gaps": [{"epoch", "first", "last"}],
+    "lost": n}`.
+    """
     deps = container()
     return as_json(balance_books(deps.leaderboard, deps.ledger, deps.outbox))

@@ -16,6 +16,9 @@ Every accepted update has a number. Each one up to the newest is in the ledger, 
 the outbox, or in flight: published and not yet recorded. Under load a few are in the outbox at any moment. One that stays in
 flight for minutes is lost, or only the broker has it.
 
+Updates that are lost with Redis were numbered by a Redis that died before anything else had them. Their points are not on the
+board either. Players were told so, by an error or no answer, unless the broker was away at that moment, too.
+
 example:
   python -m local_runtime balance
 
@@ -44,6 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
     say(f"in flight: {report['inFlight']}")
     for gap in report["gaps"]:
         say(f"  {gap['epoch']}:{gap['first']} to {gap['epoch']}:{gap['last']}")
+    if report["lost"]:
+        say(f"lost with Redis: {report['lost']}")
     if not report["inFlight"]:
         say("every accepted update is accounted for")
     return EXIT_IN_FLIGHT if report["inFlight"] else EXIT_OK

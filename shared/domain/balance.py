@@ -41,12 +41,13 @@ class Gap(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Balance:
     """Of all updates up to `number`: how many wait in the outbox, and which are in no store, `in_flight`. All others are in the
-    ledger, or noted there as refused.
+    ledger, or noted there as refused; or Redis lost them before anything else had them, and their points with them: `lost`.
     """
 
     number: Number
     outbox: int
     in_flight: list[Gap]
+    lost: int
 
     @property
     def updates_in_flight(self) -> int:

@@ -69,7 +69,7 @@ class Ledger(Protocol):
         ...
 
     def accepted_since(self, since: datetime) -> dict[str, list[Acceptance]]:
-        """By player, the updates that were accepted since then and recorded."""
+        """By player, the updates that were accepted since then: recorded, refused, or noted as repeated."""
         ...
 
     def history(self, user_id: str, limit: int, before_id: int | None) -> list[HistoryEntry]:
@@ -99,6 +99,17 @@ class Ledger(Protocol):
 
     def open_epoch(self, newest: Number | None) -> int:
         """Give out an epoch above all others; `newest` is how far Redis had counted, None where it does not know."""
+        ...
+
+    def count_lost(self, before: int) -> dict[int, int]:
+        """Give up numbers of epochs before this one that Redis lost again and that never arrived; answer how many of each epoch.
+
+        Called when everything that was published in those epochs is recorded or noted as refused.
+        """
+        ...
+
+    def lost(self) -> int:
+        """How many numbers were given up."""
         ...
 
     def missing(self, up_to: Number, *, on_board: bool = False) -> list[Gap]:

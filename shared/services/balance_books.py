@@ -26,18 +26,19 @@ def balance_books(leaderboard: Leaderboard, ledger: Ledger, outbox: Outbox) -> B
     if found:
         missing = ledger.missing(newest)
         found = [overlap for gap in found for overlap in gap.common(missing)]
-    return Balance(newest, sum(map(len, waiting.values())), found)
+    return Balance(newest, sum(map(len, waiting.values())), found, ledger.lost())
 
 
 def as_json(balance: Balance | None) -> dict[str, Any]:
     """With the first gaps, each `{"epoch", "first", "last"}`."""
     if balance is None:
-        return {"number": None, "outbox": 0, "inFlight": 0, "gaps": []}
+        return {"number": None, "outbox": 0, "inFlight": 0, "gaps": [], "lost": 0}
     return {
         "number": balance.number._asdict(),
         "outbox": balance.outbox,
         "inFlight": balance.updates_in_flight,
         "gaps": [gap._asdict() for gap in balance.in_flight[:MAX_GAPS]],
+        "lost": balance.lost,
     }
 
 

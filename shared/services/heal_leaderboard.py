@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shared.logs import get_logger
+from shared.ports import Ledger
 from shared.services.catch_up import catch_up
 from shared.services.open_epoch import open_epoch
 from shared.services.rebuild_leaderboard import rebuild_leaderboard
@@ -37,7 +38,10 @@ def _reconcile(stores: Reconciliation) -> bool:
     is_known = stores.board_check.is_known_server(server)
     loses = stores.windows.losses().windows
     if loses or not is_known:
+        newest = stores.leaderboard.newest_epoch().newest
         catch_up(stores.pipeline)  # updates that this Redis never had may still be in the queues
+        if newest is not None:
+            _give_up_lost(stores.pipeline.ledger, newest.epoch)
     if loses:
         # Until their windows are known no update is accepted, and none is told a score that lacks what this Redis never had.
         stores.leaderboard.suspect(restore_windows(stores.windows, stores.pipeline.ledger, stores.pipeline.clock))
@@ -52,3 +56,10 @@ def _reconcile(stores: Reconciliation) -> bool:
         reconcile_scores(stores, ReconciliationOptions())
         return True
     return False
+
+
+def _give_up_lost(ledger: Ledger, epoch: int) -> None:
+    lost = ledger.count_lost(epoch)
+    if lost:
+        told = {"updates": sum(lost.values()), "epochs": list(lost)}
+        _log.error("Redis lost updates before anything else had them", extra=told)

@@ -186,3 +186,20 @@ def test_what_was_accepted_of_late_is_told_by_player(books: Books, monkeypatch: 
     assert sorted(found, reverse=True) == [
         Acceptance(milliseconds - 1000 * second, event.request_id) for second, event in enumerate(events[:3])
     ]
+
+
+def test_what_was_accepted_of_late_and_does_not_stand_in_the_ledger_is_told_too(books: Books) -> None:
+    """It used its player's rate window and its ticket all the same."""
+    recorded, again = books.event(), books.event(books.next_epoch, at=NOW - timedelta(seconds=5))
+    again = again._replace(request_id=recorded.request_id)
+    refused, old = (books.event(at=NOW - timedelta(seconds=age))._replace(new_score=2**40) for age in (7, 90))
+    books.ledger.record([recorded])
+    books.ledger.record([again])
+    assert books.ledger.record([refused, old]).refused.keys() == {refused.request_id, old.request_id}
+    found = books.ledger.accepted_since(NOW - timedelta(seconds=60))[books.player]
+    milliseconds = round(NOW.timestamp() * 1000)
+    assert sorted(found, reverse=True) == [
+        Acceptance(milliseconds, recorded.request_id),
+        Acceptance(milliseconds - 5000, recorded.request_id),
+        Acceptance(milliseconds - 7000, refused.request_id),
+    ]

@@ -295,6 +295,26 @@ def test_of_an_epoch_that_redis_lost_only_gaps_below_what_arrived_are_known(coun
     assert ledger.missing(newest, on_board=True) == []
 
 
+def test_what_redis_lost_before_it_arrived_anywhere_is_given_up_once(counted: tuple[PostgresLedger, str]) -> None:
+    """It can never be recorded, and its points are not on the board; what Redis still has is waited for."""
+    ledger, player = counted
+    ledger.count_lost(ledger.open_epoch(None))
+    given_up = ledger.lost()
+    emptied = ledger.open_epoch(None)
+    ledger.record(numbered(player, *(Number(emptied, sequence) for sequence in (1, 2, 5, 7))))
+    ledger.missing(Number(emptied, 2))
+    set_back = ledger.open_epoch(None)
+    ledger.record(numbered(player, Number(set_back, 1), Number(set_back, 6)))
+    newest = ledger.open_epoch(Number(set_back, 3))
+    assert ledger.missing(Number(newest, 0)) == [Gap(emptied, 3, 4), Gap(emptied, 6, 6), Gap(set_back, 2, 5)]
+    assert ledger.count_lost(newest) == {emptied: 3, set_back: 2}
+    assert ledger.missing(Number(newest, 0)) == [Gap(set_back, 2, 3)], "these are in the outbox of this Redis, or were"
+    assert ledger.count_lost(newest) == {}
+    assert ledger.lost() - given_up == 5
+    ledger.record(numbered(player, Number(set_back, 2), Number(set_back, 3), Number(emptied, 3)))
+    assert ledger.missing(Number(newest, 0)) == []
+
+
 def test_of_an_epoch_that_redis_went_on_from_all_gaps_are_known(counted: tuple[PostgresLedger, str]) -> None:
     ledger, player = counted
     before = ledger.open_epoch(None)

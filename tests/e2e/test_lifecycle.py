@@ -14,7 +14,6 @@ from pathlib import Path
 import pg8000.native
 import pytest
 
-from local_runtime.services.postgresql import PrivatePostgreSQL
 from tests.support.api import Answer, frame_with
 from tests.support.product import ROOT, Product, alive, clean_environment
 from tests.support.waiting import eventually
@@ -165,24 +164,6 @@ def test_messages_of_a_killed_consumer_are_recorded_by_its_successor(product: Pr
     eventually(lambda: ledger_sum(product, player.user_id) == 20, 20, "all 20 updates in the ledger")
     with player.watch() as viewer:
         frame_with(viewer, player.user_id, 20)
-
-
-def test_servers_of_ones_own_are_used(
-    redis_url: str, amqp_url: str, amqp_ca_file: str, private_postgresql: PrivatePostgreSQL
-) -> None:
-    outside = {
-        "REDIS_URL": redis_url,
-        "AMQP_URL": amqp_url,
-        "AMQP_CA_FILE": amqp_ca_file,
-        "DATABASE_URL": private_postgresql.functions_url,
-        "MIGRATIONS_DATABASE_URL": private_postgresql.url,
-    }
-    with Product(None, **outside) as product:
-        assert set(product.runtime["processes"]) >= {"http", "consumer", "scheduler"}
-        assert not {"redis", "rabbitmq", "postgresql"} & set(product.runtime["processes"])
-        player = product.api.new_player()
-        assert player.score(4).status == 200
-        eventually(lambda: ledger_sum(product, player.user_id) == 4, 5, "the row in one's own PostgreSQL")
 
 
 def test_a_plain_text_listener_on_other_addresses_is_refused(tmp_path: Path) -> None:

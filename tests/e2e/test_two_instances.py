@@ -167,6 +167,15 @@ def receive_until_closed(viewer: ClientConnection) -> None:
         viewer.recv(timeout=30)
 
 
+def test_servers_of_ones_own_are_used_and_none_is_started(first: Product, stores: Stores) -> None:
+    assert set(first.runtime["processes"]) >= {"http", "consumer", "scheduler"}
+    assert not {"redis", "rabbitmq", "postgresql"} & set(first.runtime["processes"])
+    player = first.api.new_player()
+    assert player.score(4).status == 200
+    sql = "SELECT sum(increment) FROM score_history WHERE user_id = :user_id"
+    eventually(lambda: query(stores.owner_database_url, sql, user_id=player.user_id) == [[4]], 30, "the row in one's own ledger")
+
+
 def test_players_and_viewers_of_both_see_one_board(first: Product, second: Product) -> None:
     here = first.api.new_player()
     there = Player(second.api, here.user_id, here.username, here.api_key, here.access_token, here.refresh_token)

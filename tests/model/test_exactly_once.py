@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -30,6 +31,7 @@ from shared.adapters.redis.leaderboard import RedisLeaderboard
 from shared.adapters.redis.outbox import RedisOutbox
 from shared.adapters.redis.profiles import RedisProfiles
 from shared.adapters.redis.rate_windows import RedisRateWindows
+from shared.config import Settings
 from shared.domain.player import Caller
 from shared.domain.score import Number, ReceivedMessage, ScoreAccepted
 from shared.domain.ticket import ActionTicket
@@ -73,6 +75,8 @@ DELETES = (
 AGES = (
     "UPDATE accepted_keys SET accepted_at = accepted_at - make_interval(secs => :by) WHERE user_id = ANY(:ids)",
     "UPDATE score_history SET created_at = created_at - make_interval(secs => :by) WHERE user_id = ANY(:ids)",
+    "UPDATE unrecorded_updates SET accepted_at = accepted_at - make_interval(secs => :by) WHERE user_id = ANY(:ids)",
+    "UPDATE repeated_updates SET accepted_at = accepted_at - make_interval(secs => :by) WHERE user_id = ANY(:ids)",
 )
 
 
@@ -124,9 +128,6 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.stores = Reconciliation(self.board, board_check, reconciliations, self.windows, self.pipeline)
         self.board.rebuild(pages(self.deployed.reconciliations))
         open_epoch(self.board, self.deployed.ledger)
-        newest = self.board.newest_epoch().newest
-        assert newest is not None
-        self.first_epoch = newest.epoch
         self.database.run(OPENED, by=172_800.0 if all_keys_known else 0.0)
 
     # What is known of the truth
@@ -530,11 +531,10 @@ class ExactlyOnce(RuleBasedStateMachine):
         assert len(self.broker.parked) >= self.poison
         newest = self.board.newest_epoch().newest
         assert newest is not None
-        missing = self.deployed.ledger.missing(newest, on_board=True)
-        assert [gap for gap in missing if gap.epoch >= self.first_epoch] == []
+        assert self.deployed.ledger.missing(newest, on_board=True) == []
         balance = balance_books(self.board, self.deployed.ledger, self.outbox)
         assert balance is not None
-        assert [gap for gap in balance.in_flight if gap.epoch == newest.epoch] == []
+        assert balance.in_flight == []
 
     def leave_no_trace(self) -> None:
         """A reconciliation takes other steps where there are more players: the same choices must always do the same."""
@@ -543,12 +543,23 @@ class ExactlyOnce(RuleBasedStateMachine):
             self.database.run(delete, ids=self.user_ids)
 
 
+@pytest.fixture
+def deployed(function_environment: dict[str, str], own_database_url: str) -> Iterator[Container]:
+    """On a ledger of the model's own: numbers that other tests leave unaccounted for would be proof of nothing."""
+    url = function_environment["DATABASE_URL"].rpartition("/")[0] + "/" + own_database_url.rpartition("/")[2]
+    urls = {"DATABASE_URL": url, "MIGRATIONS_DATABASE_URL": own_database_url}
+    made = Container(Settings.from_environment({**function_environment, **urls}))
+    made.migrations.apply()
+    yield made
+    made.close()
+
+
 @pytest.mark.timeout(1800)
 def test_each_accepted_update_counts_exactly_once(
-    deployed: Container, redis_url: str, database_url: str, monkeypatch: pytest.MonkeyPatch
+    deployed: Container, redis_url: str, own_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox_module, "NOTE_EVERY_SECONDS", 0.0)  # the same choices must always do the same
-    with connect(redis_url) as client, closing(database_connection(database_url)) as database:
+    with connect(redis_url) as client, closing(database_connection(own_database_url)) as database:
         machine: Any = lambda: ExactlyOnce(deployed, client, database)  # noqa: E731 - hypothesis calls what it is given
         run_state_machine_as_test(
             machine,

@@ -134,7 +134,9 @@ class PostgresLedger:
         return int(forgotten)
 
     def accepted_since(self, since: datetime) -> dict[str, list[Acceptance]]:
-        """From the newest rows. Rows that were recorded late may stand behind older ones: two pages of these are the end."""
+        """From the newest rows, and from what was not recorded. Rows that were recorded late may stand behind older ones: two pages
+        of these are the end.
+        """
         found: dict[str, list[Acceptance]] = {}
         before, past = 2**62, 0
         while past < 2:
@@ -148,6 +150,10 @@ class PostgresLedger:
             if len(rows) < PAGE:
                 break
             before = rows[-1][0]
+        with self._pool.connection(MISSING_SECONDS) as session:
+            unrecorded = session.run(statement("accepted_unrecorded"), since=int(since.timestamp() * 1000))
+        for user_id, instant, request_id in unrecorded:
+            found.setdefault(user_id, []).append(Acceptance(instant, request_id))
         return found
 
     def history(self, user_id: str, limit: int, before_id: int | None) -> list[HistoryEntry]:
@@ -202,6 +208,18 @@ class PostgresLedger:
                 rows = session.run(statement("open_epoch"), epoch=epoch, sequence=sequence)
             if rows:
                 return int(rows[0][0])
+
+    def count_lost(self, before: int) -> dict[int, int]:
+        """From each epoch once; one that arrives later all the same is recorded."""
+        with self._pool.connection(MISSING_SECONDS) as session:
+            rows = session.run(statement("count_lost"), epoch=before)
+        return {int(epoch): int(lost) for epoch, lost in rows if lost}
+
+    def lost(self) -> int:
+        """Of all epochs."""
+        with self._pool.connection() as session:
+            [[lost]] = session.run("SELECT coalesce(sum(lost), 0) FROM number_epochs")
+        return int(lost)
 
     def missing(self, up_to: Number, *, on_board: bool = False) -> list[Gap]:
         """From each epoch that is not settled, whose settled number is noted then: the next look begins there."""

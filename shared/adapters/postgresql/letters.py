@@ -86,6 +86,7 @@ def _row(letter: RefusedMessage) -> dict[str, Any]:
         "increment": None if event is None else event.increment,
         "epoch": epoch,
         "sequence": sequence,
+        "accepted_at": None if event is None else int(event.accepted_at.timestamp() * 1000),
         "reason": writable(letter.reason[:MAX_REASON_LENGTH]),
         "body": letter.body[:MAX_BODY_BYTES].hex() if letter.body else None,
         "size": len(letter.body),

@@ -93,6 +93,7 @@ def _counts(session: Session, event: ScoreAccepted, first: Number | None) -> boo
             sequence=event.number.sequence,
             first_epoch=first.epoch,
             first_sequence=first.sequence,
+            accepted_at=int(event.accepted_at.timestamp() * 1000),
         )
     metrics.updates_repeated.of("true" if counts else "false").inc()
     told = {"update": event.request_id, "user_id": event.user_id, "number": event.number, "first": first, "counts": counts}

@@ -1,7 +1,7 @@
 -- number_epochs, score_history, unrecorded_updates: epochs in which not every number is known to be accounted for.
 -- :epoch :sequence bigint, the number up to which is asked; :on_board boolean, only numbers whose points Redis has not lost since
 -- Answers epoch, the number up to which it is settled, and the last one: the one asked for in its own epoch; in an earlier one how
--- far Redis had counted, or the highest number that arrived.
+-- far Redis had counted, or, until count_lost.sql has seen to the rest, the highest number that arrived.
 
 SELECT epoch, settled, last
 FROM number_epochs
@@ -9,7 +9,7 @@ CROSS JOIN LATERAL (
     SELECT
         CASE
             WHEN epoch = CAST(:epoch AS bigint) THEN CAST(:sequence AS bigint)
-            WHEN CAST(:on_board AS boolean) THEN last_sequence
+            WHEN CAST(:on_board AS boolean) OR lost IS NOT NULL THEN last_sequence
             ELSE greatest(
                 last_sequence,
                 (SELECT max(sequence) FROM score_history WHERE score_history.epoch = number_epochs.epoch),

@@ -2,6 +2,7 @@
 -- did not count. Two updates never have the same.
 -- number_epochs: epochs that were given out. Redis counts from 1 in each; a new one begins whenever Redis may have gone back.
 --   last_sequence  how far Redis had counted when the next epoch began; NULL while updates are numbered in it, and when Redis lost it
+--   lost           how many updates Redis had numbered above that and lost before anything else had them; NULL until it is known
 --   settled        every update of the epoch up to this number is in score_history or unrecorded_updates
 
 ALTER TABLE score_history ADD COLUMN epoch BIGINT, ADD COLUMN sequence BIGINT;
@@ -15,5 +16,6 @@ CREATE TABLE number_epochs (
     board TEXT NOT NULL DEFAULT 'main',
     opened_at TIMESTAMPTZ NOT NULL DEFAULT now(),
     last_sequence BIGINT,
+    lost BIGINT,
     settled BIGINT NOT NULL DEFAULT 0
 );

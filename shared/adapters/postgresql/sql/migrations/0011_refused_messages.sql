@@ -3,6 +3,7 @@
 --
 -- letter_key: what makes a message one and the same: the request id of an update, the digest of what cannot be opened.
 -- request_id, user_id, increment, epoch, sequence: NULL where the message cannot be opened; the last two also where it has no number.
+-- accepted_at: when the update was accepted; NULL where the message cannot be opened, and in rows of versions that did not note it.
 -- body: the message as it was received, at most its first 64 KiB. NULL in rows of versions that did not keep it.
 -- size, digest: bytes and SHA-256 (hex) of the whole body.
 -- headers: what goes along when the message is published again: the trace it is a part of.
@@ -24,6 +25,7 @@ ALTER TABLE unrecorded_updates
     ALTER COLUMN user_id DROP NOT NULL,
     ALTER COLUMN increment DROP NOT NULL,
     ADD COLUMN id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    ADD COLUMN accepted_at TIMESTAMPTZ,
     ADD COLUMN body BYTEA,
     ADD COLUMN size INT NOT NULL DEFAULT 0,
     ADD COLUMN digest TEXT,

@@ -23,6 +23,7 @@ CREATE TABLE repeated_updates (
     increment INT NOT NULL,
     first_epoch BIGINT NOT NULL,
     first_sequence BIGINT NOT NULL,
+    accepted_at TIMESTAMPTZ NOT NULL,
     noted_at TIMESTAMPTZ NOT NULL DEFAULT now(),
     PRIMARY KEY (epoch, sequence)
 );
