@@ -117,7 +117,7 @@ def test_updates_in_flight_are_told_while_the_outbox_is_short_enough_to_be_read(
     world = World({})
     measure_stores(world.gauges(), WELL)
     assert told()["updates_in_flight"] == {}, "no update was accepted yet"
-    world.balance = Balance(Number(2, 9), 1, [Gap(1, 4, 6), Gap(2, 9, 9)])
+    world.balance = Balance(Number(2, 9), 1, [Gap(1, 4, 6), Gap(2, 9, 9)], 0)
     measure_stores(world.gauges(), WELL)
     assert told()["updates_in_flight"] == {(): 4}
     monkeypatch.setattr("shared.services.measure_stores.MAX_OUTBOX", 2)
