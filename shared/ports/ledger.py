@@ -211,7 +211,10 @@ class Reconciliations(Protocol):
         ...
 
     def restore(self, user_ids: Sequence[str], run_number: int) -> dict[str, int]:
-        """Give the ledger those updates back; answer the points. Raises ReconciliationRunning when another run has begun."""
+        """Give the ledger those updates back; answer the points, without those of players whose updates it refuses now.
+
+        Raises ReconciliationRunning when another run has begun.
+        """
         ...
 
     def audit_repairs(self, discrepancies: Sequence[Discrepancy], run_number: int) -> None:

@@ -6,10 +6,11 @@ import uuid
 from dataclasses import dataclass
 
 from shared.domain.score import Number
-from shared.errors import LedgerBehind
+from shared.errors import LedgerBehind, RabbitUnavailable
 from shared.ports import Clock, EventPublisher, Ledger, Outbox
 
 CATCH_UP_SECONDS = 60.0
+UNDER_WAY_SECONDS = 2.0  # nearly always it is recorded by then
 FIRST_POLL_SECONDS, POLL_SECONDS = 0.01, 0.1
 BATCH = 500
 BEGINNING = ""
@@ -53,15 +54,24 @@ def publish_again(outbox: Outbox, publisher: EventPublisher, up_to: str) -> int:
 def catch_up_to(number: Number, pipeline: Pipeline) -> bool:
     """Wait until every update up to this number whose points are on the board is recorded or noted as refused.
 
-    False when that takes too long: then the ledger cannot say what the board should show.
+    False when that takes too long, or when some are missing although everything published before has come through: then the
+    ledger cannot say what the board should show.
     """
-    wait = _Patience(pipeline.clock, pipeline.catch_up_seconds)
+    wait = _Patience(pipeline.clock, min(pipeline.catch_up_seconds, UNDER_WAY_SECONDS))
     try:
         while pipeline.ledger.missing(number, on_board=True):
             wait()
     except LedgerBehind:
-        return False
+        return pipeline.catch_up_seconds > 0 and _comes_through(number, pipeline)
     return True
+
+
+def _comes_through(number: Number, pipeline: Pipeline) -> bool:
+    try:
+        catch_up(pipeline)
+    except (LedgerBehind, RabbitUnavailable):
+        return False
+    return not pipeline.ledger.missing(number, on_board=True)
 
 
 def _pass_marker(pipeline: Pipeline, wait: _Patience) -> None:

@@ -94,15 +94,17 @@ def _reconcile(stores: Reconciliation, options: ReconciliationOptions, run_numbe
     found = _with_missing_points(comparison.differing(), stores)
     reason = _why_nothing_is_lowered(found, comparison, stores, options)
     withheld = [entry for entry in found if entry.is_lowering] if reason else []
-    repairs = [entry for entry in found if entry not in withheld]
+    repairs, left = [entry for entry in found if entry not in withheld], withheld
     if not options.dry_run:
+        repairs = _restored(repairs, stores, run_number)
         _repair(repairs, mark, stores, run_number)
         show_viewers(stores.pipeline, len(repairs))
-        stores.board_check.clear(suspects.difference(entry.user_id for entry in withheld))
+        left = [entry for entry in found if entry not in repairs]
+        stores.board_check.clear(suspects.difference(entry.user_id for entry in left))
         stores.board_check.save_sweep(following)
     run = ReconciliationRun(span.opened, started_at, options.dry_run, options.full, comparison.checked, found)
     summary = _summary(comparison.checked, len(found), len(repairs), options)
-    summary |= {"runId": stores.reconciliations.save(run), "leftForTheNextRun": len(withheld)}
+    summary |= {"runId": stores.reconciliations.save(run), "leftForTheNextRun": len(left)}
     metrics.reconciliation_runs.of(_text(options.dry_run)).inc()
     metrics.discrepancies.of(_text(not options.dry_run)).inc(len(repairs))
     if withheld:
@@ -220,14 +222,18 @@ def _why_nothing_is_lowered(
     return ""
 
 
+def _restored(found: Sequence[Discrepancy], stores: Reconciliation, run_number: int) -> list[Discrepancy]:
+    """All whose repair is right once the ledger has its own updates back; those whose updates it refuses are left as they are."""
+    incomplete = [entry.user_id for entry in found if entry.missing_points]
+    restored = stores.reconciliations.restore(incomplete, run_number) if incomplete else {}
+    return [entry for entry in found if not entry.missing_points or entry.user_id in restored]
+
+
 def _repair(found: Sequence[Discrepancy], mark: str, stores: Reconciliation, run_number: int) -> None:
     """Audited before it is done. Each step sees that no other run has begun: the same difference must not be added twice."""
     if not found:
         return
     stores.reconciliations.audit_repairs(found, run_number)
-    incomplete = [entry.user_id for entry in found if entry.missing_points]
-    if incomplete:
-        stores.reconciliations.restore(incomplete, run_number)
     changes = {entry.user_id: None if entry.is_invented else entry.difference for entry in found}
     stores.board_check.repair(changes, mark, run_number)
 

@@ -164,6 +164,18 @@ def test_a_ledger_row_that_was_deleted_is_missed_and_given_back_as_it_was(books:
     assert books.points([player]) == books.ledger.totals([player]) == {player: 7}
 
 
+def test_what_the_ledger_refuses_by_now_keeps_nothing_else_from_being_given_back(books: Books) -> None:
+    refused, other = books.player(), books.player()
+    lost = [*books.record(refused, 4), *books.record(other, 2)]
+    for request_id in lost:
+        books.spoil("DELETE FROM score_history WHERE request_id = :id", id=request_id)
+    books.spoil(f"ALTER TABLE score_history ADD CONSTRAINT not_theirs CHECK (user_id <> '{refused}') NOT VALID")
+    with books.reconciliations.alone() as run_number:
+        assert books.reconciliations.restore([refused, other], run_number) == {other: 2}
+        books.spoil("ALTER TABLE score_history DROP CONSTRAINT not_theirs")
+        assert books.reconciliations.restore([refused, other], run_number) == {refused: 4}
+
+
 def test_a_ledger_row_that_was_changed_changes_the_total(books: Books) -> None:
     player = books.player()
     row, *_ = books.record(player, 1, 1)

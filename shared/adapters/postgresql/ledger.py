@@ -134,9 +134,7 @@ class PostgresLedger:
         return int(forgotten)
 
     def accepted_since(self, since: datetime) -> dict[str, list[Acceptance]]:
-        """From the newest rows, and from what was not recorded. Rows that were recorded late may stand behind older ones: two pages
-        of these are the end.
-        """
+        """From the newest rows, and what was not recorded. Late rows may stand behind older ones: two pages of these are the end."""
         found: dict[str, list[Acceptance]] = {}
         before, past = 2**62, 0
         while past < 2:

@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from shared.adapters.postgresql.errors import StatementRejected
 from shared.adapters.postgresql.leases import LeaseTaken, PostgresLeases, is_held
 from shared.adapters.postgresql.pool import Pool
 from shared.adapters.postgresql.statements import statement
 from shared.domain.reconciliation import Discrepancy, EpochSpan, PastRun, ReconciliationRun
 from shared.domain.score import Number
-from shared.errors import ReconciliationRunning
+from shared.errors import PostgresUnavailable, ReconciliationRunning
+from shared.logs import get_logger
 
 PAGE = 5000
 MAX_ID_LENGTH = 36
@@ -20,6 +22,7 @@ ANSWER_SECONDS = 120.0
 MAX_DETAILS = 1000
 SHOWN_DETAILS = 100
 LEASE = "reconciliation"
+_log = get_logger(__name__)
 
 
 class PostgresReconciliations:
@@ -86,8 +89,16 @@ class PostgresReconciliations:
         return _numbers(self._run("find_missing_updates", user_ids=list(user_ids)))
 
     def restore(self, user_ids: Sequence[str], run_number: int) -> dict[str, int]:
-        """In one statement, so that total and history agree."""
-        return _numbers(self._run_fenced("restore_missing_updates", run_number, user_ids=list(user_ids)))
+        """In one statement, so that total and history agree; a statement for each player when that one is refused."""
+        try:
+            return _numbers(self._run_fenced("restore_missing_updates", run_number, user_ids=list(user_ids)))
+        except StatementRejected as error:
+            if not error.blames_the_row:
+                raise PostgresUnavailable from error
+            if len(user_ids) > 1:
+                return {player: points for one in user_ids for player, points in self.restore([one], run_number).items()}
+            _log.error("the ledger refuses updates that it had before", extra={"user_id": user_ids[0], "reason": str(error)})
+            return {}
 
     def audit_repairs(self, discrepancies: Sequence[Discrepancy], run_number: int) -> None:
         """One statement for all."""
