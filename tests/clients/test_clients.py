@@ -302,7 +302,12 @@ def test_a_thousand_updates_under_killed_workers_and_a_restart_are_a_thousand(pr
         eventually(lambda: progress() > 600, 60, "more than half is played")
         product.kill("http", signal.SIGKILL)
         assert {client.result(one, 120)["score"] for client, one in begun} == {100}
-        eventually(lambda: progress() == 1000, 60, "the ledger has a thousand")
+
+        def is_recorded() -> bool:
+            product.invoke("relay_outbox")
+            return progress() == 1000
+
+        eventually(is_recorded, 60, "the ledger has a thousand")
         for client, name in players:
             assert client.do("standing", name=name)["score"] == 100
 

@@ -52,7 +52,12 @@ def test_a_backup_under_load_holds_every_update_that_was_acknowledged_before_it(
     product.stop()
     copy = restored(product, file).start()
     try:
-        eventually(lambda: board(copy, before) == ledger(copy, before), 150, "board and ledger agree")
+
+        def agree() -> bool:
+            copy.invoke("relay_outbox")
+            return board(copy, before) == ledger(copy, before)
+
+        eventually(agree, 150, "board and ledger agree")
         found = ledger(copy, before)
         assert {user_id: points for user_id, points in found.items() if not before[user_id] <= points <= after[user_id]} == {}
         eventually(lambda: copy.verb("reconcile", "--full").returncode == 0, 60, "everybody in order")

@@ -36,13 +36,6 @@ def verb(product: Product, name: str, *arguments: str, stdin: str = "") -> subpr
     )
 
 
-def invoke(product: Product, function: str) -> Any:
-    """What the schedule would do within a minute."""
-    done = verb(product, "invoke", function, "-", stdin="{}")
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
 @pytest.fixture(scope="module")
 def admin(product: Product) -> Player:
     name = f"admin-{secrets.token_hex(6)}"
@@ -74,7 +67,7 @@ def test_who_did_what_is_found_by_an_admin(product: Product, admin: Player) -> N
     eventually(lambda: entries(admin, userId=ada.user_id, action="score_accepted"), 20, "the update in the audit log")
 
     def refusals() -> set[tuple[str, str, str]]:
-        invoke(product, "record_refusals")  # or the scheduler was faster
+        product.invoke("record_refusals")  # or the scheduler was faster
         found = [*entries(admin, userId=ada.user_id), *entries(admin, actor=mallory.user_id)]
         return {(one["action"], one["detail"].get("reason", ""), one["actor"]) for one in found}
 
@@ -102,7 +95,7 @@ def test_a_change_by_whoever_may_do_anything_is_found(product: Product, admin: P
     row = entries(admin, userId=ada.user_id, action="score_accepted")[0]["id"]
 
     def is_sealed() -> bool:
-        invoke(product, "seal_audit")
+        product.invoke("seal_audit")
         return bool(product.query("SELECT 1 FROM audit_seals WHERE last_id >= :id", id=row))
 
     eventually(is_sealed, 60, "the row under a seal")
@@ -155,6 +148,6 @@ def test_a_page_of_another_host_that_wants_to_watch_is_refused_and_audited(produ
     with pytest.raises(InvalidStatus) as refused:
         connect(product.api.websocket_url(), additional_headers=admin.authorization, origin=Origin("https://evil.example"))
     assert refused.value.response.status_code == 403
-    invoke(product, "record_refusals")
+    product.invoke("record_refusals")
     reasons = [entry["detail"]["reason"] for entry in entries(admin, action="viewer_refused", actor=admin.user_id)]
     assert reasons == ["origin_not_allowed"]

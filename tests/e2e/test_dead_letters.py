@@ -246,13 +246,5 @@ def test_a_broker_that_came_back_with_a_new_directory_loses_none(product: Produc
     assert said(product, "redrive", *ids).startswith("30 moved back to be recorded")
     eventually(lambda: states(product).get("parked") is None, SLOW_SECONDS, "the parked ones recorded")
     product.query("UPDATE unrecorded_updates SET changed_at = changed_at - INTERVAL '70 seconds'")
-    subprocess.run(
-        [sys.executable, "-m", "local_runtime", "invoke", "relay_outbox", "-", "--data-dir", str(product.data_dir)],
-        cwd=ROOT,
-        env=clean_environment(),
-        input="{}",
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    product.invoke("relay_outbox")
     expect_all_recorded_once(product, request_ids)

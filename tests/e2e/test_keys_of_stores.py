@@ -102,13 +102,6 @@ def recorded(stores: Stores, player: Player) -> int:
     return int(rows[0][0])
 
 
-def sealed(product: Product) -> dict[str, Any]:
-    done = verb(product, "invoke", "seal_audit", "-", stdin="{}")
-    assert done.returncode == 0, done.stderr
-    report: dict[str, Any] = json.loads(done.stdout)
-    return report
-
-
 def intact(product: Product) -> bool:
     return verb(product, "verify-audit").returncode == 0
 
@@ -140,7 +133,7 @@ def test_a_second_instance_starts_with_the_keys_of_the_first_and_not_without(sto
         assert stores.query("SELECT count(*) FROM unrecorded_updates") == [[0]]
         letters = verb(second, "dead-letters", "list")
         assert "requestId" not in letters.stdout, letters.stdout
-        sealed(first)
+        first.invoke("seal_audit")
         assert (intact(first), intact(second)) == (True, True)
 
 
@@ -177,7 +170,7 @@ def test_after_a_rotation_neither_the_old_keys_alone_nor_too_early_the_new_ones_
         product.start()
         player = product.api.new_player()
         assert player.score(2).status == 200
-        sealed(product)
+        product.invoke("seal_audit")
         before = (product.data_dir / "secrets.json").read_text()
         assert verb(product, "rotate-keys").returncode == 0
         product.stop()
@@ -195,7 +188,7 @@ def test_after_a_rotation_neither_the_old_keys_alone_nor_too_early_the_new_ones_
         (product.data_dir / "secrets.json").write_text(json.dumps(after))
         product.start()
         assert product.api.post("/api/tokens", {"refreshToken": player.refresh_token}).status == 200
-        eventually(lambda: sealed(product)["seals"], 60, "a seal of the new key")
+        eventually(lambda: product.invoke("seal_audit")["seals"], 60, "a seal of the new key")
         product.stop()
         stores.query("UPDATE installation_keys SET retired_at = retired_at - INTERVAL '1 hour'")
         (product.data_dir / "secrets.json").write_text(json.dumps(only_new))
@@ -224,7 +217,7 @@ def test_new_keys_on_one_instance_cost_the_other_nothing_until_it_has_them(store
         assert there.score().status == 200
         eventually(lambda: recorded(stores, player) == 21, 120, "the ledger has what both have accepted")
         assert stores.query("SELECT count(*) FROM unrecorded_updates") == [[0]]
-        sealed(second)
+        second.invoke("seal_audit")
         assert (intact(first), intact(second)) == (True, True)
 
 

@@ -95,6 +95,7 @@ def test_new_keys_come_into_use_without_a_refusal_and_old_ones_stay_good(product
 
 
 def newest_seal_is_of_the_new_key(product: Product) -> bool:
+    product.invoke("seal_audit")
     rows = product.query("SELECT key_id FROM audit_seals ORDER BY seq DESC LIMIT 1")
     return rows == product.query("SELECT key_id FROM installation_keys WHERE purpose = 'payload' AND retired_at IS NULL")
 

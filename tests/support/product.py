@@ -94,6 +94,12 @@ class Product:
             check=False,
         )
 
+    def invoke(self, function: str) -> Any:
+        """What the schedule would do within its minute; answers what the function does."""
+        done = self.verb("invoke", function, "-", stdin="{}")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout)
+
     def destroy(self) -> None:
         """Stop it if it runs and remove its data."""
         if self.process is not None and self.process.poll() is None:

@@ -134,7 +134,7 @@ class PostgresLedger:
         return int(forgotten)
 
     def accepted_since(self, since: datetime) -> dict[str, list[Acceptance]]:
-        """From the newest rows, and what was not recorded. Late rows may stand behind older ones: two pages of these are the end."""
+        """From the newest rows, and what was not recorded. Rows that came late stand behind older ones: two such pages end it."""
         found: dict[str, list[Acceptance]] = {}
         before, past = 2**62, 0
         while past < 2:
