@@ -155,6 +155,13 @@ class ScheduleRunner:
         thread.start()
 
     def _deliver(self, delivery: Delivery) -> None:
+        try:
+            self._invoke(delivery)
+        finally:
+            with self._lock:
+                self._running.pop(threading.current_thread(), None)
+
+    def _invoke(self, delivery: Delivery) -> None:
         schedule, started_at = delivery.schedule, self._clock.now()
         attempt = Attempt(delivery.scheduled_at, delivery.attempt, uuid.uuid4().hex[:16])
         request_id = str(uuid.uuid4())
@@ -164,9 +171,6 @@ class ScheduleRunner:
             self._invoker.invoke(schedule.function, event, request_id, trigger="schedule")
         except Exception as error:
             outcome = error
-        finally:
-            with self._lock:
-                self._running.pop(threading.current_thread(), None)
         milliseconds = (self._clock.now() - started_at).total_seconds() * 1000
         labels = (request_id, schedule.name, schedule.function.name, delivery.attempt)
         if outcome is None:
