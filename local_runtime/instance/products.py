@@ -17,6 +17,7 @@ from local_runtime.settings import PROJECT_ROOT, InstanceSettings
 from local_runtime.supervisor.loop import StartFailed, StopStage
 
 _START_MARGIN_SECONDS = 30.0
+_READY_SECONDS = 20.0  # then it is started anew, and the operator told
 
 
 def stop_stages(manifest: Manifest) -> tuple[StopStage, ...]:
@@ -54,11 +55,13 @@ def product_specs(
     descriptors = (listeners.public.fileno(), listeners.management.fileno())
     inherited = {"SCOREBOARD_LISTEN_FD": str(descriptors[0]), "SCOREBOARD_MANAGEMENT_FD": str(descriptors[1])}
     probe = HttpProbe(listeners.local_host, listeners.port, tls=settings.tls)
-    http = _spec(directory, {**environment, **inherited}, "http", probe, pass_fds=descriptors)
+    http = _spec(
+        directory, {**environment, **inherited}, "http", probe, pass_fds=descriptors, ready_timeout_seconds=_READY_SECONDS
+    )
     on_disk = QueuesOnDisk(directory.path / "rabbitmq", {binding.queue for binding in manifest.queue_bindings})
     names = [*_consumer_names(manifest), *(["scheduler"] if manifest.schedules else [])]
     probes = {name: Both(ReadyFile(directory.ready_file(name)), on_disk) for name in names}
-    return (http, *(_spec(directory, environment, name, probes[name]) for name in names))
+    return (http, *(_spec(directory, environment, name, probes[name], ready_timeout_seconds=_READY_SECONDS) for name in names))
 
 
 def _consumer_names(manifest: Manifest) -> list[str]:
