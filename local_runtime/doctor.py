@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import urlsplit
 
+from local_runtime.descriptors import REMEDY, allow_least, allowed
 from local_runtime.services.postgresql import ACCOUNT
 from local_runtime.services.programs import POSTGRES, SERVERS, Program
+from local_runtime.services.room import MEGABYTE, free_bytes, low_bytes
 from local_runtime.tls import client_context
 
 MINIMUM_PYTHON = (3, 11)
@@ -57,7 +59,7 @@ def report(
             findings.append(Finding(program.name, True, f"{program.version(path)} at {path}".lstrip()))
     if os.geteuid() == 0 if root is None else root:
         findings.append(_account())
-    findings.append(_data_directory(data_dir))
+    findings += [_data_directory(data_dir), _disk(data_dir), _descriptors()]
     return findings
 
 
@@ -117,9 +119,26 @@ def _account() -> Finding:
     return Finding(name, True, f"uid {entry.pw_uid}; PostgreSQL does not run as root")
 
 
-def _data_directory(data_dir: Path) -> Finding:
+def _descriptors() -> Finding:
+    is_enough = allow_least()
+    return Finding("open files", is_enough, f"{allowed()} allowed", REMEDY, is_there=True)
+
+
+def _disk(data_dir: Path) -> Finding:
+    place = _existing(data_dir)
+    free, low = free_bytes(place), low_bytes(place)
+    remedy = f"make room on the disk of {place}: below {low // MEGABYTE} MB no update is accepted"
+    return Finding("disk", free > 2 * low, f"{free // MEGABYTE} MB free at {place}", remedy, is_there=True)
+
+
+def _existing(data_dir: Path) -> Path:
     place = data_dir.absolute()
     while not place.exists():
         place = place.parent
+    return place
+
+
+def _data_directory(data_dir: Path) -> Finding:
+    place = _existing(data_dir)
     writable = place.is_dir() and os.access(place, os.W_OK | os.X_OK)
     return Finding("data directory", writable, str(data_dir), f"make {place} writable, or choose another with --data-dir")

@@ -7,7 +7,6 @@ import gc
 import json
 import logging
 import os
-import resource
 import shutil
 import socket
 import tempfile
@@ -19,6 +18,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
 from local_runtime.deadline import GeventDeadline
+from local_runtime.descriptors import allow_most
 from local_runtime.hosting import load_manifest
 from local_runtime.http.log import GunicornLog
 from local_runtime.http.loop import HOOK as LOOP_HOOK
@@ -97,7 +97,7 @@ def main(environment: Mapping[str, str] | None = None) -> int:
 
 def serve(settings: InstanceSettings, options: HttpOptions, manifest: Manifest, run_directory: Path) -> None:
     """Serve a manifest until SIGTERM; ends with SystemExit."""
-    _allow_many_descriptors()
+    allow_most()
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(run_directory / "metrics")
         clear_directory(run_directory / "metrics")
@@ -218,10 +218,3 @@ def _announce(plan: SitePlan, public: socket.socket) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "http.json").write_text(json.dumps(where))
     logger.info("listening on %s, %d workers", where["base_url"], plan.settings.workers)
-
-
-def _allow_many_descriptors() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

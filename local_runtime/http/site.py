@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import gevent
 from gevent import Greenlet
 
 from local_runtime.deadline import GeventDeadline
+from local_runtime.descriptors import allowed
 from local_runtime.events.http import HttpAnswer
 from local_runtime.http.admission import Admission
 from local_runtime.http.app import create_app
@@ -166,8 +166,8 @@ class Site:
 
 def _viewer_limits(settings: InstanceSettings) -> Limits:
     """As wished, and no more than the descriptors allow, with room for requests, logs and clients."""
-    descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    descriptors = allowed()
     viewers = settings.max_viewers
-    if descriptors != resource.RLIM_INFINITY:
+    if descriptors >= 0:
         viewers = min(viewers, max(100, descriptors - settings.max_connections - 1000))
     return Limits(connections=viewers, connections_per_address=settings.max_viewers_per_address)

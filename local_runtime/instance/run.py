@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from local_runtime.descriptors import REMEDY, allow_least, allowed
 from local_runtime.hosting import load_manifest
 from local_runtime.instance.certificate import own_ca_file, problems_with_certificate, with_certificate
 from local_runtime.instance.directory import InstanceDirectory
@@ -83,7 +84,7 @@ def run_instance(settings: InstanceSettings, environment: Mapping[str, str], obs
 
 
 def check_settings(settings: InstanceSettings) -> None:
-    """SettingsError listing every number that is out of its range, and what is wrong with the certificate."""
+    """SettingsError listing every number that is out of its range, and what is wrong with the certificate or the shell."""
     problems = []
     if not 0 <= settings.port <= MAX_PORT:
         problems.append(f"--port {settings.port}: write a number from 0 to {MAX_PORT}")
@@ -91,6 +92,8 @@ def check_settings(settings: InstanceSettings) -> None:
         problems.append(f"--workers {settings.workers}: at least 1")
     if settings.max_body_bytes < 1:
         problems.append(f"SCOREBOARD_MAX_BODY_BYTES={settings.max_body_bytes}: at least 1")
+    if not allow_least():
+        problems.append(f"only {allowed()} files may be open at once: {REMEDY}")
     problems += problems_with_certificate(settings)
     if problems:
         raise SettingsError("these options cannot be used:\n  " + "\n  ".join(problems))

@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 
-from local_runtime.doctor import doctor, report
+import pytest
+
+from local_runtime.doctor import Finding, doctor, report
 from local_runtime.services.programs import REDIS, SERVERS, Program
+from tests.support.product import ROOT
+
+
+def finding_of(name: str, data_dir: Path) -> Finding:
+    return next(finding for finding in report(data_dir) if finding.name == name)
+
+
+def with_limit(limit: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The program in a shell that allows so many open files."""
+    command = f'ulimit {limit} && exec "$0" -m local_runtime "$@"'
+    return subprocess.run(
+        ["bash", "-c", command, sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 def test_a_machine_that_was_set_up_lacks_nothing(tmp_path: Path) -> None:
@@ -49,12 +66,35 @@ def test_only_root_needs_an_account_to_drop_to(tmp_path: Path) -> None:
 
 
 def test_a_data_directory_that_does_not_exist_yet_is_no_fault(tmp_path: Path) -> None:
-    assert report(tmp_path / "not" / "yet")[-1].ok
+    assert finding_of("data directory", tmp_path / "not" / "yet").ok
     assert not (tmp_path / "not").exists()
 
 
 def test_a_data_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    finding = report(tmp_path / "file" / "data")[-1]
+    finding = finding_of("data directory", tmp_path / "file" / "data")
     assert not finding.ok
     assert "--data-dir" in finding.remedy
+
+
+def test_a_disk_with_too_little_room_is_named_before_updates_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert finding_of("disk", tmp_path / "not yet").ok
+    monkeypatch.setattr("local_runtime.doctor.free_bytes", lambda _: 70_000_000)
+    finding = finding_of("disk", tmp_path)
+    assert (finding.ok, finding.is_there) == (False, True)
+    assert "66 MB free" in finding.found
+    assert "below 64 MB no update is accepted" in finding.remedy
+
+
+def test_too_few_open_files_are_refused_at_the_start_with_what_to_do(tmp_path: Path) -> None:
+    refused = with_limit("-n 256", "serve", "--data-dir", str(tmp_path / "data"))
+    assert refused.returncode == 2
+    assert "only 256 files may be open at once: allow at least 1024: `ulimit -n 1024`" in refused.stderr
+    assert not (tmp_path / "data").exists()
+    told = with_limit("-n 256", "doctor", "--data-dir", str(tmp_path))
+    assert (told.returncode, "FAIL  open files" in told.stdout) == (1, True), told.stdout
+
+
+def test_a_limit_that_may_be_raised_is_raised(tmp_path: Path) -> None:
+    told = with_limit("-Sn 256", "doctor", "--data-dir", str(tmp_path))
+    assert "1024 allowed" in told.stdout
