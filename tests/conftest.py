@@ -22,6 +22,7 @@ from shared.config import Settings
 from shared.services.open_epoch import open_epoch
 from shared.services.rebuild_leaderboard import pages
 from shared.wiring import Container, container
+from tests.handlers.limits import open_limits
 from tests.support.keys import new_keys
 from tests.support.product import let_superuser_in, new_data_dir, query, remove_data_dir
 
@@ -168,6 +169,7 @@ def deployed(function_environment: dict[str, str], monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv(name, value)
     container.cache_clear()
     made = container()
+    open_limits(made)
     yield made
     made.close()
     container.cache_clear()

@@ -1,4 +1,4 @@
-"""Run at every start, before anything serves: schema, queues, and a board that agrees with the ledger."""
+"""Run at every start, before anything serves: schema, queues, a board that agrees with the ledger, changed accounts, limits."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from shared.services.check_access import restore_sessions
 from shared.services.hold_leases import join_instances
 from shared.services.prepare_stores import prepare_stores
 from shared.transport.direct import direct_handler
@@ -17,4 +18,7 @@ def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
     """Answer `{"installation", "migrations": [...], "queues": [...], "players": n}`."""
     deps = container()
     join = partial(join_instances, deps.leases, deps.instance)
-    return prepare_stores(deps.ownership, join, deps.migrations, deps.topology, deps.reconciliation)
+    summary = prepare_stores(deps.ownership, join, deps.migrations, deps.topology, deps.reconciliation)
+    restore_sessions(deps)
+    deps.request_limits.begin()
+    return summary

@@ -39,6 +39,14 @@ class Users(Protocol):
         """Accounts whose names begin so, in the order of their names, from the one after the name `after` on."""
         ...
 
+    def registered_of_late(self, most: int) -> int | None:
+        """How many registered themselves within the last hour, counted up to `most`; None where there are no accounts."""
+        ...
+
+    def changed_of_late(self) -> list[Profile]:
+        """Profiles of the accounts that were changed since a cached one may have been read."""
+        ...
+
     def profiles(self, user_ids: Sequence[str]) -> dict[str, Profile]:
         """Profiles of those of the users that exist."""
         ...
@@ -104,7 +112,10 @@ class Access(Protocol):
         ...
 
     def restore(self, ended: Iterable[EndedSession]) -> None:
-        """These are all sessions that ended of late, as far as anybody knows who asks the database."""
+        """These are all sessions that ended of late, as far as anybody knows who asks the database.
+
+        Profiles that were changed of late must have been replaced before.
+        """
         ...
 
     def forget(self) -> int:
@@ -270,6 +281,10 @@ class RequestLimits(Protocol):
     def admit(self, kind: RequestKind, *, source_ip: str = "", user_id: str = "") -> None:
         """Count a request of whom the kind's limits are about; raises TooManyRequests when one is reached.
 
-        These protect what we can do, not secrets: while Redis is away everything is admitted.
+        When Redis has lost its counts, they are assumed to be nearly used up.
         """
+        ...
+
+    def begin(self) -> None:
+        """Count from now on unless that has begun; nothing is assumed where there are no accounts. Raises PostgresUnavailable."""
         ...

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from shared.domain.player import Caller, Profile
 from shared.domain.score import Missing
-from shared.domain.session import Admission, Errand
+from shared.domain.session import Admission, EndedSession, Errand
 from shared.errors import RedisUnavailable
 from shared.invocation import note
 from shared.ports import Access, Profiles, Sessions, Users
@@ -47,9 +47,19 @@ def cache_profile(user_id: str, accounts: Accounts) -> Profile | None:
     return profile
 
 
-def restore_sessions(accounts: Accounts) -> None:
-    """Tell Redis, which lost them or never knew, which sessions ended of late."""
-    accounts.access.restore(accounts.sessions.ended())
+def restore_sessions(accounts: Accounts) -> list[EndedSession]:
+    """Tell Redis, which lost them or never knew, how accounts were changed and which sessions ended of late; the latter.
+
+    Profiles are read until they stay the same: a change meanwhile may have been written to Redis before what was read here.
+    """
+    written: list[Profile] = []
+    while (changed := accounts.users.changed_of_late()) != written:
+        for profile in changed:
+            accounts.profiles.replace(profile)
+        written = changed
+    ended = accounts.sessions.ended()
+    accounts.access.restore(ended)
+    return ended
 
 
 def check_access(caller: Caller, accounts: Accounts) -> Caller:

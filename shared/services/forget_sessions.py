@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from shared.ports import KeptAnswers
+from shared.services.check_access import restore_sessions
 from shared.services.take_effect import LiveAccounts, end_access
 
 # Twice the interval of the schedule, and a minute for one run that failed.
@@ -17,8 +18,7 @@ def forget_sessions(accounts: LiveAccounts, answers: KeptAnswers) -> int:
     Those that ended of late are told to Redis again, and the latest of them to the viewers: a request that ended some may have
     died between the stores, or Redis may have lost its last moments.
     """
-    ended = accounts.sessions.ended()
-    accounts.access.restore(ended)
+    ended = restore_sessions(accounts)
     told_again_from = accounts.clock.now() - TOLD_AGAIN
     end_access([session for session in ended if session.ended_at > told_again_from], accounts)
     accounts.access.forget()

@@ -6,6 +6,7 @@ import os
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
+from shared import ports
 from shared.adapters.hooks import find_hook
 from shared.adapters.secrets_manager import with_secret
 from shared.adapters.tls import what_travels_unprotected
@@ -19,6 +20,7 @@ from shared.tracing import Tracer, use_tracer
 from shared.wiring.rabbitmq_parts import RabbitParts
 
 if TYPE_CHECKING:
+    from shared.adapters.redis.limits_since import LimitsSince
     from shared.services.check_health import Readiness
     from shared.services.claim_stores import Ownership
     from shared.services.letter_stores import LetterStores
@@ -46,6 +48,34 @@ class Container(RabbitParts):
     def authenticate(self, bearer_token: str) -> Caller:
         """Who sends this access token, in the role they have now; raises what identify and check_access raise."""
         return check_access(self.identify(bearer_token), self)
+
+    @cached_property
+    def _limits_since(self) -> LimitsSince:
+        from shared.adapters.redis.limits_since import LimitsSince
+
+        def registrations() -> int | None:
+            return self.users.registered_of_late(self.settings.registrations_per_hour)
+
+        return LimitsSince(self._redis, self._keys, registrations)
+
+    @cached_property
+    def login_throttle(self) -> ports.LoginThrottle:
+        from shared.adapters.redis.login_throttle import RedisLoginThrottle
+
+        return RedisLoginThrottle(self._redis, self._keys, self._limits_since)
+
+    @cached_property
+    def request_limits(self) -> ports.RequestLimits:
+        from shared.adapters.redis.request_limits import RedisRequestLimits
+        from shared.domain.request_limit import request_limits
+
+        limits = request_limits(
+            network_registrations=self.settings.network_registrations_per_hour,
+            registrations=self.settings.registrations_per_hour,
+            updates=self.settings.rate_limit_requests,
+            update_window_seconds=self.settings.rate_window_seconds,
+        )
+        return RedisRequestLimits(self._limits_since, self._keys, limits)
 
     @cached_property
     def prepared_boards(self) -> PreparedBoards:

@@ -107,25 +107,6 @@ class RedisParts(Parts):
         return RedisWsTickets(self._redis, self._keys)
 
     @cached_property
-    def login_throttle(self) -> ports.LoginThrottle:
-        from shared.adapters.redis.login_throttle import RedisLoginThrottle
-
-        return RedisLoginThrottle(self._redis, self._keys)
-
-    @cached_property
-    def request_limits(self) -> ports.RequestLimits:
-        from shared.adapters.redis.request_limits import RedisRequestLimits
-        from shared.domain.request_limit import request_limits
-
-        limits = request_limits(
-            network_registrations=self.settings.network_registrations_per_hour,
-            registrations=self.settings.registrations_per_hour,
-            updates=self.settings.rate_limit_requests,
-            update_window_seconds=self.settings.rate_window_seconds,
-        )
-        return RedisRequestLimits(self._redis, self._keys, limits)
-
-    @cached_property
     def refusals(self) -> ports.Refusals:
         from shared.adapters.redis.refusals import RedisRefusals
 

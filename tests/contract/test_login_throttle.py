@@ -10,6 +10,7 @@ import pytest
 import redis
 
 from shared.adapters.redis.keys import Keys
+from shared.adapters.redis.limits_since import LimitsSince
 from shared.adapters.redis.login_throttle import KNOWN_NETWORKS, OF_ACCOUNT, OF_NETWORK, RedisLoginThrottle
 from shared.errors import TooManyAttempts
 
@@ -23,7 +24,19 @@ def keys() -> Keys:
 
 @pytest.fixture
 def throttle(redis_client: redis.Redis, keys: Keys) -> RedisLoginThrottle:
-    return RedisLoginThrottle(redis_client, keys)
+    return counting(redis_client, keys, is_new=True)
+
+
+def counting(client: redis.Redis, keys: Keys, *, is_new: bool) -> RedisLoginThrottle:
+    """On a Redis in which nothing has been forgotten, or everything."""
+    if is_new:
+        LimitsSince(client, keys, lambda: None).begin()
+    return RedisLoginThrottle(client, keys, LimitsSince(client, keys, lambda: 0))
+
+
+def counters(client: redis.Redis, keys: Keys) -> list[bytes]:
+    """Every key but the mark."""
+    return [key for key in client.scan_iter(keys.prefix.replace("{", "[{]") + "*") if key.decode() != keys.limits_since]
 
 
 def wait_of(throttle: RedisLoginThrottle, username: str, source_ip: str = HOME) -> float:
@@ -92,7 +105,7 @@ def test_an_attempt_that_came_to_nothing_is_no_failure(
     for _ in range(40):
         throttle.attempt("ada", HOME)
         throttle.withdraw("ada", HOME)
-    assert list(redis_client.scan_iter(keys.prefix.replace("{", "[{]") + "*")) == []
+    assert counters(redis_client, keys) == []
     assert [bool(wait_of(throttle, "ada")) for _ in range(6)] == [False] * 5 + [True]
 
 
@@ -186,6 +199,69 @@ def test_what_is_remembered_ends_and_is_bounded(redis_client: redis.Redis, keys:
     throttle.attempt("ada", HOME)
     assert redis_client.zcard(keys.login_networks("ada")) == KNOWN_NETWORKS
     assert redis_client.zscore(keys.login_networks("ada"), addresses(KNOWN_NETWORKS + 5)[-1])
-    found = list(redis_client.scan_iter(keys.prefix.replace("{", "[{]") + "*"))
+    found = counters(redis_client, keys)
     assert len(found) == 4
     assert all(redis_client.ttl(key) > 0 for key in found)
+
+
+# After Redis lost its counters
+
+
+@pytest.fixture
+def lost(redis_client: redis.Redis, keys: Keys, throttle: RedisLoginThrottle) -> RedisLoginThrottle:
+    """Its owner was logged in from home, a guesser had used up all attempts; then Redis lost everything."""
+    log_in(throttle, "ada")
+    while not wait_of(throttle, "ada", ELSEWHERE):
+        pass
+    redis_client.delete(keys.limits_since, *counters(redis_client, keys))
+    return counting(redis_client, keys, is_new=False)
+
+
+def test_a_guesser_gets_one_attempt_and_no_free_ones(redis_client: redis.Redis, keys: Keys, lost: RedisLoginThrottle) -> None:
+    assert wait_of(lost, "ada", ELSEWHERE) == 0
+    assert [round(wait_of(lost, "ada", ELSEWHERE)) for _ in range(3)] == [16] * 3
+    assert [round(wait_of(lost, "ada", address)) for address in addresses(3)] == [16] * 3, "nor do others"
+    key, others = keys.login_failures_of_account("ada"), iter(addresses(100))
+    redis_client.hset(key, "next_at_ms", 0)
+    assert wait_of(lost, "ada", next(others)) == 0
+    assert waits_until_the_longest(redis_client, key, lambda: wait_of(lost, "ada", next(others)), 3) == [32, 60, 60]
+
+
+def test_its_owner_gets_in_at_once_and_may_mistype_it_from_then_on(lost: RedisLoginThrottle) -> None:
+    log_in(lost, "ada")
+    assert [wait_of(lost, "ada") for _ in range(5)] == [0.0] * 5
+
+
+def test_one_machine_on_many_accounts_gets_one_attempt_and_then_waits(lost: RedisLoginThrottle) -> None:
+    assert wait_of(lost, "ada", ELSEWHERE) == 0
+    assert 1 < wait_of(lost, "bob", ELSEWHERE) <= 2
+
+
+def test_a_hall_full_of_players_who_know_their_passwords_gets_in(lost: RedisLoginThrottle) -> None:
+    for number in range(100):
+        log_in(lost, f"player-{number}", ELSEWHERE)
+
+
+def test_what_was_assumed_is_forgotten_as_failures_are(redis_client: redis.Redis, keys: Keys, lost: RedisLoginThrottle) -> None:
+    lost.attempt("bob", "192.0.2.1")
+    redis_client.hincrbyfloat(keys.limits_since, "at", -OF_ACCOUNT.memory_seconds * 1000)
+    assert [wait_of(lost, "ada") for _ in range(5)] == [0.0] * 5
+
+
+def test_a_known_network_stays_known_but_its_free_attempts_are_gone(
+    redis_client: redis.Redis, keys: Keys, throttle: RedisLoginThrottle
+) -> None:
+    log_in(throttle, "ada")
+    guessers = iter(addresses(100))
+    while not wait_of(throttle, "ada", next(guessers)):
+        pass
+    redis_client.delete(keys.limits_since)
+    assert [round(wait_of(throttle, "ada")) for _ in range(2)] == [0, 16], "others are no hindrance"
+
+
+def test_a_mark_that_is_taken_away_takes_the_free_attempts_away(
+    redis_client: redis.Redis, keys: Keys, throttle: RedisLoginThrottle
+) -> None:
+    throttle.attempt("ada", HOME)
+    redis_client.delete(keys.limits_since)
+    assert [bool(wait_of(throttle, "ada")) for _ in range(2)] == [False, True]

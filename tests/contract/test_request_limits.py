@@ -10,9 +10,10 @@ import redis
 
 from shared.adapters.redis.connection import connect
 from shared.adapters.redis.keys import Keys
+from shared.adapters.redis.limits_since import LimitsSince
 from shared.adapters.redis.request_limits import RedisRequestLimits
 from shared.domain.request_limit import RequestKind, RequestLimit, request_limits
-from shared.errors import TooManyRequests
+from shared.errors import RedisUnavailable, TooManyRequests
 
 LIMITS = request_limits(network_registrations=600, registrations=10_000, updates=100, update_window_seconds=60)
 HALL, OTHER_HALL = "198.51.100.7", "203.0.113.9"
@@ -23,13 +24,16 @@ def keys() -> Keys:
     return Keys(f"{{{secrets.token_hex(4)}}}")
 
 
+SMALL: dict[RequestKind, list[RequestLimit]] = {
+    "registration": [RequestLimit("network", 5, 3600), RequestLimit("everybody", 12, 3600)],
+    "ws_ticket": [RequestLimit("user", 3, 60)],
+}
+
+
 @pytest.fixture
 def limits(redis_client: redis.Redis, keys: Keys) -> RedisRequestLimits:
-    small: dict[RequestKind, list[RequestLimit]] = {
-        "registration": [RequestLimit("network", 5, 3600), RequestLimit("everybody", 12, 3600)],
-        "ws_ticket": [RequestLimit("user", 3, 60)],
-    }
-    return RedisRequestLimits(redis_client, keys, {**LIMITS, **small})
+    LimitsSince(redis_client, keys, lambda: None).begin()
+    return RedisRequestLimits(LimitsSince(redis_client, keys, lambda: 0), keys, {**LIMITS, **SMALL})
 
 
 def wait_of(limits: RedisRequestLimits, kind: RequestKind = "registration", source_ip: str = HALL, user_id: str = "") -> float:
@@ -43,8 +47,14 @@ def wait_of(limits: RedisRequestLimits, kind: RequestKind = "registration", sour
 
 def pass_seconds(client: redis.Redis, keys: Keys, seconds: float) -> None:
     """As if so much time had passed."""
-    for key in client.scan_iter(keys.prefix.replace("{", "[{]") + "*"):
+    for key in counters(client, keys):
         client.set(key, float(client.get(key) or 0) - seconds * 1000, keepttl=True)
+    client.hincrbyfloat(keys.limits_since, "at", -seconds * 1000)
+
+
+def counters(client: redis.Redis, keys: Keys) -> list[bytes]:
+    """Every key but the mark."""
+    return [key for key in client.scan_iter(keys.prefix.replace("{", "[{]") + "*") if key.decode() != keys.limits_since]
 
 
 def test_a_burst_is_admitted_and_then_one_after_another(
@@ -90,7 +100,7 @@ def test_this_machine_has_no_limit_of_its_own_but_that_of_everybody(limits: Redi
 def test_of_many_at_once_exactly_as_many_are_admitted(redis_url: str, keys: Keys) -> None:
     limits: dict[RequestKind, list[RequestLimit]] = {"log_out": [RequestLimit("user", 40, 3600)]}
     clients = [connect(redis_url) for _ in range(4)]
-    processes = [RedisRequestLimits(client, keys, {**LIMITS, **limits}) for client in clients]
+    processes = [RedisRequestLimits(LimitsSince(client, keys, lambda: None), keys, {**LIMITS, **limits}) for client in clients]
     with ThreadPoolExecutor(16) as threads:
         waits = list(threads.map(lambda number: wait_of(processes[number % 4], "log_out", user_id="u-1"), range(200)))
     assert waits.count(0.0) == 40
@@ -108,12 +118,68 @@ def test_a_clock_that_was_set_back_makes_nobody_wait_longer_than_the_window(
 
 def test_nothing_is_left_when_the_window_has_passed(redis_client: redis.Redis, keys: Keys, limits: RedisRequestLimits) -> None:
     wait_of(limits)
-    for key in redis_client.scan_iter(keys.prefix.replace("{", "[{]") + "*"):
+    assert len(counters(redis_client, keys)) == 2
+    for key in counters(redis_client, keys):
         assert 0 < redis_client.pttl(key) <= 3600 * 1000
 
 
 @pytest.mark.parametrize("kind", LIMITS)
-def test_while_redis_is_away_everything_is_admitted(kind: RequestKind) -> None:
-    limits = RedisRequestLimits(connect("redis://127.0.0.1:1/0"), Keys(), LIMITS)
-    for _ in range(20):
-        assert wait_of(limits, kind, user_id="u-1") == 0
+def test_while_redis_is_away_nothing_is_admitted(kind: RequestKind) -> None:
+    limits = RedisRequestLimits(LimitsSince(connect("redis://127.0.0.1:1/0"), Keys(), lambda: 0), Keys(), LIMITS)
+    with pytest.raises(RedisUnavailable):
+        limits.admit(kind, user_id="u-1")
+
+
+def lost(client: redis.Redis, keys: Keys, registrations: int) -> RedisRequestLimits:
+    """The limits after Redis has lost everything, when the database knows of so many registrations in the last hour."""
+    client.delete(keys.limits_since, *counters(client, keys))
+    return RedisRequestLimits(LimitsSince(client, keys, lambda: registrations), keys, {**LIMITS, **SMALL})
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, 5), (1, 4), (4, 1), (5, 0), (100, 0)])
+def test_after_a_lost_redis_registrations_of_the_last_hour_still_count(
+    redis_client: redis.Redis, keys: Keys, limits: RedisRequestLimits, before: int, after: int
+) -> None:
+    while not wait_of(limits):
+        pass
+    limits = lost(redis_client, keys, before)
+    assert [bool(wait_of(limits)) for _ in range(6)] == [False] * after + [True] * (6 - after)
+    assert wait_of(limits) <= 720, "a fifth of the hour"
+    pass_seconds(redis_client, keys, 3600)
+    assert [bool(wait_of(limits)) for _ in range(6)] == [False] * 5 + [True]
+
+
+def test_after_a_lost_redis_all_registrations_of_the_last_hour_count_together(redis_client: redis.Redis, keys: Keys) -> None:
+    limits = lost(redis_client, keys, 9)
+    waits = [wait_of(limits, source_ip=f"192.0.2.{number}") for number in range(5)]
+    assert waits.count(0.0) == 0, "one network may have made them all"
+    here = [wait_of(limits, source_ip="127.0.0.1") for _ in range(5)]
+    assert [bool(wait) for wait in here] == [False] * 3 + [True] * 2
+
+
+def test_after_a_lost_redis_everything_else_is_nearly_used_up(
+    redis_client: redis.Redis, keys: Keys, limits: RedisRequestLimits
+) -> None:
+    while not wait_of(limits, "ws_ticket", user_id="u-1"):
+        pass
+    limits = lost(redis_client, keys, 0)
+    assert wait_of(limits, "ws_ticket", user_id="u-1") == 0
+    assert 15 < wait_of(limits, "ws_ticket", user_id="u-1") <= 20
+    assert wait_of(limits, "ws_ticket", user_id="u-2") == 0, "the mark is as old as the loss"
+    pass_seconds(redis_client, keys, 60)
+    assert [bool(wait_of(limits, "ws_ticket", user_id="u-1")) for _ in range(4)] == [False] * 3 + [True]
+
+
+def test_a_redis_that_lost_only_its_last_moments_begins_anew_when_the_mark_is_taken_away(
+    redis_client: redis.Redis, keys: Keys, limits: RedisRequestLimits
+) -> None:
+    assert wait_of(limits, "ws_ticket", user_id="u-1") == 0
+    redis_client.delete(keys.limits_since)
+    assert [bool(wait_of(limits, "ws_ticket", user_id="u-1")) for _ in range(2)] == [False, True]
+
+
+def test_of_many_who_find_the_mark_gone_one_sets_it(redis_client: redis.Redis, keys: Keys) -> None:
+    limits = lost(redis_client, keys, 2)
+    with ThreadPoolExecutor(16) as threads:
+        waits = list(threads.map(lambda _: wait_of(limits), range(64)))
+    assert waits.count(0.0) == 3

@@ -21,6 +21,7 @@ from shared.services.open_epoch import open_epoch
 from shared.services.rebuild_leaderboard import pages
 from shared.wiring import Container
 from tests.handlers.events import ROOT, HandlerReply, call, invoke
+from tests.handlers.limits import open_limits
 from tests.support.product import query
 
 HISTORY = "score_history_queue"
@@ -57,6 +58,7 @@ def new_board(redeploy: Any) -> Container:
     made: Container = redeploy(KEY_PREFIX=f"{{{secrets.token_hex(6)}}}:")
     made.leaderboard.rebuild(pages(made.reconciliations))
     open_epoch(made.leaderboard, made.ledger)
+    open_limits(made)
     return made
 
 
@@ -66,6 +68,7 @@ def board_in_agreement(redeploy: Any) -> Iterator[Container]:
     made: Container = redeploy(KEY_PREFIX=f"{{{secrets.token_hex(6)}}}:")
     with consuming(made):
         assert invoke("rebuild_leaderboard", {})["rebuilt"] is True
+        open_limits(made)
         yield made
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from shared.wiring import Container
 from tests.handlers.dying import dismissed, killed
-from tests.handlers.events import REQUEST_ID, SOURCE_IP, HandlerReply, call
+from tests.handlers.events import REQUEST_ID, SOURCE_IP, HandlerReply, call, invoke
 from tests.handlers.players import Player, new_player
 from tests.handlers.sessions import LoggedIn, log_in, newcomer
 from tests.support.product import query
@@ -77,6 +77,23 @@ def test_a_second_try_is_effective_when_the_first_one_died_between_the_stores(
         assert player.score().status in (401, 403)
         expected = {player.user_id, deployed.identify(player.access_token).session_id} if "disabled" in body else set()
         eventually(lambda: expected <= set(labels()), what="the sockets are closed")
+
+
+@pytest.mark.parametrize("is_started", [True, False])
+def test_a_redis_that_lost_its_last_moments_does_not_take_a_change_back(
+    deployed: Container, admin: Player, player: LoggedIn, is_started: bool
+) -> None:
+    token, _ = deployed.access_tokens.issue(player.user_id, "player", deployed.clock.now())
+    outside = LoggedIn(player.user_id, player.username, player.api_key, token, "")
+    assert outside.score().status == player.score().status == 200
+    before = deployed.profiles.get_many([player.user_id])[player.user_id]
+    change(admin, player.user_id, {"role": "admin"})
+    deployed.profiles.replace(before)
+    deployed._redis.zrem(deployed._keys.ended_sessions, "*")  # as the first connection to another Redis does
+    if is_started:
+        invoke("prepare_stores", {})
+    caller = outside if is_started else player
+    assert caller.score().problem == (403, "not_a_player")
 
 
 def test_what_an_admin_does_stands_in_the_audit_log(admin: Player, player: LoggedIn, database_url: str) -> None:

@@ -259,6 +259,19 @@ def test_after_five_failures_one_has_to_wait_but_only_there(account: dict[str, s
     assert tokens(elsewhere, username=name, password=PASSWORD).status == 200
 
 
+def test_after_a_lost_redis_a_guesser_gets_one_attempt_and_its_owner_gets_in(
+    deployed: Container, account: dict[str, str], redeploy: Redeploy
+) -> None:
+    here, home, name = "203.0.113.66", "198.51.100.99", account["username"]
+    while tokens(here, username=name, password="not the password").status == 401:
+        pass
+    redeploy(KEY_PREFIX=f"{{{secrets.token_hex(6)}}}:")  # an empty Redis, the same database
+    assert tokens(home, username=name, password=PASSWORD).status == 200
+    guesses = [tokens(here, username=name, password="not the password") for _ in range(3)]
+    assert [guess.status for guess in guesses] == [401, 429, 429]
+    assert 10 <= int(guesses[1].headers["Retry-After"]) <= 16
+
+
 def test_an_outage_is_no_failure_of_those_who_try_again(deployed: Container, account: dict[str, str], redeploy: Redeploy) -> None:
     here, name, database_url = secrets.token_hex(4), account["username"], deployed.settings.database_url
     redeploy(DATABASE_URL="postgresql://u:p@127.0.0.1:1/scoreboard")

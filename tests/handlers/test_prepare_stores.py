@@ -5,9 +5,12 @@ from __future__ import annotations
 import secrets
 from contextlib import ExitStack
 
+import pytest
+
 from shared.adapters.rabbitmq.history_queues import HISTORY
 from shared.adapters.rabbitmq.topology import RETRIES
 from shared.domain.score import ScoreAccepted
+from shared.errors import TooManyRequests
 from shared.wiring import Container
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import invoke
@@ -36,3 +39,17 @@ def test_an_empty_board_is_filled_from_the_ledger(deployed: Container, redeploy:
     assert empty.leaderboard.is_whole()
     assert empty.leaderboard.scores([scorer, newcomer]) == {scorer: 5, newcomer: 0}
     assert invoke("prepare_stores", None)["players"] == 0
+
+
+@pytest.mark.parametrize(("registrations", "admitted"), [(None, 3), (0, 1)], ids=["no accounts", "accounts"])
+def test_limits_start_open_only_where_there_are_no_accounts(
+    deployed: Container, redeploy: Redeploy, registrations: int | None, admitted: int
+) -> None:
+    made = redeploy(KEY_PREFIX=f"{{{secrets.token_hex(4)}}}:")
+    made.users.registered_of_late = lambda most: registrations  # type: ignore[method-assign]
+    invoke("prepare_stores", {})
+    for _ in range(admitted):
+        made.request_limits.admit("password_change", user_id="u-1")
+    if registrations is not None:
+        with pytest.raises(TooManyRequests):
+            made.request_limits.admit("password_change", user_id="u-1")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from shared.errors import RedisUnavailable
 from shared.wiring import Container
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import SOURCE_IP, HandlerReply, call
@@ -124,11 +125,33 @@ def test_a_body_that_cannot_be_read_is_refused(
     assert call("register_user", "POST /api/users", body=body, headers=headers).problem == problem
 
 
-def test_a_board_that_is_away_does_not_take_the_account_back(deployed: Container, redeploy: Redeploy) -> None:
-    redeploy(REDIS_URL="redis://127.0.0.1:1/0")
+def test_a_board_that_is_away_does_not_take_the_account_back(deployed: Container) -> None:
+    class BoardThatIsAway:
+        def enter(self, user_id: str) -> None:
+            raise RedisUnavailable
+
+    deployed.leaderboard = BoardThatIsAway()  # type: ignore[assignment]
     username = unique_name()
     assert register(username=username, password=PASSWORD).status == 201
     assert deployed.users.by_username(username) is not None
+
+
+def test_what_cannot_be_counted_is_refused(deployed: Container, redeploy: Redeploy) -> None:
+    redeploy(REDIS_URL="redis://127.0.0.1:1/0")
+    username = unique_name()
+    reply = register(username=username, password=PASSWORD)
+    assert (reply.problem, reply.headers["Retry-After"]) == ((503, "leaderboard_unavailable"), "1")
+    assert deployed.users.by_username(username) is None
+
+
+def test_after_a_lost_redis_the_registrations_of_the_last_hour_still_count(deployed: Container, redeploy: Redeploy) -> None:
+    register(username=unique_name(), password=PASSWORD)
+    made = deployed.users.registered_of_late(10_000)
+    assert made
+    redeploy(REGISTRATIONS_PER_HOUR=str(made + 1), KEY_PREFIX=f"{{{secrets.token_hex(6)}}}:")  # an empty Redis, the same database
+    replies = [register("127.0.0.1", username=unique_name(), password=PASSWORD) for _ in range(2)]
+    assert replies[0].status == 201
+    assert replies[1].problem == (429, "too_many_requests")
 
 
 def test_a_database_that_is_away_is_told_so(deployed: Container, redeploy: Redeploy) -> None:

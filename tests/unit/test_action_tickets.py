@@ -37,6 +37,9 @@ class Unlimited:
     def admit(self, kind: RequestKind, *, source_ip: str = "", user_id: str = "") -> None:
         assert (kind, source_ip, user_id) == ("action_ticket", "", "u-1")
 
+    def begin(self) -> None:
+        raise AssertionError
+
 
 def issue(user_id: str = "u-1", role: Any = "player") -> dict[str, str]:
     return issue_action_ticket(user_id, Caller("u-1", role, NOW), Unlimited(), SIGNER, cast("Any", Standing())).as_json()

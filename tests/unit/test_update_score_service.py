@@ -85,6 +85,9 @@ class Stores:
     def profiles(self, user_ids: Sequence[str]) -> dict[str, Profile]:
         return {} if self.profile is None else dict.fromkeys(user_ids, self.profile)
 
+    def changed_of_late(self) -> list[Profile]:
+        return []
+
     def ended(self) -> list[EndedSession]:
         return [ENDED]
 

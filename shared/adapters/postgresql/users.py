@@ -61,6 +61,17 @@ class PostgresUsers:
             )
         return [Account(*row) for row in rows]
 
+    def registered_of_late(self, most: int) -> int | None:
+        """By the newest audit rows, which an index finds."""
+        with self._pool.connection() as session:
+            [[count]] = session.run(statement("count_registrations"), most=most)
+        return None if count is None else int(count)
+
+    def changed_of_late(self) -> list[Profile]:
+        """By the newest audit rows, which an index finds."""
+        with self._pool.connection() as session:
+            return [Profile(*row) for row in session.run(statement("find_changed_profiles"))]
+
     def profiles(self, user_ids: Sequence[str]) -> dict[str, Profile]:
         """Profiles of those of the users that exist."""
         if not user_ids:

@@ -226,6 +226,13 @@ class Keys:
         """Sorted set: networks an account was logged in from, until when (ms) each is remembered. TTL 90 days."""
         return f"{self.prefix}login-networks:{_hidden(username)}"
 
+    @property
+    def limits_since(self) -> str:
+        """Hash: since when (ms) requests and failed log-ins are counted, 0 for always; how many registrations there were in the
+        hour before; the server in which they are counted. Without it limits begin anew, and not open. No TTL.
+        """
+        return f"{self.prefix}limits:since"
+
     def request_limit(self, kind: str, scope: str, whom: str) -> str:
         """String: the instant (ms) at which nothing of this limit will be used any more. TTL until then."""
         return f"{self.prefix}requests:{kind}:{scope}:{whom}"

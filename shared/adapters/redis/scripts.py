@@ -34,7 +34,8 @@ def greeting(keys: Keys, on_another_server: Callable[[], object]) -> Greeting:
     """
 
     def greet(connection: NewConnection) -> None:
-        if not _run_script(connection, "greet", (keys.leaderboard_numbers, keys.ended_sessions), (server_of(connection),)):
+        marks = (keys.leaderboard_numbers, keys.ended_sessions, keys.limits_since)
+        if not _run_script(connection, "greet", marks, (server_of(connection),)):
             on_another_server()
 
     return greet

@@ -5,18 +5,26 @@
 --       2 login-failures-of-account:<username>   of one account from all networks it was never logged in from
 --       3 login-failures-of-network:<network>    from one network into all accounts that were never logged in from there
 --       4 login-networks:<username>              sorted set: networks the account was logged in from, until when (ms) they count
--- ARGV  1 network  2 '1' when the network is counted (3)  then, for 1, 2 and 3 each: free attempts; greatest delay in ms; how long
---       failures are remembered in ms
--- Answers  0 when the attempt may be made, otherwise the ms to wait.
+--       5 limits:since                           hash: at (ms), since when failures are counted here
+-- ARGV  1 network  2 '1' when the network is counted (3)  3 for how long (ms) a network is remembered  then, for 1, 2 and 3 each: free
+--       attempts; greatest delay in ms; how long failures are remembered in ms; how many are assumed that were counted before 5, for as
+--       long, unless the account was logged in from the network since
+-- Answers  0 when the attempt may be made, otherwise the ms to wait; -1 as a question: since when are failures counted?
 -- Who was logged in from this network before waits only for failures of their own account from there: nobody else can lock them out.
 
+local since = tonumber(redis.call('HGET', KEYS[5], 'at'))
+if not since then
+  return -1
+end
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local counted = { 1 }
-if tonumber(redis.call('ZSCORE', KEYS[4], ARGV[1]) or 0) <= now_ms then
+local known_until = tonumber(redis.call('ZSCORE', KEYS[4], ARGV[1]) or 0)
+if known_until <= now_ms then
   counted = ARGV[2] == '1' and { 1, 2, 3 } or { 1, 2 }
 end
+local is_lost = known_until - ARGV[3] < since
 
 local wait_ms = 0
 for _, place in ipairs(counted) do
@@ -27,8 +35,14 @@ if wait_ms > 0 then
 end
 
 for _, place in ipairs(counted) do
-  local free, max_delay_ms, memory_ms = tonumber(ARGV[3 * place]), tonumber(ARGV[3 * place + 1]), tonumber(ARGV[3 * place + 2])
-  local count = redis.call('HINCRBY', KEYS[place], 'count', 1)
+  local free, max_delay_ms = tonumber(ARGV[4 * place]), tonumber(ARGV[4 * place + 1])
+  local memory_ms, lost = tonumber(ARGV[4 * place + 2]), tonumber(ARGV[4 * place + 3])
+  local count = tonumber(redis.call('HGET', KEYS[place], 'count') or 0)
+  if is_lost and now_ms < since + memory_ms then
+    count = math.max(count, lost)
+  end
+  count = count + 1
+  redis.call('HSET', KEYS[place], 'count', string.format('%.0f', count))
   local delay_ms = 0
   if count >= free then
     delay_ms = math.min(1000 * 2 ^ math.min(count - free + 1, 30), max_delay_ms)
