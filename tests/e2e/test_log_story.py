@@ -123,7 +123,11 @@ def test_a_trace_goes_on_through_the_broker_to_the_viewers(traced: Product, coll
     assert (batch.kind, batch.parent_id) == (CONSUMER, "")
     told = next(span for span in tuple(collector.spans) if span.parent_id == batch.span_id and span.kind == PRODUCER)
     assert eventually(lambda: collector.linked_to(told, "broadcast_scores"), 30, "the broadcast links to the batch")
-    assert [line["trace_id"] for line in grep(traced, update_id) if line.get("function") == "update_score"] == [trace_id]
+
+    def told_of_it() -> list[str]:
+        return [line["trace_id"] for line in grep(traced, update_id) if line.get("function") == "update_score"]
+
+    assert eventually(told_of_it, 30, "the worker's line in the log") == [trace_id]
 
 
 def test_a_caller_who_is_not_sampled_leaves_no_span(traced: Product, collector: Collector) -> None:
