@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
 
 def say(line: str = "") -> None:
-    """Print a line to stdout at once."""
-    print(line, flush=True)  # noqa: T201 - a command's output
+    """Print a line to stdout at once, and whole: Ctrl-C comes before or after it."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def tell(line: str) -> None:
