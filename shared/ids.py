@@ -40,4 +40,4 @@ def canonical_id(text: str) -> str:
     Anything else is returned unchanged: ids of an outside identity provider may differ in nothing but the case of a letter.
     A UUID without hyphens or in braces is not one here.
     """
-    return text.lower() if _UUID.fullmatch(text) else text
+    return text.lower() if not text.islower() and _UUID.fullmatch(text) else text

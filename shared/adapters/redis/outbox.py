@@ -28,7 +28,6 @@ class RedisOutbox:
     def __init__(self, client: redis.Redis, keys: Keys) -> None:
         self._redis: Any = client
         self._keys = keys
-        self._newest_published = BEGINNING
         self._noted_at = -NOTE_EVERY_SECONDS
 
     @translated()
@@ -50,13 +49,10 @@ class RedisOutbox:
 
     @translated()
     def published(self, outbox_ids: Sequence[str]) -> None:
-        """HSET, once a second at most: what is not noted when this process dies is published once more."""
-        newest = max(outbox_ids, key=_order)
-        if _order(newest) > _order(self._newest_published):
-            self._newest_published = newest
+        """HSET of the last one, once a second at most: what is not noted when this process dies is published once more."""
         if monotonic() - self._noted_at >= NOTE_EVERY_SECONDS:
             self._noted_at = monotonic()
-            self._redis.hset(self._keys.outbox_published, process_name(), self._newest_published)
+            self._redis.hset(self._keys.outbox_published, process_name(), outbox_ids[-1])
 
     @translated()
     def relayed(self, outbox_id: str) -> None:

@@ -127,12 +127,13 @@ end
 
 local score = redis.call('ZINCRBY', KEYS[1], ARGV[4], ARGV[1])
 local rank = redis.call('ZREVRANK', KEYS[1], ARGV[1])
-redis.call('LPUSH', KEYS[4], string.format('%.0f', now))
+local at = string.format('%.0f', now)
+redis.call('LPUSH', KEYS[4], at)
 -- No TTL: a full Redis takes away what has one, and with it the limit or the spent ticket. forget_windows.lua clears up instead.
 local past = now + window
 if ticket_expires then
   local known_until = ticket_expires + tonumber(ARGV[13])
-  redis.call('ZREMRANGEBYSCORE', KEYS[7], '-inf', string.format('%.0f', now))
+  redis.call('ZREMRANGEBYSCORE', KEYS[7], '-inf', at)
   redis.call('ZADD', KEYS[7], string.format('%.0f', known_until), ARGV[3])
   past = math.max(past, known_until)
 end
@@ -142,16 +143,16 @@ local sequence = redis.call('HINCRBY', KEYS[10], 'sequence', 1)
 local entry = redis.call(
   'XADD', KEYS[6], '*',
   'request_id', ARGV[3], 'user_id', ARGV[2], 'increment', ARGV[4], 'new_score', score,
-  'accepted_at', string.format('%.0f', now), 'source_ip', ARGV[5],
+  'accepted_at', at, 'source_ip', ARGV[5],
   'epoch', numbers[2], 'sequence', sequence, 'key_id', ARGV[16], 'rank', rank + 1, 'process', ARGV[17]
 )
 if is_keyed then
   redis.call(
     'HSET', KEYS[5],
-    'increment', ARGV[4], 'score', score, 'rank', rank, 'at', string.format('%.0f', now), 'request_id', ARGV[3]
+    'increment', ARGV[4], 'score', score, 'rank', rank, 'at', at, 'request_id', ARGV[3]
   )
   -- No TTL, for the same reason: a result that was taken away early would let its key count again.
   redis.call('XADD', KEYS[11], '*', 'user_id', ARGV[2], 'key_id', ARGV[16])
 end
 local reset = (oldest or now) + window - now
-return { 'ok', score, rank, string.format('%.0f', now), limit - used - 1, reset, 0, ARGV[3], entry, tonumber(numbers[2]), sequence }
+return { 'ok', score, rank, at, limit - used - 1, reset, 0, ARGV[3], entry, tonumber(numbers[2]), sequence }
