@@ -50,7 +50,7 @@ from tests.handlers.players import add_account
 from tests.model.world import Broker, Crash, Fate, ImpatientOutbox, Interrupted, Killed, RedisWorld, WorldClock
 from tests.support.product import connect as database_connection
 
-EXAMPLES = int(os.environ.get("SCOREBOARD_MODEL_EXAMPLES", "250"))
+EXAMPLES = int(os.environ.get("SCOREBOARD_MODEL_EXAMPLES", "150"))
 STEPS = 30
 PLAYERS = 3
 MOST_ENTRIES = 10**6
