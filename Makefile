@@ -1,7 +1,8 @@
 # Two commands on a fresh machine: `make run` and `make test`. Both install what is missing first.
 
 PYTHON := .venv/bin/python
-WORKERS ?= $(shell echo $$(( $$(nproc) * 3 / 2 )))  # tests wait a third of their time
+# Three for two cores: tests wait a third of their time.
+WORKERS ?= $(shell echo $$(( $$(nproc) * 3 / 2 )))
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 
 .DEFAULT_GOAL := help

@@ -15,7 +15,7 @@ from uuid import uuid4
 from tests.support.api import Answer, Api, Player
 
 RETRY_SECONDS = 0.1
-THINK_SECONDS = 0.01
+THINK_SECONDS = 0.02
 GIVE_UP_SECONDS = 180.0
 # What a client may meet while something is broken. All of it says: try again.
 TRY_AGAIN = {503: "503", 502: "502"}
