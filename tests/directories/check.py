@@ -29,7 +29,7 @@ def check(product: Product, left: dict[str, Any]) -> None:
 
     def is_recorded() -> bool:
         product.invoke("rebuild_leaderboard")
-        return sum(ledger(product, points).values()) == recorded
+        return bool(sum(ledger(product, points).values()) == recorded)
 
     eventually(is_recorded, 120, "all but the dead letters in the ledger")
     assert board(product, points) == points
