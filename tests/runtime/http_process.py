@@ -137,7 +137,7 @@ class HttpProcess:
         """The WebSocket events the functions have seen, all or those of a kind: CONNECT, MESSAGE, DISCONNECT."""
         if not self.events_file.exists():
             return []
-        events = [json.loads(line) for line in self.events_file.read_text().splitlines()]
+        events = [json.loads(line) for line in self.events_file.read_text().split("\n")[:-1]]  # the last one may be half written
         return [event for event in events if kind in (None, event["requestContext"]["eventType"])]
 
     def open_socket(self, tls: ssl.SSLContext | None = None) -> socket.socket:
