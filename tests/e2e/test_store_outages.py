@@ -18,8 +18,8 @@ from tests.support.product import Product, descendants
 from tests.support.redis_pair import redis_pair
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.xdist_group("store outages")
-SECONDS = 60.0
+pytestmark = [pytest.mark.xdist_group("store outages"), pytest.mark.timeout(300)]
+SECONDS = 100.0
 QUEUES = (
     "score_history_queue",
     "score_updated_queue",
