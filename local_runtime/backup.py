@@ -158,7 +158,7 @@ def _has_failed(status: Any) -> bool:
 
 @contextlib.contextmanager
 def _dump(url: str) -> Iterator[IO[bytes]]:
-    """What pg_dump says of one instant; raises BackupError at the end where it failed."""
+    """What pg_dump says of one instant; raises BackupFailed at the end where it failed."""
     arguments, environment = _client(url)
     command = [str(programs.PG_DUMP.require()), "--format=custom", "--no-owner", *arguments]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
