@@ -172,6 +172,7 @@ def deployed(function_environment: dict[str, str], monkeypatch: pytest.MonkeyPat
     container.cache_clear()
     made = container()
     open_limits(made)
+    open_epoch(made.leaderboard, made.ledger)  # other tests empty Redis
     yield made
     made.close()
     container.cache_clear()

@@ -34,6 +34,10 @@ class Leaderboard(Protocol):
         """
         ...
 
+    def ensure_kept(self, update: ScoreUpdate, accepted: AcceptedUpdate) -> None:
+        """Return when an update that nobody but Redis is known to have outlives Redis's process; raises RedisUnavailable."""
+        ...
+
     def remember(self, results: Sequence[FirstResult]) -> None:
         """Keep first results of idempotency keys for retries; those that are kept stay as they are."""
         ...

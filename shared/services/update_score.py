@@ -84,9 +84,10 @@ def update_score(
 ) -> Receipt:
     """Whether the caller's session goes on and the account may score is for the board's script to say: no round trip of its own.
 
-    Raises what Leaderboard.apply raises, and UnknownPlayer.
+    Raises what Leaderboard.apply and Leaderboard.ensure_kept raise, and UnknownPlayer.
 
     A broker that is away costs a bounded wait: the event stays in the outbox until the ledger has it; relay_outbox publishes it.
+    What neither the broker nor Redis's disk has is not acknowledged; it may count nevertheless.
     """
     try:
         accepted = _apply(command, leaderboard, accounts, ledger, publisher)
@@ -96,7 +97,9 @@ def update_score(
     note(update_id=accepted.request_id)
     if accepted.replayed:
         note(replayed=True)
-    if accepted.outbox_id is not None:
+    if accepted.outbox_id is None:
+        leaderboard.ensure_kept(command, accepted)  # the event may be on its way, or nowhere yet
+    else:
         event = ScoreAccepted(
             accepted.request_id,
             accepted.user_id,
@@ -111,8 +114,9 @@ def update_score(
         )
         try:
             publisher.publish_accepted([event])
-        except RabbitUnavailable:  # the event is safe in the outbox
+        except RabbitUnavailable:
             note(published=False)
+            leaderboard.ensure_kept(command, accepted)  # then the event is safe in the outbox
     return Receipt(accepted)
 
 

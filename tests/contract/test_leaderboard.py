@@ -208,6 +208,27 @@ def test_a_retry_is_answered_even_when_the_window_is_full(redis_client: redis.Re
     assert (again.replayed, again.rate_window.remaining) == (True, 0)
 
 
+def test_an_update_is_kept_until_redis_has_lost_it(board: Board) -> None:
+    player = board.player()
+    command = ScoreUpdate(str(uuid4()), player, 3, SOURCE_IP, key_id="k")
+    first, again = board.leaderboard.apply(command), board.leaderboard.apply(command)
+    assert isinstance(first, AcceptedUpdate)
+    assert isinstance(again, AcceptedUpdate)
+    assert again.replayed
+    for accepted in (first, again):
+        board.leaderboard.ensure_kept(command, accepted)
+    board.client.hdel(board.keys.leaderboard_numbers, "open")
+    with pytest.raises(RedisUnavailable):
+        board.leaderboard.ensure_kept(command, first)
+    board.open_epoch()
+    with pytest.raises(RedisUnavailable):
+        board.leaderboard.ensure_kept(command, first)
+    board.leaderboard.ensure_kept(command, again)
+    board.client.delete(board.keys.result(player, "k"))
+    with pytest.raises(RedisUnavailable):
+        board.leaderboard.ensure_kept(command, again)
+
+
 def test_a_key_with_another_increment_is_refused_and_changes_nothing(board: Board) -> None:
     player = board.player()
     board.update(player, 3, key="k")

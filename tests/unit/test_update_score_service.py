@@ -25,6 +25,7 @@ from shared.errors import (
     NotYourScore,
     RabbitUnavailable,
     RateWindowLost,
+    RedisUnavailable,
     TicketAlreadyUsed,
     TicketRequired,
     UnknownPlayer,
@@ -53,6 +54,7 @@ class Stores:
     command: ScoreUpdate = COMMAND
     total: int = 0
     broker_is_away: bool = False
+    disk_is_full: bool = False
     done: list[Any] = field(default_factory=list)
 
     def apply(self, update: ScoreUpdate, *, not_in_ledger: bool = False) -> AcceptedUpdate | Missing:
@@ -107,6 +109,11 @@ class Stores:
         self.done.append(("published", list(events)))
         if self.broker_is_away:
             raise RabbitUnavailable
+
+    def ensure_kept(self, update: ScoreUpdate, accepted: AcceptedUpdate) -> None:
+        self.done.append("kept")
+        if self.disk_is_full:
+            raise RedisUnavailable
 
     def update(self) -> Receipt:
         ports = cast("Any", self)
@@ -207,7 +214,7 @@ def test_an_accepted_update_is_published_under_its_outbox_id() -> None:
 def test_a_replayed_update_is_not_published_again() -> None:
     stores = Stores([REPLAYED])
     assert stores.update().headers()["Idempotency-Replayed"] == "true"
-    assert stores.done == []
+    assert stores.done == ["kept"]
 
 
 def test_an_event_says_which_key_it_came_of() -> None:
@@ -219,7 +226,13 @@ def test_an_event_says_which_key_it_came_of() -> None:
 def test_a_broker_that_is_away_does_not_spoil_the_receipt() -> None:
     stores = Stores([ACCEPTED], broker_is_away=True)
     assert stores.update().update == ACCEPTED
-    assert stores.done == [PUBLISHED]
+    assert stores.done == [PUBLISHED, "kept"]
+
+
+@pytest.mark.parametrize("answer", [ACCEPTED, REPLAYED])
+def test_what_neither_the_broker_nor_the_disk_of_redis_has_is_not_acknowledged(answer: AcceptedUpdate) -> None:
+    with pytest.raises(RedisUnavailable):
+        Stores([answer], broker_is_away=True, disk_is_full=True).update()
 
 
 def test_a_profile_that_is_not_cached_is_cached_and_the_script_asked_again() -> None:
@@ -251,14 +264,14 @@ def test_one_who_has_points_in_the_ledger_does_not_begin_again_and_is_looked_at(
 def test_a_first_result_that_only_the_ledger_knows_is_answered_again() -> None:
     stores = Stores([Missing.HISTORY, REPLAYED], first=FIRST, command=WITH_KEY)
     stores.update()
-    assert stores.done == [("remembered", [FIRST]), "not in the ledger"]
+    assert stores.done == [("remembered", [FIRST]), "not in the ledger", "kept"]
 
 
 def test_a_key_that_only_the_ledger_knows_is_found_whichever_ticket_is_sent_with_it() -> None:
     command = WITH_KEY._replace(request_id="another", ticket_expires_at=NOW)
     stores = Stores([Missing.HISTORY, REPLAYED], first=FIRST, command=command)
     stores.update()
-    assert stores.done == [("remembered", [FIRST]), "not in the ledger"]
+    assert stores.done == [("remembered", [FIRST]), "not in the ledger", "kept"]
 
 
 def test_while_rate_windows_are_unknown_the_check_is_asked_for() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from time import monotonic, sleep
 from typing import Any
 
 import redis
@@ -25,6 +27,7 @@ from shared.errors import (
     NotAPlayer,
     RateLimited,
     RateWindowLost,
+    RedisUnavailable,
     ScoreboardError,
     ScoreOutOfBounds,
     SessionEnded,
@@ -37,6 +40,7 @@ RESULT_SECONDS = 24 * 3600
 SPENT_MARGIN_MS = 10_000
 SPENT_BEFORE_MS = 2 * LIFETIME_SECONDS * 1000
 REBUILD_ASKED_SECONDS = 5
+WRITTEN_SECONDS, WRITTEN_LOOK_SECONDS = 3.0, 0.02  # Redis waits up to 2 s for a disk that is busy
 REBUILD_SECONDS = 600
 Now = Callable[[], datetime]
 _QUESTIONS = {
@@ -127,6 +131,37 @@ class RedisLeaderboard:
         if outcome in _QUESTIONS:
             return _QUESTIONS[outcome]
         raise self._refusal(outcome, answer)
+
+    @translated()
+    def ensure_kept(self, update: ScoreUpdate, accepted: AcceptedUpdate) -> None:
+        """Once the append-only file has everything: Redis answers before it knows that on a slow or full disk.
+
+        The file first, then the update: it may be another Redis by then.
+        """
+        if not self._is_written() or not self._has(update, accepted):
+            raise RedisUnavailable
+
+    def _is_written(self) -> bool:
+        gives_up_at, goal = monotonic() + WRITTEN_SECONDS, math.inf
+        while True:
+            state: Mapping[str, Any] = self._redis.info("persistence")
+            if not state.get("aof_enabled"):
+                return True
+            if state["aof_last_write_status"] != "ok":
+                return False
+            size, waiting = state["aof_current_size"], state["aof_buffer_length"]
+            if not waiting or size >= goal:
+                return True
+            if monotonic() > gives_up_at:
+                return False
+            goal = min(goal, size + waiting)
+            sleep(WRITTEN_LOOK_SECONDS)
+
+    def _has(self, update: ScoreUpdate, accepted: AcceptedUpdate) -> bool:
+        if accepted.number is None:
+            return bool(self._redis.exists(self._keys.result(update.user_id, update.key_id)))
+        epoch, is_open = self._redis.hmget(self._numbers, "epoch", "open")
+        return bool(is_open) and int(epoch) == accepted.number.epoch
 
     def _accepted(self, update: ScoreUpdate, answer: Sequence[Any]) -> AcceptedUpdate:
         score, rank, accepted_at, remaining, reset, replayed, request_id, *new = answer
