@@ -18,6 +18,7 @@ from local_runtime.services import programs
 from local_runtime.services.ports import LOOPBACK, remembered_port
 from local_runtime.services.postgresql_place import PostgreSQLError, account_entry, find_place, own_all
 from local_runtime.services.room import MEGABYTE
+from local_runtime.services.unwritten import cut_unwritten
 
 SUPERUSER = "postgres"  # without a password once the cluster is made, so that nothing gets in as this role over a socket
 USER = "scoreboard"  # owns the database and the tables
@@ -27,6 +28,7 @@ ACCOUNT = "postgres"
 ROLES_FILE = "scoreboard.roles"  # in the cluster: which ROLES were set up in it
 ROLES = "2"  # two roles, and a superuser without a password; empty: the superuser has the owner's password
 SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"  # answered with one byte, before anybody has to say who they are
+INCLUDE = "include 'scoreboard.conf'\n"  # the last line of postgresql.conf
 PREPARE_SECONDS = 60.0
 
 
@@ -73,6 +75,7 @@ class PrivatePostgreSQL:
             self._make_cluster()
         self._see_that_it_can_be_read()
         self._drop_stale_pid_file()
+        _include_ours(self._cluster)
         (self._cluster / "scoreboard.conf").write_text(
             f"""listen_addresses = '{LOOPBACK}'
 port = {self.port}
@@ -164,8 +167,7 @@ log_min_messages = warning
                 "--encoding=UTF8",
                 "--locale=C",
             )
-        with (unfinished / "postgresql.conf").open("a") as configuration:
-            configuration.write("include 'scoreboard.conf'\n")
+        _include_ours(unfinished)
         (unfinished / "scoreboard.conf").touch()
         self._own(unfinished / "scoreboard.conf")
         self._execute(
@@ -231,6 +233,19 @@ log_min_messages = warning
         except (pg8000.native.InterfaceError, pg8000.native.DatabaseError, OSError):
             return False
         return True
+
+
+def _include_ours(cluster: Path) -> None:
+    """Whatever the machine died of before: initdb syncs what it has written, but that is before our line."""
+    path = cluster / "postgresql.conf"
+    cut_unwritten(path)
+    text = path.read_text()
+    if INCLUDE not in text:
+        with path.open("a") as configuration:
+            configuration.truncate(len(text[: text.rfind("\n") + 1].encode()))  # of our line a part may be there
+            configuration.write(INCLUDE)
+            configuration.flush()
+            os.fsync(configuration.fileno())
 
 
 def _max_wal_megabytes(place: Path) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from contextlib import suppress
@@ -12,6 +13,9 @@ from local_runtime.question import Question
 from local_runtime.services import programs
 from local_runtime.services.certificates import write_private
 from local_runtime.services.ports import LOOPBACK, remembered_port
+from local_runtime.services.unwritten import cut_unwritten
+
+logger = logging.getLogger(__name__)
 
 MAX_MEMORY = "1gb"
 PROBE_SECONDS = 1.0
@@ -58,6 +62,13 @@ loglevel notice
 always-show-logo no
 """
         write_private(self._directory / "redis.conf", configuration.encode())
+        self._cut_log()
+
+    def _cut_log(self) -> None:
+        """Redis takes a log that ends in the middle of a command, but none that ends with zeros."""
+        for log in self._directory.glob("appendonlydir/*.incr.aof"):
+            if zeros := cut_unwritten(log):
+                logger.warning("%s ended with %d bytes that were never written: the machine died", log, zeros)
 
     def specs(self) -> tuple[ProcessSpec, ...]:
         """The one process."""

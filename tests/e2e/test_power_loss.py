@@ -30,13 +30,17 @@ def append_only_file(product: Product) -> Path:
 
 
 def lose_power(product: Product, size: int) -> None:
-    """Kill everything at once, and cut the append-only file back to so many bytes."""
+    """Kill everything at once; of the append-only file so many bytes were written, and zeros stand for the rest."""
     assert product.process is not None
     for pid in (product.process.pid, *product.children()):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     product.process.wait(15)
-    os.truncate(append_only_file(product), size)
+    file = append_only_file(product)
+    lost = file.stat().st_size - size
+    assert lost > 0
+    os.truncate(file, size)
+    os.truncate(file, size + lost)
 
 
 def written(product: Product) -> int:

@@ -227,6 +227,17 @@ def test_a_cluster_whose_making_was_interrupted_is_made_again(data_dir: Path) ->
         connect(server.url).close()
 
 
+def test_a_cluster_whose_last_line_of_configuration_was_lost_with_the_machine_has_it_again(data_dir: Path) -> None:
+    server = PrivatePostgreSQL(data_dir, "secret")
+    server.prepare()
+    file = data_dir / "postgresql" / "cluster" / "postgresql.conf"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-20] + bytes(20))
+    server.prepare()
+    with run.running(server):
+        connect(server.url).close()
+
+
 def test_postgresql_runs_where_its_account_cannot_reach_the_data_directory(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
     server = PrivatePostgreSQL(tmp_path, "secret")

@@ -17,6 +17,7 @@ from local_runtime.services.ports import free_port, remembered_port
 from local_runtime.services.postgresql import PrivatePostgreSQL
 from local_runtime.services.programs import POSTGRES, RABBITMQ, REDIS, MissingProgram
 from local_runtime.services.rabbitmq import PrivateRabbitMQ
+from local_runtime.services.unwritten import BLOCK_BYTES, cut_unwritten
 
 
 def test_no_port_is_one_that_the_kernel_gives_to_outgoing_connections() -> None:
@@ -119,3 +120,12 @@ def test_a_password_of_a_server_stands_in_no_argument(tmp_path: Path) -> None:
     database = PrivatePostgreSQL(tmp_path, "a-secret")
     for spec in (*broker.specs(), *database.specs()):
         assert not any("a-secret" in text for text in (*spec.argv, *spec.env.values()))
+
+
+@pytest.mark.parametrize("zeros", [0, 1, BLOCK_BYTES - 8, BLOCK_BYTES, 3 * BLOCK_BYTES])
+@pytest.mark.parametrize("written", [b"", b"a line\r\n", b"a\0b" * BLOCK_BYTES])
+def test_zeros_that_a_dead_machine_left_at_the_end_are_cut_off(tmp_path: Path, written: bytes, zeros: int) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(written + bytes(zeros))
+    assert cut_unwritten(file) == zeros
+    assert file.read_bytes() == written
