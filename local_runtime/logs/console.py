@@ -14,7 +14,7 @@ from local_runtime.logs.follower import LogFollower, as_json
 from local_runtime.logs.options import console_level, stderr_is_text
 from local_runtime.logs.setup import LineFormatter
 from local_runtime.logs.stream import LineStream
-from local_runtime.logs.text import rendered
+from local_runtime.logs.text import parsed, rendered
 from local_runtime.process import REFUSED
 from local_runtime.supervisor.child import Observer
 from local_runtime.supervisor.spawn import open_log
@@ -48,6 +48,7 @@ class Console:
         self._is_text = stderr_is_text(environment)
         self._is_coloured = sys.stderr.isatty() and not environment.get("NO_COLOR")
         self._level = console_level(environment, verbose=verbose)
+        self._threshold = logging.getLevelNamesMapping()[self._level]
         self._log: logging.StreamHandler[LineStream] | None = None
         self._follower: LogFollower | None = None
 
@@ -122,11 +123,18 @@ class Console:
         """Now the data directory is ours."""
         self._follower = LogFollower(self._data_dir / "logs", self._level, self._show)
         log = open_log(self._data_dir / "logs" / "supervisor.log")
-        self._log = logging.StreamHandler(LineStream(os.dup(log.fileno())))
+        self._log = logging.StreamHandler(LineStream(os.dup(log.fileno()), otherwise=self._show_unwritten))
         log.close()
         self._log.setFormatter(LineFormatter("supervisor"))
         _ours.addHandler(self._log)
         _ours.setLevel(logging.INFO)
+
+    def _show_unwritten(self, text: str) -> None:
+        """What the disk does not take is seen here at least."""
+        for each in text.splitlines():
+            line = parsed(each)
+            if line is not None and logging.getLevelNamesMapping()[line["level"].upper()] >= self._threshold:
+                self._show(line)
 
     def _show(self, line: Mapping[str, Any]) -> None:
         if not self._is_serving and (REFUSED in line or line.get("outcome") in _TOLD_AT_THE_END):

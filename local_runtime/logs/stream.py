@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable
-from contextlib import suppress
 
 from local_runtime.logs.text import parsed, rendered
 
@@ -13,12 +12,23 @@ FULL_CHARACTERS = 64 * 1024
 
 
 class LineStream(io.TextIOBase):
-    """Writes whole lines to a descriptor. With `is_buffered` they go when there are many, or when somebody flushes."""
+    """Writes whole lines to a descriptor. With `is_buffered` they go when there are many, or when somebody flushes.
 
-    def __init__(self, descriptor: int, *, is_buffered: bool = False, show: Callable[[str], str] | None = None) -> None:
+    `otherwise` is given what cannot be written.
+    """
+
+    def __init__(
+        self,
+        descriptor: int,
+        *,
+        is_buffered: bool = False,
+        show: Callable[[str], str] | None = None,
+        otherwise: Callable[[str], object] = lambda _text: None,
+    ) -> None:
         self._descriptor = descriptor
         self._is_buffered = is_buffered
         self._show = show
+        self._otherwise = otherwise
         self._parts: list[str] = []
         self._characters = 0
 
@@ -59,9 +69,11 @@ class LineStream(io.TextIOBase):
         if self._show is not None:
             text = "".join(self._show(line) for line in text.splitlines(keepends=True))
         data = text.encode(errors="backslashreplace")
-        with suppress(OSError):  # a log that cannot be written must not stop what it tells of
+        try:
             while data:
                 data = data[os.write(self._descriptor, data) :]
+        except OSError:  # a log that cannot be written must not stop what it tells of
+            self._otherwise(text)
 
 
 def for_people(*, coloured: bool) -> Callable[[str], str]:

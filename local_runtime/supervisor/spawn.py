@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import logging
 import os
 import pwd
 import signal
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from local_runtime.process import ProcessSpec
+
+logger = logging.getLogger(__name__)
 
 MAX_LOG_BYTES = 10 * 1024 * 1024
 _PR_SET_PDEATHSIG = 1
@@ -28,7 +31,7 @@ def spawn(spec: ProcessSpec, marker: tuple[str, str]) -> subprocess.Popen[bytes]
     """
     name, value = marker
     with contextlib.ExitStack() as stack:
-        output = stack.enter_context(open_log(spec.log_file)) if spec.log_file is not None else None
+        output = stack.enter_context(_log_or_nothing(spec.log_file)) if spec.log_file is not None else None
         return subprocess.Popen(
             spec.argv,
             env={**spec.env, name: value},
@@ -70,6 +73,15 @@ def _die_with_parent(parent: int) -> Callable[[], None] | None:
             os._exit(1)
 
     return request
+
+
+def _log_or_nothing(path: Path) -> IO[bytes]:
+    """A process without a log is better than none; ours open theirs as soon as they can."""
+    try:
+        return open_log(path)
+    except OSError as error:
+        logger.warning("%s cannot be written: %s", path, error.strerror)
+        return Path(os.devnull).open("wb")
 
 
 def open_log(path: Path) -> IO[bytes]:

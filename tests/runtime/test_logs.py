@@ -116,6 +116,16 @@ def test_without_a_buffer_whole_lines_are_written_in_one_piece(descriptor: int, 
     assert (tmp_path / "lines.log").read_text() == "half a line\n\\ud800\n"
 
 
+def test_what_cannot_be_written_is_given_to_somebody_else(tmp_path: Path) -> None:
+    (tmp_path / "lines.log").touch()
+    descriptor = os.open(tmp_path / "lines.log", os.O_RDONLY)
+    given: list[str] = []
+    stream = LineStream(descriptor, otherwise=given.append)
+    stream.write("one\n")
+    os.close(descriptor)
+    assert given == ["one\n"]
+
+
 def test_a_full_file_is_put_aside_by_one_and_followed_by_all(tmp_path: Path) -> None:
     path = tmp_path / "http.log"
     descriptors = [os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) for _ in range(3)]

@@ -74,6 +74,15 @@ def test_a_program_that_is_not_there_is_reported_like_one_that_died(tmp_path: Pa
     assert "cannot be executed" in child.how_it_ended
 
 
+def test_a_process_whose_log_cannot_be_written_is_started_without(tmp_path: Path) -> None:
+    (tmp_path / "logs").touch()
+    spec = replace(spec_of(Program("silent"), tmp_path), log_file=tmp_path / "logs" / "silent.log")
+    child = Child(spec, spawner(tmp_path), Lines())
+    child.start(0.0)
+    eventually(spec.probe, 10, "it answers")
+    child.kill()
+
+
 def test_a_process_that_never_answers_is_killed_and_tried_again(tmp_path: Path) -> None:
     child = Child(spec_of(Program("mute", NEVER_READY, ready_timeout_seconds=5), tmp_path), spawner(tmp_path), Lines())
     child.start(0.0)
