@@ -14,6 +14,7 @@ from tests.faults.campaign import Seen, compare, in_random_order, playing_field,
 from tests.faults.load import Load
 
 REST_SECONDS = (1.0, 4.0)
+DISK_MEGABYTES = 4096  # of memory, as far as it is used: a campaign leaves about a megabyte for each thousand updates
 
 
 def main() -> int:
@@ -29,7 +30,7 @@ def main() -> int:
     faults = in_random_order(arguments.faults, random)
     seen: dict[str, Seen] = {}
     wrong: list[str] = []
-    with playing_field() as product:
+    with playing_field(DISK_MEGABYTES) as product:
         load = Load([product.api.new_player() for _ in range(arguments.players)])
         for first in range(0, len(faults), arguments.compare_every):
             group = faults[first : first + arguments.compare_every]

@@ -6,15 +6,16 @@ import re
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
 from random import Random
 
 from tests.faults.catalogue import CATALOGUE, Fault, redrive_all
 from tests.faults.load import Attempt, Load
 from tests.support.product import Product
+from tests.support.small_disk import ProductOnDisk, SmallDisk
 from tests.support.waiting import eventually
 
 SETTLE_SECONDS = 150.0  # what a killed process left in the outbox is fetched by the relay, which comes every minute
@@ -38,15 +39,20 @@ class Seen:
         self.pauses.append(max(later - earlier for earlier, later in pairwise(answered)))
 
 
-def playing_field(data_dir: Path | None = None) -> Product:
+@contextmanager
+def playing_field(megabytes: int) -> Iterator[ProductOnDisk]:
     """A product that is found again where it was after everything has died; what is refused is parked soon."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-    return Product(data_dir, "--port", str(port), RATE_LIMIT_REQUESTS="1000000", RETRY_DELAYS_SECONDS="0.2,0.4,0.6")
+    settings = {"RATE_LIMIT_REQUESTS": "1000000", "RETRY_DELAYS_SECONDS": "0.2,0.4,0.6"}
+    with SmallDisk(megabytes) as disk, disk.product("--port", str(port), **settings) as product:
+        yield product
 
 
-def run(product: Product, load: Load, faults: Iterable[Fault], random: Random, rest: tuple[float, float]) -> dict[str, Seen]:
+def run(
+    product: ProductOnDisk, load: Load, faults: Iterable[Fault], random: Random, rest: tuple[float, float]
+) -> dict[str, Seen]:
     """Do each fault while everybody plays, then wait until updates are answered again and a while longer (`rest` seconds)."""
     seen: dict[str, Seen] = {}
     with load.running():

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,12 +18,13 @@ import pytest
 import redis
 
 from local_runtime.services.postgresql import DATABASE
-from tests.support.product import ROOT, Product, descendants, query, remove_data_dir
+from tests.support.product import Product, descendants, query, remove_data_dir
+from tests.support.small_disk import ProductOnDisk
 from tests.support.waiting import eventually
 
 STOPPED_SECONDS = (1.0, 6.0)
 ALARM_SECONDS = (2.0, 6.0)
-Inject = Callable[[Product, Random], None]
+Inject = Callable[[ProductOnDisk, Random], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +105,9 @@ def broker_control(product: Product, *arguments: str) -> None:
             )
         except OSError:
             return False
-        program = product.data_dir / "rabbitmq" / "server" / "sbin" / "rabbitmqctl"
-        return (
-            subprocess.run([program, *arguments], env=environment, capture_output=True, check=False, timeout=60).returncode == 0
-        )
+        program = product.place / "rabbitmq" / "server" / "sbin" / "rabbitmqctl"
+        command = [*product.enter, str(program), *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, check=False, timeout=60).returncode == 0
 
     eventually(done, 90, f"rabbitmqctl {arguments[0]}")
 
@@ -170,8 +169,8 @@ def _full(product: Product, random: Random) -> None:
             client.config_set("maxmemory", before)
 
 
-def _lose_power(product: Product, _: Random) -> None:
-    """Everything dies at once, and Redis has lost its last second when it starts again."""
+def _lose_power(product: Product, random: Random) -> None:
+    """Everything dies at once, and Redis has lost its last second when it starts again; zeros may stand for what was lost."""
     data = product.data_dir / "redis"
     sizes = {path: path.stat().st_size for path in data.rglob("*.aof")}
     time.sleep(1.0)
@@ -182,8 +181,43 @@ def _lose_power(product: Product, _: Random) -> None:
     product.process.wait()
     for path, size in sizes.items():
         if path.exists() and path.stat().st_size > size:
+            lost = path.stat().st_size - size
             os.truncate(path, size)
+            os.truncate(path, size + random.randint(0, lost))
     product.start()
+
+
+def _fill_disk(product: ProductOnDisk, random: Random) -> None:
+    """At a stroke, before anybody can prepare for it."""
+    product.disk.fill()
+    try:
+        _kill_everything(product, random)
+    finally:
+        product.disk.make_room()
+    _wait_until_noted(product)
+
+
+def _read_only_disk(product: ProductOnDisk, random: Random) -> None:
+    with product.disk.read_only():
+        _kill_everything(product, random)
+    _wait_until_noted(product)
+
+
+def _kill_everything(product: Product, random: Random) -> None:
+    """But the supervisor, one process after another in any order; HTTP is there again nevertheless."""
+    time.sleep(random.uniform(0.0, 1.0))
+    pids = product.runtime["processes"]  # what is started meanwhile may not stand there
+    for name in random.sample(PROCESSES, len(PROCESSES)):
+        if pids[name] in product.children():
+            os.kill(pids[name], signal.SIGKILL)
+        time.sleep(random.uniform(0.2, 1.5))
+    eventually(product.is_alive, 60, "/healthz answered")
+    assert product.process is not None
+    assert product.process.poll() is None
+
+
+def _wait_until_noted(product: Product) -> None:
+    eventually(lambda: set(product.runtime["processes"].values()) <= product.children(), 90, "every process runs and is noted")
 
 
 def _park_and_redrive(product: Product, random: Random) -> None:
@@ -197,10 +231,10 @@ def _park_and_redrive(product: Product, random: Random) -> None:
             60,
             "updates taken again",
         )
-    _verb(product, "dead-letters", "list")
+    product.verb("dead-letters", "list")
     with suppress(ProcessLookupError):
         product.kill("consumer")
-    _verb(product, "dead-letters", "redrive")
+    product.verb("dead-letters", "redrive")
     with suppress(ProcessLookupError):
         product.kill("consumer")
 
@@ -211,21 +245,10 @@ def redrive_all(product: Product) -> None:
     def none_left() -> bool:
         if not product.query("SELECT 1 FROM unrecorded_updates WHERE state <> 'discarded' LIMIT 1"):
             return True
-        _verb(product, "dead-letters", "redrive")
+        product.verb("dead-letters", "redrive")
         return False
 
     eventually(none_left, 120, "no dead letter left")
-
-
-def _verb(product: Product, *words: str) -> None:
-    """Whatever becomes of it: an instance whose parts are being replaced may refuse."""
-    subprocess.run(
-        [sys.executable, "-m", "local_runtime", *words, "--data-dir", str(product.data_dir)],
-        cwd=ROOT,
-        capture_output=True,
-        check=False,
-        timeout=120,
-    )
 
 
 def _second_instance(product: Product, random: Random) -> None:
@@ -254,6 +277,7 @@ def other_instance(product: Product, **environment: str) -> Iterator[Product]:
         "RATE_LIMIT_REQUESTS": "1000000",
     }
     other = Product(None, **stores, **environment)
+    other.enter = product.enter  # files that the stores' URLs need are there
     try:
         yield other
     finally:
@@ -299,5 +323,7 @@ CATALOGUE: dict[str, Fault] = {
         Fault("another instance killed", _second_instance),
         Fault("an instance with other keys refused", _stranger),
         Fault("power lost", _lose_power),
+        Fault("disk full, everything killed", _fill_disk),
+        Fault("disk read-only, everything killed", _read_only_disk),
     )
 }

@@ -13,11 +13,12 @@ from tests.faults.load import Load
 pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
 SEED = 20
 REST_SECONDS = (0.2, 1.0)
+DISK_MEGABYTES = 600
 
 
 def test_nothing_acknowledged_is_lost_or_counted_twice_whatever_breaks() -> None:
     random = Random(SEED)  # noqa: S311 - nobody's secret
-    with playing_field() as product:
+    with playing_field(DISK_MEGABYTES) as product:
         load = Load([product.api.new_player() for _ in range(8)])
         seen = run(product, load, in_random_order(len(CATALOGUE), random), random, REST_SECONDS)
         assert compare(product, load) == {}

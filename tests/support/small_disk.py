@@ -1,11 +1,12 @@
-"""A file system of a few hundred megabytes, which only the product of a test sees, and which the test may fill."""
+"""A file system of its own for the product of a test, which may fill it or make it read-only."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -46,10 +47,10 @@ class SmallDisk:
         with suppress(OSError):
             self._place.rmdir()
 
-    def product(self, *options: str, **environment: str) -> Product:
+    def product(self, *options: str, **environment: str) -> ProductOnDisk:
         """One with its data directory there."""
-        product = Product(self.root / "data", *options, **environment)
-        product.enter, product.place = self._enter, self._place / "data"
+        product = ProductOnDisk(self.root / "data", *options, **environment)
+        product.disk, product.enter, product.place = self, self._enter, self._place / "data"
         return product
 
     @property
@@ -75,3 +76,25 @@ class SmallDisk:
         """Take away what filled it."""
         if self._ballast is not None:
             self._ballast.unlink(missing_ok=True)
+
+    @contextmanager
+    def read_only(self) -> Iterator[None]:
+        """Whatever is opened by its path meanwhile, as every process that starts has to, can only be read.
+
+        Another mount is laid over the first one: the kernel refuses to make one read-only while files are open for writing.
+        """
+        self._mount("--bind", str(self._place))
+        self._mount("-o", "remount,bind,ro")
+        try:
+            yield
+        finally:
+            self._mount("-o", "remount,bind,rw")
+
+    def _mount(self, *arguments: str) -> None:
+        subprocess.run([*self._enter, "mount", *arguments, str(self._place)], check=True)
+
+
+class ProductOnDisk(Product):
+    """A product on a `disk` that a test may do this to."""
+
+    disk: SmallDisk
