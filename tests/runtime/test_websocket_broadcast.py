@@ -135,7 +135,7 @@ def test_changes_are_conflated_to_ten_a_second_and_the_last_state_arrives(board:
             viewer.recv(timeout=0.3)
     assert versions == sorted(set(versions))
     assert 10 < len(versions) <= seconds * 10 + 1
-    assert version > 500
+    assert version > 5 * len(versions), "too few changes to tell"
 
 
 def test_an_older_frame_never_follows_a_newer_one(board: Board, server: HttpProcess) -> None:
