@@ -10,7 +10,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -77,12 +77,10 @@ class ScheduleRunner:
         self._waiting: list[tuple[datetime, int, Delivery]] = []
         self._retries: Counter[str] = Counter()
         self._running: dict[threading.Thread, str] = {}
-        started_at = clock.now()
-        self._expressions: dict[str, ScheduleExpression] = {
-            schedule.name: parse_schedule(schedule.expression, schedule.time_zone, started_at) for schedule in schedules
-        }
-        for schedule in schedules:
-            self._plan_next(schedule, started_at)
+        self._schedules = schedules
+        self._expressions: dict[str, ScheduleExpression] = {}
+        self._seen_at = clock.now()
+        self._plan(self._seen_at)
 
     def run(self) -> None:
         """Deliver until `stop` is called."""
@@ -114,6 +112,7 @@ class ScheduleRunner:
 
     def deliver_due(self) -> None:
         """Start everything that is due."""
+        self._heed_clock()
         while self._may_run() and (delivery := self._pop_due(self._clock.now())):
             schedule = delivery.schedule
             if delivery.attempt == 1:
@@ -125,9 +124,27 @@ class ScheduleRunner:
 
     def stand_by(self) -> None:
         """Leave out what became due so long ago that another instance has certainly delivered it."""
+        self._heed_clock()
         while delivery := self._pop_due(self._clock.now() - HANDOVER):
             if delivery.attempt == 1:
                 self._plan_next(delivery.schedule, max(delivery.scheduled_at, self._clock.now() - HANDOVER))
+
+    def _heed_clock(self) -> None:
+        """Plan anew when the clock was set back: else everything would wait until the old time is reached again."""
+        now = self._clock.now()
+        back, self._seen_at = self._seen_at - now, now
+        if back > MAX_LATENESS:
+            logger.warning("the clock was set back by %s: schedules go on from %s", back, now)
+            self._plan(now)
+
+    def _plan(self, now: datetime) -> None:
+        """The next occurrence of each schedule; what is to be tried again is due."""
+        with self._lock:
+            tries = [replace(delivery, scheduled_at=now) for _, _, delivery in self._waiting if delivery.attempt > 1]
+            self._waiting = [(now, next(self._order), delivery) for delivery in tries]
+        for schedule in self._schedules:
+            self._expressions[schedule.name] = parse_schedule(schedule.expression, schedule.time_zone, now)
+            self._plan_next(schedule, now)
 
     def _pop_due(self, by: datetime) -> Delivery | None:
         with self._lock:

@@ -99,6 +99,31 @@ def test_what_passed_while_the_machine_slept_is_not_caught_up(caplog: pytest.Log
     assert len(invoker.events) == 2
 
 
+def test_after_the_clock_was_set_back_schedules_go_on(caplog: pytest.LogCaptureFixture) -> None:
+    clock, invoker = HandClock(), Recorder()
+    runner = runner_of(EVERY_MINUTE, invoker, clock)
+    clock.advance(minutes=1)
+    deliver(runner)
+    clock.advance(hours=-2)
+    deliver(runner)
+    assert "the clock was set back by 2:00:00" in caplog.text
+    for minute in (2, 3):
+        clock.advance(minutes=1)
+        deliver(runner)
+        assert len(invoker.events) == minute
+
+
+def test_after_the_clock_was_set_back_what_failed_is_tried_again() -> None:
+    clock, invoker = HandClock(), Recorder(fail)
+    daily = dataclasses.replace(EVERY_MINUTE, expression="rate(1 day)", maximum_retry_attempts=2, maximum_event_age_seconds=3600)
+    runner = runner_of(daily, invoker, clock)
+    clock.advance(days=1)
+    deliver(runner)
+    clock.advance(hours=-2)
+    deliver(runner)
+    assert [event["attempt"] for event in invoker.events] == ["1", "2"]
+
+
 def test_a_failure_is_tried_again_with_growing_delay_and_then_given_up(caplog: pytest.LogCaptureFixture) -> None:
     clock, invoker = HandClock(), Recorder(fail)
     daily = dataclasses.replace(EVERY_MINUTE, expression="rate(1 day)", maximum_retry_attempts=2, maximum_event_age_seconds=3600)
