@@ -79,12 +79,12 @@ class _Kept:
         self._cut: dict[int, Document] = {}
 
     def keep(self, document: bytes, clock: Clock) -> None:
-        """A new one; it is as fresh as it says itself."""
+        """A new one; it is as fresh as it says itself, and one of the future was made before the clock was set back."""
         whole = json.loads(document)
-        age = clock.now() - datetime.fromisoformat(whole["cache_time"]).astimezone(UTC)
+        age = (clock.now() - datetime.fromisoformat(whole["cache_time"]).astimezone(UTC)).total_seconds()
         self._cut = {}
         self.document = document
-        self.fresh_until = clock.monotonic() + FRESH_SECONDS - age.total_seconds()
+        self.fresh_until = clock.monotonic() + FRESH_SECONDS - max(0.0, age)
 
     def first(self, limit: int) -> Document:
         """The document with so many places."""

@@ -48,7 +48,8 @@ class Audit:
         self.url = database_url
         self.pool = Pool(database_url)
         self.log = PostgresAuditLog(self.pool)
-        self.anchor = RedisSealAnchor(client, Keys(f"{{{secrets.token_hex(6)}}}:"))
+        self.keys = Keys(f"{{{secrets.token_hex(6)}}}:")
+        self.anchor = RedisSealAnchor(client, self.keys)
         self.chain = AuditChain(PostgresAuditSeals(self.pool), HmacSealSigner(KEY), self.anchor, SystemClock())
 
     def add(self, rows: int, action: str = "score_accepted") -> None:

@@ -11,6 +11,7 @@ import pytest
 import redis
 
 from shared.adapters.redis.access import RedisAccess
+from shared.adapters.redis.board_cache import RedisBoardCache
 from shared.domain.player import Caller, Profile
 from shared.domain.ranking import Position
 from shared.domain.score import Missing
@@ -46,9 +47,12 @@ def test_the_role_is_the_accounts_not_the_tokens(board: Board, access: RedisAcce
 
 def test_the_prepared_board_comes_along(board: Board, access: RedisAccess, caller: Caller) -> None:
     assert access.admit(caller, PreparedBoard(10)) == Admission("player", None)
-    board.client.set(board.keys.cached_top(10), b"document")
-    assert access.admit(caller, PreparedBoard(10)) == Admission("player", b"document")
+    cache = RedisBoardCache(board.client, board.keys)
+    cache.put(10, b"document")
+    assert access.admit(caller, PreparedBoard(10)) == Admission("player", cache.get(10)) == Admission("player", b"document")
     assert access.admit(caller, PreparedBoard(100)) == Admission("player", None)
+    board.client.pexpire(board.keys.cached_top(10), 3_600_000)  # the clock was set back
+    assert access.admit(caller, PreparedBoard(10)) == Admission("player", cache.get(10)) == Admission("player", None)
 
 
 @pytest.mark.parametrize(

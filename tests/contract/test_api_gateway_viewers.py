@@ -154,6 +154,17 @@ def test_what_a_dead_broadcaster_had_in_hand_is_taken_over(watching: ApiGatewayW
     assert not watching.viewers.sweep().is_behind
 
 
+def test_a_clock_that_was_set_back_does_not_hold_what_a_dead_broadcaster_had_in_hand(watching: ApiGatewayWatching) -> None:
+    watching.skipped_ms += 6 * registry.LEASE_MS
+    names = watching.crowd(40)
+    assert send(watching, 8)
+    Frames(watching.client, watching.keys, now=watching.now).read_after_now(lambda: board(9))
+    assert taken_of(watching)
+    watching.skipped_ms = 0
+    assert send(watching, 9)
+    assert {watching.scores(name)[-1] for name in names} == {9}
+
+
 def test_nobody_posts_to_the_same_viewers_at_the_same_time(watching: ApiGatewayWatching) -> None:
     watching.crowd(40)
     Frames(watching.client, watching.keys, now=watching.now).read_after_now(lambda: board(1))
@@ -182,6 +193,10 @@ def test_posts_keep_to_the_quota(watching: ApiGatewayWatching) -> None:
     assert all(each.seconds <= 0.3 for each in refused if isinstance(each, Throttled))
     at += 300
     assert 0 < take_all() <= 150 + 30 - first
+    at -= 3_600_000  # the clock is set back
+    assert take_all() == 0
+    at += 300
+    assert 0 < take_all() <= 30
 
 
 def test_nobody_is_always_last(watching: ApiGatewayWatching) -> None:

@@ -332,6 +332,14 @@ def test_many_who_seal_at_once_make_one_chain(audit: Audit) -> None:
     assert (report["rows"], report["unsealedRows"], report["found"]) == (600, 0, 0)
 
 
+def test_a_turn_that_a_clock_that_was_set_back_makes_longer_is_over(audit: Audit, redis_client: Any) -> None:
+    assert audit.anchor.claim("one that dies", 60)
+    assert not audit.anchor.claim("another", 60)
+    redis_client.pexpire(audit.keys.audit_sealing, 3_600_000)
+    audit.anchor.claim("another", 0)
+    assert audit.anchor.claim("another", 60)
+
+
 def test_a_transaction_that_ends_late_is_waited_for(audit: Audit) -> None:
     with audit.pool.transaction("test") as late:
         late.run("INSERT INTO audit_log (action, actor) VALUES ('late', 'late')")

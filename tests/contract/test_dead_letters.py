@@ -417,6 +417,10 @@ def test_overdue_ones_are_found_once_in_the_time_they_may_take(parking: Parking,
 
     assert overdue() == {waiting.request_id, redriven.request_id}
     assert overdue() == set()
+    query(database_url, "UPDATE unrecorded_updates SET changed_at = changed_at + INTERVAL '2 hours'")  # the clock was set back
+    assert len(parking.letters.choose(Choice(1, request_ids=[redriven.request_id]), patience_seconds=60)) == 1
+    assert overdue() == {waiting.request_id, redriven.request_id, fresh.request_id}
+    assert overdue() == set()
 
 
 def test_overdue_ones_that_the_ledger_has_are_forgotten(parking: Parking) -> None:

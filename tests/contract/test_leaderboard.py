@@ -365,6 +365,9 @@ def test_one_of_many_who_find_the_board_empty_asks_for_its_rebuild(board: Board)
         asked = list(threads.map(lambda _: board.leaderboard.ask_for_rebuild(), range(8)))
     assert sorted(asked) == [False] * 7 + [True]
     assert 0 < board.client.pttl(board.keys.rebuild_asked) <= 5000
+    board.client.pexpire(board.keys.rebuild_asked, 3_600_000)  # the clock was set back
+    assert board.leaderboard.ask_for_rebuild()
+    assert not board.leaderboard.ask_for_rebuild()
 
 
 def test_after_a_rebuild_the_ledger_is_asked_for_a_key_that_is_not_known_here(redis_client: redis.Redis, clock: Clock) -> None:

@@ -11,7 +11,13 @@ import redis
 
 from shared.adapters.redis.keys import Keys
 from shared.adapters.redis.limits_since import LimitsSince
-from shared.adapters.redis.login_throttle import KNOWN_NETWORKS, OF_ACCOUNT, OF_NETWORK, RedisLoginThrottle
+from shared.adapters.redis.login_throttle import (
+    KNOWN_NETWORKS,
+    OF_ACCOUNT,
+    OF_ACCOUNT_FROM_NETWORK,
+    OF_NETWORK,
+    RedisLoginThrottle,
+)
 from shared.errors import TooManyAttempts
 
 HOME, ELSEWHERE = "198.51.100.7", "203.0.113.9"
@@ -202,6 +208,18 @@ def test_what_is_remembered_ends_and_is_bounded(redis_client: redis.Redis, keys:
     found = counters(redis_client, keys)
     assert len(found) == 4
     assert all(redis_client.ttl(key) > 0 for key in found)
+
+
+def test_a_clock_that_was_set_back_makes_nobody_wait_longer(
+    redis_client: redis.Redis, keys: Keys, throttle: RedisLoginThrottle
+) -> None:
+    while not wait_of(throttle, "ada"):
+        pass
+    key = keys.login_failures("ada", HOME)
+    redis_client.hincrby(key, "next_at_ms", 24 * 3_600_000)
+    assert wait_of(throttle, "ada") == OF_ACCOUNT_FROM_NETWORK.max_seconds
+    redis_client.hincrby(key, "next_at_ms", -1000 * OF_ACCOUNT_FROM_NETWORK.max_seconds)  # as long it is waited
+    assert wait_of(throttle, "ada") == 0
 
 
 # After Redis lost its counters

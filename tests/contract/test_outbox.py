@@ -132,6 +132,12 @@ def test_a_clock_that_was_set_back_keeps_nothing_waiting(redis_client: redis.Red
     assert outbox.pending(5, 10) == [ahead, after]
 
 
+def test_one_relays_and_when_the_clock_was_set_back_another(redis_client: redis.Redis, keys: Keys, outbox: RedisOutbox) -> None:
+    assert [outbox.claim_relay("left") for _ in range(2)] == [True, False]
+    redis_client.pexpire(keys.relay_claimed("left"), 3_600_000)
+    assert [outbox.claim_relay("left") for _ in range(2)] == [True, False]
+
+
 def test_an_entry_that_cannot_be_read_is_set_aside(redis_client: redis.Redis, keys: Keys, outbox: RedisOutbox) -> None:
     by_hand = {b"request_id": b"x"}
     redis_client.xadd(keys.outbox, {"request_id": "x"})

@@ -89,6 +89,18 @@ def test_a_board_that_another_process_made_is_kept_only_as_long_as_it_is_fresh()
     assert other.read == 1
 
 
+def test_a_board_from_before_the_clock_was_set_back_is_kept_no_longer_than_another() -> None:
+    one, other = Stores(), Stores()
+    one.passes(7200)
+    one.boards.get(10, None)
+    other.documents = dict(one.documents)
+    other.boards.get(10, None)
+    other.documents.clear()
+    other.passes(5.1)
+    other.boards.get(10, None)
+    assert other.read == 1
+
+
 def test_every_length_has_a_tag_of_its_own() -> None:
     stores = Stores()
     documents = [stores.boards.get(limit, None) for limit in (1, 3, 10, 11, 100)]

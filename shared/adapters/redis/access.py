@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import redis
 
+from shared.adapters.redis.board_cache import LIFETIME_SECONDS
 from shared.adapters.redis.connection import translated
 from shared.adapters.redis.keys import Keys
 from shared.adapters.redis.leaderboard import positions
@@ -41,6 +42,7 @@ class RedisAccess:
         arguments: tuple[str | int, ...] = (caller.session_id, "1" if no_account else "")
         if isinstance(errand, PreparedBoard):
             keys += (self._keys.cached_top(errand.places),)
+            arguments += (LIFETIME_SECONDS * 1000,)
         elif errand is not None:
             keys += (self._keys.leaderboard, self._keys.leaderboard_whole)
             arguments += (self._keys.member(errand.user_id), errand.neighbours)

@@ -21,8 +21,11 @@ class RedisBoardCache:
 
     @translated()
     def get(self, limit: int) -> bytes | None:
-        """The document of the first `limit` places."""
-        document: bytes | None = self._redis.get(self._keys.cached_top(limit))
+        """The document of the first `limit` places; none that has longer to live than it was given: the clock was set back."""
+        key = self._keys.cached_top(limit)
+        if self._redis.pttl(key) > LIFETIME_SECONDS * 1000:
+            return None
+        document: bytes | None = self._redis.get(key)
         return document
 
     @translated()

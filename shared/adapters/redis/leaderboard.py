@@ -252,8 +252,8 @@ class RedisLeaderboard:
 
     @translated()
     def ask_for_rebuild(self) -> bool:
-        """SET NX with a short TTL."""
-        return bool(self._redis.set(self._keys.rebuild_asked, "1", nx=True, ex=REBUILD_ASKED_SECONDS))
+        """A script, with a short TTL."""
+        return bool(run_script(self._redis, "claim", (self._keys.rebuild_asked,), (REBUILD_ASKED_SECONDS * 1000,)))
 
     @translated()
     def rebuild(self, pages: Iterable[Mapping[str, int]]) -> int:

@@ -12,6 +12,7 @@ import redis
 from shared.adapters.forks import process_name
 from shared.adapters.redis.connection import translated
 from shared.adapters.redis.keys import Keys
+from shared.adapters.redis.scripts import run_script
 from shared.domain.score import Number, ScoreAccepted, Unpublished
 from shared.logs import get_logger
 
@@ -65,8 +66,8 @@ class RedisOutbox:
 
     @translated()
     def claim_relay(self, what: str) -> bool:
-        """SET NX with a short TTL."""
-        return bool(self._redis.set(self._keys.relay_claimed(what), "1", nx=True, ex=RELAY_CLAIMED_SECONDS))
+        """A script, with a short TTL."""
+        return bool(run_script(self._redis, "claim", (self._keys.relay_claimed(what),), (RELAY_CLAIMED_SECONDS * 1000,)))
 
     @translated()
     def settle(self, outbox_ids: Sequence[str]) -> None:

@@ -1,16 +1,17 @@
 -- unrecorded_updates, score_totals: messages that should have come back long ago: their copies are lost. :limit int
 -- :delays double precision[], seconds that a message waits after each attempt; :patience, seconds that it may take after that
 -- Answers them whole, and what their players' points are without them. The next look at them is as much later.
+-- An instant that is far ahead is from before the clock was set back.
 
 UPDATE unrecorded_updates SET changed_at = now()
 WHERE id IN (
     SELECT id
     FROM unrecorded_updates
     WHERE state IN ('waiting', 'redriven')
-        AND changed_at < now() - make_interval(
+        AND changed_at NOT BETWEEN now() - make_interval(
             secs => CAST(:patience AS double precision)
             + CASE state WHEN 'waiting' THEN coalesce((CAST(:delays AS double precision[]))[attempts], 0) ELSE 0 END
-        )
+        ) AND now() + INTERVAL '5 minutes'
         AND (body IS NULL OR octet_length(body) = size)
     ORDER BY id
     LIMIT CAST(:limit AS int)

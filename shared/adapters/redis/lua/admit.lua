@@ -8,7 +8,8 @@
 --       3 leaderboard        sorted set: member user:<id>, cumulative points
 --       4 leaderboard:whole  string: there when the board holds all that the ledger does
 -- ARGV  1 session id, or '' for a token that belongs to no session of ours  2 '1' when the database has no such account
---       3 member whose place is asked for, where there is a fourth key  4 how many places on each side of it
+--       3 member whose place is asked for, where there is a fourth key; otherwise for how long (ms) a board is kept
+--       4 how many places on each side of the member
 -- Answers {'ok', role or '' without an account, board or nothing}
 --      or {'ok', role, rank from 0 of the first, then member and points of each, best first}, without these for who is not on the board
 --      or a question: {'sessions'} ended ones are not known here, {'profile'} not cached
@@ -32,7 +33,12 @@ if profile[2] == '1' then
 end
 local role = profile[1] or ''
 if not KEYS[4] then
-  return { 'ok', role, KEYS[3] and redis.call('GET', KEYS[3]) }
+  local board = KEYS[3] and redis.call('GET', KEYS[3])
+  -- Older than it may be: Redis ends a TTL by the clock on the wall, and that was set back.
+  if board and redis.call('PTTL', KEYS[3]) > tonumber(ARGV[3]) then
+    board = false
+  end
+  return { 'ok', role, board }
 end
 if redis.call('EXISTS', KEYS[4]) == 0 then
   return { 'rebuilding' }

@@ -28,7 +28,13 @@ local is_lost = known_until - ARGV[3] < since
 
 local wait_ms = 0
 for _, place in ipairs(counted) do
-  wait_ms = math.max(wait_ms, tonumber(redis.call('HGET', KEYS[place], 'next_at_ms') or 0) - now_ms)
+  local left_ms = tonumber(redis.call('HGET', KEYS[place], 'next_at_ms') or 0) - now_ms
+  local max_delay_ms = tonumber(ARGV[4 * place + 1])
+  if left_ms > max_delay_ms then -- the clock was set back: nobody waits longer than the greatest delay
+    left_ms = max_delay_ms
+    redis.call('HSET', KEYS[place], 'next_at_ms', string.format('%.0f', now_ms + left_ms))
+  end
+  wait_ms = math.max(wait_ms, left_ms)
 end
 if wait_ms > 0 then
   return wait_ms

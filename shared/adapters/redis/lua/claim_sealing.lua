@@ -5,10 +5,12 @@
 -- Answers 1, or 0 when it is another run's turn.
 
 local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then
+local turn = tonumber(ARGV[2])
+-- A turn of which more is left than it was given is over: the clock was set back.
+if holder and holder ~= ARGV[1] and (turn == 0 or redis.call('PTTL', KEYS[1]) <= turn) then
   return 0
 end
-if tonumber(ARGV[2]) > 0 then
+if turn > 0 then
   redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 else
   redis.call('DEL', KEYS[1])

@@ -25,6 +25,10 @@ redis.call('ZADD', KEYS[3], moment, ARGV[2])
 if tonumber(redis.call('HGET', KEYS[4], 'left') or 0) > 0 then
   redis.call('HINCRBY', KEYS[4], 'left', 1)
 end
+-- More of its TTL is left than it was given: the clock was set back.
+if redis.call('PTTL', KEYS[5]) > tonumber(ARGV[5]) then
+  redis.call('DEL', KEYS[5])
+end
 if redis.call('SET', KEYS[5], '1', 'NX', 'PX', ARGV[5]) then
   return 2
 end

@@ -27,7 +27,8 @@ if not frame[1] then
 end
 local round = redis.call('HMGET', KEYS[3], 'version', 'left', 'cursor', 'cursor_at', 'holder', 'held_until')
 local lease = tonumber(ARGV[3])
-if round[5] and round[5] ~= ARGV[2] and tonumber(round[6]) > now then
+-- Held for longer than a lease: the clock was set back.
+if round[5] and round[5] ~= ARGV[2] and tonumber(round[6]) > now and tonumber(round[6]) <= now + 2 * lease then
   return { 'wait', math.ceil(math.min(tonumber(round[6]) - now, lease)) }
 end
 
@@ -48,6 +49,9 @@ end
 local rate, burst = tonumber(ARGV[5]), tonumber(ARGV[6])
 local bucket = redis.call('HMGET', KEYS[5], 'tokens', 'at')
 local passed = math.max(now - tonumber(bucket[2] or 0), 0)
+if tonumber(bucket[2] or 0) > now then -- the clock was set back: the bucket fills from now on
+  redis.call('HSET', KEYS[5], 'at', moment)
+end
 local tokens = math.min(tonumber(bucket[1] or burst) + passed * rate / 1000, burst)
 local worth_it = math.max(1, math.min(#owed + left, math.floor(tonumber(ARGV[4]) / 4)))
 if tokens < worth_it then
