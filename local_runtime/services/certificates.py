@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-LIFETIME = dt.timedelta(days=825)
+VALID_BEFORE = dt.timedelta(days=30)  # the clock of a machine may be set back after they were made
+LIFETIME = dt.timedelta(days=825) - VALID_BEFORE  # what is valid for longer some clients refuse
 RENEW_BEFORE = dt.timedelta(days=30)
 NAMES: tuple[x509.GeneralName, ...] = (
     x509.DNSName("localhost"),
@@ -99,7 +100,7 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicK
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_before(now - VALID_BEFORE)
         .not_valid_after(now + LIFETIME)
     )
 

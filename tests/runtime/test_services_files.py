@@ -79,9 +79,15 @@ def test_files_that_do_not_belong_together_are_made_anew(tmp_path: Path, name: s
     }
 
 
+def test_certificates_stay_good_when_the_clock_is_set_back_and_no_client_finds_them_too_long(tmp_path: Path) -> None:
+    made = certificate(ensure_certificates(tmp_path))
+    assert certificate(ensure_certificates(tmp_path, dt.datetime.now(dt.UTC) - dt.timedelta(days=7))) == made
+    assert made.not_valid_after_utc - made.not_valid_before_utc <= dt.timedelta(days=825)
+
+
 def test_a_certificate_from_the_future_is_made_anew(tmp_path: Path) -> None:
     serial_number = certificate(ensure_certificates(tmp_path)).serial_number
-    earlier = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
+    earlier = dt.datetime.now(dt.UTC) - dt.timedelta(days=31)
     assert certificate(ensure_certificates(tmp_path, earlier)).serial_number != serial_number
 
 
