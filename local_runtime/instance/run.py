@@ -28,6 +28,7 @@ from local_runtime.instance.products import at_start_spec, product_specs, refusa
 from local_runtime.instance.servers import ServerAddresses, launch_servers
 from local_runtime.manifest import Manifest
 from local_runtime.metrics import RuntimeMetrics, clear_directory
+from local_runtime.services.clock_watch import ClockWatch
 from local_runtime.services.room import Room
 from local_runtime.settings import InstanceSettings, SettingsError
 from local_runtime.supervisor.child import Observer
@@ -159,11 +160,14 @@ class _Instance:
         return metrics
 
     def watch(self, supervisor: Supervisor) -> None:
-        """Keep everything alive, and the servers from meeting a full disk, until a signal asks for the end."""
+        """Keep everything alive, whatever becomes of the disk and the clock, until a signal asks for the end."""
         room = Room(self._directory.path, self._servers.refuse_changes, lambda: supervisor.restart("rabbitmq", "has no room"))
+
+        clock = ClockWatch(self._servers.sync_again)
 
         def tend() -> None:
             room.tend()
+            clock.tend()
             if self._metrics is not None:
                 self._metrics.free_bytes.set(room.free_bytes)
 

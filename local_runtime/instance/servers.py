@@ -23,7 +23,9 @@ class ServerAddresses:
 
     urls: Mapping[str, str] = field(repr=False)
     ca_files: Mapping[str, str]
-    refuse_changes: Callable[[bool], bool] = lambda _refuse: True  # where Redis is private, see Room
+    # Where Redis is private, see Room and ClockWatch.
+    refuse_changes: Callable[[bool], bool] = lambda _refuse: True
+    sync_again: Callable[[], bool] = lambda: True
 
     @property
     def owners_database_url(self) -> str:
@@ -84,7 +86,7 @@ def launch_servers(
         urls["DATABASE_URL"] = postgresql.functions_url
     ca_variables = {CA_FILES[name]: path for name, path in ca_files.items()}
     return (
-        ServerAddresses(urls, ca_variables, redis.refuse_changes)
+        ServerAddresses(urls, ca_variables, redis.refuse_changes, redis.sync_again)
         if "REDIS_URL" in private
         else ServerAddresses(urls, ca_variables)
     )

@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 MAX_MEMORY = "1gb"
 PROBE_SECONDS = 1.0
 TELL_SECONDS = 0.2
+SYNCED = "synced"  # a key that is there for a moment
 
 
 class PrivateRedis:
@@ -87,21 +88,29 @@ always-show-logo no
 
     def refuse_changes(self, refuse: bool) -> bool:
         """Have it refuse every change, as one without enough replicas does, or take them again; answers whether it heard."""
-        command = f"AUTH {self._password}\r\nCONFIG SET min-replicas-to-write {int(refuse)}\r\n"
-        return self._ask(command, TELL_SECONDS) == b"+OK\r\n+OK\r\n"
+        return self._ask(TELL_SECONDS, f"CONFIG SET min-replicas-to-write {int(refuse)}") == b"+OK\r\n"
+
+    def sync_again(self) -> bool:
+        """Have it go on syncing after the clock was set back; answers whether it does.
+
+        Redis syncs when a second has passed since it last did, by the clock on the wall. Syncing at once it notes the new time.
+        """
+        at_once = self._ask(TELL_SECONDS, "CONFIG SET appendfsync always", f"SET {SYNCED} 1", f"DEL {SYNCED}")
+        each_second = self._ask(TELL_SECONDS, "CONFIG SET appendfsync everysec")
+        return at_once + each_second == b"+OK\r\n+OK\r\n:1\r\n+OK\r\n"
 
     def _serves(self) -> bool:
         """PONG also means that the append-only file is loaded: until then Redis answers LOADING."""
-        return self._ask(f"AUTH {self._password}\r\nPING\r\n", PROBE_SECONDS) == b"+OK\r\n+PONG\r\n"
+        return self._ask(PROBE_SECONDS, "PING") == b"+PONG\r\n"
 
-    def _ask(self, commands: str, seconds: float) -> bytes:
-        """The answers to two commands; less than two lines if it does not answer."""
-        answer = b""
+    def _ask(self, seconds: float, *commands: str) -> bytes:
+        """The answers, a line each; fewer lines if it does not answer."""
+        answer, lines = b"", (f"AUTH {self._password}", *commands)
         with suppress(OSError), socket.create_connection((LOOPBACK, self.port), seconds) as connection:
-            connection.sendall(commands.encode())
-            while answer.count(b"\r\n") < 2 and (part := connection.recv(256)):
+            connection.sendall("".join(f"{line}\r\n" for line in lines).encode())
+            while answer.count(b"\r\n") < len(lines) and (part := connection.recv(256)):
                 answer += part
-        return answer
+        return answer.removeprefix(b"+OK\r\n")
 
 
 def snapshot_as_log(snapshot: Path, data_dir: Path) -> None:

@@ -88,6 +88,17 @@ def test_redis_keeps_what_it_answered_when_it_is_killed(data_dir: Path) -> None:
         client.close()
 
 
+def test_redis_syncs_once_at_once_when_the_clock_was_set_back(private_redis: PrivateRedis) -> None:
+    client = redis.Redis.from_url(private_redis.url)
+    before = client.dbsize()
+    done = client.info("commandstats").get("cmdstat_config|set", {"calls": 0})["calls"]
+    assert private_redis.sync_again()
+    assert client.info("commandstats")["cmdstat_config|set"]["calls"] == done + 2
+    assert client.config_get("appendfsync") == {"appendfsync": "everysec"}
+    assert client.dbsize() == before
+    client.close()
+
+
 def test_redis_lets_nobody_in_without_the_password(private_redis: PrivateRedis) -> None:
     client = redis.Redis(port=private_redis.port)
     with pytest.raises(redis.AuthenticationError):
