@@ -43,16 +43,22 @@ def main() -> int:
                 )
             different = compare(product, load)
             wrong += [f"{user_id}: acknowledged, board, ledger {numbers}" for user_id, numbers in different.items()]
+            keep(arguments.json, arguments.seed, seen, wrong)
             points = sum(load.acknowledged.values())
-            say(f"{first + len(group)} faults, {points} points acknowledged, {len(different)} players differ")
+            say(f"{first + len(group)} faults, {points} points acknowledged, different: {different or 'none'}")
         wrong += load.violations
     say(
         "", table(seen), "", *wrong, "nothing is lost, nothing is counted twice" if not wrong else f"{len(wrong)} broken promises"
     )
-    arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    document = {name: {"times": one.times, "outcomes": one.outcomes, "pauses": one.pauses} for name, one in seen.items()}
-    arguments.json.write_text(json.dumps({"seed": arguments.seed, "faults": document, "wrong": wrong}, indent=2) + "\n")
+    keep(arguments.json, arguments.seed, seen, wrong)
     return 1 if wrong else 0
+
+
+def keep(path: Path, seed: int, seen: dict[str, Seen], wrong: list[str]) -> None:
+    """What was seen until now, as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    document = {name: {"times": one.times, "outcomes": one.outcomes, "pauses": one.pauses} for name, one in seen.items()}
+    path.write_text(json.dumps({"seed": seed, "faults": document, "wrong": wrong}, indent=2) + "\n")
 
 
 def table(seen: dict[str, Seen]) -> str:

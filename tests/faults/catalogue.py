@@ -170,7 +170,11 @@ def _full(product: Product, random: Random) -> None:
 
 
 def _lose_power(product: Product, random: Random) -> None:
-    """Everything dies at once, and Redis has lost its last second when it starts again; zeros may stand for what was lost."""
+    """Everything dies at once, and Redis has lost its last second when it starts again; zeros may stand for what was lost.
+
+    Not while the broker is away: what is acknowledged then is in Redis alone.
+    """
+    _wait_until_ready(product)
     data = product.data_dir / "redis"
     sizes = {path: path.stat().st_size for path in data.rglob("*.aof")}
     time.sleep(1.0)
@@ -218,6 +222,19 @@ def _kill_everything(product: Product, random: Random) -> None:
 
 def _wait_until_noted(product: Product) -> None:
     eventually(lambda: set(product.runtime["processes"].values()) <= product.children(), 90, "every process runs and is noted")
+
+
+def _wait_until_ready(product: Product) -> None:
+    """By a look at the stores that began after this moment."""
+    began = time.monotonic()
+
+    def is_ready() -> bool:
+        with suppress(OSError):
+            report = product.api.get("/readyz").json["data"]
+            return bool(report["status"] == "ready" and time.monotonic() - report["ageSeconds"] > began)
+        return False
+
+    eventually(is_ready, 120, "ready")
 
 
 def _park_and_redrive(product: Product, random: Random) -> None:
