@@ -67,8 +67,8 @@ class ScoreUpdate(NamedTuple):
 class AcceptedUpdate(NamedTuple):
     """What the script answered: the new score, the 1-based rank, what is left of the rate window.
 
-    `replayed`: this is the first result of the same idempotency key, given again; it has no `number` and no `outbox_id`.
-    Otherwise the event waits in the outbox under `outbox_id` until the ledger has it.
+    `replayed`: this is the first result of the same idempotency key, given again.
+    The event waits in the outbox under `outbox_id` until the ledger has it; of one that is replayed there may be none any more.
     """
 
     request_id: str

@@ -98,7 +98,7 @@ def update_score(
     if accepted.replayed:
         note(replayed=True)
     if accepted.outbox_id is None:
-        leaderboard.ensure_kept(command, accepted)  # the event may be on its way, or nowhere yet
+        leaderboard.ensure_kept(command, accepted)  # the ledger has the event, or an outbox in which it was not found
     else:
         event = ScoreAccepted(
             accepted.request_id,

@@ -195,7 +195,7 @@ def test_a_retry_gets_the_first_result_and_counts_nothing(redis_client: redis.Re
     before = board.contents()
     again = board.update(player, 3, key="k")
     assert (again.score, again.rank, again.accepted_at) == (3, 1, first.accepted_at)
-    assert (again.replayed, again.outbox_id, again.number) == (True, None, None)
+    assert (again.replayed, again.outbox_id, again.number) == (True, first.outbox_id, first.number)
     assert (again.rate_window.remaining, again.rate_window.reset_seconds) == (1, 59)
     assert board.contents() == before
 
@@ -206,6 +206,24 @@ def test_a_retry_is_answered_even_when_the_window_is_full(redis_client: redis.Re
     board.update(player, 3, key="k")
     again = board.update(player, 3, key="k")
     assert (again.replayed, again.rate_window.remaining) == (True, 0)
+
+
+def test_an_update_that_is_replayed_is_published_again_while_it_waits_in_the_outbox(board: Board) -> None:
+    player = board.player()
+    command = ScoreUpdate(str(uuid4()), player, 3, SOURCE_IP, key_id="k")
+    board.update(player, 3, key="before")
+    first = board.leaderboard.apply(command)
+    board.update(player, 3, key="after")
+    again = board.leaderboard.apply(ScoreUpdate(str(uuid4()), player, 3, SOURCE_IP, key_id="k"))
+    assert isinstance(first, AcceptedUpdate)
+    assert isinstance(again, AcceptedUpdate)
+    assert (again.replayed, again.request_id) == (True, first.request_id)
+    assert (again.outbox_id, again.number) == (first.outbox_id, first.number)
+    board.leaderboard.ensure_kept(command, again)
+    board.client.xdel(board.keys.outbox, first.outbox_id or "")
+    again = board.leaderboard.apply(ScoreUpdate(str(uuid4()), player, 3, SOURCE_IP, key_id="k"))
+    assert isinstance(again, AcceptedUpdate)
+    assert (again.replayed, again.outbox_id, again.number) == (True, None, None)
 
 
 def test_an_update_is_kept_until_redis_has_lost_it(board: Board) -> None:

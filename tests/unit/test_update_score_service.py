@@ -217,6 +217,12 @@ def test_a_replayed_update_is_not_published_again() -> None:
     assert stores.done == ["kept"]
 
 
+def test_a_replayed_update_that_waits_in_the_outbox_is_published_before_it_is_acknowledged() -> None:
+    stores = Stores([ACCEPTED._replace(replayed=True)])
+    assert stores.update().headers()["Idempotency-Replayed"] == "true"
+    assert stores.done == [PUBLISHED]
+
+
 def test_an_event_says_which_key_it_came_of() -> None:
     stores = Stores([ACCEPTED], command=WITH_KEY)
     stores.update()

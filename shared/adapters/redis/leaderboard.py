@@ -158,7 +158,7 @@ class RedisLeaderboard:
             sleep(WRITTEN_LOOK_SECONDS)
 
     def _has(self, update: ScoreUpdate, accepted: AcceptedUpdate) -> bool:
-        if accepted.number is None:
+        if accepted.replayed or accepted.number is None:
             return bool(self._redis.exists(self._keys.result(update.user_id, update.key_id)))
         epoch, is_open = self._redis.hmget(self._numbers, "epoch", "open")
         return bool(is_open) and int(epoch) == accepted.number.epoch

@@ -21,7 +21,7 @@
 --      15 session id, or '' for a token that belongs to no session of ours  16 id of the idempotency key, or ''
 --      17 the process that will publish the event
 -- Answers {'ok', score, rank from 0, now, remaining, ms until the oldest leaves the window, replayed, request id, outbox id, epoch, sequence},
---      without the last three where replayed is 1
+--      without the last three where replayed is 1 and the event does not wait in the outbox any more
 --      or a question: {'epoch'} none is open, {'sessions'} ended ones are not known here, {'profile'} not cached, {'absent'} no member,
 --      {'history'} ask the ledger for key and request id
 --      or a refusal: {'rebuilding'}, {'ended'} the session, {'role'}, {'unknown'} disabled, {'api_key'}, {'reused'}, {'spent'}, {'expired'},
@@ -93,7 +93,19 @@ if is_keyed then
       return { 'reused' }
     end
     local reset = (oldest or now) + window - now
-    return { 'ok', first[2], first[3], first[4], math.max(limit - used, 0), reset, 1, first[5] }
+    local answer = { 'ok', first[2], first[3], first[4], math.max(limit - used, 0), reset, 1, first[5] }
+    -- Whoever was to publish the event may have died: while it waits the caller publishes it, too. It was added right after its instant.
+    for _, entry in ipairs(redis.call('XRANGE', KEYS[6], first[4], '+', 'COUNT', 100)) do
+      local event = {}
+      for place = 1, #entry[2], 2 do
+        event[entry[2][place]] = entry[2][place + 1]
+      end
+      if event.request_id == first[5] then
+        answer[9], answer[10], answer[11] = entry[1], tonumber(event.epoch), tonumber(event.sequence)
+        break
+      end
+    end
+    return answer
   end
 end
 
