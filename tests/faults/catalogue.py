@@ -269,7 +269,8 @@ def redrive_all(product: Product) -> None:
 
 
 def _second_instance(product: Product, random: Random) -> None:
-    """Another machine on the same stores; it dies of a sudden."""
+    """Another machine on the same stores, which it needs at its start; it dies of a sudden."""
+    _wait_until_ready(product)
     with other_instance(product, **keys_of(product)) as other:
         other.start()
         time.sleep(random.uniform(1.0, 3.0))
@@ -277,6 +278,7 @@ def _second_instance(product: Product, random: Random) -> None:
 
 def _stranger(product: Product, _: Random) -> None:
     """One with keys of its own is refused at the start, and harms nothing."""
+    _wait_until_ready(product)
     with other_instance(product) as other, pytest.raises(AssertionError, match=r"(?i)key"):
         other.start()
 
