@@ -30,6 +30,9 @@ LOG_FILE, LOG_BYTES = "rabbitmq.log", 10 * 1024 * 1024  # Erlang's standard outp
 WAL_BYTES = 64 * 1024 * 1024  # its content is in memory, too: 512 MB of it, the default, is all the memory there may be
 MAX_MESSAGE_BYTES = 2 * 1024 * 1024  # no event that holds it is too large for a function, and none comes back for ever
 _BROKEN_QUEUE = re.compile(r"quorum queue '?([^' ]+)'? could not be restarted \{error")
+# Killed just after a queue was deleted and declared again it may start a queue that never chooses a leader, and waits for one.
+_LEADERLESS_QUEUE = re.compile(r"\{'?%2F_([^',]+)'?,[^}]*\}: leader call - leader not known")
+_LED_QUEUE = re.compile(r"queue '([^']+)' in vhost '/': candidate -> leader")
 logger = logging.getLogger(__name__)
 
 
@@ -157,11 +160,13 @@ log.connection.level = warning
         return "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none"  # quiet when idle
 
     def _mend(self, written: str) -> bool:
-        """Begin anew where a queue's own log has a gap: it would never serve again, and others have what its messages told.
+        """Begin anew where a queue's own log has a gap or it has no leader: it would never serve again, and others have what its
+        messages told.
 
         What is left of the old data is kept, until it happens again.
         """
-        broken = sorted(set(_BROKEN_QUEUE.findall(written)))
+        leaderless = set(_LEADERLESS_QUEUE.findall(written)).difference(_LED_QUEUE.findall(written))
+        broken = sorted(leaderless.union(_BROKEN_QUEUE.findall(written)))
         if not broken:
             return False
         logger.error("the broker cannot recover %s and begins anew; updates that it held are sent again", ", ".join(broken))

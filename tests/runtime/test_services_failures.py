@@ -121,6 +121,21 @@ def test_a_broker_that_cannot_recover_a_queue_begins_anew_and_keeps_what_is_left
             child.kill()
 
 
+def test_a_broker_with_a_queue_that_chooses_no_leader_begins_anew(data_dir: Path) -> None:
+    """As it may be when it was killed just after the queue was declared again; what it wrote then."""
+    server = PrivateRabbitMQ(data_dir, "secret")
+    server.prepare()
+    (data_dir / "rabbitmq/mnesia/old").touch()
+    mend = server.specs()[1].mend
+    assert mend is not None
+    waits = "<0.485.0> {'%2F_score_updated_queue',scoreboard@localhost}: leader call - leader not known. Command will be forwarded"
+    other = "[notice] <0.491.0> queue 'score_history_queue' in vhost '/': candidate -> leader in term: 2 machine version: 2"
+    its_own = other.replace("history", "updated")
+    assert not mend(f"{waits} once leader is known.\n{other}\n{its_own}\n")
+    assert mend(f"{waits} once leader is known.\n{other}\n")
+    assert [path.name for path in (data_dir / "rabbitmq/mnesia.broken").iterdir()] == ["old"]
+
+
 def tended(child: Child) -> Child:
     child.tend(time.monotonic())
     return child
