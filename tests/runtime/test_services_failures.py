@@ -128,7 +128,7 @@ def test_a_broker_with_a_queue_that_chooses_no_leader_begins_anew(data_dir: Path
     (data_dir / "rabbitmq/mnesia/old").touch()
     mend = server.specs()[1].mend
     assert mend is not None
-    waits = "<0.485.0> {'%2F_score_updated_queue',scoreboard@localhost}: leader call - leader not known. Command will be forwarded"
+    waits = "<0.48.0> {'%2F_score_updated_queue',scoreboard@localhost}: leader call - leader not known. Command will be forwarded"
     other = "[notice] <0.491.0> queue 'score_history_queue' in vhost '/': candidate -> leader in term: 2 machine version: 2"
     its_own = other.replace("history", "updated")
     assert not mend(f"{waits} once leader is known.\n{other}\n{its_own}\n")
