@@ -9,6 +9,7 @@ from typing import Any
 
 from local_runtime.cli.output import say, terminal
 from local_runtime.instance.outside import redacted
+from local_runtime.services.postgresql import find_server
 from local_runtime.services.programs import POSTGRES, RABBITMQ, REDIS
 from local_runtime.settings import InstanceSettings
 from local_runtime.version import product_version
@@ -57,7 +58,7 @@ def _parts(runtime: Mapping[str, Any], settings: InstanceSettings) -> Iterator[t
             yield name, "", address, "not ours"
             continue
         directory = settings.data_dir / name
-        path = program.find()
+        path = find_server(directory / "cluster") if program is POSTGRES else program.find()
         data = str(directory.resolve()) if directory.is_symlink() else f"{name}/"
         yield name, program.version(path) if path else "", address.rpartition("@")[2].partition("/")[0], data
     for name in runtime["processes"]:

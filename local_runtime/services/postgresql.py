@@ -65,13 +65,21 @@ class PrivatePostgreSQL:
     def _cluster(self) -> Path:
         return self._link.resolve() / "cluster"
 
+    @property
+    def _made_by(self) -> str:
+        return major_version(self._cluster)
+
+    @property
+    def _program(self) -> Path:
+        return find_server(self._cluster) or programs.POSTGRES.require()
+
     def prepare(self) -> None:
         """Make the cluster with its user and database when there is none, write the configuration; idempotent."""
         directory = find_place(self._link, self._account)
         if self._account is not None:
             own_all(directory, self._account)
         self.port = remembered_port(directory / "port")
-        if not (self._cluster / "PG_VERSION").exists():
+        if not self._made_by:
             self._make_cluster()
         self._see_that_it_can_be_read()
         self._drop_stale_pid_file()
@@ -105,7 +113,7 @@ log_min_messages = warning
             ProcessSpec(
                 name="postgresql",
                 argv=(
-                    str(programs.POSTGRES.require()),
+                    str(self._program),
                     "-D",
                     str(self._cluster),
                     "-c",
@@ -124,12 +132,11 @@ log_min_messages = warning
 
     def _see_that_it_can_be_read(self) -> None:
         """PostgreSQL reads the data of its own major version only."""
-        made_by = (self._cluster / "PG_VERSION").read_text().strip()
-        version = programs.POSTGRES.version(programs.POSTGRES.require())
+        version, made_by = programs.POSTGRES.version(self._program), self._made_by
         if version and version.partition(".")[0] != made_by:
             raise PostgreSQLError(
                 f"the data in {self._cluster} is PostgreSQL {made_by}'s, and this machine has {version}: install PostgreSQL "
-                f"{made_by} in its place, bring the data over with pg_upgrade, or begin anew with another --data-dir"
+                f"{made_by} beside it, bring the data over with pg_upgrade, or begin anew with another --data-dir"
             )
 
     def _drop_stale_pid_file(self) -> None:
@@ -196,7 +203,7 @@ log_min_messages = warning
         """Run statements as the superuser while no server runs; none of them is told when it fails, for there are passwords."""
         options = ("-D", str(cluster), "-c", "log_min_error_statement=panic", "postgres")
         stdin = "".join(f"{statement};\n" for statement in statements)
-        self._run(str(programs.POSTGRES.require()), "--single", *options, stdin=stdin)
+        self._run(str(self._program), "--single", *options, stdin=stdin)
 
     def _run(self, *argv: str, stdin: str = "") -> None:
         done = subprocess.run(
@@ -246,6 +253,18 @@ def _include_ours(cluster: Path) -> None:
             configuration.write(INCLUDE)
             configuration.flush()
             os.fsync(configuration.fileno())
+
+
+def major_version(cluster: Path) -> str:
+    """Of the PostgreSQL that made the cluster; empty where there is none yet."""
+    file = cluster / "PG_VERSION"
+    return file.read_text().strip() if file.exists() else ""
+
+
+def find_server(cluster: Path) -> Path | None:
+    """The program that made the cluster, where several versions are installed side by side; else the newest."""
+    made_by = major_version(cluster)
+    return (programs.POSTGRES.find_major(made_by) if made_by else None) or programs.POSTGRES.find()
 
 
 def _max_wal_megabytes(place: Path) -> int:

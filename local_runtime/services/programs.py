@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -39,6 +40,11 @@ class Program:
                 return matches[-1]
         found = which(self.name)
         return Path(found) if found else None
+
+    def find_major(self, major: str, root: Path = Path("/")) -> Path | None:
+        """Of one major version, where several are installed side by side."""
+        places = [path for pattern in self.globs for path in root.glob(pattern.lstrip("/"))]
+        return next((path for path in places if re.search(rf"[@/]{re.escape(major)}/bin/", str(path))), None)
 
     def require(self, which: Which = shutil.which, root: Path = Path("/")) -> Path:
         """The program's path; raises MissingProgram."""

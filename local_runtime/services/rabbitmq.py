@@ -6,7 +6,6 @@ import logging
 import os
 import re
 import secrets
-import shutil
 import socket
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from local_runtime.services import programs
 from local_runtime.services.certificates import ensure_certificates, write_private
 from local_runtime.services.errors import ServerError
 from local_runtime.services.ports import LOOPBACK, remembered_port
+from local_runtime.services.rabbitmq_data import begin_anew, installed_series, take_over
 from local_runtime.services.rabbitmq_home import slim_program
 from local_runtime.services.rabbitmq_place import correct_places
 from local_runtime.services.room import is_exhausted, low_bytes
@@ -64,7 +64,9 @@ class PrivateRabbitMQ:
             raise ServerError(f"RabbitMQ cannot work in {self._directory} (an apostrophe): choose another with --data-dir")
         for directory in (self._directory, self._directory / "home", self._directory / "mnesia"):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._program = slim_program(programs.RABBITMQ.require(), self._directory / "server")
+        program = programs.RABBITMQ.require()
+        self._program = slim_program(program, self._directory / "server")
+        take_over(self._directory, installed_series(program))
         correct_places(self._directory / "mnesia")
         certificates = ensure_certificates(self._directory / "tls")
         self.port = remembered_port(self._directory / "port")
@@ -162,18 +164,13 @@ log.connection.level = warning
     def _mend(self, written: str) -> bool:
         """Begin anew where a queue's own log has a gap or it has no leader: it would never serve again, and others have what its
         messages told.
-
-        What is left of the old data is kept, until it happens again.
         """
         leaderless = set(_LEADERLESS_QUEUE.findall(written)).difference(_LED_QUEUE.findall(written))
         broken = sorted(leaderless.union(_BROKEN_QUEUE.findall(written)))
         if not broken:
             return False
         logger.error("the broker cannot recover %s and begins anew; updates that it held are sent again", ", ".join(broken))
-        kept = self._directory / "mnesia.broken"
-        shutil.rmtree(kept, ignore_errors=True)
-        (self._directory / "mnesia").rename(kept)
-        (self._directory / "mnesia").mkdir(mode=0o700)
+        begin_anew(self._directory)
         return True
 
     def _mapper_answers(self) -> bool:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,12 @@ from typing import Any
 import pika
 import pytest
 
-from local_runtime.services import run
+from local_runtime.services import programs, run
 from local_runtime.services.errors import ServerError
-from local_runtime.services.postgresql import ACCOUNT, PrivatePostgreSQL
+from local_runtime.services.postgresql import ACCOUNT, PrivatePostgreSQL, major_version
 from local_runtime.services.postgresql_place import PostgreSQLError, find_place
 from local_runtime.services.rabbitmq import WAL_BYTES, PrivateRabbitMQ
+from local_runtime.services.rabbitmq_data import UNNOTED, Series, can_read
 from local_runtime.settings import PROJECT_ROOT
 from local_runtime.supervisor.child import Child
 from local_runtime.supervisor.spawn import spawn
@@ -68,6 +70,23 @@ def test_data_of_another_major_version_is_refused_with_what_to_do(data_dir: Path
     version.write_text("9\n")
     with pytest.raises(PostgreSQLError, match=r"PostgreSQL 9's, and this machine has .*: install PostgreSQL 9"):
         server.prepare()
+
+
+def test_of_several_versions_the_one_that_made_the_cluster_serves_it(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after an upgrade of the system, which leaves the older one installed."""
+    installed = programs.POSTGRES.require()
+    server = PrivatePostgreSQL(data_dir, "secret")
+    server.prepare()
+    made_by = major_version(data_dir / "postgresql" / "cluster")
+    newer = data_dir / "installed" / "postgresql" / "999" / "bin" / "postgres"
+    newer.parent.mkdir(parents=True)
+    newer.write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 999.1'\n")
+    newer.chmod(0o755)
+    places = (str(newer.parent.parent.parent / "*/bin/postgres"), f"{installed.parent.parent.parent}/{made_by}/bin/postgres")
+    monkeypatch.setattr(programs, "POSTGRES", replace(programs.POSTGRES, globs=places))
+    assert programs.POSTGRES.find() == newer
+    with run.running(server):
+        connect(server.url).close()
 
 
 def test_a_place_that_rabbitmq_cannot_work_in_is_refused_at_once(data_dir: Path) -> None:
@@ -134,6 +153,38 @@ def test_a_broker_with_a_queue_that_chooses_no_leader_begins_anew(data_dir: Path
     assert not mend(f"{waits} once leader is known.\n{other}\n{its_own}\n")
     assert mend(f"{waits} once leader is known.\n{other}\n")
     assert [path.name for path in (data_dir / "rabbitmq/mnesia.broken").iterdir()] == ["old"]
+
+
+@pytest.mark.parametrize("made_by", ["999.0", "2.8.7"], ids=["newer", "older"])
+def test_a_broker_that_cannot_read_what_another_version_left_begins_anew(
+    data_dir: Path, made_by: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    server, noted = PrivateRabbitMQ(data_dir, "secret"), data_dir / "rabbitmq" / "version"
+    with run.running(server), closing(amqp(server)) as connection:
+        connection.channel().queue_declare("kept", durable=True, arguments={"x-queue-type": "quorum"})
+    own = noted.read_text()
+    server.prepare()
+    assert not (data_dir / "rabbitmq/mnesia.broken").exists(), "its own data is kept"
+    noted.write_text(made_by)
+    with run.running(server), closing(amqp(server)) as connection, pytest.raises(pika.exceptions.ChannelClosedByBroker):
+        connection.channel().queue_declare("kept", passive=True)
+    assert list((data_dir / "rabbitmq/mnesia.broken").rglob("quorum/*/*/config"))
+    assert noted.read_text() == own
+    assert f"of RabbitMQ {'.'.join(made_by.split('.')[:2])}, which {own} cannot read" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("installed", "made_by", "expected"),
+    [
+        ((3, 10), (3, 10), True),
+        ((4, 3), (4, 0), True),
+        ((4, 0), (4, 3), False),
+        ((4, 0), UNNOTED, False),
+        ((3, 10), UNNOTED, True),
+    ],
+)
+def test_which_data_a_broker_is_started_on(installed: Series, made_by: Series, expected: bool) -> None:
+    assert can_read(installed, made_by) is expected
 
 
 def tended(child: Child) -> Child:
