@@ -26,9 +26,9 @@ from local_runtime.instance.directory import InstanceDirectory
 from local_runtime.instance.errors import InstanceError
 from local_runtime.instance.keyring import Keyring
 from local_runtime.services import programs
-from local_runtime.services.postgresql import PrivatePostgreSQL
-from local_runtime.services.redis import snapshot_as_log
-from local_runtime.services.run import running
+from local_runtime.services.postgresql import PrivatePostgreSQL, major_version
+from local_runtime.services.redis import PrivateRedis, snapshot_as_log
+from local_runtime.services.run import StartFailed, running
 from local_runtime.version import product_version
 
 FORMAT = 1
@@ -51,6 +51,7 @@ def make_backup(directory: InstanceDirectory, runtime: Mapping[str, Any], file: 
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "version": product_version(),
         "stores": own,
+        "made_by": {name: _made_by(name, directory) for name in own},
     }
     with _new_file(file) as out, zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         if "redis" in own:
@@ -70,7 +71,8 @@ def make_backup(directory: InstanceDirectory, runtime: Mapping[str, Any], file: 
 def restore_backup(file: Path, data_dir: Path, tell: Tell) -> dict[str, Any]:
     """Make the data directory, which must not be there yet; returns what is known of the backup.
 
-    Raises InstanceError or BackupFailed, and leaves nothing then.
+    Both stores are started once, so that what cannot be read here is told now. Raises InstanceError or BackupFailed, and leaves
+    nothing then.
     """
     if data_dir.exists() and (not data_dir.is_dir() or any(data_dir.iterdir())):
         raise InstanceError(f"{data_dir} is there already: name a new one with --data-dir")
@@ -83,19 +85,48 @@ def restore_backup(file: Path, data_dir: Path, tell: Tell) -> dict[str, Any]:
         for name in archive.namelist():
             if name == SECRETS or name.startswith(f"{OWN_DIRECTORY}/"):
                 _extract(archive, name, unfinished / name)
+        keyring = Keyring.load_or_make(directory.secrets_file)
         if REDIS in archive.namelist():
             tell("restoring Redis")
             _extract(archive, REDIS, unfinished / REDIS)
             snapshot_as_log(unfinished / REDIS, unfinished)
+            with _explained(about, "redis"), running(PrivateRedis(unfinished, keyring.redis_password)):
+                pass
         if DATABASE in archive.namelist():
             tell("restoring PostgreSQL")
-            keyring = Keyring.load_or_make(directory.secrets_file)
-            with running(PrivatePostgreSQL(unfinished, keyring.database_password)) as postgresql, archive.open(DATABASE) as dump:
+            postgresql = PrivatePostgreSQL(unfinished, keyring.database_password)
+            with _explained(about, "postgresql"), running(postgresql), archive.open(DATABASE) as dump:
                 _load(postgresql.url, dump)
         if data_dir.is_dir():
             data_dir.rmdir()
         unfinished.rename(data_dir)
     return about
+
+
+@contextlib.contextmanager
+def _explained(about: Mapping[str, Any], store: str) -> Iterator[None]:
+    """Where a store does not take what the backup holds: say what that is of, and what this machine has."""
+    try:
+        yield
+    except (BackupFailed, StartFailed) as error:
+        made_by = about.get("made_by", {}).get(store, "another version, which it does not say")
+        raise BackupFailed(
+            f"{error}\nthis machine has {_installed(store)}, and the backup is of {made_by}: restore it where there is that or a "
+            "newer version"
+        ) from None
+
+
+def _made_by(store: str, directory: InstanceDirectory) -> str:
+    if store == "postgresql":
+        return f"PostgreSQL {major_version(directory.path / 'postgresql' / 'cluster')}"
+    return _installed(store)
+
+
+def _installed(store: str) -> str:
+    if store == "postgresql":
+        return f"PostgreSQL {programs.POSTGRES.version(programs.POSTGRES.require())}"
+    path = programs.REDIS.require()
+    return f"{programs.REDIS.brand(path)} {programs.REDIS.version(path)}"
 
 
 def _about(file: Path) -> dict[str, Any]:
@@ -104,6 +135,8 @@ def _about(file: Path) -> dict[str, Any]:
             if (damaged := archive.testzip()) is not None:
                 raise InstanceError(f"{file} is damaged ({damaged}): use another backup")
             about: dict[str, Any] = json.loads(archive.read(ABOUT))
+    except OSError as error:
+        raise InstanceError(f"{file} cannot be read: {error.strerror}") from None
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
         raise InstanceError(f"{file} is no backup, or was cut off ({error})") from None
     if about["format"] > FORMAT:
@@ -117,7 +150,10 @@ def _new_file(file: Path) -> Iterator[IO[bytes]]:
     if file.exists():
         raise InstanceError(f"{file} is there already: name another one")
     new = file.with_name(file.name + ".new")
-    descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+    except OSError as error:
+        raise InstanceError(f"{file} cannot be written: {error.strerror}") from None
     try:
         with os.fdopen(descriptor, "wb") as out:
             yield out

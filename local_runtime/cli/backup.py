@@ -37,12 +37,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Writes the file and says what is in it."""
     from local_runtime.backup import BackupFailed, make_backup
     from local_runtime.instance.directory import InstanceDirectory
+    from local_runtime.services.errors import ServerError
 
     data_dir = settings_from(arguments).data_dir.resolve()
     runtime = running_instance(data_dir)
     try:
         make_backup(InstanceDirectory(data_dir), runtime, arguments.file, tell)
-    except BackupFailed as error:
+    except (BackupFailed, ServerError) as error:
         raise CliError(str(error), EXIT_FAILED) from None
     say(f"{arguments.file}: {arguments.file.stat().st_size / 1e6:.1f} MB, keys and passwords included: keep it as a secret")
     for name, variable in OUTSIDE.items():

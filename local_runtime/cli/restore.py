@@ -10,8 +10,8 @@ from local_runtime.cli.options import add_options, settings_from
 from local_runtime.cli.output import say, tell
 
 EPILOG = """\
-The machine may be another one, and its PostgreSQL of the same major version or a newer one. Nothing is started. The instance
-that the backup is of may run on: it and the restored one share nothing but their keys.
+The machine may be another one, with the PostgreSQL and Redis that the backup is of or newer ones. No instance is started; the
+one that the backup is of may run on: it and the restored one share nothing but their keys.
 
 example:
   python -m local_runtime restore scoreboard.backup --data-dir /srv/scoreboard

@@ -57,12 +57,19 @@ class Program:
         """Of the one at this path; empty when it cannot be told."""
         if not self.tells_version:
             return next((part.rpartition("-")[2] for part in path.parts if part.startswith(("rabbitmq_server-", "erts-"))), "")
+        words = self._told(path).replace("v=", "").split()
+        return next((word for word in words if word[0].isdigit()), "")
+
+    def brand(self, path: Path) -> str:
+        """What the one at this path calls itself: `redis-server` may be Redis or Valkey, which do not read each other's data."""
+        return next(iter(self._told(path).split()), self.name)
+
+    def _told(self, path: Path) -> str:
         try:
             done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=VERSION_SECONDS, check=False)
         except (OSError, subprocess.TimeoutExpired):
             return ""
-        words = done.stdout.replace("v=", "").split()
-        return next((word for word in words if word[0].isdigit()), "")
+        return done.stdout
 
     def install_command(self, which: Which = shutil.which) -> str:
         """What installs it on this kind of machine."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 import stat
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,6 +52,7 @@ def test_what_is_under_way_and_what_could_not_be_recorded_is_in_a_backup(product
     assert "keys and passwords included" in done.stdout
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert "is there already" in product.verb("backup", str(file)).stderr
+    assert "cannot be written: No such file" in product.verb("backup", str(file.with_name("nowhere") / "backup")).stderr
     history.end_all()
     copy = restored(product, file).start()
     try:
@@ -98,9 +102,49 @@ def test_a_backup_that_cannot_be_used_leaves_nothing(tmp_path: Path) -> None:
         done = product.verb("restore", str(file))
         assert (done.returncode, "no backup" in done.stderr) == (2, True), done.stderr
         assert list(tmp_path.iterdir()) == [file]
+    (tmp_path / "backup").unlink()
+    done = product.verb("restore", str(file))
+    assert (done.returncode, done.stderr) == (2, f"error: {file} cannot be read: No such file or directory\n")
+    done = product.verb("restore", str(tmp_path))
+    assert (done.returncode, done.stderr) == (2, f"error: {tmp_path} cannot be read: Is a directory\n")
     (tmp_path / "restored").mkdir()
     (tmp_path / "restored" / "something").touch()
     done = product.verb("restore", str(file))
     assert (done.returncode, "is there already" in done.stderr) == (2, True)
     done = product.verb("backup", str(tmp_path / "new"))
     assert (done.returncode, "no instance is ready" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("store", "brand", "member", "content", "reason"),
+    [
+        ("redis", "(Redis|Valkey)", "redis.rdb", b"REDIS9999", "Can't handle RDB format version 9999"),
+        (
+            "postgresql",
+            "PostgreSQL",
+            "database.dump",
+            b"PGDMP\x01\x63\x00\x04\x08\x01",
+            r"unsupported version (1.99) in file header",
+        ),
+    ],
+)
+def test_a_backup_of_a_newer_store_is_refused_with_both_versions(
+    tmp_path: Path, store: str, brand: str, member: str, content: bytes, reason: str
+) -> None:
+    """At the restore, not when the instance is started; what an older version of the scoreboard wrote names no versions."""
+    product = Product(tmp_path / "restored")
+    for made_by, whose in (({store: "Other 99"}, "Other 99"), (None, "another version, which it does not say")):
+        file = tmp_path / f"backup-{made_by is None}"
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("secrets.json", "{}")
+            archive.writestr(member, content)
+            archive.writestr(
+                "backup.json", json.dumps({"format": 1, "version": "0.1.0"} | ({"made_by": made_by} if made_by else {}))
+            )
+        done = product.verb("restore", str(file))
+        assert done.returncode == 1, done.stderr
+        assert reason in done.stderr
+        told = rf"\nthis machine has {brand} \d+\.\S+, and the backup is of {whose}: restore it where"
+        assert re.search(told, done.stderr), done.stderr
+        assert not (tmp_path / "restored").exists()
+        assert not (tmp_path / "restored.restoring").exists()
