@@ -19,6 +19,7 @@ import pytest
 from pika.exceptions import AMQPConnectionError, ChannelClosedByBroker
 
 from local_runtime.http.loop import HOOK as LOOP_HOOK
+from local_runtime.services import programs
 from local_runtime.services.rabbitmq import PrivateRabbitMQ
 from shared import metrics
 from shared.adapters.rabbitmq.connection import open_connection
@@ -262,7 +263,7 @@ def suspended(broker: PrivateRabbitMQ, queue: str) -> Iterator[None]:
 
     def evaluate(expression: str) -> None:
         server = broker.specs()[-1]
-        program = Path(str(server.cwd)) / "server" / "sbin" / "rabbitmqctl"
+        program = programs.RABBITMQ.require().with_name("rabbitmqctl")
         done = subprocess.run(
             [program, "eval", expression], env=server.env, capture_output=True, text=True, check=False, timeout=60
         )

@@ -17,6 +17,7 @@ import pg8000.exceptions
 import pytest
 import redis
 
+from local_runtime.services import programs
 from local_runtime.services.postgresql import DATABASE
 from tests.support.product import Product, descendants, query, remove_data_dir
 from tests.support.small_disk import ProductOnDisk
@@ -105,7 +106,7 @@ def broker_control(product: Product, *arguments: str) -> None:
             )
         except OSError:
             return False
-        program = product.place / "rabbitmq" / "server" / "sbin" / "rabbitmqctl"
+        program = programs.RABBITMQ.require().with_name("rabbitmqctl")
         command = [*product.enter, str(program), *arguments]
         return subprocess.run(command, env=environment, capture_output=True, check=False, timeout=60).returncode == 0
 
