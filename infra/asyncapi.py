@@ -18,11 +18,11 @@ from infra.sam import read_sam
 from local_runtime.manifest import Manifest
 from local_runtime.websocket.connection import TOKEN_EXPIRED
 from local_runtime.websocket.limits import MAX_FRAME_BYTES, MAX_MESSAGE_BYTES
-from shared.adapters.rabbitmq import codec
-from shared.adapters.rabbitmq.history_queues import HISTORY, MAX_HISTORY_QUEUES, history_queues
-from shared.adapters.rabbitmq.publisher import REBUILD_WANTED
-from shared.adapters.rabbitmq.topology import DEAD_LETTERS, QUEUES, REBUILD, RETRIES, UPDATED
-from shared.domain.score import MAX_INCREMENT, MIN_INCREMENT
+from shared.boards.board import MAIN
+from shared.ledger import codec
+from shared.ledger.history_queues import HISTORY, MAX_HISTORY_QUEUES, history_queues
+from shared.ledger.publisher import REBUILD_WANTED
+from shared.ledger.topology import DEAD_LETTERS, QUEUES, REBUILD, RETRIES, UPDATED
 
 ROOT = Path(__file__).resolve().parent.parent
 BASE = ROOT / "infra" / "asyncapi_base.yaml"
@@ -161,7 +161,7 @@ def _schemas() -> dict[str, Any]:
     accepted["properties"]["request_id"]["maxLength"] = codec.MAX_ID_LENGTH
     marker = json.loads(json.dumps(accepted))
     accepted["properties"]["user_id"] |= {"minLength": 1, "maxLength": codec.MAX_ID_LENGTH}
-    accepted["properties"]["increment"] |= {"minimum": MIN_INCREMENT, "maximum": MAX_INCREMENT}
+    accepted["properties"]["increment"] |= {"minimum": MAIN.increments[0], "maximum": MAIN.increments[-1]}
     accepted["properties"]["new_score"] |= {"minimum": -codec.MAX_SCORE, "maximum": codec.MAX_SCORE}
     marker["properties"]["request_id"]["maxLength"] = codec.MAX_MARKER_LENGTH
     marker["properties"] |= {"user_id": {"const": ""}, "increment": {"const": 0}, "new_score": {"const": 0}}

@@ -14,7 +14,7 @@ from local_runtime.http.connection import Patience
 from local_runtime.logs.options import FORMAT_HELP, LogOptions
 from local_runtime.routes import render_markdown
 from local_runtime.settings import InstanceSettings
-from shared.config import Settings
+from shared.core.config import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"

@@ -13,7 +13,7 @@ import yaml
 
 from infra.sam import read_sam
 from local_runtime.http.problems import problem_body
-from shared import errors
+from shared.core import errors
 from shared.transport.http import MAX_BODY_BYTES
 
 ROOT = Path(__file__).resolve().parent.parent

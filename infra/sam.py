@@ -12,7 +12,7 @@ from local_runtime.template import TemplateProblems, read_template
 from local_runtime.template.loader import load_template
 from local_runtime.template.problems import Report
 from local_runtime.template.tree import Node
-from shared.config import Settings
+from shared.core.config import Settings
 
 FUNCTION = "AWS::Serverless::Function"
 LAYER = "AWS::Serverless::LayerVersion"

@@ -16,12 +16,12 @@ from local_runtime.services.postgresql import SUPERUSER, USER, PrivatePostgreSQL
 from local_runtime.services.rabbitmq import PrivateRabbitMQ
 from local_runtime.services.redis import PrivateRedis
 from local_runtime.services.run import running
-from shared.adapters.postgresql.migrations import PostgresMigrations
-from shared.adapters.postgresql.pool import Pool
-from shared.config import Settings
-from shared.services.open_epoch import open_epoch
-from shared.services.rebuild_leaderboard import pages
-from shared.wiring import Container, container
+from shared.boards.open_epoch import open_epoch
+from shared.container import Container, container
+from shared.core.config import Settings
+from shared.reconciliation.rebuild_leaderboard import pages
+from shared.stores.postgresql.migrations import PostgresMigrations
+from shared.stores.postgresql.pool import Pool
 from tests.handlers.limits import open_limits
 from tests.support.keys import new_keys
 from tests.support.product import let_superuser_in, new_data_dir, query, remove_data_dir

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from shared.services.authorize_viewer import authorize_viewer
+from shared.container import container
 from shared.transport.appsync import AuthorizationRequest, authorizer_handler
-from shared.wiring import container
+from shared.viewers.authorize_viewer import authorize_viewer
 
 
 @authorizer_handler

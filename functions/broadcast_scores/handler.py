@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.services.broadcast_scores import broadcast_scores
-from shared.services.heed_changes import heed_changes
+from shared.container import container
 from shared.transport.queue import QueueMessage, queue_handler
-from shared.wiring import container
+from shared.viewers.broadcast_scores import broadcast_scores
+from shared.viewers.heed_changes import heed_changes
 
 
 @queue_handler

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from shared.domain.audit import Actor
-from shared.services.answer_once import answer_once, keyed
-from shared.services.change_password import ChangePassword, change_password, has_new_password
-from shared.services.note_refusal import audited
-from shared.services.take_effect import take_effect_again
+from shared.accounts.change_password import ChangePassword, change_password, has_new_password
+from shared.accounts.take_effect import take_effect_again
+from shared.audit.note_refusal import audited
+from shared.container import container
+from shared.stores.actor import Actor
+from shared.stores.answer_once import answer_once, keyed
 from shared.transport.http import HttpRequest, Reply, http_handler
-from shared.wiring import container
 
 
 @http_handler
@@ -24,6 +24,6 @@ def lambda_handler(request: HttpRequest) -> Reply:
         deps,
         lambda attempt: change_password(command, deps.common_passwords, deps, deps.account_changes, deps, attempt),
         proves_password=lambda: has_new_password(command, deps, deps),
-        complete=lambda _: take_effect_again(caller.user_id, deps.leaderboard, deps),
+        complete=lambda _: take_effect_again(caller.user_id, deps),
     )
     return Reply.no_content(answer.headers)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from shared.domain.audit import Actor
-from shared.domain.player import AccountChange
-from shared.services.answer_once import answer_once, keyed
-from shared.services.change_user import change_user
-from shared.services.note_refusal import audited
-from shared.services.take_effect import take_effect_again
+from shared.accounts.change_user import change_user
+from shared.accounts.player import AccountChange
+from shared.accounts.take_effect import take_effect_again
+from shared.audit.note_refusal import audited
+from shared.boards.enter_board import enter_board
+from shared.container import container
+from shared.stores.actor import Actor
+from shared.stores.answer_once import answer_once, keyed
 from shared.transport.http import HttpRequest, Reply, http_handler
-from shared.wiring import container
 
 
 @http_handler
@@ -26,7 +27,9 @@ def lambda_handler(request: HttpRequest) -> Reply:
     answer = answer_once(
         keyed(request, caller.user_id, body),
         deps,
-        lambda attempt: change_user(user_id, change, actor, deps.account_changes, deps.leaderboard, deps, attempt).as_json(),
-        complete=lambda _: take_effect_again(user_id, deps.leaderboard, deps),
+        lambda attempt: enter_board(
+            change_user(user_id, change, actor, deps.account_changes, deps, attempt), deps.leaderboard
+        ).as_json(),
+        complete=lambda _: enter_board(take_effect_again(user_id, deps), deps.leaderboard),
     )
     return Reply.ok(answer.data, headers=answer.headers)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shared.services.balance_books import as_json, balance_books
+from shared.container import container
+from shared.reconciliation.balance_books import as_json, balance_books
 from shared.transport.direct import direct_handler
-from shared.wiring import container
 
 
 @direct_handler

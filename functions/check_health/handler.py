@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from shared.services.check_health import check_health
+from shared.container import container
+from shared.operations.check_health import check_health
 from shared.transport.http import HttpRequest, Reply, http_handler
-from shared.wiring import container
 
 NO_STORE = {"Cache-Control": "no-store"}
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from shared.domain.audit import Actor
-from shared.services.answer_once import answer_once, keyed
-from shared.services.discard_dead_letters import discard_dead_letters, parse_discard
-from shared.services.note_refusal import audited
+from shared.audit.note_refusal import audited
+from shared.container import container
+from shared.ledger.discard_dead_letters import discard_dead_letters, parse_discard
+from shared.stores.actor import Actor
+from shared.stores.answer_once import answer_once, keyed
 from shared.transport.http import HttpRequest, Reply, http_handler
-from shared.wiring import container
 
 
 @http_handler

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from shared.services.find_users import DEFAULT_LIMIT, MAX_LIMIT, find_users
-from shared.services.note_refusal import audited
+from shared.accounts.find_users import DEFAULT_LIMIT, MAX_LIMIT, find_users
+from shared.audit.note_refusal import audited
+from shared.container import container
 from shared.transport.http import HttpRequest, Reply, http_handler
-from shared.wiring import container
 
 
 @http_handler

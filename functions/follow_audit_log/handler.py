@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shared.services.follow_audit_log import FollowAuditLog, follow_audit_log
+from shared.audit.follow_audit_log import FollowAuditLog, follow_audit_log
+from shared.container import container
 from shared.transport.direct import direct_handler
-from shared.wiring import container
 
 
 @direct_handler

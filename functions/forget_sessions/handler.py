@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shared.services.forget_sessions import forget_sessions
+from shared.accounts.forget_sessions import forget_sessions
+from shared.container import container
 from shared.transport.schedule import schedule_handler
-from shared.wiring import container
 
 
 @schedule_handler

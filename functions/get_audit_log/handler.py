@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from shared.services.get_audit_log import DEFAULT_LIMIT, MAX_LIMIT, get_audit_log, parse_filter
-from shared.services.note_refusal import audited
+from shared.audit.get_audit_log import DEFAULT_LIMIT, MAX_LIMIT, get_audit_log, parse_filter
+from shared.audit.note_refusal import audited
+from shared.container import container
 from shared.transport.http import HttpRequest, Reply, http_handler
-from shared.wiring import container
 
 
 @http_handler

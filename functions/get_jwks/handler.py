@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from shared.container import container
 from shared.transport.http import HttpRequest, Reply, http_handler
-from shared.wiring import container
 
 
 @http_handler

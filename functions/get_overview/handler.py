@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from shared.services.get_overview import get_overview
-from shared.services.note_refusal import audited
+from shared.audit.note_refusal import audited
+from shared.container import container
+from shared.operations.get_overview import get_overview
 from shared.transport.http import HttpRequest, Reply, http_handler
-from shared.wiring import container
 
 
 @http_handler

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from shared.services.note_refusal import audited
-from shared.services.prepared_boards import MAX_TOP, TOP
+from shared.audit.note_refusal import audited
+from shared.boards.prepared_boards import MAX_TOP, TOP
+from shared.container import container
 from shared.transport.http import HttpRequest, Reply, http_handler
-from shared.wiring import container
 
 
 @http_handler

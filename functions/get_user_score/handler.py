@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from shared.services.get_user_score import DEFAULT_NEIGHBOURS, MAX_NEIGHBOURS, get_user_score
-from shared.services.note_refusal import audited
+from shared.audit.note_refusal import audited
+from shared.boards.get_user_score import DEFAULT_NEIGHBOURS, MAX_NEIGHBOURS, get_user_score
+from shared.container import container
 from shared.transport.http import HttpRequest, Reply, http_handler
-from shared.wiring import container
 
 
 @http_handler

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shared.services.hold_leases import LeaseRequest, hold_leases
+from shared.container import container
+from shared.operations.hold_leases import LeaseRequest, hold_leases
 from shared.transport.direct import quiet_handler
-from shared.wiring import container
 
 
 @quiet_handler

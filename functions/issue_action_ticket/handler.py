@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from shared.services.issue_action_ticket import issue_action_ticket
-from shared.services.note_refusal import audited
+from shared.audit.note_refusal import audited
+from shared.boards.issue_action_ticket import issue_action_ticket
+from shared.container import container
 from shared.transport.http import HttpRequest, Reply, http_handler
-from shared.wiring import container
 
 
 @http_handler

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shared.services.issue_operator_ticket import issue_operator_ticket
+from shared.container import container
 from shared.transport.direct import direct_handler
-from shared.wiring import container
+from shared.viewers.issue_operator_ticket import issue_operator_ticket
 
 
 @direct_handler

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from shared.services.issue_token import Identity, issue_token, parse_grant
-from shared.services.note_refusal import audited
+from shared.accounts.issue_token import Identity, issue_token, parse_grant
+from shared.audit.note_refusal import audited
+from shared.container import container
 from shared.transport.http import HttpRequest, Reply, http_handler
-from shared.wiring import container
 
 
 def _username(request: HttpRequest) -> object:

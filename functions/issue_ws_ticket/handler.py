@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 
-from shared.services.issue_ws_ticket import WatchingPlace, issue_ws_ticket
-from shared.services.note_refusal import audited
+from shared.audit.note_refusal import audited
+from shared.container import container
 from shared.transport.http import HttpRequest, Reply, http_handler
-from shared.wiring import container
+from shared.viewers.issue_ws_ticket import WatchingPlace, issue_ws_ticket
 
 
 @http_handler

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from shared.domain.audit import Actor
-from shared.domain.idempotency import Attempt
-from shared.services.answer_once import answer_once, keyed
-from shared.services.log_out import log_out
-from shared.services.note_refusal import audited
-from shared.services.take_effect import end_access
+from shared.accounts.log_out import log_out
+from shared.accounts.take_effect import end_access
+from shared.audit.note_refusal import audited
+from shared.container import container
+from shared.stores.actor import Actor
+from shared.stores.answer_once import answer_once, keyed
+from shared.stores.idempotency import Attempt
 from shared.transport.http import HttpRequest, Reply, http_handler
-from shared.wiring import container
 
 
 @http_handler

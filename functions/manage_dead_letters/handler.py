@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shared.domain.audit import Actor
-from shared.errors import InvalidParameter
-from shared.services.choose_dead_letters import parse_choice
-from shared.services.discard_dead_letters import discard_dead_letters, parse_discard
-from shared.services.list_dead_letters import list_dead_letters, parse_limit
-from shared.services.redrive_dead_letters import redrive_dead_letters
-from shared.services.show_dead_letter import parse_name, show_dead_letter
+from shared.container import container
+from shared.core.errors import InvalidParameter
+from shared.ledger.choose_dead_letters import parse_choice
+from shared.ledger.discard_dead_letters import discard_dead_letters, parse_discard
+from shared.ledger.list_dead_letters import list_dead_letters, parse_limit
+from shared.ledger.redrive_dead_letters import redrive_dead_letters
+from shared.ledger.show_dead_letter import parse_name, show_dead_letter
+from shared.stores.actor import Actor
 from shared.transport.direct import direct_handler
-from shared.wiring import container
 
 WAIT_SECONDS = 60.0
 OPERATOR = Actor("operator")

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from shared.services.balance_books import balance_books
-from shared.services.measure_stores import Gauges, measure_stores
+from shared.container import container
+from shared.operations.measure_stores import Gauges, measure_stores
+from shared.reconciliation.balance_books import balance_books
 from shared.transport.schedule import schedule_handler
-from shared.wiring import container
 
 
 @schedule_handler

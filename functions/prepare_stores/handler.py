@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from shared.services.check_access import restore_sessions
-from shared.services.hold_leases import join_instances
-from shared.services.prepare_stores import prepare_stores
+from shared.accounts.check_access import restore_sessions
+from shared.container import container
+from shared.operations.hold_leases import join_instances
+from shared.operations.prepare_stores import prepare_stores
 from shared.transport.direct import direct_handler
-from shared.wiring import container
 
 
 @direct_handler

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shared.services.claim_stores import mark_again
-from shared.services.heal_leaderboard import heal_leaderboard
+from shared.container import container
+from shared.operations.claim_stores import mark_again
+from shared.reconciliation.heal_leaderboard import heal_leaderboard
 from shared.transport.schedule import schedule_handler
-from shared.wiring import container
 
 
 @schedule_handler

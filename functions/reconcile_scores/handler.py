@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shared.services.reconcile_scores import ReconciliationOptions, reconcile_scores
+from shared.container import container
+from shared.reconciliation.reconcile_scores import ReconciliationOptions, reconcile_scores
 from shared.transport.schedule import schedule_handler
-from shared.wiring import container
 
 
 @schedule_handler

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shared.services.record_refusals import record_refusals
+from shared.audit.record_refusals import record_refusals
+from shared.container import container
 from shared.transport.schedule import schedule_handler
-from shared.wiring import container
 
 
 @schedule_handler

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.domain.score import ReceivedMessage
-from shared.services.claim_stores import see_that_keys_fit
-from shared.services.record_scores import record_scores
+from shared.container import container
+from shared.ledger.events import ReceivedMessage
+from shared.ledger.record_scores import record_scores
+from shared.operations.claim_stores import see_that_keys_fit
 from shared.transport.queue import QueueMessage, queue_handler
-from shared.wiring import container
 
 
 @queue_handler

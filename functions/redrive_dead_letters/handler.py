@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from shared.domain.audit import Actor
-from shared.services.answer_once import answer_once, keyed
-from shared.services.choose_dead_letters import parse_choice
-from shared.services.note_refusal import audited
-from shared.services.redrive_dead_letters import redrive_dead_letters
+from shared.audit.note_refusal import audited
+from shared.container import container
+from shared.ledger.choose_dead_letters import parse_choice
+from shared.ledger.redrive_dead_letters import redrive_dead_letters
+from shared.stores.actor import Actor
+from shared.stores.answer_once import answer_once, keyed
 from shared.transport.http import HttpRequest, Reply, http_handler
-from shared.wiring import container
 
 WAIT_SECONDS = 12.0
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from shared.domain.player import folded
-from shared.services.answer_once import answer_once, keyed
-from shared.services.check_password import check_password
-from shared.services.note_refusal import audited
-from shared.services.register_user import parse_registration, register_user
-from shared.services.take_effect import take_effect_again
+from shared.accounts.check_password import check_password
+from shared.accounts.register_user import parse_registration, register_user
+from shared.accounts.take_effect import take_effect_again
+from shared.audit.note_refusal import audited
+from shared.boards.enter_board import enter_board
+from shared.container import container
+from shared.core.ids import folded
+from shared.stores.answer_once import answer_once, keyed
 from shared.transport.http import HttpRequest, Reply, http_handler
-from shared.wiring import container
 
 
 @http_handler
@@ -22,12 +23,12 @@ def lambda_handler(request: HttpRequest) -> Reply:
     answer = answer_once(
         keyed(request, f"registration of {folded(name)}", name),
         deps,
-        lambda attempt: register_user(
-            command, deps.request_limits, users, deps.leaderboard, deps.password_hasher, deps.clock, attempt
+        lambda attempt: enter_board(
+            register_user(command, deps.request_limits, users, deps.password_hasher, deps.clock, attempt), deps.leaderboard
         ).as_json(),
         proves_password=lambda: (
             check_password(name, command.password, request.source_ip, lambda: users.by_username(name), deps) is not None
         ),
-        complete=lambda account: take_effect_again(account["userId"], deps.leaderboard, deps),
+        complete=lambda account: enter_board(take_effect_again(account["userId"], deps), deps.leaderboard),
     )
     return Reply.created(answer.data, headers=answer.headers)

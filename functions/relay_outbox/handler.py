@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shared.services.heal_topology import heal_topology
-from shared.services.relay_outbox import relay_outbox
-from shared.services.resend_letters import resend_letters
+from shared.container import container
+from shared.ledger.heal_topology import heal_topology
+from shared.ledger.relay_outbox import relay_outbox
+from shared.ledger.resend_letters import resend_letters
 from shared.transport.schedule import schedule_handler
-from shared.wiring import container
 
 
 @schedule_handler

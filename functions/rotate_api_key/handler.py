@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from shared.domain.audit import Actor
-from shared.services.answer_once import answer_once, keyed
-from shared.services.note_refusal import audited
-from shared.services.rotate_api_key import rotate_api_key
-from shared.services.take_effect import take_effect_again
+from shared.accounts.rotate_api_key import rotate_api_key
+from shared.accounts.take_effect import take_effect_again
+from shared.audit.note_refusal import audited
+from shared.container import container
+from shared.stores.actor import Actor
+from shared.stores.answer_once import answer_once, keyed
 from shared.transport.http import HttpRequest, Reply, http_handler
-from shared.wiring import container
 
 
 @http_handler
@@ -23,6 +23,6 @@ def lambda_handler(request: HttpRequest) -> Reply:
         keyed(request, caller.user_id),
         deps,
         lambda attempt: rotate_api_key(user_id, caller, actor, deps.request_limits, deps.account_changes, deps, attempt),
-        complete=lambda _: take_effect_again(user_id, deps.leaderboard, deps),
+        complete=lambda _: take_effect_again(user_id, deps),
     )
     return Reply.created(answer.data, headers={"Cache-Control": "no-store", **answer.headers})

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shared.services.seal_audit import AuditChain, seal_audit
+from shared.audit.seal_audit import AuditChain, seal_audit
+from shared.container import container
 from shared.transport.schedule import schedule_handler
-from shared.wiring import container
 
 
 @schedule_handler

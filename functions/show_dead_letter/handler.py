@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from shared.services.note_refusal import audited
-from shared.services.show_dead_letter import parse_name, show_dead_letter
+from shared.audit.note_refusal import audited
+from shared.container import container
+from shared.ledger.show_dead_letter import parse_name, show_dead_letter
 from shared.transport.http import HttpRequest, Reply, http_handler
-from shared.wiring import container
 
 
 @http_handler

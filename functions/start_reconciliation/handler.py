@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from shared.domain.idempotency import Attempt
-from shared.services.answer_once import answer_once, keyed
-from shared.services.note_refusal import audited
-from shared.services.reconcile_scores import ReconciliationOptions, reconcile_scores
+from shared.audit.note_refusal import audited
+from shared.container import container
+from shared.reconciliation.reconcile_scores import ReconciliationOptions, reconcile_scores
+from shared.stores.answer_once import answer_once, keyed
+from shared.stores.idempotency import Attempt
 from shared.transport.http import HttpRequest, Reply, http_handler
-from shared.wiring import container
 
 CATCH_UP_SECONDS = 20.0
 

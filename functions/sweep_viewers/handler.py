@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shared.services.sweep_viewers import sweep_viewers
+from shared.container import container
 from shared.transport.schedule import schedule_handler
-from shared.wiring import container
+from shared.viewers.sweep_viewers import sweep_viewers
 
 
 @schedule_handler

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from shared.services.note_refusal import audited
-from shared.services.update_score import parse_update, spend_ticket, update_score
+from shared.audit.note_refusal import audited
+from shared.boards.update_score import parse_update, spend_ticket, update_score
+from shared.container import container
 from shared.transport.http import HttpRequest, Reply, http_handler
-from shared.wiring import container
 
 
 @http_handler

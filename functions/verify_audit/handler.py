@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shared.services.seal_audit import AuditChain
-from shared.services.verify_audit import VerifyAudit, verify_audit
+from shared.audit.seal_audit import AuditChain
+from shared.audit.verify_audit import VerifyAudit, verify_audit
+from shared.container import container
 from shared.transport.direct import direct_handler
-from shared.wiring import container
 
 
 @direct_handler

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from shared.domain.player import Caller
-from shared.services.check_access import check_access
-from shared.services.connect_viewer import connect_viewer
-from shared.services.note_refusal import audited
+from shared.accounts.check_access import check_access
+from shared.accounts.player import Caller
+from shared.audit.note_refusal import audited
+from shared.container import Container, container
 from shared.transport.origin import check_origin
 from shared.transport.websocket import WebSocketRequest, websocket_handler
-from shared.wiring import Container, container
+from shared.viewers.connect_viewer import connect_viewer
 
 
 @websocket_handler

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from shared.container import container
 from shared.transport.websocket import WebSocketRequest, websocket_handler
-from shared.wiring import container
 
 
 @websocket_handler

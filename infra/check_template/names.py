@@ -11,10 +11,10 @@ from typing import Any
 from infra.check_template.stack import Stack
 from infra.package.target import GLIBC_MINOR
 from infra.sam import Sam
-from shared.adapters.rabbitmq.history_queues import MAX_HISTORY_QUEUES, history_queues
-from shared.adapters.rabbitmq.topology import QUEUES
-from shared.config import Settings
-from shared.metrics import registry
+from shared.core.config import Settings
+from shared.core.metrics import registry
+from shared.ledger.history_queues import MAX_HISTORY_QUEUES, history_queues
+from shared.ledger.topology import QUEUES
 
 DECLARED = {*QUEUES, *history_queues(MAX_HISTORY_QUEUES)}
 
@@ -23,7 +23,7 @@ def variables_are_settings(stack: Stack, sam: Sam) -> Iterator[str]:
     """A variable that no setting reads is misspelt."""
     known = {item.name.upper() for item in dataclasses.fields(Settings)}
     used = {name for function in stack.functions.values() for name in function.get("Environment", {}).get("Variables", {})}
-    yield from (f"{name}: is set for functions, but is no setting of shared/config.py" for name in sorted(used - known))
+    yield from (f"{name}: is set for functions, but is no setting of shared/core/config.py" for name in sorted(used - known))
 
 
 def queues_are_declared(stack: Stack, sam: Sam) -> Iterator[str]:

@@ -126,7 +126,7 @@ def secrets_and_viewers_are_for_those_who_need_them(stack: Stack, sam: Sam) -> I
         statements = list(stack.policies(name))
         reads = any(READ_SECRET in as_list(each["Action"]) and SECRET in str(each["Resource"]) for each in statements)
         handler = function.directory / f"{properties['Handler'].partition('.')[0]}.py"
-        if reads != _imports(handler.read_text(encoding="utf-8"), "shared.wiring"):
+        if reads != _imports(handler.read_text(encoding="utf-8"), "shared.container"):
             yield f"{name}: {'may read the secret and does not' if reads else 'reads the secret and may not'}"
         posts = any(POST_TO_VIEWERS in as_list(each["Action"]) for each in statements)
         if posts != ("WEBSOCKET_MANAGEMENT_URL" in properties["Environment"]["Variables"]):

@@ -14,7 +14,7 @@ from local_runtime.events.identity import ApiIdentity
 from local_runtime.events.queue import queue_event
 from local_runtime.events.websocket import Peer, connect_event, disconnect_event, message_event
 from local_runtime.manifest import HttpRoute, Manifest
-from shared.errors import ScoreboardError
+from shared.core.errors import ScoreboardError
 
 _IDENTITY = ApiIdentity(api_id="smoke")
 _USER_AGENT = "scoreboard-smoke-test"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from local_runtime.metrics import RuntimeMetrics
-from shared.metrics import registry
-from shared.metrics.export import ON_ITS_OWN
+from shared.core.metrics import registry
+from shared.core.metrics.export import ON_ITS_OWN
 
 PATH = Path(__file__).resolve().parent / "METRICS.md"
 _HEAD = """# Metrics
@@ -22,7 +22,7 @@ on the same stores each measures it: take the maximum over them, not the sum.
 
 No label has values that a client can choose. `function` is a function of the template, `trigger` what invoked it (`http`,
 `websocket`, `queue`, `schedule`, `scrape`, `lease`, `missing_queue`, `direct`, `authorizer`), `outcome` of an invocation
-`ok`, `error` or `timeout`, of a message `retried` or `parked`; `command` is a script in `shared/adapters/redis/lua`, a Redis
+`ok`, `error` or `timeout`, of a message `retried` or `parked`; `command` is a script in a `lua/` of `shared/`, a Redis
 command or `pipeline`; `transaction` says what it is for; `table` is a table of PostgreSQL, `queue` a queue of RabbitMQ,
 `process` a process of `runtime.json`, `dependency` `redis`, `rabbitmq` or `postgresql`, `capability` what `/readyz` names so;
 `reason` of a refused publish `nacked` or `unroutable`; `code` is the stable code of a problem, `status` that of HTTP.

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.errors import MalformedRequest, ScoreboardError
-from shared.invocation import OK, Invocation
+from shared.core.errors import MalformedRequest, ScoreboardError
+from shared.core.invocation import OK, Invocation
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from shared.errors import MissingToken
+from shared.core.errors import MissingToken
 
 _BEARER = re.compile(r"(?i:Bearer) +([A-Za-z0-9._~+/=-]+) *")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from shared.errors import InvalidParameter
-from shared.invocation import Invocation
+from shared.core.errors import InvalidParameter
+from shared.core.invocation import Invocation
 
 InputFunction = Callable[[Mapping[str, Any]], dict[str, Any]]
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from shared.errors import (
+from shared.core.errors import (
     InvalidParameter,
     MalformedJson,
     MalformedRequest,
@@ -22,9 +22,9 @@ from shared.errors import (
     Unauthenticated,
     UnsupportedMediaType,
 )
-from shared.ids import canonical_id
-from shared.invocation import OK, Invocation
-from shared.logs import get_logger
+from shared.core.ids import canonical_id
+from shared.core.invocation import OK, Invocation
+from shared.core.logs import get_logger
 from shared.transport.bearer import bearer_token
 
 NO_EVENT = "This is no event of an HTTP API in payload format 2.0."

@@ -8,7 +8,7 @@ from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import NamedTuple
 
-from shared.errors import OriginNotAllowed
+from shared.core.errors import OriginNotAllowed
 
 _HOST = r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{0,5}))?"
 _ORIGIN = re.compile(rf"([a-z][a-z0-9+.-]*)://{_HOST}")

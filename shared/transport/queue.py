@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared.errors import MalformedRequest
-from shared.invocation import Invocation
-from shared.trace_context import read_trace
+from shared.core.errors import MalformedRequest
+from shared.core.invocation import Invocation
+from shared.core.trace_context import read_trace
 
 _HIGHEST_COUNT = 1_000_000
 

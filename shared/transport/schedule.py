@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from shared.invocation import Invocation
+from shared.core.invocation import Invocation
 from shared.transport.direct import InputFunction, checked_input
 
 _TOLD = (bool, int, float, str)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.errors import MalformedRequest, ScoreboardError
-from shared.invocation import OK, Invocation
-from shared.logs import get_logger
+from shared.core.errors import MalformedRequest, ScoreboardError
+from shared.core.invocation import OK, Invocation
+from shared.core.logs import get_logger
 from shared.transport.bearer import bearer_token
 
 _log = get_logger(__name__)

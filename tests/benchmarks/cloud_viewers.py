@@ -17,13 +17,13 @@ import redis
 
 from local_runtime.services.redis import PrivateRedis
 from local_runtime.services.run import running
-from shared.adapters.api_gateway.viewers import CHUNK, ApiGatewayViewers
-from shared.adapters.appsync import AppSyncViewers
-from shared.adapters.redis.connection import connect
-from shared.adapters.redis.connections import Connections, Quota
-from shared.adapters.redis.frames import Frames
-from shared.adapters.redis.keys import Keys
-from shared.domain.ranking import Standing
+from shared.boards.ranking import Standing
+from shared.stores.keys import Keys
+from shared.stores.redis.connection import connect
+from shared.viewers.api_gateway import CHUNK, ApiGatewayViewers
+from shared.viewers.appsync import AppSyncViewers
+from shared.viewers.connections import Connections, Quota
+from shared.viewers.frames import Frames
 from tests.benchmarks.figures import Figure, figure, table
 from tests.support.product import new_data_dir, remove_data_dir
 

@@ -9,9 +9,9 @@ import time
 import uuid
 from datetime import UTC, datetime
 
-from shared.config import Settings
-from shared.domain.score import ScoreAccepted
-from shared.wiring import Container
+from shared.container import Container
+from shared.core.config import Settings
+from shared.ledger.events import ScoreAccepted
 from tests.benchmarks.figures import Figure, figure
 from tests.benchmarks.load import cpu_seconds
 from tests.support.product import Product

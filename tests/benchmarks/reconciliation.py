@@ -9,11 +9,11 @@ import time
 import uuid
 from collections.abc import Callable
 
-from shared.config import Settings
-from shared.domain.score import ScoreAccepted
-from shared.services.heal_leaderboard import heal_leaderboard
-from shared.services.reconcile_scores import ReconciliationOptions, reconcile_scores
-from shared.wiring import Container
+from shared.container import Container
+from shared.core.config import Settings
+from shared.ledger.events import ScoreAccepted
+from shared.reconciliation.heal_leaderboard import heal_leaderboard
+from shared.reconciliation.reconcile_scores import ReconciliationOptions, reconcile_scores
 from tests.benchmarks.figures import Figure, figure
 from tests.support.product import Product, query
 

@@ -9,11 +9,12 @@ import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from shared.adapters.rabbitmq.codec import RabbitEventCodec
-from shared.config import Settings
-from shared.domain.score import ReceivedMessage, ScoreAccepted
-from shared.services.record_scores import record_scores
-from shared.wiring import Container
+from shared.boards.board import MAIN
+from shared.container import Container
+from shared.core.config import Settings
+from shared.ledger.codec import RabbitEventCodec
+from shared.ledger.events import ReceivedMessage, ScoreAccepted
+from shared.ledger.record_scores import record_scores
 from tests.benchmarks.figures import Figure, figure
 from tests.benchmarks.load import cpu_seconds
 from tests.support.product import Product
@@ -73,7 +74,7 @@ def _backlog(product: Product, stores: Container, ids: Sequence[str]) -> float:
 
 
 def _in_process(stores: Container, ids: Sequence[str], size: int) -> float:
-    codec = RabbitEventCodec(stores.sealer)
+    codec = RabbitEventCodec(stores.sealer, MAIN)
     messages = [ReceivedMessage(codec.update(event)) for event in _events(ids, EACH_BATCH)]
     ports = (stores.event_codec, stores.ledger, stores.topology, stores.publisher, stores.outbox, stores.clock)
     record_scores(messages[:size], *ports)

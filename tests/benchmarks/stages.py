@@ -131,7 +131,7 @@ def _serve_bare() -> None:
 
 def _stages(requests: Sequence[bytes]) -> dict[str, list[float]]:
     """Differences: everything, without the broker, without Redis, and without the function."""
-    from shared.wiring import container
+    from shared.container import container
 
     whole = _Worker(requests)
     deps: Any = container()
@@ -150,8 +150,8 @@ def _stages(requests: Sequence[bytes]) -> dict[str, list[float]]:
 
 
 def _any_update(request: bytes) -> Any:
-    from shared.domain.score import ScoreUpdate
-    from shared.ids import new_request_id
+    from shared.boards.score import ScoreUpdate
+    from shared.core.ids import new_request_id
     from tests.benchmarks.updates import user_of
 
     return ScoreUpdate(new_request_id(), user_of(request), 1, "127.0.0.1")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import pika
 
-from shared.adapters.rabbitmq.connection import connection_parameters
-from shared.adapters.rabbitmq.history_queues import HISTORY
+from shared.ledger.history_queues import HISTORY
+from shared.stores.rabbitmq.connection import connection_parameters
 from tests.benchmarks.figures import Figure, figure
 from tests.benchmarks.load import drive
 from tests.benchmarks.memory import resident_kb

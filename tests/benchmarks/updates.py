@@ -10,9 +10,9 @@ import statistics
 import uuid
 from contextlib import ExitStack
 
-from shared.config import Settings
-from shared.services.rebuild_leaderboard import pages
-from shared.wiring import Container
+from shared.container import Container
+from shared.core.config import Settings
+from shared.reconciliation.rebuild_leaderboard import pages
 from tests.benchmarks.figures import Figure, figure
 from tests.benchmarks.load import Load, drive
 from tests.benchmarks.peers import running

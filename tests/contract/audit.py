@@ -10,15 +10,15 @@ from typing import Any
 
 import redis
 
-from shared.adapters.clock import SystemClock
-from shared.adapters.crypto.hmac_seals import HmacSealSigner
-from shared.adapters.postgresql.audit_log import PostgresAuditLog
-from shared.adapters.postgresql.audit_seals import PostgresAuditSeals
-from shared.adapters.postgresql.pool import Pool
-from shared.adapters.redis.audit_anchor import RedisSealAnchor
-from shared.adapters.redis.keys import Keys
-from shared.services.seal_audit import AuditChain, seal_audit
-from shared.services.verify_audit import VerifyAudit, verify_audit
+from shared.audit.audit_anchor import RedisSealAnchor
+from shared.audit.audit_log import PostgresAuditLog
+from shared.audit.audit_seals import PostgresAuditSeals
+from shared.audit.hmac_seals import HmacSealSigner
+from shared.audit.seal_audit import AuditChain, seal_audit
+from shared.audit.verify_audit import VerifyAudit, verify_audit
+from shared.core.clock import SystemClock
+from shared.stores.keys import Keys
+from shared.stores.postgresql.pool import Pool
 
 KEY = {"test": bytes(range(32))}
 

@@ -11,14 +11,16 @@ from uuid import uuid4
 
 import redis
 
-from shared.adapters.redis.keys import Keys, user_id_of
-from shared.adapters.redis.leaderboard import RedisLeaderboard
-from shared.adapters.redis.outbox import RedisOutbox
-from shared.adapters.redis.profiles import RedisProfiles
-from shared.adapters.redis.rate_windows import RedisRateWindows
-from shared.domain.player import Profile, Role
-from shared.domain.score import AcceptedUpdate, Missing, Number, ScoreUpdate
-from shared.domain.ticket import ActionTicket
+from shared.accounts.player import Profile, Role
+from shared.accounts.profiles import RedisProfiles
+from shared.accounts.session import Missing
+from shared.boards.leaderboard import RedisLeaderboard
+from shared.boards.rate_windows import RedisRateWindows
+from shared.boards.score import AcceptedUpdate, ScoreUpdate
+from shared.boards.ticket import ActionTicket
+from shared.ledger.events import Number
+from shared.ledger.outbox import RedisOutbox
+from shared.stores.keys import Keys, user_id_of
 
 API_KEY, SOURCE_IP = "a" * 64, "198.51.100.7"
 WINDOW_MS = 60_000

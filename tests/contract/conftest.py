@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from shared.adapters.postgresql.migrations import PostgresMigrations
-from shared.adapters.postgresql.pool import Pool
-from shared.adapters.redis.connection import connect
+from shared.stores.postgresql.migrations import PostgresMigrations
+from shared.stores.postgresql.pool import Pool
+from shared.stores.redis.connection import connect
 from tests.contract.audit import Audit
 
 

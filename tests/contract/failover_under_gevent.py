@@ -12,9 +12,9 @@ import sys  # noqa: E402 - the patches come first
 
 import gevent  # noqa: E402
 
-from shared.adapters.loop import find_loop  # noqa: E402
-from shared.adapters.redis.connection import connect, translated  # noqa: E402
-from shared.errors import RedisUnavailable  # noqa: E402
+from shared.core.errors import RedisUnavailable  # noqa: E402
+from shared.core.loop import find_loop  # noqa: E402
+from shared.stores.redis.connection import connect, translated  # noqa: E402
 
 GREENLETS = 50
 

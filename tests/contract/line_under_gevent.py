@@ -13,8 +13,8 @@ import time  # noqa: E402
 import gevent  # noqa: E402
 import redis  # noqa: E402
 
-from shared.adapters.loop import Loop, find_loop  # noqa: E402
-from shared.adapters.redis.connection import connect  # noqa: E402
+from shared.core.loop import Loop, find_loop  # noqa: E402
+from shared.stores.redis.connection import connect  # noqa: E402
 
 ECHO = "return ARGV[1]"
 SLOW = "local n = 0 while n < tonumber(ARGV[1]) do n = n + 1 end return ARGV[2]"

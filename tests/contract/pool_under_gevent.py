@@ -9,7 +9,7 @@ import time  # noqa: E402
 
 import gevent  # noqa: E402
 
-from shared.adapters.postgresql.pool import Pool  # noqa: E402
+from shared.stores.postgresql.pool import Pool  # noqa: E402
 
 if __name__ == "__main__":
     pool = Pool(sys.argv[1], size=5)

@@ -12,10 +12,12 @@ from datetime import UTC, datetime  # noqa: E402
 import gevent  # noqa: E402
 import gevent.event  # noqa: E402
 
-from shared.adapters.crypto.aes_gcm import AesGcmSealer  # noqa: E402
-from shared.adapters.loop import find_loop  # noqa: E402
-from shared.adapters.rabbitmq.publisher import RabbitPublisher  # noqa: E402
-from shared.domain.score import ScoreAccepted  # noqa: E402
+from shared.boards.board import MAIN  # noqa: E402
+from shared.core.loop import find_loop  # noqa: E402
+from shared.ledger.codec import RabbitEventCodec  # noqa: E402
+from shared.ledger.events import ScoreAccepted  # noqa: E402
+from shared.ledger.publisher import RabbitPublisher  # noqa: E402
+from shared.stores.sealing import AesGcmSealer  # noqa: E402
 
 PUBLISHERS, EACH = 100, 5
 
@@ -25,7 +27,7 @@ if __name__ == "__main__":
     publisher = RabbitPublisher(
         arguments["amqp_url"],
         ca_file=arguments["amqp_ca_file"],
-        sealer=AesGcmSealer.from_setting(arguments["payload_keys"]),
+        codec=RabbitEventCodec(AesGcmSealer.from_setting(arguments["payload_keys"]), MAIN),
         on_confirmed=confirmed.extend,
         wait_seconds=20,
         loop=find_loop(arguments["loop_hook"]),

@@ -6,11 +6,11 @@ import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from shared.adapters.redis.connection import connect
-from shared.adapters.redis.keys import Keys
-from shared.adapters.redis.leaderboard import RedisLeaderboard
-from shared.domain.score import AcceptedUpdate, ScoreUpdate
-from shared.errors import RateLimited
+from shared.boards.leaderboard import RedisLeaderboard
+from shared.boards.score import AcceptedUpdate, ScoreUpdate
+from shared.core.errors import RateLimited
+from shared.stores.keys import Keys
+from shared.stores.redis.connection import connect
 
 THREADS = 8
 

@@ -10,13 +10,12 @@ from uuid import uuid4
 import pytest
 import redis
 
-from shared.adapters.redis.access import RedisAccess
-from shared.adapters.redis.board_cache import RedisBoardCache
-from shared.domain.player import Caller, Profile
-from shared.domain.ranking import Position
-from shared.domain.score import Missing
-from shared.domain.session import Admission, EndedSession, Errand, Place, PreparedBoard
-from shared.errors import LeaderboardRebuilding, SessionEnded, UnknownPlayer
+from shared.accounts.access import RedisAccess
+from shared.accounts.player import Caller, Profile
+from shared.accounts.session import Admission, EndedSession, Errand, Missing, Place, PreparedBoard
+from shared.boards.board_cache import RedisBoardCache
+from shared.boards.ranking import Position
+from shared.core.errors import LeaderboardRebuilding, SessionEnded, UnknownPlayer
 from tests.contract.board import API_KEY, Board
 
 NOW = datetime.now(UTC)

@@ -11,15 +11,15 @@ from uuid import uuid4
 
 import pytest
 
-from shared.adapters.postgresql.account_changes import PostgresAccountChanges
-from shared.adapters.postgresql.pool import Pool
-from shared.adapters.postgresql.refresh_tokens import PostgresRefreshTokens
-from shared.adapters.postgresql.sessions import PostgresSessions
-from shared.adapters.postgresql.users import PostgresUsers
-from shared.domain.audit import Actor
-from shared.domain.player import Account, AccountChange, Caller
-from shared.domain.session import Successor
-from shared.errors import InvalidCredentials, LastAdmin, UnknownUser, WrongPassword
+from shared.accounts.account_changes import PostgresAccountChanges
+from shared.accounts.player import Account, AccountChange, Caller
+from shared.accounts.refresh_tokens import PostgresRefreshTokens
+from shared.accounts.session import Successor
+from shared.accounts.sessions import PostgresSessions
+from shared.accounts.users import PostgresUsers
+from shared.core.errors import InvalidCredentials, LastAdmin, UnknownUser, WrongPassword
+from shared.stores.actor import Actor
+from shared.stores.postgresql.pool import Pool
 from tests.contract.audit import Audit
 
 NOW = datetime.now(UTC)

@@ -10,10 +10,11 @@ from uuid import uuid4
 import pytest
 import redis
 
-from shared.adapters.redis.leaderboard import SPENT_BEFORE_MS, SPENT_MARGIN_MS
-from shared.domain.score import AcceptedUpdate, FirstResult, Missing, ScoreUpdate
-from shared.domain.ticket import LIFETIME_SECONDS, ActionTicket
-from shared.errors import (
+from shared.accounts.session import Missing
+from shared.boards.leaderboard import SPENT_BEFORE_MS, SPENT_MARGIN_MS
+from shared.boards.score import AcceptedUpdate, ScoreUpdate
+from shared.boards.ticket import LIFETIME_SECONDS, ActionTicket
+from shared.core.errors import (
     IdempotencyKeyReused,
     InvalidActionTicket,
     InvalidApiKey,
@@ -21,6 +22,7 @@ from shared.errors import (
     ScoreboardError,
     TicketAlreadyUsed,
 )
+from shared.ledger.events import FirstResult
 from tests.contract.board import API_KEY, SOURCE_IP, Board, Clock
 
 LIFETIME_MS = LIFETIME_SECONDS * 1000

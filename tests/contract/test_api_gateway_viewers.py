@@ -12,12 +12,12 @@ from itertools import count
 import pytest
 import redis
 
-from shared.adapters.redis import connections as registry
-from shared.adapters.redis.connections import SHARDS, Chunk, Connections, Outcome, Quota, Throttled
-from shared.adapters.redis.frames import Frames
-from shared.domain.player import Caller
-from shared.domain.ranking import Standing
-from shared.errors import TooManyViewers, ViewersUnavailable
+from shared.accounts.player import Caller
+from shared.boards.ranking import Standing
+from shared.core.errors import TooManyViewers, ViewersUnavailable
+from shared.viewers import connections as registry
+from shared.viewers.connections import SHARDS, Chunk, Connections, Outcome, Quota, Throttled
+from shared.viewers.frames import Frames
 from tests.contract.watching import AS_OF, ApiGatewayWatching, Board, api_gateway_watching, board, in_a_while
 from tests.support import aws
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from shared.adapters.redis.frames import Frames
-from shared.domain.ranking import Standing
-from shared.errors import ViewersUnavailable
+from shared.boards.ranking import Standing
+from shared.core.errors import ViewersUnavailable
+from shared.viewers.frames import Frames
 from tests.contract.watching import AS_OF, AppSyncWatching, Board, appsync_watching, board, in_a_while
 from tests.support import aws
 

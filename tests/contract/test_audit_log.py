@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.postgresql.users import PostgresUsers
-from shared.domain.audit import AuditEntry, AuditFilter
-from shared.domain.player import Caller
-from shared.errors import Forbidden, InvalidParameter
-from shared.services.export_audit_log import ENTRIES_AT_ONCE, export_audit_log
-from shared.services.get_audit_log import get_audit_log, parse_filter, parse_instant
-from shared.services.seal_audit import ROWS_A_SEAL
+from shared.accounts.player import Caller
+from shared.accounts.users import PostgresUsers
+from shared.audit.entries import AuditEntry, AuditFilter
+from shared.audit.export_audit_log import ENTRIES_AT_ONCE, export_audit_log
+from shared.audit.get_audit_log import get_audit_log, parse_filter, parse_instant
+from shared.audit.seal_audit import ROWS_A_SEAL
+from shared.core.errors import Forbidden, InvalidParameter
 from tests.contract.audit import Audit
 
 ADMIN = Caller("a-1", "admin", datetime(2030, 1, 1, tzinfo=UTC))

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.crypto.hmac_seals import HmacSealSigner
-from shared.adapters.postgresql.audit_seals import PostgresAuditSeals
-from shared.adapters.postgresql.errors import StatementRejected
-from shared.adapters.postgresql.pool import Pool
-from shared.domain.audit import NO_HASH, Seal, Signature
-from shared.errors import InvalidParameter, PostgresUnavailable
-from shared.ports import SealSigner
-from shared.services.seal_audit import ROWS_A_SEAL, WAIT_SECONDS, seal_audit
+from shared.audit.audit_seals import PostgresAuditSeals
+from shared.audit.entries import NO_HASH, Seal, Signature
+from shared.audit.hmac_seals import HmacSealSigner
+from shared.audit.ports import SealSigner
+from shared.audit.seal_audit import ROWS_A_SEAL, WAIT_SECONDS, seal_audit
+from shared.core.errors import InvalidParameter, PostgresUnavailable
+from shared.stores.postgresql.errors import StatementRejected
+from shared.stores.postgresql.pool import Pool
 from tests.contract.audit import KEY, Audit, StepClock
 
 SEALS, ROWS = 4, 3

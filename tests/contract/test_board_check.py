@@ -7,12 +7,12 @@ import secrets
 import pytest
 import redis
 
-from shared.adapters.redis.board_check import STEP, RedisBoardCheck
-from shared.adapters.redis.keys import Keys
-from shared.adapters.redis.leaderboard import RedisLeaderboard
-from shared.domain.reconciliation import Reading, Sweep
-from shared.domain.score import Number
-from shared.errors import LeaderboardRebuilding, ReconciliationRunning
+from shared.boards.leaderboard import RedisLeaderboard
+from shared.core.errors import LeaderboardRebuilding, ReconciliationRunning
+from shared.ledger.events import Number
+from shared.reconciliation.board_check import STEP, RedisBoardCheck
+from shared.reconciliation.model import Reading, Sweep
+from shared.stores.keys import Keys
 
 
 class Board:

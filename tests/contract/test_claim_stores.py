@@ -16,23 +16,23 @@ from typing import Any
 import pytest
 
 from local_runtime.services.postgresql import FUNCTIONS_USER, USER, PrivatePostgreSQL
-from shared.adapters.crypto.aes_gcm import fingerprint
-from shared.adapters.postgresql.migrations import PostgresMigrations
-from shared.adapters.postgresql.pool import Pool
-from shared.adapters.postgresql.statements import SQL
-from shared.adapters.rabbitmq.codec import RabbitEventCodec
-from shared.adapters.rabbitmq.connection import open_channel
-from shared.adapters.rabbitmq.history_queues import HISTORY, history_queues
-from shared.adapters.rabbitmq.installation import EXCHANGE
-from shared.adapters.rabbitmq.topology import DEAD_LETTERS, RETRIES
-from shared.config import Settings
-from shared.domain.audit import NO_HASH, Content, Seal
-from shared.domain.score import ReceivedMessage, ScoreAccepted
-from shared.errors import ForeignStores
-from shared.services.claim_stores import mark_again
-from shared.services.prepare_stores import prepare_stores
-from shared.services.seal_audit import AuditChain, seal_audit
-from shared.wiring import Container
+from shared.audit.entries import NO_HASH, Content, Seal
+from shared.audit.seal_audit import AuditChain, seal_audit
+from shared.boards.board import MAIN
+from shared.container import Container
+from shared.core.config import Settings
+from shared.core.errors import ForeignStores
+from shared.ledger.codec import RabbitEventCodec
+from shared.ledger.events import ReceivedMessage, ScoreAccepted
+from shared.ledger.history_queues import HISTORY, history_queues
+from shared.ledger.topology import DEAD_LETTERS, RETRIES
+from shared.operations.claim_stores import mark_again
+from shared.operations.prepare_stores import prepare_stores
+from shared.operations.rabbitmq_installation import EXCHANGE
+from shared.stores.postgresql.migrations import MIGRATIONS, PostgresMigrations
+from shared.stores.postgresql.pool import Pool
+from shared.stores.rabbitmq.connection import open_channel
+from shared.stores.sealing import fingerprint
 from tests.support.keys import new_signing_key
 from tests.support.product import query
 from tests.support.waiting import eventually
@@ -129,7 +129,7 @@ def emptied(broker: Any, queue: str) -> None:
 
 def with_older_schema(stores: Stores, tmp_path: Path) -> None:
     """What a version that knew of no installation has left."""
-    for path in sorted((SQL / "migrations").glob("000*.sql")):
+    for path in sorted(MIGRATIONS.glob("000*.sql")):
         shutil.copy(path, tmp_path)
     with closing(Pool(stores.url)) as pool:
         PostgresMigrations(pool, tmp_path).apply()
@@ -265,7 +265,7 @@ def test_a_message_that_the_ledger_did_not_take_needs_the_key_it_is_sealed_with_
 def parked(instance: Container, request_id: str) -> bytes:
     """A dead letter as the consumer keeps it; answers its body."""
     event = ScoreAccepted(request_id, "nobody", 1, 1, instance.clock.now(), "198.51.100.7")
-    body = RabbitEventCodec(instance.sealer).update(event)
+    body = RabbitEventCodec(instance.sealer, MAIN).update(event)
     instance.ledger.record([], unreadable=[ReceivedMessage(body).refused("not understood")])
     return body
 

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.adapters.crypto.aes_gcm import AesGcmSealer
-from shared.adapters.rabbitmq.codec import RabbitEventCodec
-from shared.domain.score import Number, ScoreAccepted, ScoresRecorded
-from shared.errors import BadMessage
+from shared.boards.board import MAIN
+from shared.core.errors import BadMessage
+from shared.ledger.codec import RabbitEventCodec
+from shared.ledger.events import Number, ScoreAccepted, ScoresRecorded
+from shared.stores.sealing import AesGcmSealer
 
 OLD, NEW = secrets.token_bytes(32), secrets.token_bytes(32)
 EVENT = ScoreAccepted("r-1", "u-1", 3, 12, datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC), "198.51.100.7")
@@ -22,7 +23,7 @@ FULL = EVENT._replace(number=Number(4, 1_000_000), outbox_id="1795873112620-3", 
 BOUND: list[Any] = ["score.accepted", "r-1", "u-1", 3, 12]
 RECORDED = ScoresRecorded(17, EVENT.accepted_at)
 SEALER = AesGcmSealer({"old": OLD})
-CODEC = RabbitEventCodec(SEALER)
+CODEC = RabbitEventCodec(SEALER, MAIN)
 GARBAGE = [b"", b"{", b"null", b"[]", b"{}", b"\xff\xfe", b'"text"', b'{"encrypted_data": 3}', b'{"encrypted_data": "x"}']
 
 
@@ -192,12 +193,12 @@ def test_an_instant_outside_the_calendar_is_refused(accepted_at: int) -> None:
 
 
 def test_keys_can_be_changed_while_messages_are_on_their_way() -> None:
-    after = RabbitEventCodec(AesGcmSealer({"new": NEW, "old": OLD}))
-    finished = RabbitEventCodec(AesGcmSealer({"new": NEW}))
+    after = RabbitEventCodec(AesGcmSealer({"new": NEW, "old": OLD}), MAIN)
+    finished = RabbitEventCodec(AesGcmSealer({"new": NEW}), MAIN)
     on_its_way, fresh = CODEC.update(EVENT), after.update(EVENT)
     assert after.open_update(on_its_way) == after.open_update(fresh) == finished.open_update(fresh) == EVENT
     assert refused(on_its_way, finished) == "sealed with a key `old` that is not among PAYLOAD_KEYS"
 
 
 def test_a_key_of_the_same_name_but_other_bytes_opens_nothing() -> None:
-    assert "does not decrypt" in refused(CODEC.update(EVENT), RabbitEventCodec(AesGcmSealer({"old": NEW})))
+    assert "does not decrypt" in refused(CODEC.update(EVENT), RabbitEventCodec(AesGcmSealer({"old": NEW}), MAIN))

@@ -12,17 +12,18 @@ from uuid import uuid4
 import pika
 import pytest
 
-from shared.adapters.postgresql.letters import MAX_BODY_BYTES
-from shared.adapters.rabbitmq.codec import RabbitEventCodec
-from shared.adapters.rabbitmq.consuming import take_messages
-from shared.adapters.rabbitmq.dead_letters import RabbitDeadLetterQueue
-from shared.adapters.rabbitmq.topology import DEAD_LETTERS, QUEUES, RabbitTopology
-from shared.domain.audit import Actor
-from shared.domain.dead_letter import DISCARDED, PARKED, REDRIVEN, STANDING, WAITING, Choice, DeadLetter
-from shared.domain.score import Number, ReceivedMessage, RefusedMessage, ScoreAccepted
-from shared.errors import RabbitUnavailable
-from shared.services.letter_stores import sift, with_body
-from shared.wiring import Container
+from shared.boards.board import MAIN
+from shared.container import Container
+from shared.core.errors import RabbitUnavailable
+from shared.ledger.codec import RabbitEventCodec
+from shared.ledger.dead_letter import DISCARDED, PARKED, REDRIVEN, STANDING, WAITING, Choice, DeadLetter
+from shared.ledger.dead_letters import RabbitDeadLetterQueue
+from shared.ledger.events import Number, ReceivedMessage, RefusedMessage, ScoreAccepted
+from shared.ledger.letter_stores import sift, with_body
+from shared.ledger.letters import MAX_BODY_BYTES
+from shared.ledger.topology import DEAD_LETTERS, QUEUES, RabbitTopology
+from shared.stores.actor import Actor
+from shared.stores.rabbitmq.consuming import take_messages
 from tests.handlers.players import accepted_points, add_account, new_player
 from tests.support.product import query
 from tests.support.queues import Queues
@@ -39,7 +40,7 @@ class Parking(Queues):
     def __init__(self, deployed: Container) -> None:
         super().__init__(deployed)
         self.letters = deployed.dead_letters
-        self.codec = RabbitEventCodec(deployed.sealer)
+        self.codec = RabbitEventCodec(deployed.sealer, MAIN)
         self.empty()
 
     def empty(self) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.clock import SystemClock
-from shared.adapters.postgresql.users import PostgresUsers
-from shared.domain.player import Account
-from shared.errors import InvalidParameter
-from shared.services.follow_audit_log import ENTRIES_AT_ONCE, PATIENCE_SECONDS, FollowAuditLog, follow_audit_log
+from shared.accounts.player import Account
+from shared.accounts.users import PostgresUsers
+from shared.audit.follow_audit_log import ENTRIES_AT_ONCE, PATIENCE_SECONDS, FollowAuditLog, follow_audit_log
+from shared.core.clock import SystemClock
+from shared.core.errors import InvalidParameter
 from tests.contract.audit import Audit, StepClock
 from tests.support.product import connect
 

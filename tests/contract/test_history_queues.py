@@ -9,12 +9,14 @@ from uuid import uuid4
 
 import pytest
 
-from shared.adapters.rabbitmq.connection import open_channel
-from shared.adapters.rabbitmq.history_queues import history_queues, queue_of
-from shared.adapters.rabbitmq.publisher import RabbitPublisher
-from shared.adapters.rabbitmq.topology import RabbitTopology
-from shared.domain.score import ScoreAccepted
-from shared.wiring import Container
+from shared.boards.board import MAIN
+from shared.container import Container
+from shared.ledger.codec import RabbitEventCodec
+from shared.ledger.events import ScoreAccepted
+from shared.ledger.history_queues import history_queues, queue_of
+from shared.ledger.publisher import RabbitPublisher
+from shared.ledger.topology import RabbitTopology
+from shared.stores.rabbitmq.connection import open_channel
 from tests.support.waiting import eventually
 
 FOUR = history_queues(4)
@@ -50,7 +52,12 @@ def four(deployed: Container) -> Iterator[RabbitTopology]:
 @pytest.fixture
 def publisher(deployed: Container) -> Iterator[RabbitPublisher]:
     settings = deployed.settings
-    options = {"ca_file": settings.amqp_ca_file, "sealer": deployed.sealer, "wait_seconds": 10.0, "queues": 4}
+    options = {
+        "ca_file": settings.amqp_ca_file,
+        "codec": RabbitEventCodec(deployed.sealer, MAIN),
+        "wait_seconds": 10.0,
+        "queues": 4,
+    }
     with closing(RabbitPublisher(settings.amqp_url, on_confirmed=lambda _: None, **options)) as made:  # type: ignore[arg-type]
         yield made
 

@@ -16,24 +16,24 @@ import redis
 
 from local_runtime.invoker import MAX_PAYLOAD_BYTES
 from local_runtime.services.postgresql import FUNCTIONS_USER, PrivatePostgreSQL
-from shared.adapters.crypto.hmac_seals import HmacSealSigner
-from shared.adapters.postgresql.errors import StatementRejected
-from shared.adapters.postgresql.gauge import PostgresLedgerGauge
-from shared.adapters.postgresql.ledger import PostgresLedger
-from shared.adapters.postgresql.migrations import PostgresMigrations
-from shared.adapters.postgresql.pool import Pool
-from shared.adapters.postgresql.reconciliations import PostgresReconciliations
-from shared.adapters.postgresql.session import Session
-from shared.adapters.postgresql.statements import statement
-from shared.adapters.postgresql.users import PostgresUsers
-from shared.domain.audit import MAX_SEQ, NO_HASH, AuditFilter, Content, Seal, Signature
-from shared.domain.player import Account, Caller
-from shared.errors import PostgresUnavailable
-from shared.services.export_audit_log import export_audit_log
-from shared.services.follow_audit_log import FollowAuditLog, follow_audit_log
-from shared.services.get_audit_log import get_audit_log
-from shared.services.get_score_history import get_score_history
-from shared.services.list_reconciliations import list_reconciliations
+from shared.accounts.player import Account, Caller
+from shared.accounts.users import PostgresUsers
+from shared.audit.entries import MAX_SEQ, NO_HASH, AuditFilter, Content, Seal, Signature
+from shared.audit.export_audit_log import export_audit_log
+from shared.audit.follow_audit_log import FollowAuditLog, follow_audit_log
+from shared.audit.get_audit_log import get_audit_log
+from shared.audit.hmac_seals import HmacSealSigner
+from shared.core.errors import PostgresUnavailable
+from shared.ledger.get_score_history import get_score_history
+from shared.ledger.ledger import PostgresLedger
+from shared.operations.postgresql_gauge import PostgresLedgerGauge
+from shared.reconciliation.list_reconciliations import list_reconciliations
+from shared.reconciliation.reconciliations import PostgresReconciliations
+from shared.stores.postgresql.errors import StatementRejected
+from shared.stores.postgresql.migrations import PostgresMigrations
+from shared.stores.postgresql.pool import Pool
+from shared.stores.postgresql.session import Session
+from shared.stores.postgresql.statements import statement
 from tests.contract.audit import Audit, StepClock
 
 ADMIN = Caller("admin", "admin", datetime.now(UTC) + timedelta(hours=1))

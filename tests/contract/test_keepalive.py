@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from shared.adapters.postgresql.pool import Pool
-from shared.adapters.redis.connection import connect
+from shared.stores.postgresql.pool import Pool
+from shared.stores.redis.connection import connect
 
 
 def seconds_until_given_up(connected: socket.socket) -> float:

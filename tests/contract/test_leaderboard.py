@@ -10,13 +10,12 @@ from uuid import uuid4
 import pytest
 import redis
 
-from shared.adapters.redis.connection import connect
-from shared.adapters.redis.keys import Keys
-from shared.adapters.redis.leaderboard import RedisLeaderboard
-from shared.domain.player import Role
-from shared.domain.ranking import Position
-from shared.domain.score import AcceptedUpdate, FirstResult, Missing, ScoreUpdate
-from shared.errors import (
+from shared.accounts.player import Role
+from shared.accounts.session import Missing
+from shared.boards.leaderboard import RedisLeaderboard
+from shared.boards.ranking import Position
+from shared.boards.score import AcceptedUpdate, ScoreUpdate
+from shared.core.errors import (
     IdempotencyKeyReused,
     InvalidApiKey,
     LeaderboardRebuilding,
@@ -27,6 +26,9 @@ from shared.errors import (
     ScoreOutOfBounds,
     UnknownPlayer,
 )
+from shared.ledger.events import FirstResult
+from shared.stores.keys import Keys
+from shared.stores.redis.connection import connect
 from tests.contract.board import API_KEY, SOURCE_IP, WINDOW_MS, Board, Clock
 
 MAX_SCORE = 2**31 - 1  # score_history.new_score is INT

@@ -11,8 +11,8 @@ from typing import cast
 
 import pytest
 
-from shared.adapters.postgresql.leases import LeaseTaken, PostgresLeases
-from shared.adapters.postgresql.pool import Pool
+from shared.stores.leases import LeaseTaken, PostgresLeases
+from shared.stores.postgresql.pool import Pool
 from tests.support.waiting import eventually
 
 LONG, SHORT = 60.0, 0.2

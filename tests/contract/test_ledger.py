@@ -10,15 +10,15 @@ from uuid import uuid4
 
 import pytest
 
-from shared.adapters.postgresql import ledger as ledger_module
-from shared.adapters.postgresql.ledger import PostgresLedger
-from shared.adapters.postgresql.pool import Pool
-from shared.adapters.postgresql.reconciliations import PostgresReconciliations
-from shared.adapters.postgresql.users import PostgresUsers
-from shared.domain.balance import Gap
-from shared.domain.player import Account, Role
-from shared.domain.score import Number, ReceivedMessage, RecordedBatch, ScoreAccepted
-from shared.errors import PostgresUnavailable
+from shared.accounts.player import Account, Role
+from shared.accounts.users import PostgresUsers
+from shared.core.errors import PostgresUnavailable
+from shared.ledger import ledger as ledger_module
+from shared.ledger.balance import Gap
+from shared.ledger.events import Number, ReceivedMessage, RecordedBatch, ScoreAccepted
+from shared.ledger.ledger import PostgresLedger
+from shared.reconciliation.reconciliations import PostgresReconciliations
+from shared.stores.postgresql.pool import Pool
 from tests.contract.audit import Audit
 
 ACCEPTED_AT = datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from shared.adapters.postgresql.gauge import PostgresLedgerGauge
-from shared.adapters.postgresql.ledger import PostgresLedger
-from shared.adapters.postgresql.pool import Pool
-from shared.adapters.postgresql.users import PostgresUsers
-from shared.domain.player import Account
-from shared.domain.score import ScoreAccepted
+from shared.accounts.player import Account
+from shared.accounts.users import PostgresUsers
+from shared.ledger.events import ScoreAccepted
+from shared.ledger.ledger import PostgresLedger
+from shared.operations.postgresql_gauge import PostgresLedgerGauge
+from shared.stores.postgresql.pool import Pool
 
 ACCEPTED_AT = datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC)
 

@@ -13,15 +13,15 @@ from uuid import uuid4
 import pytest
 
 from local_runtime.services.postgresql import FUNCTIONS_USER, USER, PrivatePostgreSQL
-from shared.adapters.postgresql.audit_log import PostgresAuditLog
-from shared.adapters.postgresql.migrations import PostgresMigrations
-from shared.adapters.postgresql.pool import Pool
-from shared.adapters.postgresql.reconciliations import PostgresReconciliations
-from shared.adapters.postgresql.statements import SQL
-from shared.adapters.postgresql.users import PostgresUsers
-from shared.domain.player import Account, folded
-from shared.domain.refusal import RefusalBatch, RefusalGroup
-from shared.errors import ConfigurationError, UsernameTaken
+from shared.accounts.player import Account
+from shared.accounts.users import PostgresUsers
+from shared.audit.audit_log import PostgresAuditLog
+from shared.audit.refusal import RefusalBatch, RefusalGroup
+from shared.core.errors import ConfigurationError, UsernameTaken
+from shared.core.ids import folded
+from shared.reconciliation.reconciliations import PostgresReconciliations
+from shared.stores.postgresql.migrations import MIGRATIONS, PostgresMigrations
+from shared.stores.postgresql.pool import Pool
 from tests.support.product import query
 
 MIGRATION = "0017_names_in_any_locale"
@@ -64,7 +64,7 @@ def account(username: str, user_id: str = "") -> Account:
 
 def before_this_version(foreign: Pool, tmp_path: Path) -> PostgresUsers:
     """A database as the version before left it."""
-    for file in (SQL / "migrations").glob("*.sql"):
+    for file in MIGRATIONS.glob("*.sql"):
         if file.stem < MIGRATION:
             shutil.copy(file, tmp_path)
     PostgresMigrations(foreign, tmp_path).apply()

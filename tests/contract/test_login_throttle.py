@@ -9,16 +9,10 @@ from typing import Any
 import pytest
 import redis
 
-from shared.adapters.redis.keys import Keys
-from shared.adapters.redis.limits_since import LimitsSince
-from shared.adapters.redis.login_throttle import (
-    KNOWN_NETWORKS,
-    OF_ACCOUNT,
-    OF_ACCOUNT_FROM_NETWORK,
-    OF_NETWORK,
-    RedisLoginThrottle,
-)
-from shared.errors import TooManyAttempts
+from shared.accounts.limits_since import LimitsSince
+from shared.accounts.login_throttle import KNOWN_NETWORKS, OF_ACCOUNT, OF_ACCOUNT_FROM_NETWORK, OF_NETWORK, RedisLoginThrottle
+from shared.core.errors import TooManyAttempts
+from shared.stores.keys import Keys
 
 HOME, ELSEWHERE = "198.51.100.7", "203.0.113.9"
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from shared.adapters.postgresql.errors import StatementRejected, UniqueViolation
-from shared.adapters.postgresql.migrations import PostgresMigrations
-from shared.adapters.postgresql.pool import Pool
-from shared.errors import ConfigurationError
+from shared.core.errors import ConfigurationError
+from shared.stores.postgresql.errors import StatementRejected, UniqueViolation
+from shared.stores.postgresql.migrations import PostgresMigrations
+from shared.stores.postgresql.pool import Pool
 
 SPECIFIED = {
     "users": {

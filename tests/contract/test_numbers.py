@@ -8,10 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import redis
 
-from shared.adapters.redis.connection import connect
-from shared.adapters.redis.keys import Keys
-from shared.adapters.redis.scripts import greeting
-from shared.domain.score import Missing, NewestEpoch, Number
+from shared.accounts.session import Missing
+from shared.boards.score import NewestEpoch
+from shared.ledger.events import Number
+from shared.stores.keys import Keys
+from shared.stores.redis.connection import connect
+from shared.stores.redis.scripts import greeting
 from tests.contract.board import Board
 
 PREFIX = "{numbers}:"

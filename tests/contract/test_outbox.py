@@ -10,13 +10,13 @@ from uuid import uuid4
 import pytest
 import redis
 
-from shared.adapters.forks import process_name
-from shared.adapters.redis import outbox as module
-from shared.adapters.redis.connection import connect
-from shared.adapters.redis.keys import Keys
-from shared.adapters.redis.outbox import BEGINNING, RedisOutbox
-from shared.domain.score import Number, ScoreAccepted, Unpublished
-from shared.errors import RedisUnavailable
+from shared.core.errors import RedisUnavailable
+from shared.core.forks import process_name
+from shared.ledger import outbox as module
+from shared.ledger.events import Number, ScoreAccepted, Unpublished
+from shared.ledger.outbox import BEGINNING, RedisOutbox
+from shared.stores.keys import Keys
+from shared.stores.redis.connection import connect
 
 ACCEPTED_AT = datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC)
 OLD_FIELDS = (b"request_id", b"user_id", b"increment", b"new_score", b"accepted_at", b"source_ip")

@@ -13,15 +13,15 @@ import pytest
 
 from local_runtime.services.postgresql import FUNCTIONS_USER, USER, PrivatePostgreSQL
 from local_runtime.services.run import running
-from shared.adapters.postgresql.errors import StatementRejected, UniqueViolation
-from shared.adapters.postgresql.leases import PostgresLeases
-from shared.adapters.postgresql.ledger import PostgresLedger
-from shared.adapters.postgresql.migrations import PostgresMigrations
-from shared.adapters.postgresql.pool import Pool
-from shared.adapters.postgresql.users import PostgresUsers
-from shared.domain.player import Account
-from shared.domain.score import ScoreAccepted
-from shared.errors import NotFound
+from shared.accounts.player import Account
+from shared.accounts.users import PostgresUsers
+from shared.core.errors import NotFound
+from shared.ledger.events import ScoreAccepted
+from shared.ledger.ledger import PostgresLedger
+from shared.stores.leases import PostgresLeases
+from shared.stores.postgresql.errors import StatementRejected, UniqueViolation
+from shared.stores.postgresql.migrations import PostgresMigrations
+from shared.stores.postgresql.pool import Pool
 from tests.support.pgbouncer import PgBouncer
 from tests.support.product import query
 

@@ -11,8 +11,8 @@ import pytest
 
 from local_runtime.services.postgresql import SUPERUSER, USER, PrivatePostgreSQL
 from local_runtime.services.run import running
-from shared.adapters.postgresql.pool import Pool
-from shared.errors import PostgresUnavailable
+from shared.core.errors import PostgresUnavailable
+from shared.stores.postgresql.pool import Pool
 from tests.support.product import let_superuser_in, new_data_dir, query, remove_data_dir
 from tests.support.relay import Relay
 from tests.support.waiting import eventually

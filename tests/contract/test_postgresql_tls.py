@@ -16,8 +16,8 @@ from local_runtime.instance.outside import check_outside_servers
 from local_runtime.services.certificates import Certificates, ensure_certificates
 from local_runtime.services.postgresql import PrivatePostgreSQL
 from local_runtime.services.run import running
-from shared.adapters.postgresql.pool import Pool
-from shared.errors import ConfigurationError, PostgresUnavailable
+from shared.core.errors import ConfigurationError, PostgresUnavailable
+from shared.stores.postgresql.pool import Pool
 from tests.support.product import new_data_dir, remove_data_dir
 
 

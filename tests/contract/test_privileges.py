@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from local_runtime.services.postgresql import FUNCTIONS_USER, USER, PrivatePostgreSQL
-from shared.adapters.postgresql.errors import StatementRejected
-from shared.adapters.postgresql.migrations import PostgresMigrations
-from shared.adapters.postgresql.pool import Pool
-from shared.errors import ConfigurationError
+from shared.core.errors import ConfigurationError
+from shared.stores.postgresql.errors import StatementRejected
+from shared.stores.postgresql.migrations import PostgresMigrations
+from shared.stores.postgresql.pool import Pool
 from tests.support.product import query
 
 FORBIDDEN = [

@@ -21,14 +21,16 @@ from pika.exceptions import AMQPConnectionError, ChannelClosedByBroker
 from local_runtime.http.loop import HOOK as LOOP_HOOK
 from local_runtime.services import programs
 from local_runtime.services.rabbitmq import PrivateRabbitMQ
-from shared import metrics
-from shared.adapters.rabbitmq.connection import open_connection
-from shared.adapters.rabbitmq.history_queues import HISTORY
-from shared.adapters.rabbitmq.publisher import RabbitPublisher
-from shared.adapters.rabbitmq.topology import REBUILD, UPDATED
-from shared.domain.score import Number, ScoreAccepted, ScoresRecorded
-from shared.errors import ConfigurationError, RabbitUnavailable, RedisUnavailable
-from shared.wiring import Container
+from shared.boards.board import MAIN
+from shared.container import Container
+from shared.core import metrics
+from shared.core.errors import ConfigurationError, RabbitUnavailable, RedisUnavailable
+from shared.ledger.codec import RabbitEventCodec
+from shared.ledger.events import Number, ScoreAccepted, ScoresRecorded
+from shared.ledger.history_queues import HISTORY
+from shared.ledger.publisher import RabbitPublisher
+from shared.ledger.topology import REBUILD, UPDATED
+from shared.stores.rabbitmq.connection import open_connection
 from tests.support.queues import Queues
 from tests.support.relay import Relay
 from tests.support.waiting import eventually
@@ -51,7 +53,12 @@ def make(deployed: Container) -> Iterator[Make]:
     publishers: list[RabbitPublisher] = []
 
     def publisher(on_confirmed: Callable[[Any], None], **options: Any) -> RabbitPublisher:
-        arguments = {"ca_file": deployed.settings.amqp_ca_file, "sealer": deployed.sealer, "wait_seconds": 10, **options}
+        arguments = {
+            "ca_file": deployed.settings.amqp_ca_file,
+            "codec": RabbitEventCodec(deployed.sealer, MAIN),
+            "wait_seconds": 10,
+            **options,
+        }
         url = arguments.pop("amqp_url", deployed.settings.amqp_url)
         publishers.append(RabbitPublisher(url, on_confirmed=on_confirmed, **arguments))
         return publishers[-1]

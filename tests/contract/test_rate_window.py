@@ -20,12 +20,12 @@ from hypothesis import strategies as st
 
 from local_runtime.services.redis import PrivateRedis
 from local_runtime.services.run import running
-from shared.adapters.redis.connection import connect
-from shared.adapters.redis.leaderboard import SPENT_MARGIN_MS
-from shared.adapters.redis.rate_windows import RedisRateWindows
-from shared.domain.score import AcceptedUpdate
-from shared.domain.ticket import LIFETIME_SECONDS, ActionTicket
-from shared.errors import IdempotencyKeyReused, InvalidApiKey, RateLimited, TicketAlreadyUsed
+from shared.boards.leaderboard import SPENT_MARGIN_MS
+from shared.boards.rate_windows import RedisRateWindows
+from shared.boards.score import AcceptedUpdate
+from shared.boards.ticket import LIFETIME_SECONDS, ActionTicket
+from shared.core.errors import IdempotencyKeyReused, InvalidApiKey, RateLimited, TicketAlreadyUsed
+from shared.stores.redis.connection import connect
 from shared.transport.http import Reply
 from tests.contract.board import WINDOW_MS, Board, Clock
 from tests.support.product import ROOT, new_data_dir, remove_data_dir

@@ -9,15 +9,15 @@ from uuid import uuid4
 
 import pytest
 
-from shared.adapters.postgresql import reconciliations as module
-from shared.adapters.postgresql.ledger import PostgresLedger
-from shared.adapters.postgresql.pool import Pool
-from shared.adapters.postgresql.reconciliations import PostgresReconciliations
-from shared.adapters.postgresql.users import PostgresUsers
-from shared.domain.player import Account, Role
-from shared.domain.reconciliation import Discrepancy, ReconciliationRun
-from shared.domain.score import Number, ScoreAccepted
-from shared.errors import ReconciliationRunning
+from shared.accounts.player import Account, Role
+from shared.accounts.users import PostgresUsers
+from shared.core.errors import ReconciliationRunning
+from shared.ledger.events import Number, ScoreAccepted
+from shared.ledger.ledger import PostgresLedger
+from shared.reconciliation import reconciliations as module
+from shared.reconciliation.model import Discrepancy, ReconciliationRun
+from shared.reconciliation.reconciliations import PostgresReconciliations
+from shared.stores.postgresql.pool import Pool
 
 ACCEPTED_AT = datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC)
 

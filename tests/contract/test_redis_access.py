@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 import pytest
 import redis
 
-from shared.adapters.redis.connection import connect, translated
-from shared.adapters.redis.keys import Keys
-from shared.adapters.redis.ws_tickets import RedisWsTickets
-from shared.domain.player import Caller
-from shared.errors import ConfigurationError, InvalidTicket, RedisUnavailable
+from shared.accounts.player import Caller
+from shared.core.errors import ConfigurationError, InvalidTicket, RedisUnavailable
+from shared.stores.keys import Keys
+from shared.stores.redis.connection import connect, translated
+from shared.viewers.ws_tickets import RedisWsTickets
 
 CALLER = Caller("u-1", "player", datetime(2026, 11, 23, 12, 15, tzinfo=UTC))
 

@@ -13,8 +13,8 @@ import pytest
 import redis
 
 from local_runtime.http.loop import HOOK as LOOP_HOOK
-from shared.adapters.redis.connection import connect, translated
-from shared.errors import RedisUnavailable
+from shared.core.errors import RedisUnavailable
+from shared.stores.redis.connection import connect, translated
 from tests.support.redis_pair import RedisPair, redis_pair
 from tests.support.waiting import eventually
 

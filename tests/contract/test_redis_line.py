@@ -14,7 +14,7 @@ import pytest
 import redis
 
 from local_runtime.http.loop import HOOK as LOOP_HOOK
-from shared.adapters.redis.connection import SharingRedis, connect
+from shared.stores.redis.connection import SharingRedis, connect
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -113,7 +113,7 @@ def test_a_server_that_is_away_is_told_so() -> None:
 def test_threads_do_not_share_a_tls_connection() -> None:
     assert isinstance(connect("redis://127.0.0.1:1/0"), SharingRedis)
     assert not isinstance(connect("rediss://127.0.0.1:1/0"), SharingRedis)
-    patched = "from gevent import monkey; monkey.patch_all()\nfrom shared.adapters.redis.connection import connect\n"
+    patched = "from gevent import monkey; monkey.patch_all()\nfrom shared.stores.redis.connection import connect\n"
     done = subprocess.run(
         [sys.executable, "-c", patched + "print(type(connect('rediss://127.0.0.1:1/0')).__name__)"],
         cwd=ROOT,

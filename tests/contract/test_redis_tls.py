@@ -16,8 +16,8 @@ from local_runtime.process import ProcessSpec
 from local_runtime.services import programs
 from local_runtime.services.run import started
 from local_runtime.websocket.subscriber import Subscriber
-from shared.adapters.redis.connection import connect, translated
-from shared.errors import ConfigurationError, RedisUnavailable
+from shared.core.errors import ConfigurationError, RedisUnavailable
+from shared.stores.redis.connection import connect, translated
 from tests.support.tls_server import TlsServer
 
 PASSWORD = "s3cret"

@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import redis
 
-from shared.adapters.redis.connection import connect
-from shared.adapters.redis.keys import Keys
-from shared.adapters.redis.limits_since import LimitsSince
-from shared.adapters.redis.request_limits import RedisRequestLimits
-from shared.domain.request_limit import RequestKind, RequestLimit, request_limits
-from shared.errors import RedisUnavailable, TooManyRequests
+from shared.accounts.limits_since import LimitsSince
+from shared.accounts.request_limit import RequestKind, RequestLimit, request_limits
+from shared.accounts.request_limits import RedisRequestLimits
+from shared.core.errors import RedisUnavailable, TooManyRequests
+from shared.stores.keys import Keys
+from shared.stores.redis.connection import connect
 
 LIMITS = request_limits(network_registrations=600, registrations=10_000, updates=100, update_window_seconds=60)
 HALL, OTHER_HALL = "198.51.100.7", "203.0.113.9"

@@ -8,10 +8,11 @@ from uuid import uuid4
 import pytest
 import redis
 
-from shared.domain.rate_window import Losses
-from shared.domain.score import Acceptance, FirstResult, Missing
-from shared.domain.ticket import ActionTicket
-from shared.errors import RateLimited, RateWindowLost, TicketAlreadyUsed
+from shared.accounts.session import Missing
+from shared.boards.rate_window import Losses
+from shared.boards.ticket import ActionTicket
+from shared.core.errors import RateLimited, RateWindowLost, TicketAlreadyUsed
+from shared.ledger.events import Acceptance, FirstResult
 from tests.contract.board import Board, Clock
 
 A_DAY_MS = 24 * 3600 * 1000

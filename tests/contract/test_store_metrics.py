@@ -5,28 +5,29 @@ from __future__ import annotations
 import socket
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 import redis
 
-from shared import metrics
-from shared.adapters.postgresql.ledger import PostgresLedger
-from shared.adapters.postgresql.pool import Pool
-from shared.adapters.postgresql.users import PostgresUsers
-from shared.adapters.rabbitmq.publisher import RabbitPublisher
-from shared.adapters.redis.connection import MeasuredRedis, connect
-from shared.adapters.redis.keys import Keys
-from shared.adapters.redis.queue_watch import RedisQueueWatch
-from shared.adapters.redis.scripts import LUA, run_script
-from shared.domain.player import Account
-from shared.domain.score import ScoreAccepted
-from shared.errors import NotYourScore, RabbitUnavailable
-from shared.wiring import Container
+from shared.accounts.player import Account
+from shared.accounts.users import PostgresUsers
+from shared.boards.board import MAIN
+from shared.container import Container
+from shared.core import metrics
+from shared.core.errors import NotYourScore, RabbitUnavailable
+from shared.ledger.codec import RabbitEventCodec
+from shared.ledger.events import ScoreAccepted
+from shared.ledger.ledger import PostgresLedger
+from shared.ledger.publisher import RabbitPublisher
+from shared.operations.queue_watch import RedisQueueWatch
+from shared.stores.keys import Keys
+from shared.stores.postgresql.pool import Pool
+from shared.stores.redis.connection import MeasuredRedis, connect
+from shared.stores.redis.scripts import LAYER, run_script
 
-SCRIPTS = sorted(path.stem for path in Path(LUA).glob("*.lua"))
+SCRIPTS = sorted(path.stem for path in LAYER.glob("*/lua/*.lua"))
 ACCEPTED_AT = datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC)
 
 
@@ -120,7 +121,8 @@ def test_rows_are_counted_when_they_are_there_and_transactions_whatever_comes_of
 
 def _publisher(deployed: Container, url: str, **options: Any) -> RabbitPublisher:
     ca_file = deployed.settings.amqp_ca_file
-    return RabbitPublisher(url, ca_file=ca_file, sealer=deployed.sealer, on_confirmed=lambda _ids: None, **options)
+    codec = RabbitEventCodec(deployed.sealer, MAIN)
+    return RabbitPublisher(url, ca_file=ca_file, codec=codec, on_confirmed=lambda _ids: None, **options)
 
 
 def test_every_confirmed_message_counts_and_so_does_every_one_that_was_not(deployed: Container) -> None:

@@ -10,13 +10,13 @@ from uuid import uuid4
 
 import pytest
 
-from shared.adapters.postgresql.pool import Pool
-from shared.adapters.postgresql.refresh_tokens import PostgresRefreshTokens
-from shared.adapters.postgresql.sessions import PostgresSessions
-from shared.adapters.postgresql.users import PostgresUsers
-from shared.domain.player import Account, Profile
-from shared.domain.session import Renewal, Successor
-from shared.errors import InvalidCredentials, UsernameTaken
+from shared.accounts.player import Account, Profile
+from shared.accounts.refresh_tokens import PostgresRefreshTokens
+from shared.accounts.session import Renewal, Successor
+from shared.accounts.sessions import PostgresSessions
+from shared.accounts.users import PostgresUsers
+from shared.core.errors import InvalidCredentials, UsernameTaken
+from shared.stores.postgresql.pool import Pool
 
 NOW = datetime.now(UTC)
 LATER = NOW + timedelta(days=30)

@@ -9,15 +9,15 @@ from itertools import count
 import pytest
 import redis
 
-from shared.adapters.api_gateway.viewers import api_gateway_viewers
-from shared.adapters.appsync import AppSyncViewers, EventsApi
-from shared.adapters.redis.connection import connect
-from shared.adapters.redis.frames import Frames
-from shared.adapters.redis.keys import Keys
-from shared.adapters.redis.viewers import RedisViewers
-from shared.domain.ranking import Standing
-from shared.errors import RedisUnavailable
-from shared.ports import Viewers
+from shared.boards.ranking import Standing
+from shared.core.errors import RedisUnavailable
+from shared.stores.keys import Keys
+from shared.stores.redis.connection import connect
+from shared.viewers.api_gateway import api_gateway_viewers
+from shared.viewers.appsync import AppSyncViewers, EventsApi
+from shared.viewers.frames import Frames
+from shared.viewers.gateway import RedisViewers
+from shared.viewers.ports import Viewers
 from tests.contract.watching import AS_OF, WAYS, Board, RedisWatching, Watching, board, in_a_while, redis_watching
 from tests.support import aws
 from tests.support.waiting import eventually

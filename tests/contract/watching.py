@@ -11,15 +11,15 @@ from typing import Any, Protocol, cast
 
 import redis
 
-from shared.adapters.api_gateway.management import ManagementApi
-from shared.adapters.api_gateway.viewers import ApiGatewayViewers
-from shared.adapters.appsync import AppSyncViewers, EventsApi
-from shared.adapters.redis.connections import Connections, Quota
-from shared.adapters.redis.frames import Frames
-from shared.adapters.redis.keys import Keys
-from shared.adapters.redis.viewers import RedisViewers
-from shared.domain.ranking import Standing
-from shared.ports import Viewers
+from shared.boards.ranking import Standing
+from shared.stores.keys import Keys
+from shared.viewers.api_gateway import ApiGatewayViewers
+from shared.viewers.api_gateway_management import ManagementApi
+from shared.viewers.appsync import AppSyncViewers, EventsApi
+from shared.viewers.connections import Connections, Quota
+from shared.viewers.frames import Frames
+from shared.viewers.gateway import RedisViewers
+from shared.viewers.ports import Viewers
 from tests.support import aws
 
 AS_OF = datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC)

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from shared.config import Settings
-from shared.services.reconcile_scores import Reconciliation, ReconciliationOptions, reconcile_scores
-from shared.wiring import Container
+from shared.container import Container
+from shared.core.config import Settings
+from shared.reconciliation.reconcile_scores import Reconciliation, ReconciliationOptions, reconcile_scores
 from tests.support.api import Player
 from tests.support.product import ROOT, Product
 from tests.support.waiting import eventually

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from shared.config import Settings
-from shared.services.open_epoch import open_epoch
-from shared.wiring import Container, container
+from shared.boards.open_epoch import open_epoch
+from shared.container import Container, container
+from shared.core.config import Settings
 from tests.handlers.consumer import Bench
 
 Redeploy = Callable[..., Container]

@@ -7,9 +7,10 @@ from typing import Any
 from uuid import uuid4
 
 from local_runtime.events.queue import QueueDelivery, queue_event
-from shared.adapters.rabbitmq.codec import RabbitEventCodec
-from shared.domain.score import ScoreAccepted
-from shared.wiring import Container
+from shared.boards.board import MAIN
+from shared.container import Container
+from shared.ledger.codec import RabbitEventCodec
+from shared.ledger.events import ScoreAccepted
 from tests.handlers.events import invoke
 from tests.support.queues import Queues
 
@@ -33,7 +34,7 @@ class Bench(Queues):
 
     def __init__(self, deployed: Container) -> None:
         super().__init__(deployed)
-        self.codec = RabbitEventCodec(deployed.sealer)
+        self.codec = RabbitEventCodec(deployed.sealer, MAIN)
         for queue in (DEAD_LETTERS, UPDATED, *RETRIES):
             self.drain(queue)
 

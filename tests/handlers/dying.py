@@ -9,9 +9,9 @@ from typing import Any
 
 import redis
 
-from shared.domain.session import EndedSession
-from shared.ports import Access, Profiles
-from shared.wiring import Container
+from shared.accounts.ports import Access, Profiles
+from shared.accounts.session import EndedSession
+from shared.container import Container
 from tests.support.waiting import eventually
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from shared.adapters.redis.limits_since import LimitsSince
-from shared.adapters.redis.request_limits import RedisRequestLimits
-from shared.domain.request_limit import RequestKind, RequestLimit, request_limits
-from shared.wiring import Container
+from shared.accounts.limits_since import LimitsSince
+from shared.accounts.request_limit import RequestKind, RequestLimit, request_limits
+from shared.accounts.request_limits import RedisRequestLimits
+from shared.container import Container
 
 
 def open_limits(deployed: Container) -> None:

@@ -14,12 +14,12 @@ from uuid import uuid4
 from local_runtime.manifest import Function, QueueBinding
 from local_runtime.queue.broker import connection_parameters
 from local_runtime.queue.mapping import EventSourceMapping
-from shared.adapters.rabbitmq.connection import open_connection
-from shared.domain.player import Account, Role
-from shared.domain.score import Number
-from shared.services.open_epoch import open_epoch
-from shared.services.rebuild_leaderboard import pages
-from shared.wiring import Container
+from shared.accounts.player import Account, Role
+from shared.boards.open_epoch import open_epoch
+from shared.container import Container
+from shared.ledger.events import Number
+from shared.reconciliation.rebuild_leaderboard import pages
+from shared.stores.rabbitmq.connection import open_connection
 from tests.handlers.events import ROOT, HandlerReply, call, invoke
 from tests.handlers.limits import open_limits
 from tests.support.product import query

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import redis
 
-from shared.adapters.rabbitmq.topology import REBUILD
-from shared.wiring import Container
+from shared.container import Container
+from shared.ledger.topology import REBUILD
 from tests.handlers.conftest import Redeploy
 from tests.handlers.consumer import Bench
 from tests.handlers.events import call

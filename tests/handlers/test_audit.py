@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from shared.errors import InvalidParameter
-from shared.wiring import Container
+from shared.container import Container
+from shared.core.errors import InvalidParameter
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import REQUEST_ID, SOURCE_IP, HandlerReply, call, invoke, websocket_event
 from tests.handlers.players import Player, consuming, new_board, new_player

@@ -9,7 +9,7 @@ from typing import Any
 import pg8000.native
 import pytest
 
-from shared.wiring import Container
+from shared.container import Container
 from tests.handlers.events import HandlerReply, call, invoke
 from tests.handlers.players import Player, new_player
 from tests.support.product import connect

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from shared.domain.player import Caller
-from shared.wiring import Container
+from shared.accounts.player import Caller
+from shared.container import Container
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import invoke, payload
 

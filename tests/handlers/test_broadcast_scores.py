@@ -13,11 +13,12 @@ import pytest
 import redis
 
 from local_runtime.events.queue import QueueDelivery, queue_event
-from shared.adapters.rabbitmq.codec import RabbitEventCodec
-from shared.domain.score import ScoresRecorded
-from shared.errors import RedisUnavailable, ViewersUnavailable
-from shared.services.rebuild_leaderboard import pages
-from shared.wiring import Container
+from shared.boards.board import MAIN
+from shared.container import Container
+from shared.core.errors import RedisUnavailable, ViewersUnavailable
+from shared.ledger.codec import RabbitEventCodec
+from shared.ledger.events import ScoresRecorded
+from shared.reconciliation.rebuild_leaderboard import pages
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import invoke, websocket_event
 from tests.handlers.players import delivered, give, new_player
@@ -57,7 +58,7 @@ def flushed(deployed: Container, client: redis.Redis) -> Iterator[None]:
 
 def tell(deployed: Container, *updates: int, garbage: int = 0) -> None:
     """Hand the function a batch, after so many messages that mean nothing."""
-    codec = RabbitEventCodec(deployed.sealer)
+    codec = RabbitEventCodec(deployed.sealer, MAIN)
     bodies = [b"garbage"] * garbage + [codec.recorded(ScoresRecorded(number, deployed.clock.now())) for number in updates]
     batch = [QueueDelivery(tag, False, pika.BasicProperties(), body) for tag, body in enumerate(bodies, 1)]
     assert invoke("broadcast_scores", queue_event("arn", "score_updated_queue", "/", batch)) is None

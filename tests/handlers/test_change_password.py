@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from shared.errors import TooBusy
-from shared.wiring import Container
+from shared.container import Container
+from shared.core.errors import TooBusy
 from tests.handlers.dying import killed
 from tests.handlers.events import HandlerReply
 from tests.handlers.limits import limit_requests

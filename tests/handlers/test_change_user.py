@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.wiring import Container
+from shared.container import Container
 from tests.handlers.dying import dismissed, killed
 from tests.handlers.events import REQUEST_ID, SOURCE_IP, HandlerReply, call, invoke
 from tests.handlers.players import Player, new_player

@@ -12,10 +12,10 @@ import pytest
 import redis
 
 from local_runtime.services.postgresql import FUNCTIONS_USER, SUPERUSER, USER
-from shared.adapters.rabbitmq.history_queues import HISTORY
-from shared.adapters.rabbitmq.probe import QUEUE
-from shared.adapters.rabbitmq.topology import DEAD_LETTERS, RETRIES, UPDATED
-from shared.wiring import Container, container
+from shared.container import Container, container
+from shared.ledger.history_queues import HISTORY
+from shared.ledger.topology import DEAD_LETTERS, RETRIES, UPDATED
+from shared.operations.rabbitmq_probe import QUEUE
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import HandlerReply, call
 from tests.support.product import connect, query

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from shared.errors import InvalidParameter, InvalidUsername, ScoreboardError, UsernameTaken, WeakPassword
-from shared.wiring import Container
+from shared.container import Container
+from shared.core.errors import InvalidParameter, InvalidUsername, ScoreboardError, UsernameTaken, WeakPassword
 from tests.handlers.events import invoke
 from tests.support.product import query
 

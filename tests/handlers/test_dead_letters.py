@@ -10,13 +10,14 @@ from uuid import uuid4
 
 import pytest
 
-from shared.adapters.rabbitmq.codec import RabbitEventCodec
-from shared.adapters.rabbitmq.topology import DEAD_LETTERS
-from shared.domain.dead_letter import PARKED
-from shared.domain.score import RefusedMessage, ScoreAccepted
-from shared.errors import InvalidParameter, NotFound
-from shared.services.catch_up import Pipeline, catch_up
-from shared.wiring import Container
+from shared.boards.board import MAIN
+from shared.container import Container
+from shared.core.errors import InvalidParameter, NotFound
+from shared.ledger.catch_up import Pipeline, catch_up
+from shared.ledger.codec import RabbitEventCodec
+from shared.ledger.dead_letter import PARKED
+from shared.ledger.events import RefusedMessage, ScoreAccepted
+from shared.ledger.topology import DEAD_LETTERS
 from tests.handlers.conftest import Redeploy
 from tests.handlers.consumer import HISTORY, RETRIES, Bench
 from tests.handlers.events import HandlerReply, call, invoke
@@ -134,7 +135,7 @@ def test_a_redrive_after_the_cause_is_gone_counts_once(
         assert done == {"redriven": 1, "left": 0, "outcomes": {"recorded": 1}}
         assert (told["requestId"], told["outcome"], told["reason"]) == (parked.request_id, "recorded", None)
         assert deployed.ledger.totals([parked.user_id]) == {parked.user_id: 4}
-        body = RabbitEventCodec(deployed.sealer).update(parked)
+        body = RabbitEventCodec(deployed.sealer, MAIN).update(parked)
         deployed.topology.park([RefusedMessage(body, "unknown user", 4)])
         eventually(lambda: deployed.dead_letter_queue.count() == 1, 20, "a second copy parked")
         again = redriven(admin, {"requestIds": [parked.request_id]}).data

@@ -6,8 +6,8 @@ import secrets
 
 import pytest
 
-from shared.domain.player import Account
-from shared.wiring import Container
+from shared.accounts.player import Account
+from shared.container import Container
 from tests.handlers.events import HandlerReply, call
 from tests.handlers.players import Player, new_player
 

@@ -7,9 +7,9 @@ from uuid import uuid4
 
 import pytest
 
-from shared.domain.session import EndedSession
-from shared.errors import SessionEnded
-from shared.wiring import Container
+from shared.accounts.session import EndedSession
+from shared.container import Container
+from shared.core.errors import SessionEnded
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import invoke
 from tests.handlers.players import new_board, new_player

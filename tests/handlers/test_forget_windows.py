@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.wiring import Container
+from shared.container import Container
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import invoke
 from tests.handlers.players import new_board, new_player

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jwt
 
-from shared.wiring import Container
+from shared.container import Container
 from tests.handlers.events import call
 
 

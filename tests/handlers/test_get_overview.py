@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from shared.adapters.rabbitmq.topology import DEAD_LETTERS
-from shared.domain.score import RefusedMessage
-from shared.wiring import Container
+from shared.container import Container
+from shared.ledger.events import RefusedMessage
+from shared.ledger.topology import DEAD_LETTERS
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import HandlerReply, call, invoke
 from tests.handlers.players import Player, consuming, delivered, new_board, new_player

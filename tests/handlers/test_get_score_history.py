@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from shared.domain.score import ScoreAccepted
-from shared.wiring import Container
+from shared.container import Container
+from shared.ledger.events import ScoreAccepted
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import HandlerReply, call
 from tests.handlers.players import Player, new_player

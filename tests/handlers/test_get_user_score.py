@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from shared.wiring import Container
+from shared.container import Container
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import HandlerReply, call
 from tests.handlers.players import Player, give, new_player

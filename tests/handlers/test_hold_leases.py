@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.rabbitmq.history_queues import HISTORY
-from shared.errors import ConfigurationError, InvalidParameter
-from shared.services.hold_leases import LEASE_SECONDS
-from shared.wiring import Container
+from shared.container import Container
+from shared.core.errors import ConfigurationError, InvalidParameter
+from shared.ledger.history_queues import HISTORY
+from shared.operations.hold_leases import LEASE_SECONDS
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import invoke
 from tests.support.relay import Relay

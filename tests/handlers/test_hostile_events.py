@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from pika.exceptions import ChannelClosedByBroker
 
 from local_runtime.services.rabbitmq import MAX_MESSAGE_BYTES
-from shared.adapters.crypto.aes_gcm import AesGcmSealer
-from shared.adapters.rabbitmq.codec import RabbitEventCodec
-from shared.domain.score import ScoreAccepted, ScoresRecorded
-from shared.errors import InvalidInput, MalformedRequest, ScoreboardError
-from shared.wiring import Container
+from shared.boards.board import MAIN
+from shared.container import Container
+from shared.core.errors import InvalidInput, MalformedRequest, ScoreboardError
+from shared.ledger.codec import RabbitEventCodec
+from shared.ledger.events import ScoreAccepted, ScoresRecorded
+from shared.stores.sealing import AesGcmSealer
 from tests.handlers.consumer import ACCEPTED_AT, DEAD_LETTERS, HISTORY, Bench
 from tests.handlers.events import ROOT, invoke
 from tests.handlers.players import new_player
@@ -68,7 +69,7 @@ def test_an_event_of_the_wrong_shape_is_told_so(deployed: Container, function: s
 @pytest.fixture(scope="module")
 def stranger() -> RabbitEventCodec:
     """Who has a key of another instance under another name."""
-    return RabbitEventCodec(AesGcmSealer.from_setting("other:" + "A" * 43 + "="))
+    return RabbitEventCodec(AesGcmSealer.from_setting("other:" + "A" * 43 + "="), MAIN)
 
 
 def hostile(codec: RabbitEventCodec, stranger: RabbitEventCodec, user_id: str, data: Any) -> bytes:

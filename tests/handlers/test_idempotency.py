@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from infra.openapi import TEMPLATE, template_routes
-from shared.domain.dead_letter import PARKED
-from shared.domain.score import RefusedMessage
-from shared.errors import RabbitUnavailable
-from shared.wiring import Container
+from shared.container import Container
+from shared.core.errors import RabbitUnavailable
+from shared.ledger.dead_letter import PARKED
+from shared.ledger.events import RefusedMessage
 from tests.handlers.dying import killed
 from tests.handlers.events import ROOT, HandlerReply, call
 from tests.handlers.players import new_player

@@ -10,10 +10,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from shared.domain.score import ScoreAccepted
-from shared.domain.ticket import ActionTicket
-from shared.services.rebuild_leaderboard import pages
-from shared.wiring import Container
+from shared.boards.ticket import ActionTicket
+from shared.container import Container
+from shared.ledger.events import ScoreAccepted
+from shared.reconciliation.rebuild_leaderboard import pages
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import HandlerReply, call
 from tests.handlers.players import Player, consuming, new_board, new_player
@@ -117,7 +117,7 @@ def test_a_ticket_that_is_none_is_refused(deployed: Container, player: Player, k
 
 
 def _signed_with(deployed: Container, keys: str, user_id: str) -> str:
-    from shared.adapters.crypto.hmac_tickets import HmacTicketSigner
+    from shared.boards.hmac_tickets import HmacTicketSigner
 
     return HmacTicketSigner.from_setting(keys).sign(ActionTicket.new(user_id, str(uuid4()), deployed.clock.now()))
 

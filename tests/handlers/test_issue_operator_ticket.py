@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.wiring import Container
+from shared.container import Container
 from tests.handlers.events import call, invoke, websocket_event
 
 

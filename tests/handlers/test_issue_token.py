@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from shared.errors import BadMessage
-from shared.ports import PasswordHasher
-from shared.wiring import Container
+from shared.accounts.ports import PasswordHasher
+from shared.container import Container
+from shared.core.errors import BadMessage
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import HandlerReply, call
 from tests.handlers.limits import limit_requests

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from shared.domain.player import Caller
-from shared.services.issue_ws_ticket import WatchingPlace, issue_ws_ticket
-from shared.wiring import Container
+from shared.accounts.player import Caller
+from shared.container import Container
+from shared.viewers.issue_ws_ticket import WatchingPlace, issue_ws_ticket
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import HandlerReply, call
 from tests.handlers.limits import limit_requests

@@ -9,10 +9,10 @@ from uuid import uuid4
 
 import pytest
 
-from shared.domain.score import ScoresRecorded
-from shared.errors import InvalidInput, PostgresUnavailable
-from shared.invocation import MAX_UPDATES
-from shared.wiring import Container
+from shared.container import Container
+from shared.core.errors import InvalidInput, PostgresUnavailable
+from shared.core.invocation import MAX_UPDATES
+from shared.ledger.events import ScoresRecorded
 from tests.handlers.conftest import Redeploy
 from tests.handlers.consumer import ACCEPTED_AT, DEAD_LETTERS, HISTORY, RETRIES, UPDATED, Bench
 from tests.handlers.events import REQUEST_ID, call, invoke, websocket_event

@@ -7,11 +7,11 @@ from contextlib import ExitStack
 
 import pytest
 
-from shared.adapters.rabbitmq.history_queues import HISTORY
-from shared.adapters.rabbitmq.topology import RETRIES
-from shared.domain.score import ScoreAccepted
-from shared.errors import TooManyRequests
-from shared.wiring import Container
+from shared.container import Container
+from shared.core.errors import TooManyRequests
+from shared.ledger.events import ScoreAccepted
+from shared.ledger.history_queues import HISTORY
+from shared.ledger.topology import RETRIES
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import invoke
 from tests.handlers.players import delivered

@@ -13,11 +13,11 @@ from uuid import uuid4
 import pytest
 import redis
 
-from shared import metrics
-from shared.errors import ReconciliationRunning, RedisUnavailable
-from shared.services.rebuild_leaderboard import pages
-from shared.services.reconcile_scores import ReconciliationOptions, reconcile_scores
-from shared.wiring import Container
+from shared.container import Container
+from shared.core import metrics
+from shared.core.errors import ReconciliationRunning, RedisUnavailable
+from shared.reconciliation.rebuild_leaderboard import pages
+from shared.reconciliation.reconcile_scores import ReconciliationOptions, reconcile_scores
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import invoke, payload
 from tests.handlers.players import Player, board_in_agreement, consuming, delivered, give, new_board, new_player
@@ -258,7 +258,7 @@ def test_two_runs_at_once_do_not_repair_twice(board: Container, players: list[Pl
 def test_a_large_board_is_compared_in_several_runs_and_wholly_if_wanted(
     board: Container, players: list[Player], client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.services.reconcile_scores.SWEPT", 1)
+    monkeypatch.setattr("shared.reconciliation.reconcile_scores.SWEPT", 1)
     others = [new_player(board) for _ in range(4)]
     for _ in range(2):
         invoke("reconcile_scores", {"full": True})  # now nobody's total has changed lately

@@ -13,9 +13,9 @@ from uuid import uuid4
 import pytest
 import redis
 
-from shared.domain.score import Number
-from shared.errors import ForeignStores, PostgresUnavailable, RabbitUnavailable
-from shared.wiring import Container
+from shared.container import Container
+from shared.core.errors import ForeignStores, PostgresUnavailable, RabbitUnavailable
+from shared.ledger.events import Number
 from tests.handlers.conftest import Redeploy
 from tests.handlers.consumer import ACCEPTED_AT, DEAD_LETTERS, HISTORY, RETRIES, UPDATED, Bench
 from tests.handlers.events import invoke

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from shared.errors import RedisUnavailable
-from shared.wiring import Container
+from shared.container import Container
+from shared.core.errors import RedisUnavailable
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import SOURCE_IP, HandlerReply, call
 from tests.handlers.players import new_board

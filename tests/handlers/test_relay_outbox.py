@@ -7,11 +7,11 @@ import json
 import pytest
 import redis
 
-from shared import metrics
-from shared.domain.score import ScoreAccepted
-from shared.errors import RedisUnavailable
-from shared.services.relay_outbox import BATCH, relay_outbox
-from shared.wiring import Container
+from shared.container import Container
+from shared.core import metrics
+from shared.core.errors import RedisUnavailable
+from shared.ledger.events import ScoreAccepted
+from shared.ledger.relay_outbox import BATCH, relay_outbox
 from tests.handlers.conftest import Redeploy
 from tests.handlers.consumer import HISTORY, Bench
 from tests.handlers.events import SOURCE_IP, invoke

@@ -12,8 +12,8 @@ from uuid import uuid4
 import pytest
 
 from infra.openapi import TEMPLATE, template_routes
-from shared.domain.session import EndedSession
-from shared.wiring import Container
+from shared.accounts.session import EndedSession
+from shared.container import Container
 from tests.handlers.events import call, invoke, websocket_event
 from tests.handlers.players import Player, new_player
 from tests.support.product import query

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.wiring import Container
+from shared.container import Container
 from tests.handlers.events import HandlerReply
 from tests.handlers.sessions import LoggedIn, newcomer
 from tests.support.product import query

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import redis
 
-from shared.wiring import Container
+from shared.container import Container
 from tests.handlers.events import call
 from tests.handlers.players import Player, consuming, new_player
 from tests.support.waiting import eventually

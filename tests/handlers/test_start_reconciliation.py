@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.wiring import Container
+from shared.container import Container
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import HandlerReply, call
 from tests.handlers.players import Player, board_in_agreement, give, new_player

@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 import pytest
 import redis
 
-from shared.services.rebuild_leaderboard import pages
-from shared.wiring import Container
+from shared.container import Container
+from shared.reconciliation.rebuild_leaderboard import pages
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import SOURCE_IP, HandlerReply, call
 from tests.handlers.players import Player, board_in_agreement, delivered, give, new_board, new_player
@@ -221,7 +221,7 @@ def test_one_who_is_not_on_the_board_yet_enters_with_the_first_update(deployed: 
 def test_one_whose_place_was_removed_does_not_begin_again_from_nothing(deployed: Container, redeploy: Redeploy) -> None:
     player = new_player(deployed)
     accepted = player.score(5).data
-    from shared.domain.score import ScoreAccepted
+    from shared.ledger.events import ScoreAccepted
 
     deployed.ledger.record([ScoreAccepted(accepted["requestId"], player.user_id, 5, 5, deployed.clock.now(), SOURCE_IP)])
     board = redeploy(KEY_PREFIX=f"{{{uuid4()}}}:")

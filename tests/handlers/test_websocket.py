@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import redis
 
-from shared.adapters.redis.connections import SHARDS
-from shared.adapters.redis.keys import Keys
-from shared.domain.player import Caller
-from shared.domain.session import EndedSession
-from shared.wiring import Container
+from shared.accounts.player import Caller
+from shared.accounts.session import EndedSession
+from shared.container import Container
+from shared.stores.keys import Keys
+from shared.viewers.connections import SHARDS
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import invoke, websocket_event
 from tests.handlers.players import delivered, new_player

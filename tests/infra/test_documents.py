@@ -6,7 +6,7 @@ import re
 
 from infra.documents import ENV_EXAMPLE
 from local_runtime.settings import InstanceSettings
-from shared.config import Settings
+from shared.core.config import Settings
 
 SHOWN = dict(re.findall(r"^# ([A-Z][A-Z0-9_]+)=(.*)$", ENV_EXAMPLE.read_text(), re.MULTILINE))
 

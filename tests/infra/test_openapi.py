@@ -11,7 +11,7 @@ import pytest
 
 from infra import openapi
 from local_runtime.http.problems import problem_body
-from shared.errors import ScoreboardError
+from shared.core.errors import ScoreboardError
 
 DOCUMENT: dict[str, Any] = json.loads(openapi.DOCUMENT.read_text(encoding="utf-8"))
 OPERATIONS = {

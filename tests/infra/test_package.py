@@ -86,7 +86,7 @@ def test_the_layer_has_the_package_and_its_libraries_under_python(built: Mapping
     assert {"shared", "redis", "hiredis", "pika", "pg8000", "jwt", "cryptography", "argon2", "msgspec"} <= tops
     assert not NOT_SHIPPED & tops
     assert "bin" not in tops
-    assert "python/shared/adapters/redis/lua/update_score.lua" in paths
+    assert "python/shared/boards/lua/update_score.lua" in paths
     assert any(path.endswith("/migrations/0001_users.sql") for path in paths)
 
 
@@ -103,7 +103,7 @@ def test_what_was_packaged_runs_with_nothing_else_installed(unpacked: Path) -> N
     program = (
         "import sys, handler, redis, hiredis, pika, pg8000, jwt, msgspec, argon2; "
         "from cryptography.hazmat.primitives.ciphers.aead import AESGCM; "
-        "print(sys.modules['shared.errors'].__cached__)"
+        "print(sys.modules['shared.core.errors'].__cached__)"
     )
     (unpacked / "opt" / "python" / "shared" / "errors.py").write_text("raise SystemExit('this is not the byte-code')")
     done = subprocess.run(

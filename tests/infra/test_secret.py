@@ -16,8 +16,8 @@ from infra.sam import read_sam
 from infra.secret import DATABASE_CA, PARAMETERS, Clients, main
 from local_runtime.template.loader import load_template
 from local_runtime.template.problems import Report
-from shared.adapters.postgresql.url import DatabaseUrl
-from shared.config import Settings
+from shared.core.config import Settings
+from shared.stores.postgresql.url import DatabaseUrl
 
 PASSWORD = "p" * 64
 

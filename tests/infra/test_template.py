@@ -11,8 +11,8 @@ from local_runtime.template import read_template
 from local_runtime.template.loader import load_template
 from local_runtime.template.problems import Report
 from local_runtime.template.tree import Node
-from shared.adapters.api_gateway.viewers import BROADCAST_SECONDS, CHUNK_SECONDS, SWEEP_SECONDS
-from shared.adapters.signed_http import TIMEOUT_SECONDS
+from shared.stores.aws.signed_http import TIMEOUT_SECONDS
+from shared.viewers.api_gateway import BROADCAST_SECONDS, CHUNK_SECONDS, SWEEP_SECONDS
 
 PROVIDED = (
     "REDIS_URL",

@@ -13,9 +13,10 @@ import pika
 from local_runtime.events.http import HttpRequestParts, http_event
 from local_runtime.events.identity import ApiIdentity
 from local_runtime.events.queue import QueueDelivery, queue_event
-from shared.adapters.crypto.aes_gcm import AesGcmSealer
-from shared.adapters.rabbitmq.codec import RabbitEventCodec
-from shared.domain.score import ScoreAccepted, ScoresRecorded
+from shared.boards.board import MAIN
+from shared.ledger.codec import RabbitEventCodec
+from shared.ledger.events import ScoreAccepted, ScoresRecorded
+from shared.stores.sealing import AesGcmSealer
 from tests.lambda_runtime.deployment import Deployment
 from tests.support.api import PASSWORD, Player
 
@@ -25,7 +26,7 @@ Events = dict[str, Callable[[], dict[str, Any]]]
 def first_events(deployment: Deployment, player: Player) -> Events:
     """By function; each call makes a fresh one of this player's."""
     assert deployment.plan.secret is not None
-    codec = RabbitEventCodec(AesGcmSealer.from_setting(deployment.plan.secret["PAYLOAD_KEYS"]))
+    codec = RabbitEventCodec(AesGcmSealer.from_setting(deployment.plan.secret["PAYLOAD_KEYS"]), MAIN)
     routes = {route.function.name: route for route in deployment.manifest.http_routes}
 
     def http(name: str, body: bytes = b"") -> Callable[[], dict[str, Any]]:

@@ -22,30 +22,30 @@ from hypothesis import HealthCheck, Phase, assume, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
-from shared.adapters.redis import outbox as outbox_module
-from shared.adapters.redis.access import RedisAccess
-from shared.adapters.redis.board_check import RedisBoardCheck
-from shared.adapters.redis.connection import connect
-from shared.adapters.redis.keys import Keys
-from shared.adapters.redis.leaderboard import RedisLeaderboard
-from shared.adapters.redis.outbox import RedisOutbox
-from shared.adapters.redis.profiles import RedisProfiles
-from shared.adapters.redis.rate_windows import RedisRateWindows
-from shared.config import Settings
-from shared.domain.player import Caller
-from shared.domain.score import Number, ReceivedMessage, ScoreAccepted
-from shared.domain.ticket import ActionTicket
-from shared.errors import LeaderboardRebuilding, RateWindowLost, TicketAlreadyUsed
-from shared.ids import new_request_id
-from shared.services.balance_books import balance_books
-from shared.services.catch_up import Pipeline
-from shared.services.heal_leaderboard import heal_leaderboard
-from shared.services.open_epoch import open_epoch
-from shared.services.rebuild_leaderboard import pages, rebuild_leaderboard
-from shared.services.reconcile_scores import Reconciliation, ReconciliationOptions, reconcile_scores
-from shared.services.relay_outbox import relay_outbox
-from shared.services.update_score import parse_update, update_score
-from shared.wiring import Container
+from shared.accounts.access import RedisAccess
+from shared.accounts.player import Caller
+from shared.accounts.profiles import RedisProfiles
+from shared.boards.leaderboard import RedisLeaderboard
+from shared.boards.open_epoch import open_epoch
+from shared.boards.rate_windows import RedisRateWindows
+from shared.boards.ticket import ActionTicket
+from shared.boards.update_score import parse_update, update_score
+from shared.container import Container
+from shared.core.config import Settings
+from shared.core.errors import LeaderboardRebuilding, RateWindowLost, TicketAlreadyUsed
+from shared.core.ids import new_request_id
+from shared.ledger import outbox as outbox_module
+from shared.ledger.catch_up import Pipeline
+from shared.ledger.events import Number, ReceivedMessage, ScoreAccepted
+from shared.ledger.outbox import RedisOutbox
+from shared.ledger.relay_outbox import relay_outbox
+from shared.reconciliation.balance_books import balance_books
+from shared.reconciliation.board_check import RedisBoardCheck
+from shared.reconciliation.heal_leaderboard import heal_leaderboard
+from shared.reconciliation.rebuild_leaderboard import pages, rebuild_leaderboard
+from shared.reconciliation.reconcile_scores import Reconciliation, ReconciliationOptions, reconcile_scores
+from shared.stores.keys import Keys
+from shared.stores.redis.connection import connect
 from tests.handlers.players import add_account
 from tests.model.world import Broker, Crash, Fate, ImpatientOutbox, Interrupted, Killed, RedisWorld, WorldClock
 from tests.support.product import connect as database_connection

@@ -15,14 +15,15 @@ from typing import Any
 
 import redis
 
-from shared.adapters.rabbitmq.codec import RabbitEventCodec
-from shared.adapters.redis.keys import Keys
-from shared.domain.dead_letter import WholeLetter
-from shared.domain.overview import QueueState
-from shared.domain.score import ReceivedMessage, RefusedMessage, ScoreAccepted, ScoresRecorded, Unpublished
-from shared.errors import BadMessage, PostgresUnavailable, RabbitUnavailable, RedisUnavailable
-from shared.ports import Ledger, Outbox, Sealer
-from shared.services.record_scores import record_scores
+from shared.boards.board import MAIN
+from shared.core.errors import BadMessage, PostgresUnavailable, RabbitUnavailable, RedisUnavailable
+from shared.ledger.codec import RabbitEventCodec
+from shared.ledger.dead_letter import WholeLetter
+from shared.ledger.events import ReceivedMessage, RefusedMessage, ScoreAccepted, ScoresRecorded, Unpublished
+from shared.ledger.ports import Ledger, Outbox, QueueState
+from shared.ledger.record_scores import record_scores
+from shared.stores.keys import Keys
+from shared.stores.ports import Sealer
 
 
 class Killed(BaseException):
@@ -132,7 +133,7 @@ class Broker:
     def __init__(
         self, sealer: Sealer, ledger: Ledger, outbox: Outbox, on_event: Callable[[ScoreAccepted], None], empty_redis: Any
     ) -> None:
-        self.codec = RabbitEventCodec(sealer)
+        self.codec = RabbitEventCodec(sealer, MAIN)
         self._ledger = ledger
         self._outbox = outbox
         self._on_event = on_event

@@ -17,8 +17,8 @@ from local_runtime.instance.errors import InstanceError
 from local_runtime.instance.keyring import Keyring
 from local_runtime.instance.shared_keys import SharedKeys
 from local_runtime.settings import PROJECT_ROOT
-from shared.adapters.crypto.aes_gcm import payload_key_prints, read_keys
-from shared.adapters.crypto.signing_key import read_signing_keys, signing_key_prints
+from shared.accounts.signing_key import read_signing_keys, signing_key_prints
+from shared.stores.sealing import payload_key_prints, read_keys
 
 
 def key_ids(keyring: Keyring) -> tuple[list[str], list[str]]:

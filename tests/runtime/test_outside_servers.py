@@ -10,8 +10,8 @@ from local_runtime.instance.errors import InstanceError
 from local_runtime.instance.outside import check_outside_servers
 from local_runtime.services.postgresql import PrivatePostgreSQL
 from local_runtime.services.run import running
-from shared.adapters.redis.connection import connect
-from shared.errors import ConfigurationError
+from shared.core.errors import ConfigurationError
+from shared.stores.redis.connection import connect
 from tests.support.pgbouncer import PgBouncer
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from shared.adapters.rabbitmq.connection import open_connection
-from shared.wiring import Container
+from shared.container import Container
+from shared.stores.rabbitmq.connection import open_connection
 
 
 class Queues:

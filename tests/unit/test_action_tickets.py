@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.adapters.crypto.hmac_tickets import MAX_TEXT_LENGTH, HmacTicketSigner
-from shared.domain.player import Caller
-from shared.domain.request_limit import RequestKind
-from shared.domain.ticket import LIFETIME_SECONDS, ActionTicket
-from shared.errors import ConfigurationError, InvalidActionTicket, NotAPlayer, NotYourScore
-from shared.services.issue_action_ticket import issue_action_ticket
+from shared.accounts.player import Caller
+from shared.accounts.request_limit import RequestKind
+from shared.boards.hmac_tickets import MAX_TEXT_LENGTH, HmacTicketSigner
+from shared.boards.issue_action_ticket import issue_action_ticket
+from shared.boards.ticket import LIFETIME_SECONDS, ActionTicket
+from shared.core.errors import ConfigurationError, InvalidActionTicket, NotAPlayer, NotYourScore
 
 OLD, NEW = bytes(range(32)), bytes(range(32, 64))
 SIGNER = HmacTicketSigner({"new": NEW, "old": OLD})

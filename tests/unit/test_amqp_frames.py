@@ -6,7 +6,7 @@ import pytest
 from pika import BasicProperties, frame, spec
 from pika.exceptions import AMQPError
 
-from shared.adapters.rabbitmq.frames import CHANNEL, Confirm, heard, published
+from shared.stores.rabbitmq.frames import CHANNEL, Confirm, heard, published
 
 
 @pytest.mark.parametrize("message_id", ["0b0f2b52-9b7e-4f6f-8d1c-0d8f6f4a2a11", "", None])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from shared.domain.balance import Gap
-from shared.domain.score import NewestEpoch, Number
-from shared.services.balance_books import as_json, balance_books
+from shared.boards.score import NewestEpoch
+from shared.ledger.balance import Gap
+from shared.ledger.events import Number
+from shared.reconciliation.balance_books import as_json, balance_books
 from tests.unit.test_update_score_service import EVENT
 
 

@@ -6,9 +6,9 @@ import dataclasses
 
 import pytest
 
-from shared.config import Settings
-from shared.errors import ConfigurationError
-from shared.wiring import Container
+from shared.container import Container
+from shared.core.config import Settings
+from shared.core.errors import ConfigurationError
 
 REQUIRED = {
     "REDIS_URL": "redis://:redis-secret@127.0.0.1:6379/0",

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.adapters.crypto.aes_gcm import AesGcmSealer
-from shared.adapters.crypto.hmac_seals import HmacSealSigner
-from shared.errors import BadMessage, ConfigurationError
+from shared.audit.hmac_seals import HmacSealSigner
+from shared.core.errors import BadMessage, ConfigurationError
+from shared.stores.sealing import AesGcmSealer
 
 OLD, NEW = bytes(range(32)), bytes(range(32, 64))
 SEALER = AesGcmSealer({"new": NEW, "old": OLD})

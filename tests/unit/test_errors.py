@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from shared import errors
-from shared.errors import ScoreboardError, Unauthenticated, Unavailable
+from shared.core import errors
+from shared.core.errors import ScoreboardError, Unauthenticated, Unavailable
 from shared.transport.http import Reply
 
 

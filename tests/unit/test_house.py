@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 HANDLERS = sorted((ROOT / "functions").glob("*/handler.py"))
-MAY_IMPORT = ("shared.wiring", "shared.services", "shared.transport", "shared.domain", "shared.errors")
+MAY_IMPORT = ("shared.container", "shared.services", "shared.transport", "shared.domain", "shared.core.errors")
 STANDARD = (
     "__future__",
     "collections",

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import errors
+from shared.core import errors
 from shared.transport.http import SECURITY_HEADERS, HttpRequest, Reply, http_handler
 from shared.transport.websocket import WebSocketRequest, websocket_handler
 from tests.handlers.events import http_event, payload, websocket_event

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.ids import RANDOM_BYTES, canonical_id, new_user_id
+from shared.core.ids import RANDOM_BYTES, canonical_id, new_user_id
 
 instants = st.datetimes(datetime(2020, 1, 1), datetime(2500, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - st wants them naive
 randoms = st.binary(min_size=RANDOM_BYTES, max_size=RANDOM_BYTES)

@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from shared import metrics
-from shared.domain.balance import Balance, Gap
-from shared.domain.overview import BoardState, LedgerState, QueueState
-from shared.domain.readiness import CAPABILITIES, Report
-from shared.domain.reconciliation import PastRun
-from shared.domain.score import Number
-from shared.errors import PostgresUnavailable, RedisUnavailable
-from shared.services.measure_stores import Gauges, measure_stores
+from shared.core import metrics
+from shared.core.errors import PostgresUnavailable, RedisUnavailable
+from shared.ledger.balance import Balance, Gap
+from shared.ledger.events import Number
+from shared.ledger.ports import QueueState
+from shared.operations.measure_stores import Gauges, measure_stores
+from shared.operations.overview import BoardState, LedgerState
+from shared.operations.readiness import CAPABILITIES, Report
+from shared.reconciliation.model import PastRun
 
 WELL = Report({}, {}, 0.0)
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -120,7 +121,7 @@ def test_updates_in_flight_are_told_while_the_outbox_is_short_enough_to_be_read(
     world.balance = Balance(Number(2, 9), 1, [Gap(1, 4, 6), Gap(2, 9, 9)], 0)
     measure_stores(world.gauges(), WELL)
     assert told()["updates_in_flight"] == {(): 4}
-    monkeypatch.setattr("shared.services.measure_stores.MAX_OUTBOX", 2)
+    monkeypatch.setattr("shared.operations.measure_stores.MAX_OUTBOX", 2)
     measure_stores(world.gauges(), WELL)
     assert told()["updates_in_flight"] == {}
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from shared import metrics
-from shared.errors import NotYourScore
-from shared.invocation import Invocation
-from shared.metrics.emf import MAX_METRICS, MAX_VALUES, Changes, documents
-from shared.metrics.export import export_metrics
-from shared.metrics.instruments import Registry
+from shared.core import metrics
+from shared.core.errors import NotYourScore
+from shared.core.invocation import Invocation
+from shared.core.metrics.emf import MAX_METRICS, MAX_VALUES, Changes, documents
+from shared.core.metrics.export import export_metrics
+from shared.core.metrics.instruments import Registry
 from tests.support.embedded_metrics import UNITS, checked
 
 CONTEXT = SimpleNamespace(function_name="scoreboard-RecordScores", aws_request_id="r-1")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
-from shared.domain.player import Profile
-from shared.domain.ranking import Position
-from shared.services import names
-from shared.services.names import Names
+from shared.accounts.player import Profile
+from shared.boards import names
+from shared.boards.names import Names
+from shared.boards.ranking import Position
 
 
 def profile(user_id: str) -> Profile:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.domain.network import counted_network, is_this_machine, noted_network
+from shared.core.network import counted_network, is_this_machine, noted_network
 
 
 @pytest.mark.parametrize(

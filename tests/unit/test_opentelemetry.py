@@ -15,11 +15,11 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from shared.adapters.opentelemetry import MOST_LINKS, OpenTelemetryTracer
-from shared.errors import InvalidIncrement, RedisUnavailable
-from shared.invocation import OK, Invocation, outgoing
-from shared.trace_context import TraceContext
-from shared.tracing import span, tracer, use_tracer
+from shared.core.errors import InvalidIncrement, RedisUnavailable
+from shared.core.invocation import OK, Invocation, outgoing
+from shared.core.opentelemetry import MOST_LINKS, OpenTelemetryTracer
+from shared.core.trace_context import TraceContext
+from shared.core.tracing import span, tracer, use_tracer
 from tests.support.keys import new_keys
 from tests.support.waiting import eventually
 

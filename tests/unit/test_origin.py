@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.errors import OriginNotAllowed
+from shared.core.errors import OriginNotAllowed
 from shared.transport.origin import check_origin
 
 

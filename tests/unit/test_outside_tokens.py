@@ -14,9 +14,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from shared.adapters.crypto.jwt import JwtAccessTokens
-from shared.adapters.crypto.outside_keys import OutsideKeys
-from shared.errors import ConfigurationError, InvalidToken, Unavailable
+from shared.accounts.jwt import JwtAccessTokens
+from shared.accounts.outside_keys import OutsideKeys
+from shared.core.errors import ConfigurationError, InvalidToken, Unavailable
 from tests.unit.tokens import NOW, PEM, Time, claims, signed
 
 

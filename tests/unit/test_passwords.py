@@ -9,11 +9,11 @@ import unicodedata
 
 import pytest
 
-from shared.adapters.common_passwords import common_passwords
-from shared.adapters.crypto.argon2 import Argon2PasswordHasher
-from shared.domain.password import MAX_LENGTH, checked_password, normalized
-from shared.domain.player import checked_role, checked_username
-from shared.errors import InvalidParameter, InvalidUsername, WeakPassword
+from shared.accounts.argon2 import Argon2PasswordHasher
+from shared.accounts.common_passwords import common_passwords
+from shared.accounts.password import MAX_LENGTH, checked_password, normalized
+from shared.accounts.player import checked_role, checked_username
+from shared.core.errors import InvalidParameter, InvalidUsername, WeakPassword
 
 HASHER = Argon2PasswordHasher()
 

@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from shared.domain.player import Profile
-from shared.domain.ranking import Position
-from shared.services.names import Names
-from shared.services.prepared_boards import PreparedBoards
+from shared.accounts.player import Profile
+from shared.boards.names import Names
+from shared.boards.prepared_boards import PreparedBoards
+from shared.boards.ranking import Position
 
 
 class Stores:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.domain.rate_window import RateWindow
+from shared.boards.rate_window import RateWindow
 
 
 @pytest.mark.parametrize(

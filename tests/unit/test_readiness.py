@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.clock import SystemClock
-from shared.domain.installation import Installation, KeyPrint, KnownKey
-from shared.domain.readiness import (
+from shared.core.clock import SystemClock
+from shared.core.errors import NotReady, RedisUnavailable
+from shared.operations.check_health import Probes, Readiness, check_health
+from shared.operations.installation import Installation, KnownKey
+from shared.operations.readiness import (
     ACCEPT,
     BROADCAST,
     CAPABILITIES,
@@ -24,8 +26,7 @@ from shared.domain.readiness import (
     RedisFinding,
     problems_of,
 )
-from shared.errors import NotReady, RedisUnavailable
-from shared.services.check_health import Probes, Readiness, check_health
+from shared.stores.key_print import KeyPrint
 from tests.support.waiting import eventually
 
 PAYLOAD, SIGNING = KeyPrint("payload", "p1", "f1"), KeyPrint("signing", "s1", "f2")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.domain.reconciliation import Discrepancy
+from shared.reconciliation.model import Discrepancy
 
 
 @pytest.mark.parametrize(

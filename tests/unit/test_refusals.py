@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from shared.domain.refusal import matters
-from shared.errors import InvalidIncrement, LastAdmin, MalformedJson, OriginNotAllowed, ScoreboardError, TokenExpired
+from shared.audit.refusal import matters
+from shared.core.errors import InvalidIncrement, LastAdmin, MalformedJson, OriginNotAllowed, ScoreboardError, TokenExpired
 
 
 @pytest.mark.parametrize("error", [LastAdmin(), OriginNotAllowed()])

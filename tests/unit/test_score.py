@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from shared.domain.score import checked_increment
-from shared.errors import InvalidIncrement
+from shared.boards.score import checked_increment
+from shared.core.errors import InvalidIncrement
 
 
 @pytest.mark.parametrize("value", [1, 2, 3, 4, 5])

@@ -20,15 +20,15 @@ from local_runtime.process import ProcessSpec
 from local_runtime.services.postgresql import PrivatePostgreSQL
 from local_runtime.settings import InstanceSettings
 from local_runtime.websocket.signature import SignedRequest
-from shared.adapters.postgresql.url import DatabaseUrl
-from shared.adapters.redis.connection import connect
-from shared.domain.ticket import ActionTicket
-from shared.services.create_user import CreateUser, NewUser
-from shared.services.issue_action_ticket import SignedTicket
-from shared.services.issue_token import PasswordGrant, RefreshGrant, TokenPair
-from shared.services.issue_ws_ticket import WatchingPlace, WsTicket
+from shared.accounts.create_user import CreateUser, NewUser
+from shared.accounts.issue_token import PasswordGrant, RefreshGrant, TokenPair
+from shared.boards.issue_action_ticket import SignedTicket
+from shared.boards.ticket import ActionTicket
+from shared.stores.postgresql.url import DatabaseUrl
+from shared.stores.redis.connection import connect
 from shared.transport.http import HttpRequest, Reply
 from shared.transport.websocket import WebSocketRequest
+from shared.viewers.issue_ws_ticket import WatchingPlace, WsTicket
 
 S = "hunter2-hunter2"
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

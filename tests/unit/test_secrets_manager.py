@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.adapters.secrets_manager import read_secret, with_secret
-from shared.errors import ConfigurationError
+from shared.core.errors import ConfigurationError
+from shared.stores.aws.secrets_manager import read_secret, with_secret
 from tests.support.aws import CREDENTIALS
 from tests.support.loopback import Answered, Asked, serving
 from tests.support.secrets_manager import REGION, create_secret, secrets_manager

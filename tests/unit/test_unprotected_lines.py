@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from local_runtime import tls as runtime
-from shared.adapters import tls as layer
+from shared.core import tls as layer
 
 PLAIN, UNVERIFIED, GOOD = "plain text", "nobody checks", ""
 URLS = {
@@ -42,7 +42,7 @@ def test_who_could_listen_is_told_without_the_password(judge: Callable[[str, str
 
 
 def test_functions_warn_when_they_are_wired(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    from shared.wiring import container
+    from shared.container import container
 
     urls = {
         "REDIS_URL": "redis://:s3cret@cache.example/0",

@@ -12,12 +12,13 @@ from uuid import UUID
 
 import pytest
 
-from shared.domain.player import Caller, Profile
-from shared.domain.rate_window import RateWindow
-from shared.domain.score import AcceptedUpdate, FirstResult, HistoryEntry, Missing, Number, ScoreAccepted, ScoreUpdate
-from shared.domain.session import EndedSession
-from shared.domain.ticket import ActionTicket
-from shared.errors import (
+from shared.accounts.player import Caller, Profile
+from shared.accounts.session import EndedSession, Missing
+from shared.boards.rate_window import RateWindow
+from shared.boards.score import AcceptedUpdate, ScoreUpdate
+from shared.boards.ticket import ActionTicket
+from shared.boards.update_score import MAX_TRIES, Receipt, parse_update, spend_ticket, update_score
+from shared.core.errors import (
     InvalidActionTicket,
     InvalidIncrement,
     InvalidParameter,
@@ -30,7 +31,7 @@ from shared.errors import (
     TicketRequired,
     UnknownPlayer,
 )
-from shared.services.update_score import MAX_TRIES, Receipt, parse_update, spend_ticket, update_score
+from shared.ledger.events import FirstResult, HistoryEntry, Number, ScoreAccepted
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 CALLER = Caller("u-1", "player", NOW, "s-1")

@@ -13,7 +13,7 @@ import jwt
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-SCRIPT = (Path(__file__).resolve().parents[3] / "shared" / "adapters" / "redis" / "lua" / "update_score.lua").read_text()
+SCRIPT = (Path(__file__).resolve().parents[3] / "shared" / "boards" / "lua" / "update_score.lua").read_text()
 QUEUE = "score_history_queue"
 LIMIT = int(os.environ.get("RATE_LIMIT_REQUESTS", "100"))
 _public_key: Any = load_pem_private_key(os.environ["JWT_SIGNING_KEY"].encode(), None).public_key()

@@ -1,0 +1,84 @@
+"""Whether the caller of a verified access token may still come in, and in which role: what the token says may be outdated."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Protocol
+
+from shared.accounts.player import Caller, Profile
+from shared.accounts.ports import Access, Profiles, Sessions, Users
+from shared.accounts.session import Admission, EndedSession, Errand, Missing
+from shared.core.errors import RedisUnavailable
+from shared.core.invocation import note
+
+MAX_TRIES = 4
+
+
+class Accounts(Protocol):
+    """Where accounts and sessions are known: at hand (Redis), and for sure (PostgreSQL, asked only for what is missing)."""
+
+    @property
+    def access(self) -> Access:
+        """Who may come in."""
+        ...
+
+    @property
+    def profiles(self) -> Profiles:
+        """Cached profiles."""
+        ...
+
+    @property
+    def users(self) -> Users:
+        """The accounts."""
+        ...
+
+    @property
+    def sessions(self) -> Sessions:
+        """The sessions, and which of them ended."""
+        ...
+
+
+def cache_profile(user_id: str, accounts: Accounts) -> Profile | None:
+    """Cache the profile of somebody in whom it is missing; None when there is no such account."""
+    profile = accounts.users.profiles([user_id]).get(user_id)
+    if profile is not None:
+        accounts.profiles.put_many([profile])
+    return profile
+
+
+def restore_sessions(accounts: Accounts) -> list[EndedSession]:
+    """Tell Redis, which lost them or never knew, how accounts were changed and which sessions ended of late; the latter.
+
+    Profiles are read until they stay the same: a change meanwhile may have been written to Redis before what was read here.
+    """
+    written: list[Profile] = []
+    while (changed := accounts.users.changed_of_late()) != written:
+        for profile in changed:
+            accounts.profiles.replace(profile)
+        written = changed
+    ended = accounts.sessions.ended()
+    accounts.access.restore(ended)
+    return ended
+
+
+def check_access(caller: Caller, accounts: Accounts) -> Caller:
+    """The caller in the role that the account has now; raises SessionEnded, and UnknownPlayer for a disabled account.
+
+    Somebody without an account here, whom an outside provider vouches for, is a player who may look.
+    """
+    note(user_id=caller.user_id)  # a ticket's
+    return replace(caller, role=admit(caller, None, accounts).role)
+
+
+def admit(caller: Caller, errand: Errand, accounts: Accounts) -> Admission:
+    """The same in one round trip with what the caller came for; raises LeaderboardRebuilding, too, where that is a place."""
+    no_account = False
+    for _ in range(MAX_TRIES):
+        answer = accounts.access.admit(caller, errand, no_account=no_account)
+        if isinstance(answer, Admission):
+            return answer
+        if answer is Missing.SESSIONS:
+            restore_sessions(accounts)
+        else:
+            no_account = cache_profile(caller.user_id, accounts) is None
+    raise RedisUnavailable

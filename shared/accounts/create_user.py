@@ -1,0 +1,72 @@
+"""Make an account: checked name and password, argon2id, an API key that is shown once."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.accounts.password import checked_password
+from shared.accounts.player import API_KEY_BYTES, Account, Role, checked_role, checked_username
+from shared.accounts.ports import PasswordHasher, Users
+from shared.core.ids import RANDOM_BYTES, new_user_id
+from shared.core.invocation import note
+from shared.core.platform import Clock
+from shared.stores.idempotency import Attempt, not_kept
+
+
+@dataclass(frozen=True, slots=True)
+class CreateUser:
+    """Who is to be: `actor` makes the account, None when the user registers; `source_ip` is where from, if known."""
+
+    username: str
+    password: str = field(repr=False)
+    role: Role
+    actor: str | None = None
+    source_ip: str | None = None
+
+    @classmethod
+    def parse(cls, body: Mapping[str, Any], common_passwords: Container[str], *, actor: str) -> CreateUser:
+        """Read `{"username", "password", "role"}`; raises InvalidUsername, WeakPassword or InvalidParameter."""
+        username = checked_username(body.get("username"))
+        password = checked_password(body.get("password"), username, common_passwords)
+        return cls(username, password, checked_role(body.get("role")), actor)
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """The account as it is told once; `api_key` is not kept anywhere."""
+
+    user_id: str
+    username: str
+    role: Role
+    api_key: str = field(repr=False)
+
+    def as_json(self) -> dict[str, str]:
+        """In the words of the API."""
+        return {"userId": self.user_id, "username": self.username, "role": self.role, "apiKey": self.api_key}
+
+
+def create_user(
+    command: CreateUser,
+    users: Users,
+    hasher: PasswordHasher,
+    clock: Clock,
+    attempt: Attempt = not_kept,
+) -> NewUser:
+    """Store the account; raises UsernameTaken."""
+    hashed_password = hasher.hash(command.password)
+    api_key = secrets.token_urlsafe(API_KEY_BYTES)
+    account = Account(
+        user_id=new_user_id(clock.now(), secrets.token_bytes(RANDOM_BYTES)),
+        username=command.username,
+        role=command.role,
+        hashed_password=hashed_password,
+        api_key_hash=hashlib.sha256(api_key.encode()).hexdigest(),
+    )
+    new_user = NewUser(account.user_id, account.username, account.role, api_key)
+    users.add(account, actor=command.actor, source_ip=command.source_ip, answer=attempt(new_user.as_json()))
+    note(user_id=account.user_id)
+    return new_user

@@ -1,0 +1,46 @@
+"""Accounts, by name or id, or all of them page by page in the order of their names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from shared.accounts.player import Account, checked_username
+from shared.accounts.ports import Users
+from shared.core.cursor import make_name_cursor, read_name_cursor
+from shared.core.errors import InvalidParameter
+from shared.core.ids import canonical_id
+
+DEFAULT_LIMIT, MAX_LIMIT = 20, 100
+_BEGINNING = re.compile(r"[A-Za-z0-9_.-]{0,50}")
+_WAYS = ("username", "userId", "search")
+
+
+def find_users(query: Mapping[str, str], limit: int, users: Users) -> dict[str, Any]:
+    """`{"data": [...], "nextCursor": ...}`: who has this `username` or `userId`, or all whose names begin with `search`.
+
+    Raises InvalidUsername and InvalidParameter.
+    """
+    if sum(way in query for way in _WAYS) > 1:
+        raise InvalidParameter("Send only one of `username`, `userId` and `search`.")
+    if "username" in query:
+        return _page([users.by_username(checked_username(query["username"]))])
+    if "userId" in query:
+        return _page([users.by_id(_checked_id(query["userId"]))])
+    beginning = query.get("search", "")
+    if not _BEGINNING.fullmatch(beginning):
+        raise InvalidParameter("`search` must be the beginning of a name: letters, digits, dots, dashes and underscores.")
+    found = users.beginning_with(beginning, limit + 1, read_name_cursor(query.get("cursor", "")))
+    page = found[:limit]
+    return _page(page, make_name_cursor(page[-1].username) if len(found) > limit else None)
+
+
+def _checked_id(value: str) -> str:
+    if not 1 <= len(value) <= 36 or not value.isprintable():
+        raise InvalidParameter("`userId` must be the id of a user.")
+    return canonical_id(value)
+
+
+def _page(accounts: list[Account | None] | list[Account], next_cursor: str | None = None) -> dict[str, Any]:
+    return {"data": [account.as_json() for account in accounts if account], "nextCursor": next_cursor}

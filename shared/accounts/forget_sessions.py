@@ -1,0 +1,26 @@
+"""Forget ended sessions whose access tokens have all expired: they have no TTL, so a schedule must."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from shared.accounts.check_access import restore_sessions
+from shared.accounts.take_effect import LiveAccounts, end_access
+from shared.stores.ports import KeptAnswers
+
+# Twice the interval of the schedule, and a minute for one run that failed.
+TOLD_AGAIN = timedelta(minutes=3)
+
+
+def forget_sessions(accounts: LiveAccounts, answers: KeptAnswers) -> int:
+    """Return how many, and forget the answers of keyed requests whose day is over; safe to run twice and side by side.
+
+    Those that ended of late are told to Redis again, and the latest of them to the viewers: a request that ended some may have
+    died between the stores, or Redis may have lost its last moments.
+    """
+    ended = restore_sessions(accounts)
+    told_again_from = accounts.clock.now() - TOLD_AGAIN
+    end_access([session for session in ended if session.ended_at > told_again_from], accounts)
+    accounts.access.forget()
+    answers.forget()
+    return accounts.sessions.forget()

@@ -1,0 +1,62 @@
+"""What was just committed about an account counts from the next request on, everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from shared.accounts.check_access import Accounts
+from shared.accounts.player import Profile
+from shared.accounts.ports import Dismissals
+from shared.accounts.session import EndedSession
+from shared.core.platform import Clock
+
+
+class LiveAccounts(Accounts, Protocol):
+    """The accounts, and those of them who watch."""
+
+    @property
+    def viewers(self) -> Dismissals:
+        """Everybody who watches."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """The time."""
+        ...
+
+
+def end_access(ended: Sequence[EndedSession], accounts: LiveAccounts) -> None:
+    """No access token of these sessions is accepted any more, and the sockets opened with one are closed."""
+    if not ended:
+        return
+    accounts.access.end(ended)
+    sessions_of: dict[str, list[str]] = {}
+    for session in ended:
+        sessions_of.setdefault(session.user_id, []).append(session.session_id)
+    for user_id, session_ids in sessions_of.items():
+        accounts.viewers.dismiss(user_id, session_ids, accounts.clock.now())
+
+
+def spread_profile(user_id: str, accounts: LiveAccounts) -> Profile:
+    """Cache the account as it is now, and return it; nobody watches with one that is disabled.
+
+    Of two changes at the same time the earlier one may come to the cache last; so whoever wrote to it looks again whether that
+    was the last word, and writes once more if it was not.
+    """
+    profile = accounts.users.profiles([user_id])[user_id]
+    while True:
+        accounts.profiles.replace(profile)
+        now = accounts.users.profiles([user_id])[user_id]
+        if now == profile:
+            break
+        profile = now
+    if profile.disabled:
+        accounts.viewers.dismiss_all(user_id, accounts.clock.now())
+    return profile
+
+
+def take_effect_again(user_id: str, accounts: LiveAccounts) -> Profile:
+    """Tell the other stores what became of the account, which is returned: whoever changed it may have died before."""
+    end_access(accounts.sessions.ended_of(user_id), accounts)
+    return spread_profile(user_id, accounts)

@@ -1,1 +1,0 @@
-"""The technologies behind the ports; client errors are translated here and go no further."""

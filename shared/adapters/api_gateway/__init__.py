@@ -1,1 +1,0 @@
-"""Viewers whose sockets an API Gateway WebSocket API holds."""

@@ -1,1 +1,0 @@
-"""PostgreSQL: accounts, the ledger of record, and the schema they stand in."""

@@ -1,1 +1,0 @@
-"""The event side: queues, sealed messages, confirmed publishing."""

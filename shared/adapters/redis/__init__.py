@@ -1,1 +1,0 @@
-"""The live side: leaderboard, outbox, caches and tickets in Redis."""

@@ -1,0 +1,100 @@
+"""The audit log: its entries, and the seals that make a change to them visible."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+NO_HASH = "0" * 64  # what stands before the first seal
+MAX_SEQ = 2**62
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PURPOSE = "scoreboard audit seal 1"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One row of audit_log; `at` is UTC."""
+
+    id: int
+    at: datetime
+    action: str
+    actor: str
+    user_id: str | None
+    request_id: str | None
+    source_ip: str | None
+    detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which entries: those that fit all that is given; `since` is included, `until` is not."""
+
+    user_id: str | None = None
+    action: str | None = None
+    actor: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """All ids up to `last_id` are given away; the transactions `writers` may still bring rows with such ids."""
+
+    last_id: int
+    writers: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What stands in audit_log with ids from `first_id` to `last_id`, at the instant `read_at` of the database's clock."""
+
+    first_id: int
+    last_id: int
+    row_count: int
+    content_hash: str
+    read_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """HMAC-SHA-256 (hex) under the key `key_id`."""
+
+    key_id: str
+    mac: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """One row of audit_seals. Hashes are SHA-256 in hex; `hash` covers every other field but `signature`, which is made of it."""
+
+    seq: int
+    content: Content
+    previous_hash: str
+    hash: str
+    signature: Signature
+
+    @staticmethod
+    def hash_of(seq: int, content: Content, previous_hash: str) -> str:
+        """The hash of a seal with these fields."""
+        sealed_us = (content.read_at - _EPOCH) // timedelta(microseconds=1)
+        fields = [
+            _PURPOSE,
+            seq,
+            content.first_id,
+            content.last_id,
+            content.row_count,
+            sealed_us,
+            content.content_hash,
+            previous_hash,
+        ]
+        return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
+
+    @property
+    def is_consistent(self) -> bool:
+        """Whether its hash is that of its fields."""
+        return self.hash == self.hash_of(self.seq, self.content, self.previous_hash)

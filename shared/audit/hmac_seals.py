@@ -1,0 +1,44 @@
+"""Signs the seals of the audit log: who can write into the database but does not have our keys cannot make the chain anew."""
+
+from __future__ import annotations
+
+import hmac
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from shared.audit.entries import Signature
+from shared.stores.sealing import read_keys
+
+_PURPOSE = b"scoreboard audit seal 1"
+
+
+class HmacSealSigner:
+    """The port SealSigner: HMAC-SHA-256 under keys derived (HKDF, RFC 5869) from those of the payloads.
+
+    The first key signs, all of them verify. A key may be given up: a later seal's signature covers all that came before it.
+    """
+
+    def __init__(self, keys: dict[str, bytes]) -> None:
+        self._keys = {
+            key_id: HKDF(SHA256(), SHA256.digest_size, salt=None, info=_PURPOSE).derive(key) for key_id, key in keys.items()
+        }
+        self._current = next(iter(keys))
+
+    @classmethod
+    def from_setting(cls, setting: str) -> HmacSealSigner:
+        """Derive from PAYLOAD_KEYS; raises ConfigurationError, never printing a key."""
+        return cls(read_keys(setting))
+
+    def sign(self, hash_text: str) -> Signature:
+        """With the first key."""
+        return Signature(self._current, self._mac(self._current, hash_text))
+
+    def verify(self, hash_text: str, signature: Signature) -> bool | None:
+        """None when the key is not among ours."""
+        if signature.key_id not in self._keys:
+            return None
+        return hmac.compare_digest(signature.mac.encode(), self._mac(signature.key_id, hash_text).encode())
+
+    def _mac(self, key_id: str, hash_text: str) -> str:
+        return hmac.digest(self._keys[key_id], hash_text.encode(), "sha256").hex()

@@ -1,0 +1,1 @@
+"""The live board: updates, places, rate windows, action tickets."""

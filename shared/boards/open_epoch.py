@@ -1,0 +1,24 @@
+"""Have updates numbered: in a new epoch whenever Redis may have gone back to an earlier state."""
+
+from __future__ import annotations
+
+from shared.boards.ports import Leaderboard
+from shared.core.errors import LeaderboardRebuilding
+from shared.core.logs import get_logger
+from shared.ledger.ports import Ledger
+
+MAX_TRIES = 5
+_log = get_logger(__name__)
+
+
+def open_epoch(leaderboard: Leaderboard, ledger: Ledger) -> bool:
+    """Open an epoch where none is open; False when there was nothing to do. Raises LeaderboardRebuilding: try again."""
+    for _ in range(MAX_TRIES):
+        before = leaderboard.newest_epoch()
+        if before.is_open:
+            return False
+        epoch = ledger.open_epoch(before.newest)
+        if leaderboard.open_epoch(epoch, before):
+            _log.info("updates are numbered in a new epoch", extra={"epoch": epoch, "before": before.newest})
+            return True
+    raise LeaderboardRebuilding

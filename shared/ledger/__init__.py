@@ -1,0 +1,1 @@
+"""The way of an accepted update into PostgreSQL: events, queues, outbox, recording, dead letters."""

@@ -1,0 +1,128 @@
+"""Write a batch of accepted updates into the ledger, settle what cannot be written, and tell the broadcast."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from shared.core import metrics
+from shared.core.errors import BadMessage, RabbitUnavailable, RedisUnavailable
+from shared.core.invocation import note, note_updates
+from shared.core.logs import get_logger
+from shared.core.platform import Clock
+from shared.ledger.events import ReceivedMessage, RecordedBatch, RefusedMessage, ScoreAccepted, ScoresRecorded
+from shared.ledger.messages import EventCodec, EventPublisher, Topology
+from shared.ledger.ports import Ledger, Outbox
+
+_log = get_logger(__name__)
+
+
+def record_scores(
+    messages: Sequence[ReceivedMessage],
+    codec: EventCodec,
+    ledger: Ledger,
+    topology: Topology,
+    publisher: EventPublisher,
+    outbox: Outbox,
+    clock: Clock,
+    see_that_keys_fit: Callable[[], object] = lambda: None,
+) -> int:
+    """Answer how many updates were new. Returning settles the whole batch.
+
+    A message that can never be read (it does not decrypt, has the wrong shape) is parked at once among the dead letters with its
+    reason. An update that the ledger refuses for its own sake (an unknown user, a constraint) comes back up to MAX_RETRIES times
+    with growing delay, then it is parked; one that was redriven is parked at once. Neither takes its batch down, and PostgreSQL
+    has both whole before they are sent on. PostgresUnavailable escapes, and so does RabbitUnavailable while settling: the batch
+    returns whole, nothing is counted against any message, and what the ledger has of it is ignored then. So does what
+    `see_that_keys_fit` raises, which is called before anything is parked as unreadable.
+    """
+    metrics.record_batch_size.observe(len(messages))
+    batch = _open(messages, codec)
+    if batch.unreadable:
+        see_that_keys_fit()
+    note_updates(list(batch.updates))
+    received = {request_id: message for request_id, (_, message) in batch.updates.items()}
+    events = [event for event, _ in batch.updates.values()]
+    recorded = ledger.record(events, batch.marker_ids, messages=received, unreadable=batch.unreadable)
+    _measure_lag(batch, recorded, clock)
+    note(new=recorded.new)
+    _settle(recorded.letters, topology)
+    if events:
+        _settle_outbox([event.outbox_id for event in events if event.outbox_id], outbox)
+        _tell(publisher, events)
+    return recorded.new
+
+
+@dataclass(slots=True)
+class _Batch:
+    """A batch, sorted: updates by request id with the message each came in, markers, and what cannot be read."""
+
+    updates: dict[str, tuple[ScoreAccepted, ReceivedMessage]] = field(default_factory=dict)
+    marker_ids: list[str] = field(default_factory=list)
+    unreadable: list[RefusedMessage] = field(default_factory=list)
+
+
+def _open(messages: Sequence[ReceivedMessage], codec: EventCodec) -> _Batch:
+    batch = _Batch()
+    for message in messages:
+        try:
+            opened = codec.open_update(message.body)
+        except BadMessage as error:
+            batch.unreadable.append(message.refused(error.detail))
+            continue
+        if isinstance(opened, str):
+            batch.marker_ids.append(opened)
+        else:
+            batch.updates[opened.request_id] = (opened, message)
+    return batch
+
+
+def _measure_lag(batch: _Batch, recorded: RecordedBatch, clock: Clock) -> None:
+    now, observe = clock.now(), metrics.record_lag_seconds.observe
+    for request_id, (event, _) in batch.updates.items():
+        if request_id not in recorded.refused:
+            observe((now - event.accepted_at).total_seconds())
+
+
+def _settle(letters: Sequence[RefusedMessage], topology: Topology) -> None:
+    """After the ledger has committed: a message may come twice, but none is lost."""
+    parked = [letter for letter in letters if letter.is_parked]
+    retried = [letter for letter in letters if not letter.is_parked]
+    note(retried=len(retried), parked=len(parked))
+    for outcome, refused, send in (("retried", retried, topology.retry), ("parked", parked, topology.park)):
+        if refused:
+            send(refused)
+            _tell_why(outcome, refused)
+            metrics.messages_refused.of(outcome).inc(len(refused))
+
+
+def _settle_outbox(outbox_ids: Sequence[str], outbox: Outbox) -> None:
+    """The ledger has them, or has noted that it refused them. What stays in the outbox is published once more after a minute."""
+    try:
+        outbox.settle(outbox_ids)
+    except RedisUnavailable:
+        _log.warning("recorded updates stay in the outbox", extra={"updates": len(outbox_ids)})
+
+
+def _tell_why(outcome: str, refused: Sequence[RefusedMessage]) -> None:
+    """One line for each reason; what cannot be read has no request id that could be believed."""
+    for (reason, attempts), group in groupby(sorted(refused, key=_why), key=_why):
+        messages = list(group)
+        request_ids = [message.request_id for message in messages if message.request_id is not None]
+        told = {"reason": reason, "attempts": attempts, "count": len(messages), "updates": request_ids}
+        _log.error(f"updates {outcome}", extra=told)
+
+
+def _why(message: RefusedMessage) -> tuple[str, int]:
+    return message.reason, message.attempts
+
+
+def _tell(publisher: EventPublisher, events: Sequence[ScoreAccepted]) -> None:
+    """Viewers who miss this change see it with the next one; the ledger's work must not be done again for that."""
+    try:
+        publisher.publish_recorded(
+            ScoresRecorded(len(events), min(event.accepted_at for event in events), tuple(event.request_id for event in events))
+        )
+    except RabbitUnavailable:
+        _log.warning("the broadcast was not told of a batch", extra={"updates": len(events)})

@@ -1,0 +1,1 @@
+"""What operators ask: health, readiness, gauges, the overview, and whose the stores are."""

@@ -1,0 +1,53 @@
+"""How things stand, store by store; what is down says nothing and keeps nobody else from answering."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from shared.core.ask_at_once import ask_at_once
+from shared.core.clock import utc_text
+from shared.core.errors import Unavailable
+from shared.core.platform import Clock
+from shared.ledger.ports import QueueGauge, QueueState
+from shared.operations.overview import BoardState, LedgerState
+from shared.operations.ports import BoardGauge, LedgerGauge
+
+PATIENCE_SECONDS = 3.0
+State = BoardState | QueueState | LedgerState
+
+
+def get_overview(board: BoardGauge, queues: QueueGauge, ledger: LedgerGauge, clock: Clock) -> dict[str, Any]:
+    """`{"at", "board", "queues", "ledger"}`; one of a store that is down, or slow, is None."""
+    gauges: dict[str, Callable[[], State]] = {"board": board.read, "queues": queues.read, "ledger": ledger.read}
+    answers = ask_at_once(gauges, PATIENCE_SECONDS)
+    for answer in answers.values():
+        if isinstance(answer, BaseException) and not isinstance(answer, Unavailable | TimeoutError):
+            raise answer
+    parts = {name: _as_json(answer) for name, answer in answers.items()}
+    return {"at": utc_text(clock.now()), **parts}
+
+
+def _as_json(state: object) -> dict[str, Any] | None:
+    match state:
+        case BoardState():
+            return {
+                "players": state.players,
+                "whole": state.is_whole,
+                "updatesAccepted": state.accepted,
+                "outbox": state.outbox,
+                "outboxSeconds": round(state.outbox_seconds, 3),
+            }
+        case QueueState():
+            return {"updates": state.updates, "deadLetters": state.dead_letters, "messages": dict(state.messages)}
+        case LedgerState():
+            return {
+                "newestEntry": state.newest_entry,
+                "unrecorded": state.unrecorded,
+                "deadLetters": state.dead_letters,
+                "refusals": state.refusals,
+                "auditEntries": state.audit_entries,
+                "auditUnsealed": state.unsealed,
+                "auditSealedAt": None if state.sealed_at is None else utc_text(state.sealed_at),
+            }
+    return None

@@ -1,0 +1,118 @@
+"""Measure what exists once: the queues, the outbox, the last runs, what answers at all and what can be done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.core import metrics
+from shared.core.ask_at_once import ask_at_once
+from shared.core.errors import Unavailable
+from shared.core.platform import Clock
+from shared.ledger.balance import Balance
+from shared.ledger.dead_letter import STANDING
+from shared.ledger.ports import QueueGauge, QueueState
+from shared.operations.overview import BoardState, LedgerState
+from shared.operations.ports import BoardGauge, LedgerGauge, QueueWatch
+from shared.operations.readiness import CAPABILITIES, Report
+from shared.reconciliation.model import PastRun
+from shared.reconciliation.ports import Reconciliations
+
+PATIENCE_SECONDS = 3.0
+NEWEST_UPDATES = 200
+MAX_OUTBOX = 10_000  # a longer one says by itself that the ledger is behind, and would take long to read
+
+
+@dataclass(frozen=True, slots=True)
+class Gauges:
+    """Whom to ask."""
+
+    board: BoardGauge
+    queues: QueueGauge
+    ledger: LedgerGauge
+    reconciliations: Reconciliations
+    watch: QueueWatch
+    clock: Clock
+    books: Callable[[], Balance | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    state: LedgerState
+    newest_updates: Sequence[tuple[str, datetime]]
+    newest_run: PastRun | None
+
+
+def measure_stores(gauges: Gauges, report: Report) -> dict[str, bool]:
+    """Answer which stores answer. What a store that is down would have told has no value until it is back.
+
+    `report` is what this instance can do.
+    """
+
+    def recorded() -> _Recorded:
+        runs = gauges.reconciliations.newest(1, None)
+        return _Recorded(gauges.ledger.read(), gauges.ledger.newest_updates(NEWEST_UPDATES), runs[0] if runs else None)
+
+    asked: dict[str, Callable[[], BoardState | QueueState | _Recorded]] = {
+        "redis": gauges.board.read,
+        "rabbitmq": gauges.queues.read,
+        "postgresql": recorded,
+    }
+    answers = ask_at_once(asked, PATIENCE_SECONDS)
+    for family in metrics.MEASURED:
+        family.clear()
+    for name in CAPABILITIES:
+        metrics.capability.of(name).set(name not in report.problems)
+    up = {name: not isinstance(answer, BaseException) for name, answer in answers.items()}
+    for name, answer in answers.items():
+        if isinstance(answer, BaseException) and not isinstance(answer, Unavailable | TimeoutError):
+            raise answer
+        metrics.dependency_up.of(name).set(up[name])
+    board, queues, ledger = answers["redis"], answers["rabbitmq"], answers["postgresql"]
+    if isinstance(board, BoardState):
+        metrics.outbox_entries.of().set(board.outbox)
+        metrics.outbox_oldest_age_seconds.of().set(board.outbox_seconds)
+        if board.outbox <= MAX_OUTBOX:
+            _show_balance(gauges.books)
+    if isinstance(ledger, _Recorded):
+        _show_last_runs(ledger)
+        for state in STANDING:
+            metrics.dead_letters.of(state).set(ledger.state.letters.get(state, 0))
+    if isinstance(queues, QueueState):
+        _show_queues(queues, up["redis"], ledger.newest_updates if isinstance(ledger, _Recorded) else (), gauges)
+    return up
+
+
+def _show_balance(books: Callable[[], Balance | None]) -> None:
+    try:
+        balance = books()
+    except Unavailable:
+        return
+    if balance is not None:
+        metrics.updates_in_flight.of().set(balance.updates_in_flight)
+
+
+def _show_last_runs(ledger: _Recorded) -> None:
+    if ledger.state.sealed_at is not None:
+        metrics.audit_last_seal.of().set(ledger.state.sealed_at.timestamp())
+    if ledger.newest_run is not None:
+        metrics.reconciliation_last_success.of().set(ledger.newest_run.finished_at.timestamp())
+
+
+def _show_queues(queues: QueueState, knows_since: bool, newest_updates: Sequence[tuple[str, datetime]], gauges: Gauges) -> None:
+    for queue, count in queues.messages.items():
+        metrics.queue_messages.of(queue).set(count)
+        metrics.queue_consumers.of(queue).set(queues.consumers[queue])
+    if not knows_since:
+        return
+    now = gauges.clock.now()
+    since = gauges.watch.waiting_since(queues.messages, now)
+    # Of a queue that is never seen empty under load: nothing in it was accepted before what came out of it.
+    for user_id, accepted_at in newest_updates:
+        queue = gauges.queues.queue_of(user_id)
+        if queue in since:
+            since[queue] = max(since[queue], accepted_at)
+    for queue in queues.messages:
+        age = (now - since[queue]).total_seconds() if queue in since else 0.0
+        metrics.queue_oldest_age_seconds.of(queue).set(max(0.0, age))

@@ -1,0 +1,44 @@
+"""Make PostgreSQL, RabbitMQ and Redis ready to serve, however often and by however many it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from shared.boards.open_epoch import open_epoch
+from shared.core.logs import get_logger
+from shared.ledger.messages import Topology
+from shared.operations.claim_stores import Ownership, claim_stores, refuse_strangers
+from shared.reconciliation.rebuild_leaderboard import pages
+from shared.reconciliation.reconcile_scores import Reconciliation
+from shared.reconciliation.restore_windows import restore_windows
+from shared.stores.ports import Migrations
+
+_log = get_logger(__name__)
+
+
+def prepare_stores(
+    own: Ownership, join: Callable[[], None], migrations: Migrations, topology: Topology, stores: Reconciliation
+) -> dict[str, Any]:
+    """Schema, queues, and a board that is filled from the ledger if Redis came up empty; returns what was done.
+
+    Raises ForeignStores before anything is written where the stores are another installation's, and what `join` raises, before
+    any queue is touched, where this instance does not go with those that are there.
+    """
+    refuse_strangers(own)
+    applied = migrations.apply()
+    installation_id = claim_stores(own)
+    join()
+    queues = topology.declare()
+    players = 0
+    ledger, leaderboard = stores.pipeline.ledger, stores.leaderboard
+    if not leaderboard.is_whole() and not topology.backlog():
+        restore_windows(stores.windows, ledger, stores.pipeline.clock)
+        players = leaderboard.rebuild(pages(stores.reconciliations))
+        stores.windows.windows_restored()
+    if leaderboard.is_whole():
+        open_epoch(leaderboard, ledger)
+    # With updates still on their way to the ledger it would come out too low: then rebuild_leaderboard fills it behind them.
+    summary = {"installation": installation_id, "migrations": applied, "queues": queues, "players": players}
+    _log.info("stores are ready", extra=summary)
+    return summary

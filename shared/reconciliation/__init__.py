@@ -1,0 +1,1 @@
+"""The board held against the ledger, and filled from it again."""

@@ -1,0 +1,65 @@
+"""Bring back what the leaderboard lost with Redis: all of it, or the last writes of a Redis that died."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shared.boards.open_epoch import open_epoch
+from shared.core.logs import get_logger
+from shared.ledger.catch_up import catch_up
+from shared.ledger.ports import Ledger
+from shared.reconciliation.rebuild_leaderboard import rebuild_leaderboard
+from shared.reconciliation.reconcile_scores import Reconciliation, ReconciliationOptions, reconcile_scores
+from shared.reconciliation.restore_windows import restore_results, restore_windows
+
+_log = get_logger(__name__)
+
+
+def heal_leaderboard(stores: Reconciliation) -> dict[str, Any]:
+    """Rebuild a board that is not whole, and open an epoch where none is open. Where another Redis serves the board than the last
+    time, restore what is kept of the latest updates and compare the board with the ledger; compare players who are suspected.
+    Mostly there is nothing to do. Raises LedgerBehind: try again.
+
+    A rebuilt board is compared with the ledger the next time, for what was still on its way.
+    """
+    outcome = {"rebuilt": False, "players": 0, "reconciled": False}
+    pipeline = stores.pipeline
+    if stores.leaderboard.is_whole():
+        open_epoch(stores.leaderboard, pipeline.ledger)
+        outcome["reconciled"] = _reconcile(stores)
+    else:
+        outcome |= rebuild_leaderboard(stores.leaderboard, stores.reconciliations, stores.windows, pipeline)
+    restore_results(stores.windows, stores.leaderboard, pipeline.ledger)
+    return outcome
+
+
+def _reconcile(stores: Reconciliation) -> bool:
+    server = stores.board_check.server()
+    is_known = stores.board_check.is_known_server(server)
+    loses = stores.windows.losses().windows
+    if loses or not is_known:
+        newest = stores.leaderboard.newest_epoch().newest
+        catch_up(stores.pipeline)  # updates that this Redis never had may still be in the queues
+        if newest is not None:
+            _give_up_lost(stores.pipeline.ledger, newest.epoch)
+    if loses:
+        # Until their windows are known no update is accepted, and none is told a score that lacks what this Redis never had.
+        stores.leaderboard.suspect(restore_windows(stores.windows, stores.pipeline.ledger, stores.pipeline.clock))
+        reconcile_scores(stores, ReconciliationOptions())
+        stores.windows.windows_restored()
+    if not is_known:
+        summary = reconcile_scores(stores, ReconciliationOptions(full=True))
+        stores.board_check.know_server(server)
+        _log.warning("the board of a new Redis was compared with the ledger", extra={"repaired": summary["repaired"]})
+        return True
+    if stores.board_check.suspects():
+        reconcile_scores(stores, ReconciliationOptions())
+        return True
+    return False
+
+
+def _give_up_lost(ledger: Ledger, epoch: int) -> None:
+    lost = ledger.count_lost(epoch)
+    if lost:
+        told = {"updates": sum(lost.values()), "epochs": list(lost)}
+        _log.error("Redis lost updates before anything else had them", extra=told)

@@ -1,0 +1,57 @@
+"""Fill a leaderboard that Redis lost from the ledger, exactly, and open it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from shared.boards.open_epoch import open_epoch
+from shared.boards.ports import Leaderboard, RateWindows
+from shared.core.errors import RabbitUnavailable
+from shared.core.logs import get_logger
+from shared.ledger.catch_up import Pipeline, catch_up
+from shared.ledger.events import ScoresRecorded
+from shared.reconciliation.ports import Reconciliations
+from shared.reconciliation.restore_windows import restore_windows
+
+STRAGGLER_SECONDS = 1.0
+PAGE = 5000
+_log = get_logger(__name__)
+
+
+def rebuild_leaderboard(
+    leaderboard: Leaderboard, reconciliations: Reconciliations, windows: RateWindows, pipeline: Pipeline
+) -> dict[str, Any]:
+    """Once the ledger has everything that was accepted; a whole board is left alone. Raises LedgerBehind.
+
+    An update that was accepted just before may still be on its way to the broker, in a process that will have its confirm in a
+    moment: that moment is waited for, and the marker is sent after it.
+    """
+    if leaderboard.is_whole():
+        return {"rebuilt": False, "players": 0}
+    pipeline.clock.sleep(STRAGGLER_SECONDS)
+    catch_up(pipeline)
+    restore_windows(windows, pipeline.ledger, pipeline.clock)
+    players = leaderboard.rebuild(pages(reconciliations))
+    windows.windows_restored()
+    open_epoch(leaderboard, pipeline.ledger)
+    show_viewers(pipeline, players)
+    _log.warning("leaderboard rebuilt from the ledger", extra={"players": players})
+    return {"rebuilt": True, "players": players}
+
+
+def pages(reconciliations: Reconciliations) -> Iterator[dict[str, int]]:
+    """What the whole board should say, page by page."""
+    page, after = reconciliations.points_after("", PAGE)
+    yield page
+    while after:
+        page, after = reconciliations.points_after(after, PAGE)
+        yield page
+
+
+def show_viewers(pipeline: Pipeline, players: int) -> None:
+    """Have the board broadcast after so many places were repaired."""
+    if players:
+        with suppress(RabbitUnavailable):
+            pipeline.publisher.publish_recorded(ScoresRecorded(players, pipeline.clock.now()))

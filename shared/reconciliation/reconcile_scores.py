@@ -1,0 +1,264 @@
+"""Compare the leaderboard with the ledger at a number, while updates go on, and repair it by differences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from shared.boards.open_epoch import open_epoch
+from shared.boards.ports import Leaderboard, RateWindows
+from shared.core import metrics
+from shared.core.errors import InvalidParameter, LeaderboardRebuilding
+from shared.core.logs import get_logger
+from shared.ledger.catch_up import Pipeline, catch_up_to
+from shared.ledger.events import Number
+from shared.reconciliation.model import Discrepancy, Reading, ReconciliationRun, Sweep
+from shared.reconciliation.ports import BoardCheck, Reconciliations
+from shared.reconciliation.rebuild_leaderboard import PAGE, rebuild_leaderboard, show_viewers
+
+SWEPT = 1000
+MAX_DETAILS = 100
+MAX_TRIES = 5
+MAX_LOWERED_PLAYERS, MAX_LOWERED_POINTS = 100, 10_000
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """What a run needs: the board with what is kept beside it, the ledger, and the way between them.
+
+    Repairs that would lower the scores of more players than `max_players`, or by more than `max_points` in all, are not made.
+    """
+
+    leaderboard: Leaderboard
+    board_check: BoardCheck
+    reconciliations: Reconciliations
+    windows: RateWindows
+    pipeline: Pipeline
+    max_players: int = MAX_LOWERED_PLAYERS
+    max_points: int = MAX_LOWERED_POINTS
+
+
+@dataclass(frozen=True, slots=True)
+class ReconciliationOptions:
+    """What an admin may choose."""
+
+    dry_run: bool = False
+    full: bool = False
+    beyond_bounds: bool = False
+
+    @classmethod
+    def parse(cls, body: Mapping[str, Any]) -> ReconciliationOptions:
+        """Read `{"dryRun"?: bool, "full"?: bool, "beyondBounds"?: bool}`, false if absent; raises InvalidParameter."""
+        values = {name: body.get(name, False) for name in ("dryRun", "full", "beyondBounds")}
+        wrong = [f"`{name}`" for name, value in values.items() if type(value) is not bool]
+        if wrong:
+            raise InvalidParameter(f"{' and '.join(wrong)} must be true or false.")
+        return cls(values["dryRun"], values["full"], values["beyondBounds"])
+
+    def as_json(self) -> dict[str, Any]:
+        """As it was read."""
+        return {"dryRun": self.dry_run, "full": self.full, "beyondBounds": self.beyond_bounds}
+
+
+def reconcile_scores(stores: Reconciliation, options: ReconciliationOptions) -> dict[str, Any]:
+    """Find who is out of order, repair them unless it is a dry run, and return a summary; raises ReconciliationRunning.
+
+    Compared are all players whose total changed since the last run, those who are suspected, and a part of all others: the run
+    after goes on where this one stopped, so that a board of up to 1,000 players is compared whole each time and a larger one
+    in as many runs as it has thousands. `full` compares everybody now.
+
+    Scores are read together with the number of the newest update in them and compared with the ledger up to that number, when it
+    has caught up. A repair adds the difference, so it is right whatever came since.
+
+    Points are taken off the board only when it is proved that they were never accepted: every update up to that number is in the
+    ledger, or noted there as refused. Otherwise, and beyond the bounds, they stay, and an alarm is raised.
+    """
+    if not stores.leaderboard.is_whole():
+        rebuilt = rebuild_leaderboard(stores.leaderboard, stores.reconciliations, stores.windows, stores.pipeline)
+        return {**_summary(0, 0, 0, options), **rebuilt, "discrepancies": []}
+    with stores.reconciliations.alone() as run_number:
+        return _reconcile(stores, options, run_number)
+
+
+def _reconcile(stores: Reconciliation, options: ReconciliationOptions, run_number: int) -> dict[str, Any]:
+    open_epoch(stores.leaderboard, stores.pipeline.ledger)
+    started_at, mark = stores.pipeline.clock.now(), stores.board_check.mark(run_number)
+    span = stores.reconciliations.begin()
+    start = Sweep() if options.full else stores.board_check.sweep()
+    comparison = _Comparison(stores)
+    following = comparison.everybody() if options.full else comparison.sweep(start)
+    if start != Sweep() or following != Sweep():
+        comparison.changed(span.since)
+    suspects = comparison.suspected()
+    found = _with_missing_points(comparison.differing(), stores)
+    reason = _why_nothing_is_lowered(found, comparison, stores, options)
+    withheld = [entry for entry in found if entry.is_lowering] if reason else []
+    repairs, left = [entry for entry in found if entry not in withheld], withheld
+    if not options.dry_run:
+        repairs = _restored(repairs, stores, run_number)
+        _repair(repairs, mark, stores, run_number)
+        show_viewers(stores.pipeline, len(repairs))
+        left = [entry for entry in found if entry not in repairs]
+        stores.board_check.clear(suspects.difference(entry.user_id for entry in left))
+        stores.board_check.save_sweep(following)
+    run = ReconciliationRun(span.opened, started_at, options.dry_run, options.full, comparison.checked, found)
+    summary = _summary(comparison.checked, len(found), len(repairs), options)
+    summary |= {"runId": stores.reconciliations.save(run), "leftForTheNextRun": len(left)}
+    metrics.reconciliation_runs.of(_text(options.dry_run)).inc()
+    metrics.discrepancies.of(_text(not options.dry_run)).inc(len(repairs))
+    if withheld:
+        summary["leftBecause"] = reason
+        metrics.lowerings_withheld.inc(len(withheld))
+        _log.error("points stay on the board that the ledger does not have", extra={"players": len(withheld), "reason": reason})
+    _log.info("reconciled", extra=summary)
+    return {**summary, "discrepancies": [_as_json(entry) for entry in found[:MAX_DETAILS]]}
+
+
+class _Comparison:
+    """Compares both sides a page at a time, each at the number that the page of the board was read at.
+
+    `is_proved` turns false when the ledger did not get as far as such a number.
+    """
+
+    def __init__(self, stores: Reconciliation) -> None:
+        self._stores = stores
+        self._found: dict[str, Discrepancy] = {}
+        self.checked = 0
+        self.is_proved = True
+
+    def differing(self) -> list[Discrepancy]:
+        """What was found, in the order of user ids."""
+        return [self._found[user_id] for user_id in sorted(self._found)]
+
+    def suspected(self) -> set[str]:
+        """Compare the players who are suspected; returns them."""
+        suspects = self._stores.board_check.suspects()
+        self._compare(sorted(suspects))
+        return suspects
+
+    def changed(self, since: int) -> None:
+        """Those whose total changed in the epoch `since` or later."""
+        for user_ids in self._stores.reconciliations.changed(since):
+            self._compare(user_ids)
+            self.checked += len(user_ids)
+
+    def sweep(self, start: Sweep) -> Sweep:
+        """A part of everybody: through the ledger, and through the board for whom the ledger does not know."""
+        return Sweep(self._ledger_step(start.ledger_after, SWEPT), self._board_step(start.board_cursor, SWEPT))
+
+    def everybody(self) -> Sweep:
+        """The same from the beginning to the end."""
+        after = self._ledger_step("", PAGE)
+        while after:
+            after = self._ledger_step(after, PAGE)
+        cursor = self._board_step(0, PAGE)
+        while cursor:
+            cursor = self._board_step(cursor, PAGE)
+        return Sweep()
+
+    def _ledger_step(self, after: str, limit: int) -> str:
+        user_ids = self._stores.reconciliations.users_after(after, limit)
+        self._compare(user_ids)
+        self.checked += len(user_ids)
+        return user_ids[-1] if len(user_ids) == limit else ""
+
+    def _board_step(self, cursor: int, count: int) -> int:
+        following, names = self._stores.board_check.scan(cursor, count)
+        self._compare(self._stores.reconciliations.unknown(names))
+        return following
+
+    def _compare(self, user_ids: Sequence[str]) -> None:
+        found = self._differing(user_ids)
+        # An account is made before its place on the board: one that has none yet may just be registering.
+        absent = [entry.user_id for entry in found if entry.board_score is None]
+        if absent:
+            found = [entry for entry in found if entry.board_score is not None] + self._differing(absent)
+        for user_id in user_ids:
+            self._found.pop(user_id, None)
+        self._found |= {entry.user_id: entry for entry in found}
+
+    def _differing(self, user_ids: Sequence[str]) -> list[Discrepancy]:
+        if not user_ids:
+            return []
+        board, number = self._read(user_ids)
+        patience = self._stores.pipeline if self.is_proved else replace(self._stores.pipeline, catch_up_seconds=0)
+        self.is_proved = catch_up_to(number, patience) and self.is_proved
+        ledger = self._stores.reconciliations.points_at(user_ids, number)
+        return [
+            Discrepancy(user_id, ledger.get(user_id), board.get(user_id))
+            for user_id in user_ids
+            if ledger.get(user_id) != board.get(user_id)
+        ]
+
+    def _read(self, user_ids: Sequence[str]) -> tuple[Mapping[str, int], Number]:
+        for _ in range(MAX_TRIES):
+            reading: Reading = self._stores.board_check.read(user_ids)
+            if reading.number is not None:
+                return reading.scores, reading.number
+            open_epoch(self._stores.leaderboard, self._stores.pipeline.ledger)
+        raise LeaderboardRebuilding
+
+
+def _with_missing_points(entries: Sequence[Discrepancy], stores: Reconciliation) -> list[Discrepancy]:
+    """Where the board says more than the ledger, the audit log may know what the ledger lost."""
+    poorer = [entry.user_id for entry in entries if entry.difference < 0 and not entry.is_invented]
+    missing = stores.reconciliations.missing(poorer) if poorer else {}
+    return [replace(entry, missing_points=missing.get(entry.user_id, 0)) for entry in entries]
+
+
+def _why_nothing_is_lowered(
+    found: Sequence[Discrepancy], comparison: _Comparison, stores: Reconciliation, options: ReconciliationOptions
+) -> str:
+    """Empty when points may be taken off the board."""
+    lowered = [entry for entry in found if entry.is_lowering]
+    if not lowered:
+        return ""
+    if not comparison.is_proved:
+        return "accepted updates are not accounted for yet: see `balance`"
+    points = -sum(entry.difference for entry in lowered)
+    if not options.beyond_bounds and (len(lowered) > stores.max_players or points > stores.max_points):
+        return f"{points} points of {len(lowered)} players are beyond the bounds: look at them, then run it with beyondBounds"
+    return ""
+
+
+def _restored(found: Sequence[Discrepancy], stores: Reconciliation, run_number: int) -> list[Discrepancy]:
+    """All whose repair is right once the ledger has its own updates back; those whose updates it refuses are left as they are."""
+    incomplete = [entry.user_id for entry in found if entry.missing_points]
+    restored = stores.reconciliations.restore(incomplete, run_number) if incomplete else {}
+    return [entry for entry in found if not entry.missing_points or entry.user_id in restored]
+
+
+def _repair(found: Sequence[Discrepancy], mark: str, stores: Reconciliation, run_number: int) -> None:
+    """Audited before it is done. Each step sees that no other run has begun: the same difference must not be added twice."""
+    if not found:
+        return
+    stores.reconciliations.audit_repairs(found, run_number)
+    changes = {entry.user_id: None if entry.is_invented else entry.difference for entry in found}
+    stores.board_check.repair(changes, mark, run_number)
+
+
+def _summary(checked: int, found: int, repaired: int, options: ReconciliationOptions) -> dict[str, Any]:
+    return {
+        "dryRun": options.dry_run,
+        "checked": checked,
+        "found": found,
+        "repaired": 0 if options.dry_run else repaired,
+        "rebuilt": False,
+    }
+
+
+def _as_json(entry: Discrepancy) -> dict[str, Any]:
+    return {
+        "userId": entry.user_id,
+        "ledgerTotal": entry.ledger_total,
+        "boardBefore": entry.board_score,
+        "boardAfter": entry.board_score,
+        "missingPoints": entry.missing_points,
+        "difference": entry.difference,
+    }
+
+
+def _text(flag: bool) -> str:
+    return "true" if flag else "false"

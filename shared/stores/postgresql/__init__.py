@@ -1,0 +1,1 @@
+"""PostgreSQL: sessions, a pool, statements, the schema."""

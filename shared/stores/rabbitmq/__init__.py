@@ -1,0 +1,1 @@
+"""RabbitMQ: connections, frames, confirmed publishing."""

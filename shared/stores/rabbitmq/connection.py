@@ -1,0 +1,100 @@
+"""How to reach the broker: TLS 1.3 or newer, verified by name and by CA."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+from typing import Any
+
+import pika
+from pika.adapters.blocking_connection import BlockingChannel
+from pika.adapters.select_connection import SelectConnection
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
+from pika.exceptions import AMQPError
+from pika.heartbeat import HeartbeatChecker
+
+from shared.core.errors import ConfigurationError, RabbitUnavailable
+from shared.core.tcp import OPTIONS
+from shared.core.tls import client_context
+
+HEARTBEAT_SECONDS = 5  # the broker sends one each 2.5 s where it has nothing else to say
+SILENCE_SECONDS = 7.0  # after that the connection counts as lost
+CONNECT_SECONDS = 5.0
+BLOCKED_SECONDS = 10.0
+
+
+def connection_parameters(amqp_url: str, ca_file: str) -> pika.URLParameters:
+    """Read the URL; with `amqps://` the server must show a certificate of `ca_file` (or of the system's CAs)."""
+    if not amqp_url.startswith(("amqp://", "amqps://")):
+        raise ConfigurationError("AMQP_URL must begin with amqps:// or amqp://")
+    parameters = pika.URLParameters(amqp_url)
+    parameters.heartbeat = HEARTBEAT_SECONDS
+    parameters.socket_timeout = parameters.stack_timeout = CONNECT_SECONDS
+    parameters.blocked_connection_timeout = None
+    parameters.tcp_options = OPTIONS
+    if parameters.ssl_options is not None:
+        context = client_context(ca_file, "AMQP_CA_FILE", minimum=ssl.TLSVersion.TLSv1_3)
+        parameters.ssl_options = pika.SSLOptions(context, parameters.host)
+    return parameters
+
+
+class _Heartbeats(HeartbeatChecker):  # type: ignore[misc]
+    """Ends a connection on which the broker was silent for SILENCE_SECONDS; with pika's own check that takes up to 20 s."""
+
+    def __init__(self, connection: Any, timeout: float) -> None:
+        self._heard_at = monotonic()
+        super().__init__(connection, timeout)
+
+    def _start_check_timer(self) -> None:
+        self._check_interval = 1.0
+        super()._start_check_timer()
+
+    def _check_heartbeat(self) -> None:
+        now = monotonic()
+        if self._has_received_data:
+            self._heard_at = now
+        if now - self._heard_at > SILENCE_SECONDS:
+            self._close_connection()
+        else:
+            self._start_check_timer()
+
+
+class _Connection(SelectConnection):  # type: ignore[misc]
+    def _create_heartbeat_checker(self) -> HeartbeatChecker | None:
+        return _Heartbeats(self, self.params.heartbeat) if self.params.heartbeat else None
+
+
+def open_connection(
+    amqp_url: str, ca_file: str, *, connect_seconds: float = CONNECT_SECONDS, blocked_seconds: float = BLOCKED_SECONDS
+) -> pika.BlockingConnection:
+    """A connection of one's own; raises RabbitUnavailable. A broker under a resource alarm ends it after `blocked_seconds`."""
+    parameters = connection_parameters(amqp_url, ca_file)
+    parameters.socket_timeout = parameters.stack_timeout = connect_seconds
+    parameters.blocked_connection_timeout = blocked_seconds
+    try:
+        return pika.BlockingConnection(parameters, _Connection)
+    except (AMQPError, AMQPConnectorException, OSError) as error:
+        raise RabbitUnavailable from error
+
+
+@contextmanager
+def open_broker(amqp_url: str, ca_file: str) -> Iterator[pika.BlockingConnection]:
+    """A connection for a block; whatever happens to it there is RabbitUnavailable."""
+    connection = open_connection(amqp_url, ca_file)
+    try:
+        try:
+            yield connection
+        finally:
+            if connection.is_open:
+                connection.close()
+    except (AMQPError, OSError) as error:
+        raise RabbitUnavailable from error
+
+
+@contextmanager
+def open_channel(amqp_url: str, ca_file: str) -> Iterator[BlockingChannel]:
+    """A channel on a connection of its own; like open_broker."""
+    with open_broker(amqp_url, ca_file) as connection:
+        yield connection.channel()

@@ -1,0 +1,1 @@
+"""Redis: one shared connection, a pool, failover, scripts."""

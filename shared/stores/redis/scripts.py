@@ -1,0 +1,67 @@
+"""Lua scripts: one file each in the lua/ of its subject, run by their hash and sent once when Redis does not know them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import redis
+
+from shared.core import metrics
+from shared.core.metrics.instruments import Histogram
+from shared.core.tracing import span
+from shared.stores.keys import Keys
+from shared.stores.redis.connection import Greeting, NewConnection, SharingRedis, server_of
+
+_REDIS = {"db.system.name": "redis"}
+LAYER = Path(__file__).parents[2]
+
+
+@cache
+def _source(name: str) -> tuple[str, str, Histogram]:
+    [path] = LAYER.glob(f"*/lua/{name}.lua")
+    text = path.read_text(encoding="utf-8")
+    return text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(), metrics.redis_command_seconds.of(name)
+
+
+def greeting(keys: Keys, on_another_server: Callable[[], object]) -> Greeting:
+    """Greet each new connection: another Redis than before may have gone back, and must not go on counting where it stands.
+
+    Of all connections that find another one, one calls `on_another_server`, which must not wait for Redis.
+    """
+
+    def greet(connection: NewConnection) -> None:
+        marks = (keys.leaderboard_numbers, keys.ended_sessions, keys.limits_since)
+        if not _run_script(connection, "greet", marks, (server_of(connection),)):
+            on_another_server()
+
+    return greet
+
+
+def run_script(client: redis.Redis, name: str, keys: Sequence[str], arguments: Sequence[bytes | str | int]) -> Any:
+    """Run <subject>/lua/<name>.lua: one round trip, two when Redis meets the script for the first time."""
+    with span(name, "client", _REDIS):
+        return _run_script(client, name, keys, arguments)
+
+
+def _run_script(
+    client: redis.Redis | NewConnection, name: str, keys: Sequence[str], arguments: Sequence[bytes | str | int]
+) -> Any:
+    # The methods for scripts cost as much again, and there is nothing in an answer of theirs to be parsed.
+    run: Callable[..., Any] = client.ask if isinstance(client, SharingRedis) else client.execute_command
+    text, digest, seconds = _source(name)
+    began = perf_counter()
+    try:
+        try:
+            answer = run("EVALSHA", digest, len(keys), *keys, *arguments)
+        except redis.exceptions.NoScriptError:
+            answer = run("EVAL", text, len(keys), *keys, *arguments)
+    except redis.RedisError:
+        metrics.redis_errors.of(name).inc()
+        raise
+    seconds.observe(perf_counter() - began)
+    return answer

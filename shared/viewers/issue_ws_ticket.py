@@ -1,0 +1,58 @@
+"""Give a browser, which cannot set headers on a WebSocket, a ticket for one handshake."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from shared.accounts.player import Caller
+from shared.accounts.ports import RequestLimits, WsTickets
+from shared.core.platform import Clock
+
+# API Gateway ends a connection after two hours, and after ten minutes in which nothing was sent.
+LONGEST_SECONDS = 7200
+PING_SECONDS = 240
+# A crowd that came together is spread over a fifth of the time it may stay.
+EARLIEST, LATEST = 0.75, 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class WatchingPlace:
+    """Where viewers connect: the `url`, empty for /ws of the same host, and where it is an AppSync Events API the `channel`."""
+
+    url: str = ""
+    channel: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WsTicket:
+    """Good once, for `expires_in_seconds`; the connection it opens should be replaced after `reconnect_in_seconds`."""
+
+    ticket: str = field(repr=False)
+    expires_in_seconds: int
+    reconnect_in_seconds: int
+    place: WatchingPlace
+
+    def as_json(self) -> dict[str, str | int]:
+        """In the words of the API."""
+        told: dict[str, str | int] = {
+            "ticket": self.ticket,
+            "expiresIn": self.expires_in_seconds,
+            "pingInterval": PING_SECONDS,
+            "reconnectIn": self.reconnect_in_seconds,
+        }
+        return told | {name: text for name, text in (("url", self.place.url), ("channel", self.place.channel)) if text}
+
+
+def issue_ws_ticket(
+    caller: Caller, limits: RequestLimits, tickets: WsTickets, place: WatchingPlace, clock: Clock, spread: float
+) -> WsTicket:
+    """The connection it opens ends when the caller's access token does; raises TooManyRequests.
+
+    `spread`, a random number from 0 to 1, keeps those who connect at the same time from reconnecting at the same time.
+    """
+    limits.admit("ws_ticket", user_id=caller.user_id)
+    ticket, expires_in_seconds = tickets.issue(caller)
+    stays = min((caller.expires_at - clock.now()) / timedelta(seconds=1), LONGEST_SECONDS)
+    reconnect_in_seconds = max(1, int(stays * (EARLIEST + (LATEST - EARLIEST) * spread)))
+    return WsTicket(ticket, expires_in_seconds, reconnect_in_seconds, place)

@@ -1,0 +1,52 @@
+"""Those who watch the board."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from shared.accounts.player import Caller
+from shared.accounts.ports import Dismissals
+from shared.boards.ranking import Standing
+from shared.viewers.broadcast import Delivery, ViewerSweep
+
+
+class Viewers(Dismissals, Protocol):
+    """Everybody who watches."""
+
+    def welcome(self, connection_id: str, ends_at: datetime) -> bool:
+        """Note a new viewer until `ends_at`; False when the caller must ask for a broadcast, or the viewer would see nothing.
+
+        Raises TooManyViewers, and ViewersUnavailable where viewers connect elsewhere.
+        """
+        ...
+
+    def know(self, connection_id: str, caller: Caller) -> None:
+        """Note whose connection it is, so that it can be dismissed."""
+        ...
+
+    def farewell(self, connection_id: str) -> None:
+        """Forget a viewer."""
+        ...
+
+    def broadcast(
+        self, read_board: Callable[[], tuple[Sequence[Standing], datetime]], accepted_at: datetime | None = None
+    ) -> Delivery:
+        """Send the board, as `read_board` gives it with its instant, to everybody as the next version.
+
+        `accepted_at` is when the oldest update was accepted that it is sent for: how late viewers are is measured from there.
+
+        The board is read after the version is taken, so that a newer version never shows an older board. It may be read several
+        times, and where changes are frequent not every one becomes a version; the last one always does. Raises
+        ViewersUnavailable.
+        """
+        ...
+
+    def sweep(self) -> ViewerSweep:
+        """Drop viewers whose session has ended and see whether anybody was left waiting."""
+        ...
+
+    def close(self) -> None:
+        """End the connections of its own."""
+        ...
