@@ -16,4 +16,4 @@ def lambda_handler(request: HttpRequest) -> Reply:
     caller = deps.identify(request.bearer_token)
     neighbours = request.integer("neighbours", DEFAULT_NEIGHBOURS, 0, MAX_NEIGHBOURS)
     user_id = request.path_parameters["user_id"]
-    return Reply.ok(get_user_score(user_id, neighbours, caller, deps, deps.names))
+    return Reply.ok(get_user_score(user_id, neighbours, caller, deps.leaderboard, deps, deps.names))

@@ -8,13 +8,11 @@ from typing import Any, cast
 import redis
 
 from shared.accounts.player import Caller, Role
-from shared.accounts.session import Admission, EndedSession, Errand, Missing, Place, PreparedBoard
-from shared.boards.board_cache import LIFETIME_SECONDS
-from shared.boards.leaderboard import positions
-from shared.core.errors import LeaderboardRebuilding, ScoreboardError, SessionEnded, UnknownPlayer
+from shared.accounts.session import Admission, EndedSession, Missing, Question
+from shared.core.errors import ScoreboardError, SessionEnded, UnknownPlayer
 from shared.stores.keys import Keys
 from shared.stores.redis.connection import translated
-from shared.stores.redis.scripts import run_script
+from shared.stores.redis.scripts import run_script, run_script_with
 
 # A member that no session id can be: with it, the sorted set holds every session that ended of late.
 ALL_HERE = "*"
@@ -23,7 +21,6 @@ _QUESTIONS = {b"sessions": Missing.SESSIONS, b"profile": Missing.PROFILE}
 _REFUSALS: dict[bytes, type[ScoreboardError]] = {
     b"ended": SessionEnded,
     b"unknown": UnknownPlayer,
-    b"rebuilding": LeaderboardRebuilding,
 }
 
 
@@ -35,26 +32,21 @@ class RedisAccess:
         self._keys = keys
 
     @translated()
-    def admit(self, caller: Caller, errand: Errand = None, *, no_account: bool = False) -> Admission | Missing:
-        """Run the script."""
+    def admit(self, caller: Caller, question: Question[Any] | None = None, *, no_account: bool = False) -> Admission | Missing:
+        """Run the script, in one round trip with the question."""
         keys: tuple[str, ...] = (self._keys.ended_sessions, self._keys.profile(caller.user_id))
-        arguments: tuple[str | int, ...] = (caller.session_id, "1" if no_account else "")
-        if isinstance(errand, PreparedBoard):
-            keys += (self._keys.cached_top(errand.places),)
-            arguments += (LIFETIME_SECONDS * 1000,)
-        elif errand is not None:
-            keys += (self._keys.leaderboard, self._keys.leaderboard_whole)
-            arguments += (self._keys.member(errand.user_id), errand.neighbours)
-        outcome, *answer = run_script(self._redis, "admit", keys, arguments)
+        arguments = (caller.session_id, "1" if no_account else "")
+        if question is None:
+            (outcome, *role), answer = run_script(self._redis, "admit", keys, arguments), None
+        else:
+            (outcome, *role), answer = run_script_with(self._redis, "admit", keys, arguments, question.command)
         if outcome in _QUESTIONS:
             return _QUESTIONS[outcome]
         if outcome in _REFUSALS:
             raise _REFUSALS[outcome]
-        role = cast("Role", answer[0].decode() or "player")
-        if not isinstance(errand, Place):
-            return Admission(role, answer[1] if len(answer) > 1 else None)
-        _, first, *rows = (*answer, 0) if len(answer) == 1 else answer
-        return Admission(role, positions=positions(zip(rows[::2], map(float, rows[1::2]), strict=True), first + 1))
+        if isinstance(answer, redis.RedisError):
+            raise answer
+        return Admission(cast("Role", role[0].decode() or "player"), answer)
 
     @translated()
     def end(self, ended: Iterable[EndedSession]) -> None:

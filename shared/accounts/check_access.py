@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from shared.accounts.player import Caller, Profile
 from shared.accounts.ports import Access, Profiles, Sessions, Users
-from shared.accounts.session import Admission, EndedSession, Errand, Missing
+from shared.accounts.session import Admission, EndedSession, Missing, Question
 from shared.core.errors import RedisUnavailable
 from shared.core.invocation import note
 
 MAX_TRIES = 4
+T = TypeVar("T")
 
 
 class Accounts(Protocol):
@@ -67,14 +68,18 @@ def check_access(caller: Caller, accounts: Accounts) -> Caller:
     Somebody without an account here, whom an outside provider vouches for, is a player who may look.
     """
     note(user_id=caller.user_id)  # a ticket's
-    return replace(caller, role=admit(caller, None, accounts).role)
+    return replace(caller, role=_admitted(caller, accounts).role)
 
 
-def admit(caller: Caller, errand: Errand, accounts: Accounts) -> Admission:
-    """The same in one round trip with what the caller came for; raises LeaderboardRebuilding, too, where that is a place."""
+def ask(question: Question[T], caller: Caller, accounts: Accounts) -> T:
+    """What the caller came for, in one round trip with the check; raises what check_access and the question raise."""
+    return question.read(_admitted(caller, accounts, question).answer)
+
+
+def _admitted(caller: Caller, accounts: Accounts, question: Question[Any] | None = None) -> Admission:
     no_account = False
     for _ in range(MAX_TRIES):
-        answer = accounts.access.admit(caller, errand, no_account=no_account)
+        answer = accounts.access.admit(caller, question, no_account=no_account)
         if isinstance(answer, Admission):
             return answer
         if answer is Missing.SESSIONS:

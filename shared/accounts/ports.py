@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from shared.accounts.player import Account, AccountChange, Caller, Profile
 from shared.accounts.request_limit import RequestKind
-from shared.accounts.session import Admission, EndedSession, Errand, Missing, Renewal, Successor
+from shared.accounts.session import Admission, EndedSession, Missing, Question, Renewal, Successor
 from shared.stores.actor import Actor
 from shared.stores.idempotency import Attempt, KeptAnswer, not_kept
 
@@ -97,11 +97,11 @@ class Profiles(Protocol):
 class Access(Protocol):
     """Whether a caller may still come in: ended sessions and cached profiles, asked in one round trip (Redis)."""
 
-    def admit(self, caller: Caller, errand: Errand = None, *, no_account: bool = False) -> Admission | Missing:
-        """The caller's admission, and with it what they came for.
+    def admit(self, caller: Caller, question: Question[Any] | None = None, *, no_account: bool = False) -> Admission | Missing:
+        """The caller's admission, and with it the answer to what they came for.
 
         What is missing must be given (put the profile, or say that there is `no_account`; restore the ended sessions), then it is
-        tried again. Raises SessionEnded, UnknownPlayer for a disabled account, and LeaderboardRebuilding for a place.
+        tried again. Raises SessionEnded, and UnknownPlayer for a disabled account.
         """
         ...
 

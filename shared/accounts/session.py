@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from shared.accounts.player import Role
-from shared.boards.ranking import Position
 
+T_co = TypeVar("T_co", covariant=True)
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
 # An ended session must be known for as long as one of its access tokens could be shown, by whichever clock.
 REMEMBERED = ACCESS_TOKEN_LIFETIME + timedelta(minutes=1)
@@ -57,34 +58,21 @@ class Renewal:
 
 
 @dataclass(frozen=True, slots=True)
-class PreparedBoard:
-    """Somebody came for the prepared board of so many places."""
+class Question(Generic[T_co]):
+    """What a caller came for: a command that is sent along with the check of their access, and how its answer is read.
 
-    places: int
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Somebody came for a player's place, and so many places on each side of it."""
-
-    user_id: str
-    neighbours: int
-
-
-Errand = PreparedBoard | Place | None
-
-
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """A caller may come in, with the role the account has now.
-
-    `board` is the prepared board, where they came for that and there is one; `positions` are those on both sides of the player
-    they came for, best first, and none when that player is not on the board.
+    `read` may raise what the question's subject raises. It is not called for somebody who may not come in.
     """
 
+    command: tuple[Any, ...]
+    read: Callable[[Any], T_co]
+
+
+class Admission(NamedTuple):
+    """A caller may come in, with the role the account has now; `answer` is what Redis said to their question, unread."""
+
     role: Role
-    board: bytes | None = None
-    positions: Sequence[Position] = ()
+    answer: Any = None
 
 
 class Missing(Enum):

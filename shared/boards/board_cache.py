@@ -6,10 +6,12 @@ from typing import Any
 
 import redis
 
+from shared.accounts.session import Question
 from shared.stores.keys import Keys
 from shared.stores.redis.connection import translated
+from shared.stores.redis.scripts import run_script, script_command
 
-LIFETIME_SECONDS = 5
+LIFETIME_MS = 5000
 
 
 class RedisBoardCache:
@@ -21,14 +23,19 @@ class RedisBoardCache:
 
     @translated()
     def get(self, limit: int) -> bytes | None:
-        """The document of the first `limit` places; none that has longer to live than it was given: the clock was set back."""
-        key = self._keys.cached_top(limit)
-        if self._redis.pttl(key) > LIFETIME_SECONDS * 1000:
-            return None
-        document: bytes | None = self._redis.get(key)
+        """By a script."""
+        document: bytes | None = run_script(self._redis, "read_prepared", (self._keys.cached_top(limit),), (LIFETIME_MS,))
         return document
+
+    def cached(self, limit: int) -> Question[bytes | None]:
+        """By the same script."""
+        return Question(script_command("read_prepared", (self._keys.cached_top(limit),), (LIFETIME_MS,)), _as_it_is)
 
     @translated()
     def put(self, limit: int, document: bytes) -> None:
         """Keep it for 5 s."""
-        self._redis.set(self._keys.cached_top(limit), document, ex=LIFETIME_SECONDS)
+        self._redis.set(self._keys.cached_top(limit), document, px=LIFETIME_MS)
+
+
+def _as_it_is(document: bytes | None) -> bytes | None:
+    return document

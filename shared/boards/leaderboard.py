@@ -11,7 +11,7 @@ from typing import Any
 
 import redis
 
-from shared.accounts.session import Missing
+from shared.accounts.session import Missing, Question
 from shared.boards.ranking import Position
 from shared.boards.rate_window import RateWindow
 from shared.boards.score import AcceptedUpdate, NewestEpoch, ScoreUpdate
@@ -35,7 +35,7 @@ from shared.core.forks import process_name
 from shared.ledger.events import FirstResult, Number
 from shared.stores.keys import Keys, user_id_of
 from shared.stores.redis.connection import server_of, translated
-from shared.stores.redis.scripts import run_script
+from shared.stores.redis.scripts import run_script, script_command
 
 RESULT_SECONDS = 24 * 3600
 # A ticket is dated by one clock and spent by another, which may step back or follow another one after a failover.
@@ -218,6 +218,11 @@ class RedisLeaderboard:
             raise LeaderboardRebuilding
         return positions(rows, 1)
 
+    def places(self, user_id: str, neighbours: int) -> Question[list[Position]]:
+        """Asked by a script."""
+        keys, arguments = (self._leaderboard, self._whole), (self._keys.member(user_id), neighbours)
+        return Question(script_command("read_places", keys, arguments), _places)
+
     @translated()
     def scores(self, user_ids: Sequence[str]) -> dict[str, int]:
         """ZMSCORE."""
@@ -298,3 +303,12 @@ def _milliseconds(at: datetime) -> int:
 def positions(rows: Iterable[tuple[bytes, float]], first_rank: int) -> list[Position]:
     """Members and points that follow one another on the board, from this rank (1-based) on."""
     return [Position(user_id_of(member.decode()), first_rank + n, int(score)) for n, (member, score) in enumerate(rows)]
+
+
+def _places(answer: list[Any] | None) -> list[Position]:
+    if answer is None:
+        raise LeaderboardRebuilding
+    if not answer:
+        return []
+    first, *rows = answer
+    return positions(zip(rows[::2], map(float, rows[1::2]), strict=True), first + 1)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol
 
-from shared.accounts.session import Missing
+from shared.accounts.session import Missing, Question
 from shared.boards.ranking import Position
 from shared.boards.rate_window import Losses
 from shared.boards.score import AcceptedUpdate, NewestEpoch, ScoreUpdate
@@ -41,6 +41,13 @@ class Leaderboard(Protocol):
 
     def top(self, limit: int) -> list[Position]:
         """The first `limit` places, best first; raises LeaderboardRebuilding."""
+        ...
+
+    def places(self, user_id: str, neighbours: int) -> Question[list[Position]]:
+        """For a player's place and so many on each side of it, best first; none for who is not on the board.
+
+        Reading the answer raises LeaderboardRebuilding.
+        """
         ...
 
     def scores(self, user_ids: Sequence[str]) -> dict[str, int]:
@@ -115,6 +122,10 @@ class BoardCache(Protocol):
 
     def get(self, limit: int) -> bytes | None:
         """The cached JSON document that holds at least `limit` places, or None."""
+        ...
+
+    def cached(self, limit: int) -> Question[bytes | None]:
+        """For the same, with the check of a caller's access."""
         ...
 
     def put(self, limit: int, document: bytes) -> None:

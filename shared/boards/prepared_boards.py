@@ -8,9 +8,8 @@ import threading
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from shared.accounts.check_access import Accounts, admit
+from shared.accounts.check_access import Accounts, ask
 from shared.accounts.player import Caller
-from shared.accounts.session import PreparedBoard
 from shared.boards.names import Names
 from shared.boards.ports import BoardCache, Leaderboard
 from shared.core.clock import utc_text
@@ -49,7 +48,7 @@ class PreparedBoards:
             if self._clock.monotonic() >= kept.fresh_until:
                 self._prepare(places, kept)
         else:
-            document = admit(caller, PreparedBoard(places), self._accounts).board
+            document = ask(self._cache.cached(places), caller, self._accounts)
             if document is None:
                 self._prepare(places, kept)
             elif document != kept.document:

@@ -7,14 +7,15 @@ from gevent import monkey
 
 monkey.patch_all()
 
-import sys  # noqa: E402 - the patches come first
+import os  # noqa: E402 - the patches come first
+import sys  # noqa: E402
 import time  # noqa: E402
 
 import gevent  # noqa: E402
 import redis  # noqa: E402
 
 from shared.core.loop import Loop, find_loop  # noqa: E402
-from shared.stores.redis.connection import connect  # noqa: E402
+from shared.stores.redis.connection import SharingRedis, connect  # noqa: E402
 
 ECHO = "return ARGV[1]"
 SLOW = "local n = 0 while n < tonumber(ARGV[1]) do n = n + 1 end return ARGV[2]"
@@ -105,12 +106,33 @@ def a_server_that_says_nothing_is_given_up(url: str, loop: Loop | None) -> None:
     assert client.set("k", "v") is True
 
 
+def what_is_asked_together_is_one_write(client: SharingRedis) -> None:
+    """And an error stands in the place of its answer."""
+    client.ping()
+    write, written = os.write, []
+
+    def noted(descriptor: int, data: bytes) -> int:
+        written.append(data)
+        return write(descriptor, data)
+
+    os.write = noted
+    try:
+        first, error, last = client.ask_together(("SET", "together", "v"), ("HGET", "together", "f"), ("GET", "together"))
+    finally:
+        os.write = write
+    assert (first, type(error), last) == (b"OK", redis.ResponseError, b"v")
+    assert len(written) == 1, written
+
+
 if __name__ == "__main__":
     found = find_loop(sys.argv[2])
     shared = connect(sys.argv[1], loop=found)
+    assert isinstance(shared, SharingRedis)
     shared.connection_pool.connection_kwargs["socket_timeout"] = 60  # a slow machine is no Redis that says nothing
     everybody_gets_their_own(shared)
     who_is_stopped_holds_up_nobody(shared)
+    if found is not None:
+        what_is_asked_together_is_one_write(shared)
     a_lost_connection_is_told_to_all_and_made_again(shared, sys.argv[1])
     a_server_that_says_nothing_is_given_up(sys.argv[1], found)
     print("ok")  # noqa: T201

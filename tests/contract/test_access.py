@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from uuid import uuid4
 
 import pytest
@@ -12,13 +12,14 @@ import redis
 
 from shared.accounts.access import RedisAccess
 from shared.accounts.player import Caller, Profile
-from shared.accounts.session import Admission, EndedSession, Errand, Missing, Place, PreparedBoard
+from shared.accounts.session import Admission, EndedSession, Missing, Question
 from shared.boards.board_cache import RedisBoardCache
 from shared.boards.ranking import Position
 from shared.core.errors import LeaderboardRebuilding, SessionEnded, UnknownPlayer
 from tests.contract.board import API_KEY, Board
 
 NOW = datetime.now(UTC)
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -38,6 +39,13 @@ def caller(board: Board, access: RedisAccess) -> Caller:
     return Caller(board.player(), "player", NOW + timedelta(minutes=15), str(uuid4()))
 
 
+def asked(access: RedisAccess, caller: Caller, question: Question[T]) -> T:
+    """The answer to somebody who may come in."""
+    admission = access.admit(caller, question)
+    assert isinstance(admission, Admission)
+    return question.read(admission.answer)
+
+
 def test_the_role_is_the_accounts_not_the_tokens(board: Board, access: RedisAccess, caller: Caller) -> None:
     assert access.admit(replace(caller, role="admin")) == Admission("player")
     board.profile(caller.user_id, role="admin")
@@ -45,13 +53,13 @@ def test_the_role_is_the_accounts_not_the_tokens(board: Board, access: RedisAcce
 
 
 def test_the_prepared_board_comes_along(board: Board, access: RedisAccess, caller: Caller) -> None:
-    assert access.admit(caller, PreparedBoard(10)) == Admission("player", None)
     cache = RedisBoardCache(board.client, board.keys)
+    assert asked(access, caller, cache.cached(10)) is None
     cache.put(10, b"document")
-    assert access.admit(caller, PreparedBoard(10)) == Admission("player", cache.get(10)) == Admission("player", b"document")
-    assert access.admit(caller, PreparedBoard(100)) == Admission("player", None)
+    assert asked(access, caller, cache.cached(10)) == cache.get(10) == b"document"
+    assert asked(access, caller, cache.cached(100)) is None
     board.client.pexpire(board.keys.cached_top(10), 3_600_000)  # the clock was set back
-    assert access.admit(caller, PreparedBoard(10)) == Admission("player", cache.get(10)) == Admission("player", None)
+    assert asked(access, caller, cache.cached(10)) is cache.get(10) is None
 
 
 @pytest.mark.parametrize(
@@ -72,17 +80,17 @@ def test_a_place_comes_along_with_those_on_both_sides_as_far_as_there_are_any(
         board.set(f"p{place}", 100 - place)
     board.client.zrem(board.keys.leaderboard, board.keys.member(caller.user_id))
     positions = [Position(f"p{n}", n, 100 - n) for n in expected]
-    assert access.admit(caller, Place(user_id, neighbours)) == Admission("player", positions=positions)
+    assert asked(access, caller, board.leaderboard.places(user_id, neighbours)) == positions
 
 
 def test_a_board_that_is_not_whole_shows_nobody_a_wrong_place(board: Board, access: RedisAccess, caller: Caller) -> None:
     board.client.delete(board.keys.leaderboard_whole)
     with pytest.raises(LeaderboardRebuilding):
-        access.admit(caller, Place(caller.user_id, 2))
+        asked(access, caller, board.leaderboard.places(caller.user_id, 2))
     assert access.admit(caller) == Admission("player")
     access.end([EndedSession(caller.session_id, NOW)])
     with pytest.raises(SessionEnded):
-        access.admit(caller, Place(caller.user_id, 2))
+        asked(access, caller, board.leaderboard.places(caller.user_id, 2))
 
 
 def test_a_session_that_ended_is_over_and_no_other(access: RedisAccess, caller: Caller) -> None:
@@ -161,19 +169,43 @@ def test_a_profile_that_was_read_does_not_replace_one_that_has_changed_since(boa
         assert 0 < board.client.ttl(board.keys.profile(known)) <= 60
 
 
-@pytest.mark.parametrize("errand", [None, PreparedBoard(10), Place("nobody", 2)])
-def test_asking_is_one_round_trip(
-    redis_client: redis.Redis, board: Board, access: RedisAccess, caller: Caller, errand: Errand
+def test_a_question_whose_script_redis_does_not_know_is_answered(board: Board, access: RedisAccess, caller: Caller) -> None:
+    for _ in range(2):
+        board.client.script_flush()
+        found = asked(access, caller, board.leaderboard.places(caller.user_id, 2))
+        assert [position.user_id for position in found] == [caller.user_id]
+
+
+def test_an_error_of_the_question_is_an_error_and_only_for_who_may_come_in(
+    board: Board, access: RedisAccess, caller: Caller
 ) -> None:
-    access.admit(caller, errand)
+    board.client.delete(board.keys.leaderboard)
+    board.client.set(board.keys.leaderboard, "something else")
+    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+        access.admit(caller, board.leaderboard.places(caller.user_id, 2))
+    access.end([EndedSession(caller.session_id, NOW)])
+    with pytest.raises(SessionEnded):
+        access.admit(caller, board.leaderboard.places(caller.user_id, 2))
+
+
+def test_asking_is_one_round_trip(redis_client: redis.Redis, board: Board, access: RedisAccess, caller: Caller) -> None:
+    client: Any = redis_client
+    questions = [None, RedisBoardCache(client, board.keys).cached(10), board.leaderboard.places("nobody", 2)]
+    for question in questions:
+        access.admit(caller, question)
 
     class Counting:
         calls = 0
 
-        def execute_command(self, *arguments: Any) -> Any:
+        def execute_command(self, *words: Any) -> Any:
             self.calls += 1
-            return redis_client.execute_command(*arguments)  # type: ignore[no-untyped-call]
+            return client.execute_command(*words)
 
-    counting = Counting()
-    RedisAccess(cast("Any", counting), board.keys).admit(caller, errand)
-    assert counting.calls == 1
+        def ask_together(self, *commands: tuple[Any, ...]) -> list[Any]:
+            self.calls += 1
+            return client.ask_together(*commands)  # type: ignore[no-any-return]
+
+    for question in questions:
+        counting = Counting()
+        RedisAccess(cast("Any", counting), board.keys).admit(caller, question)
+        assert counting.calls == 1

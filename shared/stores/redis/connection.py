@@ -132,6 +132,14 @@ class MeasuredRedis(redis.Redis):
         """As redis-py's."""
         return _MeasuredPipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
 
+    def ask_together(self, *commands: tuple[Any, ...]) -> list[Any]:
+        """The answers to commands that are sent in one write; an error stands in the place of its answer."""
+        with self.pipeline(transaction=False) as pipeline:
+            for words in commands:
+                pipeline.execute_command(*words)
+            answers: list[Any] = pipeline.execute(raise_on_error=False)
+        return answers
+
     def _execute(self, *args: Any, **options: Any) -> Any:
         return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
 
@@ -170,9 +178,9 @@ class SharingRedis(MeasuredRedis):
         """The bare answer to a command, as Redis gives it."""
         return self._line.call(words)
 
-    def begin(self, *words: Any) -> Callable[[], Any]:
-        """Send a command, and wait for its bare answer when what this gives back is called, in the same thread."""
-        return self._line.begin(words)
+    def ask_together(self, *commands: tuple[Any, ...]) -> list[Any]:
+        """As MeasuredRedis's, on the line where one thread has it."""
+        return self._line.call_together(commands) if self._line.is_one_threads else super().ask_together(*commands)
 
     def close(self) -> None:
         """End the shared connection and those of the pool."""

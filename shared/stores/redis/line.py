@@ -10,8 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import hiredis
@@ -60,6 +59,7 @@ class SharedLine:
         """`make_link` makes something else of a connection than what threads share."""
         self._connect = connect
         self._make_link = make_link or _Link
+        self.is_one_threads = make_link is not None
         self._failover = failover
         failover.add(self._replace)
         self._opening = threading.Lock()
@@ -71,10 +71,17 @@ class SharedLine:
         link = self._usable()
         return self._finish(link, link.begin(hiredis.pack_command(words)))
 
-    def begin(self, words: tuple[Any, ...]) -> Callable[[], Any]:
-        """Send a command, and wait for its answer when what this gives back is called, which must happen in the same thread."""
+    def call_together(self, commands: Iterable[tuple[Any, ...]]) -> list[Any]:
+        """Send commands in one write; the answers, or in their places the errors. Only where one thread has the line."""
         link = self._usable()
-        return partial(self._finish, link, link.begin(hiredis.pack_command(words)))
+        calls = [link.begin(hiredis.pack_command(words)) for words in commands]
+        return [self._outcome(link, call) for call in calls]
+
+    def _outcome(self, link: Link, call: Any) -> Any:
+        try:
+            return self._finish(link, call)
+        except redis.RedisError as error:
+            return error
 
     def close(self) -> None:
         """End the connection; a later call makes another."""

@@ -15,17 +15,20 @@ from shared.core import metrics
 from shared.core.metrics.instruments import Histogram
 from shared.core.tracing import span
 from shared.stores.keys import Keys
-from shared.stores.redis.connection import Greeting, NewConnection, SharingRedis, server_of
+from shared.stores.redis.connection import Greeting, MeasuredRedis, NewConnection, SharingRedis, server_of
 
 _REDIS = {"db.system.name": "redis"}
 LAYER = Path(__file__).parents[2]
+_texts: dict[str, str] = {}
 
 
 @cache
 def _source(name: str) -> tuple[str, str, Histogram]:
     [path] = LAYER.glob(f"*/lua/{name}.lua")
     text = path.read_text(encoding="utf-8")
-    return text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(), metrics.redis_command_seconds.of(name)
+    digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+    _texts[digest] = text
+    return text, digest, metrics.redis_command_seconds.of(name)
 
 
 def greeting(keys: Keys, on_another_server: Callable[[], object]) -> Greeting:
@@ -46,6 +49,36 @@ def run_script(client: redis.Redis, name: str, keys: Sequence[str], arguments: S
     """Run <subject>/lua/<name>.lua: one round trip, two when Redis meets the script for the first time."""
     with span(name, "client", _REDIS):
         return _run_script(client, name, keys, arguments)
+
+
+def run_script_with(
+    client: MeasuredRedis, name: str, keys: Sequence[str], arguments: Sequence[bytes | str | int], command: tuple[Any, ...]
+) -> tuple[Any, Any]:
+    """Run a script, and in the same round trip another command, whose error is returned in the place of its answer."""
+    with span(name, "client", _REDIS):
+        words, seconds = script_command(name, keys, arguments), _source(name)[2]
+        began = perf_counter()
+        first, second = client.ask_together(words, command)
+        answer, other = _sent_whole(client, words, first), _sent_whole(client, command, second)
+        if isinstance(answer, redis.RedisError):
+            metrics.redis_errors.of(name).inc()
+            raise answer
+        seconds.observe(perf_counter() - began)
+    return answer, other
+
+
+def script_command(name: str, keys: Sequence[str], arguments: Sequence[bytes | str | int]) -> tuple[Any, ...]:
+    """The command that runs a script, for `run_script_with`."""
+    return ("EVALSHA", _source(name)[1], len(keys), *keys, *arguments)
+
+
+def _sent_whole(client: MeasuredRedis, words: tuple[Any, ...], answer: Any) -> Any:
+    """The answer, of a script that Redis has met by now."""
+    if not isinstance(answer, redis.exceptions.NoScriptError):
+        return answer
+    _, digest, *rest = words
+    [answer] = client.ask_together(("EVAL", _texts[digest], *rest))
+    return answer
 
 
 def _run_script(
