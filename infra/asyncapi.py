@@ -19,10 +19,9 @@ from local_runtime.manifest import Manifest
 from local_runtime.websocket.connection import TOKEN_EXPIRED
 from local_runtime.websocket.limits import MAX_FRAME_BYTES, MAX_MESSAGE_BYTES
 from shared.boards.board import MAIN
-from shared.ledger import codec
-from shared.ledger.history_queues import HISTORY, MAX_HISTORY_QUEUES, history_queues
+from shared.ledger import messages as codec
 from shared.ledger.publisher import REBUILD_WANTED
-from shared.ledger.topology import DEAD_LETTERS, QUEUES, REBUILD, RETRIES, UPDATED
+from shared.ledger.queues import DEAD_LETTERS, HISTORY, MAX_HISTORY_QUEUES, QUEUES, REBUILD, RETRIES, UPDATED, history_queues
 
 ROOT = Path(__file__).resolve().parent.parent
 BASE = ROOT / "infra" / "asyncapi_base.yaml"

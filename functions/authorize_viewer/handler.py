@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.container import container
 from shared.transport.appsync import AuthorizationRequest, authorizer_handler
-from shared.viewers.authorize_viewer import authorize_viewer
+from shared.viewers.connect_viewer import authorize_viewer
 
 
 @authorizer_handler

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from shared.container import container
 from shared.transport.queue import QueueMessage, queue_handler
-from shared.viewers.broadcast_scores import broadcast_scores
-from shared.viewers.heed_changes import heed_changes
+from shared.viewers.broadcast_scores import broadcast_scores, heed_changes
 
 
 @queue_handler

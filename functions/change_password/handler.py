@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.accounts.change_password import ChangePassword, change_password, has_new_password
+from shared.accounts.change_account import ChangePassword, change_password, has_new_password
 from shared.accounts.take_effect import take_effect_again
 from shared.audit.note_refusal import audited
 from shared.container import container

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.accounts.change_user import change_user
+from shared.accounts.change_account import change_user
 from shared.accounts.player import AccountChange
 from shared.accounts.take_effect import take_effect_again
 from shared.audit.note_refusal import audited

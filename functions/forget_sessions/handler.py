@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shared.accounts.forget_sessions import forget_sessions
+from shared.accounts.end_sessions import forget_sessions
 from shared.container import container
 from shared.transport.schedule import schedule_handler
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.audit.note_refusal import audited
-from shared.boards.prepared_boards import MAX_TOP, TOP
+from shared.boards.read_board import MAX_TOP, TOP
 from shared.container import container
 from shared.transport.http import HttpRequest, Reply, http_handler
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.audit.note_refusal import audited
-from shared.boards.get_user_score import DEFAULT_NEIGHBOURS, MAX_NEIGHBOURS, get_user_score
+from shared.boards.read_board import DEFAULT_NEIGHBOURS, MAX_NEIGHBOURS, get_user_score
 from shared.container import container
 from shared.transport.http import HttpRequest, Reply, http_handler
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.audit.note_refusal import audited
-from shared.boards.issue_action_ticket import issue_action_ticket
+from shared.boards.action_tickets import issue_action_ticket
 from shared.container import container
 from shared.transport.http import HttpRequest, Reply, http_handler
 

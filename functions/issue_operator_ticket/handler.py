@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.container import container
 from shared.transport.direct import direct_handler
-from shared.viewers.issue_operator_ticket import issue_operator_ticket
+from shared.viewers.issue_ws_ticket import issue_operator_ticket
 
 
 @direct_handler

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.audit.note_refusal import audited
 from shared.container import container
-from shared.ledger.list_dead_letters import DEFAULT_LIMIT, MAX_LIMIT, list_dead_letters
+from shared.ledger.read_dead_letters import DEFAULT_LIMIT, MAX_LIMIT, list_dead_letters
 from shared.transport.http import HttpRequest, Reply, http_handler
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.accounts.log_out import log_out
+from shared.accounts.end_sessions import log_out
 from shared.accounts.take_effect import end_access
 from shared.audit.note_refusal import audited
 from shared.container import container

@@ -7,11 +7,9 @@ from typing import Any
 
 from shared.container import container
 from shared.core.errors import InvalidParameter
-from shared.ledger.choose_dead_letters import parse_choice
 from shared.ledger.discard_dead_letters import discard_dead_letters, parse_discard
-from shared.ledger.list_dead_letters import list_dead_letters, parse_limit
-from shared.ledger.redrive_dead_letters import redrive_dead_letters
-from shared.ledger.show_dead_letter import parse_name, show_dead_letter
+from shared.ledger.read_dead_letters import list_dead_letters, parse_limit, parse_name, show_dead_letter
+from shared.ledger.redrive_dead_letters import parse_choice, redrive_dead_letters
 from shared.stores.actor import Actor
 from shared.transport.direct import direct_handler
 

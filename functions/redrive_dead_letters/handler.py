@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from shared.audit.note_refusal import audited
 from shared.container import container
-from shared.ledger.choose_dead_letters import parse_choice
-from shared.ledger.redrive_dead_letters import redrive_dead_letters
+from shared.ledger.redrive_dead_letters import parse_choice, redrive_dead_letters
 from shared.stores.actor import Actor
 from shared.stores.answer_once import answer_once, keyed
 from shared.transport.http import HttpRequest, Reply, http_handler

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.accounts.check_password import check_password
-from shared.accounts.register_user import parse_registration, register_user
+from shared.accounts.create_user import parse_registration, register_user
 from shared.accounts.take_effect import take_effect_again
 from shared.audit.note_refusal import audited
 from shared.boards.enter_board import enter_board

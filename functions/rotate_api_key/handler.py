@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.accounts.rotate_api_key import rotate_api_key
+from shared.accounts.change_account import rotate_api_key
 from shared.accounts.take_effect import take_effect_again
 from shared.audit.note_refusal import audited
 from shared.container import container

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.audit.note_refusal import audited
 from shared.container import container
-from shared.ledger.show_dead_letter import parse_name, show_dead_letter
+from shared.ledger.read_dead_letters import parse_name, show_dead_letter
 from shared.transport.http import HttpRequest, Reply, http_handler
 
 

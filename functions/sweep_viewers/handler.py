@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.container import container
 from shared.transport.schedule import schedule_handler
-from shared.viewers.sweep_viewers import sweep_viewers
+from shared.viewers.connect_viewer import sweep_viewers
 
 
 @schedule_handler

@@ -13,8 +13,7 @@ from infra.package.target import GLIBC_MINOR
 from infra.sam import Sam
 from shared.core.config import Settings
 from shared.core.metrics import registry
-from shared.ledger.history_queues import MAX_HISTORY_QUEUES, history_queues
-from shared.ledger.topology import QUEUES
+from shared.ledger.queues import MAX_HISTORY_QUEUES, QUEUES, history_queues
 
 DECLARED = {*QUEUES, *history_queues(MAX_HISTORY_QUEUES)}
 

@@ -7,8 +7,8 @@ import base64
 import argon2
 
 from shared.accounts.password import normalized
-from shared.core.offload import BoundedOffload, in_place
-from shared.core.platform import Offload
+from shared.core.clock import Offload
+from shared.core.loop import BoundedOffload, in_place
 
 # OWASP's choice; the encoded hash has 97 characters and fits users.hashed_password.
 MEMORY_KIB, ITERATIONS, LANES = 19456, 2, 1

@@ -10,10 +10,10 @@ from typing import Any
 
 from shared.accounts.password import checked_password
 from shared.accounts.player import API_KEY_BYTES, Account, Role, checked_role, checked_username
-from shared.accounts.ports import PasswordHasher, Users
+from shared.accounts.ports import PasswordHasher, RequestLimits, Users
+from shared.core.clock import Clock
 from shared.core.ids import RANDOM_BYTES, new_user_id
 from shared.core.invocation import note
-from shared.core.platform import Clock
 from shared.stores.idempotency import Attempt, not_kept
 
 
@@ -70,3 +70,23 @@ def create_user(
     users.add(account, actor=command.actor, source_ip=command.source_ip, answer=attempt(new_user.as_json()))
     note(user_id=account.user_id)
     return new_user
+
+
+def parse_registration(body: Mapping[str, Any], source_ip: str, common_passwords: Container[str]) -> CreateUser:
+    """Read `{"username", "password"}`; raises InvalidUsername or WeakPassword. A `role` in the body is not listened to."""
+    username = checked_username(body.get("username"))
+    password = checked_password(body.get("password"), username, common_passwords)
+    return CreateUser(username, password, "player", source_ip=source_ip)
+
+
+def register_user(
+    command: CreateUser,
+    limits: RequestLimits,
+    users: Users,
+    hasher: PasswordHasher,
+    clock: Clock,
+    attempt: Attempt = not_kept,
+) -> NewUser:
+    """Raises UsernameTaken, and TooManyRequests before anything is computed."""
+    limits.admit("registration", source_ip=command.source_ip or "")
+    return create_user(command, users, hasher, clock, attempt)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from shared.accounts.player import Account, checked_username
 from shared.accounts.ports import Users
 from shared.core.cursor import make_name_cursor, read_name_cursor
-from shared.core.errors import InvalidParameter
+from shared.core.errors import InvalidParameter, PostgresUnavailable
 from shared.core.ids import canonical_id
 
 DEFAULT_LIMIT, MAX_LIMIT = 20, 100
@@ -44,3 +44,12 @@ def _checked_id(value: str) -> str:
 
 def _page(accounts: list[Account | None] | list[Account], next_cursor: str | None = None) -> dict[str, Any]:
     return {"data": [account.as_json() for account in accounts if account], "nextCursor": next_cursor}
+
+
+def name_users(user_ids: Iterable[str | None], users: Users) -> dict[str, str]:
+    """Names by id, of those who have an account; a help to readers, so without a database nobody has a name."""
+    wanted = sorted({user_id for user_id in user_ids if user_id})
+    try:
+        return {user_id: profile.username for user_id, profile in users.profiles(wanted).items()}
+    except PostgresUnavailable:
+        return {}

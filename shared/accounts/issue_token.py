@@ -15,9 +15,9 @@ from shared.accounts.player import USERNAME, Account
 from shared.accounts.ports import AccessTokens, RefreshTokens, Users
 from shared.accounts.session import Successor
 from shared.accounts.take_effect import LiveAccounts, end_access
+from shared.core.clock import Clock
 from shared.core.errors import BadMessage, InvalidCredentials, InvalidParameter
 from shared.core.invocation import note
-from shared.core.platform import Clock
 from shared.stores.answer_once import KeyedRequest, Memory, answer_once
 from shared.stores.idempotency import Attempt, checked_key, key_hash, not_kept
 

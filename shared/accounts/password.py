@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import sys
 import unicodedata
 from collections.abc import Container
+from functools import cache
 from itertools import pairwise
+from pathlib import Path
 
 from shared.core.errors import WeakPassword
 
@@ -19,6 +22,7 @@ _LONGEST_PATTERN = 4
 _PRODUCT = "scoreboard"
 _NO_LETTERS_AT_THE_START, _NO_LETTERS_AT_THE_END = re.compile(r"^[\W\d_]+"), re.compile(r"[\W\d_]+$")
 _LOOKALIKES = str.maketrans("@4031!$57", "aaoeiisst")
+LIST = Path(__file__).parent / "words" / "common_passwords.txt.gz"
 
 
 def normalized(password: str) -> str:
@@ -68,3 +72,9 @@ def _is_pattern(folded: str, common: Container[str]) -> bool:
         return True
     length = (folded * 2).find(folded, 1)  # of the shortest piece that makes it up
     return length < len(folded) and (length <= _LONGEST_PATTERN or folded[:length] in common)
+
+
+@cache
+def common_passwords() -> frozenset[str]:
+    """30,000 of them in lower case, read once a process (a few milliseconds), and only where a password is chosen."""
+    return frozenset(gzip.decompress(LIST.read_bytes()).decode().splitlines())

@@ -9,7 +9,7 @@ from shared.accounts.check_access import Accounts
 from shared.accounts.player import Profile
 from shared.accounts.ports import Dismissals
 from shared.accounts.session import EndedSession
-from shared.core.platform import Clock
+from shared.core.clock import Clock
 
 
 class LiveAccounts(Accounts, Protocol):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.accounts.name_users import name_users
+from shared.accounts.find_users import name_users
 from shared.accounts.player import Caller
 from shared.accounts.ports import Users
 from shared.audit.entries import AuditEntry, AuditFilter

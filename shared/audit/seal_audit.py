@@ -20,8 +20,8 @@ from shared.audit.entries import NO_HASH, Content, Seal
 from shared.audit.ports import AuditSeals, SealAnchor, SealSigner
 from shared.audit.settled_horizon import settled_horizon
 from shared.core import metrics
+from shared.core.clock import Clock
 from shared.core.logs import get_logger
-from shared.core.platform import Clock
 
 ROWS_A_SEAL = 500
 SEALS_AT_ONCE = 10

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.audit.ports import AuditSeals
-from shared.core.platform import Clock
+from shared.core.clock import Clock
 
 LOOK_SECONDS = 0.05
 ENDING_SECONDS = 5.0

@@ -10,7 +10,7 @@ from uuid import UUID
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from shared.boards.ticket import ActionTicket
+from shared.boards.action_tickets import ActionTicket
 from shared.core.errors import InvalidActionTicket
 from shared.stores.sealing import read_keys
 

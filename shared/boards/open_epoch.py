@@ -1,11 +1,13 @@
-"""Have updates numbered: in a new epoch whenever Redis may have gone back to an earlier state."""
+"""Have updates numbered in a new epoch, and the board filled again, when Redis may have gone back to an earlier state."""
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from shared.boards.ports import Leaderboard
-from shared.core.errors import LeaderboardRebuilding
+from shared.core.errors import LeaderboardRebuilding, RabbitUnavailable, RedisUnavailable
 from shared.core.logs import get_logger
-from shared.ledger.ports import Ledger
+from shared.ledger.ports import EventPublisher, Ledger
 
 MAX_TRIES = 5
 _log = get_logger(__name__)
@@ -22,3 +24,10 @@ def open_epoch(leaderboard: Leaderboard, ledger: Ledger) -> bool:
             _log.info("updates are numbered in a new epoch", extra={"epoch": epoch, "before": before.newest})
             return True
     raise LeaderboardRebuilding
+
+
+def ask_for_rebuild(leaderboard: Leaderboard, publisher: EventPublisher) -> None:
+    """Wake rebuild_leaderboard, which also looks each minute: the board is not whole, or another Redis serves it now."""
+    with suppress(RabbitUnavailable, RedisUnavailable):
+        if leaderboard.ask_for_rebuild():
+            publisher.publish_rebuild()

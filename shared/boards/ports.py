@@ -10,7 +10,6 @@ from shared.accounts.session import Missing, Question
 from shared.boards.ranking import Position
 from shared.boards.rate_window import Losses
 from shared.boards.score import AcceptedUpdate, NewestEpoch, ScoreUpdate
-from shared.boards.ticket import ActionTicket
 from shared.ledger.events import Acceptance, FirstResult
 
 
@@ -130,16 +129,4 @@ class BoardCache(Protocol):
 
     def put(self, limit: int, document: bytes) -> None:
         """Keep a document for 5 s."""
-        ...
-
-
-class TicketSigner(Protocol):
-    """Action tickets as text that nobody else can write; nothing is stored."""
-
-    def sign(self, ticket: ActionTicket) -> str:
-        """The text of a ticket."""
-        ...
-
-    def verify(self, text: str) -> ActionTicket:
-        """The ticket of a text, perhaps expired; raises InvalidActionTicket."""
         ...

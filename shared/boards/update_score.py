@@ -11,9 +11,9 @@ from typing import Any
 from shared.accounts.check_access import Accounts, cache_profile, restore_sessions
 from shared.accounts.player import Caller
 from shared.accounts.session import Missing
-from shared.boards.ask_for_rebuild import ask_for_rebuild
-from shared.boards.open_epoch import open_epoch
-from shared.boards.ports import Leaderboard, TicketSigner
+from shared.boards.action_tickets import TicketSigner
+from shared.boards.open_epoch import ask_for_rebuild, open_epoch
+from shared.boards.ports import Leaderboard
 from shared.boards.score import AcceptedUpdate, ScoreUpdate, checked_increment
 from shared.core.errors import (
     LeaderboardRebuilding,
@@ -26,8 +26,7 @@ from shared.core.errors import (
 from shared.core.ids import new_request_id
 from shared.core.invocation import note
 from shared.ledger.events import ScoreAccepted
-from shared.ledger.messages import EventPublisher
-from shared.ledger.ports import Ledger
+from shared.ledger.ports import EventPublisher, Ledger
 from shared.stores.idempotency import checked_key
 
 MAX_TRIES = 5

@@ -11,18 +11,17 @@ from shared.accounts.player import Caller
 from shared.accounts.ports import LoginThrottle, RequestLimits
 from shared.container.rabbitmq_parts import RabbitParts
 from shared.core.config import Settings
-from shared.core.hooks import find_hook
 from shared.core.invocation import current, note
 from shared.core.logs import configure_logs, get_logger
+from shared.core.loop import find_hook
 from shared.core.metrics.export import export_metrics
 from shared.core.tls import what_travels_unprotected
 from shared.core.tracing import Tracer, use_tracer
 from shared.stores.aws.secrets_manager import with_secret
 
 if TYPE_CHECKING:
-    from shared.accounts.limits_since import LimitsSince
-    from shared.boards.names import Names
-    from shared.boards.prepared_boards import PreparedBoards
+    from shared.accounts.redis import LimitsSince
+    from shared.boards.read_board import Names, PreparedBoards
     from shared.ledger.letter_stores import LetterStores
     from shared.operations.check_health import Readiness
     from shared.operations.claim_stores import Ownership
@@ -51,7 +50,7 @@ class Container(RabbitParts):
 
     @cached_property
     def _limits_since(self) -> LimitsSince:
-        from shared.accounts.limits_since import LimitsSince
+        from shared.accounts.redis import LimitsSince
 
         def registrations() -> int | None:
             return self.users.registered_of_late(self.settings.registrations_per_hour)
@@ -60,14 +59,14 @@ class Container(RabbitParts):
 
     @cached_property
     def login_throttle(self) -> LoginThrottle:
-        from shared.accounts.login_throttle import RedisLoginThrottle
+        from shared.accounts.redis import RedisLoginThrottle
 
         return RedisLoginThrottle(self._redis, self._keys, self._limits_since)
 
     @cached_property
     def request_limits(self) -> RequestLimits:
+        from shared.accounts.redis import RedisRequestLimits
         from shared.accounts.request_limit import request_limits
-        from shared.accounts.request_limits import RedisRequestLimits
 
         limits = request_limits(
             network_registrations=self.settings.network_registrations_per_hour,
@@ -79,7 +78,7 @@ class Container(RabbitParts):
 
     @cached_property
     def prepared_boards(self) -> PreparedBoards:
-        from shared.boards.prepared_boards import PreparedBoards
+        from shared.boards.read_board import PreparedBoards
 
         return PreparedBoards(self.leaderboard, self.board_cache, self, self.names, self.clock)
 
@@ -115,16 +114,16 @@ class Container(RabbitParts):
 
     @cached_property
     def names(self) -> Names:
-        from shared.boards.names import Names
+        from shared.boards.read_board import Names
 
         return Names(self.profiles, self.users)
 
     @cached_property
     def readiness(self) -> Readiness:
         from shared.operations.check_health import Probes, Readiness
-        from shared.operations.postgresql_probe import PostgresProbe
-        from shared.operations.rabbitmq_probe import RabbitProbe
-        from shared.operations.redis_probe import RedisProbe
+        from shared.operations.postgresql import PostgresProbe
+        from shared.operations.rabbitmq import RabbitProbe
+        from shared.operations.redis import RedisProbe
 
         settings = self.settings
         broker = RabbitProbe(settings.amqp_url, ca_file=settings.amqp_ca_file, queues=settings.history_queues)

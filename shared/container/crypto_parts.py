@@ -7,7 +7,7 @@ from functools import cached_property
 
 from shared.accounts.ports import AccessTokens, PasswordHasher
 from shared.audit.ports import SealSigner
-from shared.boards.ports import TicketSigner
+from shared.boards.action_tickets import TicketSigner
 from shared.container.parts import Parts
 from shared.stores.key_print import KeyPrint
 from shared.stores.ports import Sealer
@@ -43,14 +43,14 @@ class CryptoParts(Parts):
     @cached_property
     def key_prints(self) -> list[KeyPrint]:
         """All keys in their order; the first of a purpose seals or signs."""
-        from shared.accounts.signing_key import signing_key_prints
+        from shared.accounts.tokens import signing_key_prints
         from shared.stores.sealing import payload_key_prints
 
         return [*payload_key_prints(self.settings.payload_keys), *signing_key_prints(self.settings.jwt_signing_key)]
 
     @cached_property
     def access_tokens(self) -> AccessTokens:
-        from shared.accounts.jwt import JwtAccessTokens
+        from shared.accounts.tokens import JwtAccessTokens
 
         return JwtAccessTokens(
             self.settings.jwt_signing_key,
@@ -63,13 +63,13 @@ class CryptoParts(Parts):
     @cached_property
     def password_hasher(self) -> PasswordHasher:
         from shared.accounts.argon2 import Argon2PasswordHasher
-        from shared.core.offload import find_offload
+        from shared.core.loop import find_offload
 
         return Argon2PasswordHasher(find_offload(self.settings.offload_hook))
 
     @property
     def common_passwords(self) -> Words[str]:
         """What nobody may choose."""
-        from shared.accounts.common_passwords import common_passwords
+        from shared.accounts.password import common_passwords
 
         return common_passwords()

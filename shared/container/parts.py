@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from shared.core.clock import SystemClock
+from shared.core.clock import Clock, SystemClock
 from shared.core.config import Settings
 from shared.core.loop import Loop, find_loop
-from shared.core.platform import Clock
 
 
 class Parts:

@@ -9,8 +9,7 @@ from shared.accounts.ports import AccountChanges, RefreshTokens, Sessions, Users
 from shared.audit.ports import AuditLog, AuditSeals
 from shared.container.parts import Parts
 from shared.ledger.ports import DeadLetters, Ledger
-from shared.operations.installation_ports import Installations
-from shared.operations.ports import LedgerGauge
+from shared.operations.ports import Installations, LedgerGauge
 from shared.reconciliation.ports import Reconciliations
 from shared.stores.ports import KeptAnswers, Leases, Migrations
 
@@ -37,25 +36,25 @@ class PostgresParts(Parts):
 
     @cached_property
     def users(self) -> Users:
-        from shared.accounts.users import PostgresUsers
+        from shared.accounts.postgresql import PostgresUsers
 
         return PostgresUsers(self._pool)
 
     @cached_property
     def account_changes(self) -> AccountChanges:
-        from shared.accounts.account_changes import PostgresAccountChanges
+        from shared.accounts.postgresql import PostgresAccountChanges
 
         return PostgresAccountChanges(self._pool)
 
     @cached_property
     def refresh_tokens(self) -> RefreshTokens:
-        from shared.accounts.refresh_tokens import PostgresRefreshTokens
+        from shared.accounts.postgresql import PostgresRefreshTokens
 
         return PostgresRefreshTokens(self._pool)
 
     @cached_property
     def sessions(self) -> Sessions:
-        from shared.accounts.sessions import PostgresSessions
+        from shared.accounts.postgresql import PostgresSessions
 
         return PostgresSessions(self._pool)
 
@@ -67,31 +66,31 @@ class PostgresParts(Parts):
 
     @cached_property
     def ledger(self) -> Ledger:
-        from shared.ledger.ledger import PostgresLedger
+        from shared.ledger.postgresql import PostgresLedger
 
         return PostgresLedger(self._pool)
 
     @cached_property
     def dead_letters(self) -> DeadLetters:
-        from shared.ledger.refused_messages import PostgresDeadLetters
+        from shared.ledger.letters_postgresql import PostgresDeadLetters
 
         return PostgresDeadLetters(self._pool)
 
     @cached_property
     def reconciliations(self) -> Reconciliations:
-        from shared.reconciliation.reconciliations import PostgresReconciliations
+        from shared.reconciliation.postgresql import PostgresReconciliations
 
         return PostgresReconciliations(self._pool)
 
     @cached_property
     def ledger_gauge(self) -> LedgerGauge:
-        from shared.operations.postgresql_gauge import PostgresLedgerGauge
+        from shared.operations.postgresql import PostgresLedgerGauge
 
         return PostgresLedgerGauge(self._pool)
 
     @cached_property
     def installations(self) -> Installations:
-        from shared.operations.postgresql_installations import PostgresInstallations
+        from shared.operations.postgresql import PostgresInstallations
 
         return PostgresInstallations(self._owners_pool if self.settings.migrations_database_url else self._pool)
 
@@ -121,12 +120,12 @@ class PostgresParts(Parts):
 
     @cached_property
     def audit_log(self) -> AuditLog:
-        from shared.audit.audit_log import PostgresAuditLog
+        from shared.audit.postgresql import PostgresAuditLog
 
         return PostgresAuditLog(self._pool)
 
     @cached_property
     def audit_seals(self) -> AuditSeals:
-        from shared.audit.audit_seals import PostgresAuditSeals
+        from shared.audit.postgresql import PostgresAuditSeals
 
         return PostgresAuditSeals(self._pool)

@@ -10,13 +10,12 @@ from shared.container.crypto_parts import CryptoParts
 from shared.container.postgresql_parts import PostgresParts
 from shared.container.redis_parts import RedisParts
 from shared.core.background import Background
-from shared.ledger.messages import DeadLetterQueue, EventCodec, EventPublisher, Topology
-from shared.ledger.ports import QueueGauge
-from shared.operations.installation_ports import BrokerMark
+from shared.ledger.ports import DeadLetterQueue, EventCodec, EventPublisher, QueueGauge, Topology
+from shared.operations.ports import BrokerMark
 
 if TYPE_CHECKING:
     from shared.ledger.catch_up import Pipeline
-    from shared.ledger.codec import RabbitEventCodec
+    from shared.ledger.messages import RabbitEventCodec
     from shared.ledger.publisher import RabbitPublisher
 
 
@@ -44,7 +43,7 @@ class RabbitParts(RedisParts, CryptoParts, PostgresParts):
 
     @cached_property
     def _asking(self) -> Background:
-        from shared.boards.ask_for_rebuild import ask_for_rebuild
+        from shared.boards.open_epoch import ask_for_rebuild
 
         return Background("asking for the rebuild", lambda: ask_for_rebuild(self.leaderboard, self.publisher))
 
@@ -74,7 +73,7 @@ class RabbitParts(RedisParts, CryptoParts, PostgresParts):
 
     @cached_property
     def broker_mark(self) -> BrokerMark:
-        from shared.operations.rabbitmq_installation import RabbitMark
+        from shared.operations.rabbitmq import RabbitMark
 
         return RabbitMark(self.settings.amqp_url, ca_file=self.settings.amqp_ca_file)
 
@@ -86,7 +85,7 @@ class RabbitParts(RedisParts, CryptoParts, PostgresParts):
 
     @cached_property
     def topology(self) -> Topology:
-        from shared.ledger.topology import RabbitTopology
+        from shared.ledger.queues import RabbitTopology
 
         return RabbitTopology(
             self.settings.amqp_url,
@@ -97,13 +96,13 @@ class RabbitParts(RedisParts, CryptoParts, PostgresParts):
 
     @cached_property
     def queue_gauge(self) -> QueueGauge:
-        from shared.operations.rabbitmq_gauge import RabbitQueueGauge
+        from shared.operations.rabbitmq import RabbitQueueGauge
 
         return RabbitQueueGauge(self.settings.amqp_url, ca_file=self.settings.amqp_ca_file, queues=self.settings.history_queues)
 
     @cached_property
     def dead_letter_queue(self) -> DeadLetterQueue:
-        from shared.ledger.dead_letters import RabbitDeadLetterQueue
+        from shared.ledger.dead_letters_rabbitmq import RabbitDeadLetterQueue
 
         return RabbitDeadLetterQueue(self.settings.amqp_url, ca_file=self.settings.amqp_ca_file)
 
@@ -114,6 +113,6 @@ class RabbitParts(RedisParts, CryptoParts, PostgresParts):
     @cached_property
     def _codec(self) -> RabbitEventCodec:
         from shared.boards.board import MAIN
-        from shared.ledger.codec import RabbitEventCodec
+        from shared.ledger.messages import RabbitEventCodec
 
         return RabbitEventCodec(self.sealer, MAIN)

@@ -10,8 +10,7 @@ from shared.audit.ports import Refusals, SealAnchor
 from shared.boards.ports import BoardCache, Leaderboard, RateWindows
 from shared.container.parts import Parts
 from shared.ledger.ports import Outbox
-from shared.operations.installation_ports import BoardMark
-from shared.operations.ports import BoardGauge, QueueWatch
+from shared.operations.ports import BoardGauge, BoardMark, QueueWatch
 from shared.reconciliation.ports import BoardCheck
 from shared.viewers.ports import Viewers
 
@@ -44,13 +43,13 @@ class RedisParts(Parts):
 
     @cached_property
     def board_mark(self) -> BoardMark:
-        from shared.operations.redis_installation import RedisMark
+        from shared.operations.redis import RedisMark
 
         return RedisMark(self._redis, self._keys)
 
     @cached_property
     def leaderboard(self) -> Leaderboard:
-        from shared.boards.leaderboard import RedisLeaderboard
+        from shared.boards.redis import RedisLeaderboard
 
         return RedisLeaderboard(
             self._redis,
@@ -61,80 +60,80 @@ class RedisParts(Parts):
 
     @cached_property
     def rate_windows(self) -> RateWindows:
-        from shared.boards.rate_windows import RedisRateWindows
+        from shared.boards.redis import RedisRateWindows
 
         return RedisRateWindows(self._redis, self._keys, rate_window_seconds=self.settings.rate_window_seconds)
 
     @cached_property
     def board_check(self) -> BoardCheck:
-        from shared.reconciliation.board_check import RedisBoardCheck
+        from shared.reconciliation.redis import RedisBoardCheck
 
         return RedisBoardCheck(self._redis, self._keys)
 
     @cached_property
     def board_gauge(self) -> BoardGauge:
-        from shared.operations.redis_gauge import RedisBoardGauge
+        from shared.operations.redis import RedisBoardGauge
 
         return RedisBoardGauge(self._redis, self._keys)
 
     @cached_property
     def queue_watch(self) -> QueueWatch:
-        from shared.operations.queue_watch import RedisQueueWatch
+        from shared.operations.redis import RedisQueueWatch
 
         return RedisQueueWatch(self._redis, self._keys)
 
     @cached_property
     def board_cache(self) -> BoardCache:
-        from shared.boards.board_cache import RedisBoardCache
+        from shared.boards.redis import RedisBoardCache
 
         return RedisBoardCache(self._redis, self._keys)
 
     @cached_property
     def outbox(self) -> Outbox:
-        from shared.ledger.outbox import RedisOutbox
+        from shared.ledger.redis import RedisOutbox
 
         return RedisOutbox(self._redis, self._keys)
 
     @cached_property
     def profiles(self) -> Profiles:
-        from shared.accounts.profiles import RedisProfiles
+        from shared.accounts.redis import RedisProfiles
 
         return RedisProfiles(self._redis, self._keys)
 
     @cached_property
     def access(self) -> Access:
-        from shared.accounts.access import RedisAccess
+        from shared.accounts.redis import RedisAccess
 
         return RedisAccess(self._redis, self._keys)
 
     @cached_property
     def ws_tickets(self) -> WsTickets:
-        from shared.viewers.ws_tickets import RedisWsTickets
+        from shared.viewers.tickets_redis import RedisWsTickets
 
         return RedisWsTickets(self._redis, self._keys)
 
     @cached_property
     def refusals(self) -> Refusals:
-        from shared.audit.refusals import RedisRefusals
+        from shared.audit.redis import RedisRefusals
 
         return RedisRefusals(self._redis, self._keys)
 
     @cached_property
     def seal_anchor(self) -> SealAnchor:
-        from shared.audit.audit_anchor import RedisSealAnchor
+        from shared.audit.redis import RedisSealAnchor
 
         return RedisSealAnchor(self._redis, self._keys)
 
     @cached_property
     def viewers(self) -> Viewers:
         if self.settings.broadcast_channel:
-            from shared.viewers.gateway import RedisViewers
+            from shared.viewers.gateway_redis import RedisViewers
 
             return RedisViewers(self._redis, self._keys, self.settings.broadcast_channel)
         settings = self.settings
         if settings.appsync_events_url:
             from shared.viewers.appsync import AppSyncViewers, EventsApi
-            from shared.viewers.frames import Frames
+            from shared.viewers.frames_redis import Frames
 
             api = EventsApi(settings.appsync_events_url, settings.appsync_events_channel, settings.appsync_events_api_key)
             return AppSyncViewers(Frames(self._redis, self._keys), api)

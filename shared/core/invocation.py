@@ -14,8 +14,7 @@ from shared.core import metrics
 from shared.core.errors import ScoreboardError
 from shared.core.lines import instant, is_written, write
 from shared.core.metrics import export
-from shared.core.trace_context import TRACEPARENT, TraceContext, read_trace
-from shared.core.tracing import Kind, Span, tracer
+from shared.core.tracing import TRACEPARENT, Kind, Span, TraceContext, read_trace, tracer
 
 MAX_UPDATES = 500
 OK, INTERRUPTED = "ok", "interrupted"

@@ -18,8 +18,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, TraceFlags, TraceState
 
 from shared.core.logs import get_logger
-from shared.core.trace_context import TraceContext
-from shared.core.tracing import Attributes, Kind, Span
+from shared.core.tracing import Attributes, Kind, Span, TraceContext
 
 MOST_LINKS = 512  # a batch's
 CLOSE_SECONDS = 0.5

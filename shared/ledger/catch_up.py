@@ -5,11 +5,10 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
+from shared.core.clock import Clock
 from shared.core.errors import LedgerBehind, RabbitUnavailable
-from shared.core.platform import Clock
 from shared.ledger.events import Number
-from shared.ledger.messages import EventPublisher
-from shared.ledger.ports import Ledger, Outbox
+from shared.ledger.ports import EventPublisher, Ledger, Outbox
 
 CATCH_UP_SECONDS = 60.0
 UNDER_WAY_SECONDS = 2.0  # nearly always it is recorded by then

@@ -7,10 +7,9 @@ from contextlib import suppress
 from typing import Any
 
 from shared.core.errors import InvalidParameter, RabbitUnavailable
-from shared.ledger.choose_dead_letters import MAX_LIMIT, parse_choice
 from shared.ledger.dead_letter import Choice
 from shared.ledger.letter_stores import LetterStores, sift, sift_if_out_of_step
-from shared.ledger.redrive_dead_letters import PATIENCE_SECONDS, Outcomes, outcome_of, report, unmoved
+from shared.ledger.redrive_dead_letters import MAX_LIMIT, PATIENCE_SECONDS, Outcomes, outcome_of, parse_choice, report, unmoved
 from shared.stores.actor import Actor
 
 MAX_REASON_LENGTH = 500

@@ -7,8 +7,7 @@ from contextlib import suppress
 from shared.core.errors import RabbitUnavailable
 from shared.core.logs import get_logger
 from shared.ledger.catch_up import publish_again
-from shared.ledger.messages import EventPublisher, Topology
-from shared.ledger.ports import Outbox
+from shared.ledger.ports import EventPublisher, Outbox, Topology
 
 _log = get_logger(__name__)
 

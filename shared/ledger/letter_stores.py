@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from shared.core.clock import Clock
 from shared.core.errors import BadMessage, RabbitUnavailable
 from shared.core.logs import get_logger
-from shared.core.platform import Clock
 from shared.ledger.dead_letter import PARKED, WholeLetter
 from shared.ledger.events import Number, RefusedMessage, ScoreAccepted
-from shared.ledger.messages import DeadLetterQueue, EventCodec, EventPublisher, Topology
-from shared.ledger.ports import DeadLetters, Ledger
+from shared.ledger.ports import DeadLetterQueue, DeadLetters, EventCodec, EventPublisher, Ledger, Topology
 
 _log = get_logger(__name__)
 

@@ -1,97 +1,178 @@
-"""What travels between the functions."""
+"""What stands in a message: the specification's plain fields, and what is sealed and bound to them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from datetime import UTC, datetime
+from typing import Any, Protocol
 
-from shared.ledger.dead_letter import WholeLetter
-from shared.ledger.events import RefusedMessage, ScoreAccepted, ScoresRecorded
+import msgspec
+
+from shared.core.errors import BadMessage
+from shared.core.ids import canonical_id
+from shared.ledger.events import Number, ScoreAccepted, ScoresRecorded
+from shared.stores.ports import Sealer
+
+VERSION = 1
+# Messages outlive deployments: a version that was ever written stays readable, and new fields have a default.
+UNDERSTOOD_VERSIONS = frozenset({1})
+MAX_ID_LENGTH, MAX_MARKER_LENGTH = 36, 64
+MAX_SCORE = 2**53
+ACCEPTED, MARKER, RECORDED = "score.accepted", "score.marker", "scores.recorded"
+_encode = msgspec.json.Encoder().encode
 
 
-class EventPublisher(Protocol):
-    """Confirmed publishing (RabbitMQ)."""
+class Envelope(msgspec.Struct, forbid_unknown_fields=True):
+    request_id: str
+    user_id: str
+    increment: int
+    new_score: int
+    encrypted_data: str
 
-    def publish_accepted(self, events: Sequence[ScoreAccepted], *, keep: bool = True) -> None:
-        """Publish events of the outbox and wait, bounded, until they are confirmed; raises RabbitUnavailable otherwise.
 
-        With `keep` they go out by themselves when the broker is back, if this process still lives.
-        """
+class _Sealed(msgspec.Struct, omit_defaults=True):
+    """Unknown fields are ignored; an absent one has the value that it had before it existed."""
+
+    v: int
+    accepted_at: int
+    source_ip: str = ""
+    board: str = "main"
+    epoch: int = 0
+    sequence: int = 0
+    outbox_id: str = ""
+    key_id: str = ""
+    rank: int = 0
+
+
+class RecordedEnvelope(msgspec.Struct, forbid_unknown_fields=True):
+    encrypted_data: str
+
+
+class _RecordedSealed(msgspec.Struct):
+    v: int
+    updates: int
+    accepted_at: int
+    request_ids: tuple[str, ...] = ()
+
+
+_decode_envelope = msgspec.json.Decoder(Envelope).decode
+_decode_sealed = msgspec.json.Decoder(_Sealed).decode
+_decode_recorded = msgspec.json.Decoder(RecordedEnvelope).decode
+_decode_recorded_sealed = msgspec.json.Decoder(_RecordedSealed).decode
+
+
+class Board(Protocol):
+    """The board that updates are of."""
+
+    @property
+    def board_id(self) -> str:
+        """Its id."""
         ...
 
-    def publish_again(self, letters: Sequence[tuple[WholeLetter, bytes]], *, redriven: bool) -> None:
-        """Send messages, with these bodies, to the ledger again, and wait, bounded, until they are confirmed; raises
-        RabbitUnavailable otherwise: then some may be on their way.
-        """
-        ...
-
-    def publish_recorded(self, event: ScoresRecorded) -> None:
-        """Tell the broadcast that scores changed."""
-        ...
-
-    def publish_rebuild(self) -> None:
-        """Wake the rebuild of the leaderboard."""
-        ...
-
-    def publish_marker(self, marker_id: str) -> list[str]:
-        """Send markers through the queues of updates and answer their ids, which begin with `marker_id`.
-
-        When the ledger has them all, it has all that was published before.
-        """
+    @property
+    def increments(self) -> range:
+        """By how much an update may change a score."""
         ...
 
 
-class EventCodec(Protocol):
-    """What stands in a queue message, sealed and opened."""
+class RabbitEventCodec:
+    """The port EventCodec, and its other direction for the publisher.
+
+    The plain fields and the kind of message are associated data: changing one, or passing one kind for another, is detected.
+    """
+
+    def __init__(self, sealer: Sealer, board: Board) -> None:
+        self._sealer = sealer
+        self._board = board
 
     def update(self, event: ScoreAccepted) -> bytes:
-        """The body of a message of score_history_queue."""
-        ...
+        """The body of an update for score_history_queue."""
+        epoch, sequence = event.number or (0, 0)
+        sealed = self._sealer.seal(
+            _encode(
+                _Sealed(
+                    VERSION,
+                    _milliseconds(event.accepted_at),
+                    event.source_ip,
+                    self._board.board_id,
+                    epoch,
+                    sequence,
+                    event.outbox_id,
+                    event.key_id,
+                    event.rank,
+                )
+            ),
+            _bound(ACCEPTED, event.request_id, event.user_id, event.increment, event.new_score),
+        )
+        return _encode(Envelope(event.request_id, event.user_id, event.increment, event.new_score, sealed))
+
+    def marker(self, marker_id: str) -> bytes:
+        """The body of a marker for score_history_queue: no user, no points."""
+        sealed = self._sealer.seal(_encode(_Sealed(VERSION, 0)), _bound(MARKER, marker_id, "", 0, 0))
+        return _encode(Envelope(marker_id, "", 0, 0, sealed))
+
+    def recorded(self, event: ScoresRecorded) -> bytes:
+        """The body of a message of score_updated_queue."""
+        secret = _encode(_RecordedSealed(VERSION, event.updates, _milliseconds(event.accepted_at), event.request_ids))
+        return _encode(RecordedEnvelope(self._sealer.seal(secret, _bound(RECORDED))))
 
     def open_update(self, body: bytes) -> ScoreAccepted | str:
-        """The event of a message of score_history_queue, or the id of a marker; raises BadMessage."""
-        ...
+        """The event, or the id of a marker; raises BadMessage."""
+        try:
+            plain = _decode_envelope(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise BadMessage("not a message of score_history_queue") from None
+        kind = MARKER if not plain.user_id and plain.increment == 0 else ACCEPTED
+        bound = _bound(kind, plain.request_id, plain.user_id, plain.increment, plain.new_score)
+        sealed = self._open(plain.encrypted_data, bound, _decode_sealed)
+        if kind == MARKER and len(plain.request_id) <= MAX_MARKER_LENGTH:
+            return plain.request_id
+        in_range = plain.increment in self._board.increments and abs(plain.new_score) <= MAX_SCORE
+        if not in_range or len(plain.request_id) > MAX_ID_LENGTH or len(plain.user_id) > MAX_ID_LENGTH:
+            raise BadMessage("a field is out of its range")
+        if sealed.board != self._board.board_id:
+            raise BadMessage(f"there is no board {sealed.board[:MAX_ID_LENGTH]!r} here: redrive it to a version that has it")
+        return ScoreAccepted(
+            canonical_id(plain.request_id),
+            canonical_id(plain.user_id),
+            plain.increment,
+            plain.new_score,
+            _instant(sealed.accepted_at),
+            sealed.source_ip,
+            Number(sealed.epoch, sealed.sequence) if sealed.epoch else None,
+            sealed.outbox_id,
+            sealed.key_id,
+            sealed.rank,
+        )
 
     def open_recorded(self, body: bytes) -> ScoresRecorded:
-        """The event of a message of score_updated_queue; raises BadMessage."""
-        ...
+        """The event; raises BadMessage."""
+        try:
+            plain = _decode_recorded(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise BadMessage("not a message of score_updated_queue") from None
+        sealed = self._open(plain.encrypted_data, _bound(RECORDED), _decode_recorded_sealed)
+        return ScoresRecorded(sealed.updates, _instant(sealed.accepted_at), sealed.request_ids)
+
+    def _open(self, text: str, bound: bytes, decode: Any) -> Any:
+        try:
+            sealed = decode(self._sealer.open(text, bound))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise BadMessage("what was sealed is not understood") from None
+        if sealed.v not in UNDERSTOOD_VERSIONS:
+            raise BadMessage(f"version {sealed.v} of the payload is not understood: redrive it to a function that does")
+        return sealed
 
 
-class DeadLetterQueue(Protocol):
-    """The broker's copies of parked messages (RabbitMQ)."""
-
-    def count(self) -> int:
-        """How many there are."""
-        ...
-
-    def sift(self, settle: Callable[[Sequence[RefusedMessage]], Sequence[str | None]]) -> None:
-        """Show them all to `settle`, some at a time, oldest first, as their headers describe them.
-
-        It returns a key for each one that stays, None for each that goes; of several with the same key the newest stays. One
-        that goes is removed after `settle` has returned.
-        """
-        ...
+def _bound(*fields: str | int) -> bytes:
+    return _encode(fields)
 
 
-class Topology(Protocol):
-    """The queues (RabbitMQ)."""
+def _milliseconds(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
 
-    def declare(self) -> list[str]:
-        """Declare every queue, idempotent; answer their names."""
-        ...
 
-    def restore(self) -> list[str]:
-        """Declare the queues that are missing; answer their names. Others are left as they are."""
-        ...
-
-    def backlog(self) -> int:
-        """How many updates wait for the ledger, in the queue or for another try."""
-        ...
-
-    def retry(self, messages: Sequence[RefusedMessage]) -> None:
-        """Have messages come back after a delay that grows with their attempts (1 to 3), confirmed."""
-        ...
-
-    def park(self, messages: Sequence[RefusedMessage]) -> None:
-        """Put messages into the dead-letter queue, confirmed."""
-        ...
+def _instant(milliseconds: int) -> datetime:
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        raise BadMessage("accepted_at is no instant") from None

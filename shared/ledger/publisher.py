@@ -13,11 +13,10 @@ from shared.core.forks import in_every_child
 from shared.core.invocation import outgoing
 from shared.core.loop import Loop
 from shared.core.tracing import span
-from shared.ledger.codec import ACCEPTED, MARKER, RECORDED, RabbitEventCodec
 from shared.ledger.dead_letter import WholeLetter
 from shared.ledger.events import ScoreAccepted, ScoresRecorded
-from shared.ledger.history_queues import HISTORY, history_queues, queue_of
-from shared.ledger.topology import REBUILD, UPDATED
+from shared.ledger.messages import ACCEPTED, MARKER, RECORDED, RabbitEventCodec
+from shared.ledger.queues import HISTORY, REBUILD, UPDATED, history_queues, queue_of
 from shared.stores.rabbitmq.delivery import Delivery
 from shared.stores.rabbitmq.frames import published
 from shared.stores.rabbitmq.publishing_thread import WAIT_SECONDS, OnConfirmed, PublisherHooks, PublishingThread

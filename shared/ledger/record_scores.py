@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from shared.core import metrics
+from shared.core.clock import Clock
 from shared.core.errors import BadMessage, RabbitUnavailable, RedisUnavailable
 from shared.core.invocation import note, note_updates
 from shared.core.logs import get_logger
-from shared.core.platform import Clock
 from shared.ledger.events import ReceivedMessage, RecordedBatch, RefusedMessage, ScoreAccepted, ScoresRecorded
-from shared.ledger.messages import EventCodec, EventPublisher, Topology
-from shared.ledger.ports import Ledger, Outbox
+from shared.ledger.ports import EventCodec, EventPublisher, Ledger, Outbox, Topology
 
 _log = get_logger(__name__)
 

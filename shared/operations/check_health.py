@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from shared.core.clock import Clock
 from shared.core.errors import NotReady, ScoreboardError
 from shared.core.logs import get_logger
-from shared.core.platform import Clock
 from shared.operations.readiness import (
     ACCEPT,
     CAPABILITIES,

@@ -10,7 +10,7 @@ from shared.audit.ports import SealAnchor, SealSigner
 from shared.core.errors import ForeignStores
 from shared.core.logs import get_logger
 from shared.operations.installation import NEEDED_SECONDS, Installation, KnownKey, current_keys
-from shared.operations.installation_ports import BoardMark, BrokerMark, Installations
+from shared.operations.ports import BoardMark, BrokerMark, Installations
 from shared.stores.key_print import PAYLOAD, KeyPrint
 
 # An older version's stores are ours when one of so many of their newest seals is.

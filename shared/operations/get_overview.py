@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from shared.core.ask_at_once import ask_at_once
-from shared.core.clock import utc_text
+from shared.core.clock import Clock, utc_text
 from shared.core.errors import Unavailable
-from shared.core.platform import Clock
 from shared.ledger.ports import QueueGauge, QueueState
 from shared.operations.overview import BoardState, LedgerState
 from shared.operations.ports import BoardGauge, LedgerGauge

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from shared.core import metrics
 from shared.core.ask_at_once import ask_at_once
+from shared.core.clock import Clock
 from shared.core.errors import Unavailable
-from shared.core.platform import Clock
 from shared.ledger.balance import Balance
 from shared.ledger.dead_letter import STANDING
 from shared.ledger.ports import QueueGauge, QueueState

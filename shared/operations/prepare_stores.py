@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.boards.open_epoch import open_epoch
 from shared.core.logs import get_logger
-from shared.ledger.messages import Topology
+from shared.ledger.ports import Topology
 from shared.operations.claim_stores import Ownership, claim_stores, refuse_strangers
 from shared.reconciliation.rebuild_leaderboard import pages
 from shared.reconciliation.reconcile_scores import Reconciliation

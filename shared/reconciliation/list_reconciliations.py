@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared.accounts.name_users import name_users
+from shared.accounts.find_users import name_users
 from shared.accounts.ports import Users
 from shared.core.clock import utc_text
 from shared.core.cursor import make_cursor, read_cursor

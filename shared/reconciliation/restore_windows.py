@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from shared.boards.ports import Leaderboard, RateWindows
+from shared.core.clock import Clock
 from shared.core.logs import get_logger
-from shared.core.platform import Clock
 from shared.ledger.ports import Ledger
 
 _log = get_logger(__name__)

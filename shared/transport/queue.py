@@ -9,7 +9,7 @@ from typing import Any
 
 from shared.core.errors import MalformedRequest
 from shared.core.invocation import Invocation
-from shared.core.trace_context import read_trace
+from shared.core.tracing import read_trace
 
 _HIGHEST_COUNT = 1_000_000
 

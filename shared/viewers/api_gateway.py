@@ -8,8 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import cached_property
 from http import HTTPStatus
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import quote
 
 import redis
 
@@ -18,12 +20,16 @@ from shared.core.errors import ViewersUnavailable
 from shared.core.logs import get_logger
 from shared.stores.keys import Keys
 from shared.stores.redis.connection import translated
-from shared.viewers.api_gateway_management import ManagementApi
-from shared.viewers.broadcast import Delivery, ViewerSweep
-from shared.viewers.connections import SHARDS, Chunk, Connections, Outcome, Quota, Throttled, new_holder
+from shared.viewers.connections_redis import SHARDS, Chunk, Connections, Outcome, Quota, Throttled, new_holder
 from shared.viewers.frame import measure_lag
-from shared.viewers.frames import Frames, ReadBoard
+from shared.viewers.frames_redis import Frames, ReadBoard
+from shared.viewers.ports import Delivery, ViewerSweep
 
+if TYPE_CHECKING:
+    from shared.stores.aws.http import SignedHttp
+
+REQUESTS_AT_ONCE = 48
+NO_ANSWER = 0
 CHUNK = 100
 LANES = 4
 # A function's time-out must leave room for the chunks that are under way when this is over.
@@ -39,6 +45,47 @@ _MISCONFIGURED = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
 # API Gateway takes an id that it could not have made for a bad request.
 _GONE = (HTTPStatus.GONE, HTTPStatus.BAD_REQUEST)
 _log = get_logger(__name__)
+
+
+class ManagementApi:
+    """Requests to one stage of a WebSocket API."""
+
+    def __init__(self, management_url: str) -> None:
+        self._management_url = management_url
+
+    def post_to_all(self, connection_ids: Sequence[str], text: bytes, seconds: float) -> list[int]:
+        """The status of each post; NO_ANSWER also for those that could not begin within so many seconds."""
+        return self._for_all(lambda connection_id: self._send("POST", connection_id, text), connection_ids, seconds)
+
+    def close_all(self, connection_ids: Sequence[str], seconds: float) -> list[int]:
+        """The status of closing each."""
+        return self._for_all(lambda connection_id: self._send("DELETE", connection_id, b""), connection_ids, seconds)
+
+    def close(self) -> None:
+        """End all connections."""
+        if "_pool" in vars(self):
+            self._pool.shutdown()
+            self._http.close()
+
+    def _for_all(self, call: Callable[[str], int], connection_ids: Sequence[str], seconds: float) -> list[int]:
+        until = time.monotonic() + seconds
+        return list(self._pool.map(lambda each: call(each) if time.monotonic() < until else NO_ANSWER, connection_ids))
+
+    def _send(self, method: str, connection_id: str, body: bytes) -> int:
+        try:
+            return self._http.send(method, f"/@connections/{quote(connection_id, safe='')}", body)[0]
+        except OSError:
+            return NO_ANSWER
+
+    @cached_property
+    def _http(self) -> SignedHttp:
+        from shared.stores.aws.http import SignedHttp  # functions that only note viewers do without
+
+        return SignedHttp(self._management_url, "execute-api")
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(REQUESTS_AT_ONCE, thread_name_prefix="post")
 
 
 class Gateway(Protocol):

@@ -13,11 +13,11 @@ from typing import Any, Protocol
 from shared.accounts.player import Caller
 from shared.core.errors import ViewersUnavailable
 from shared.core.logs import get_logger
-from shared.stores.aws.signed_http import SignedHttp
+from shared.stores.aws.http import SignedHttp
 from shared.stores.redis.connection import translated
-from shared.viewers.broadcast import Delivery, ViewerSweep
 from shared.viewers.frame import measure_lag
-from shared.viewers.frames import Frames, ReadBoard
+from shared.viewers.frames_redis import Frames, ReadBoard
+from shared.viewers.ports import Delivery, ViewerSweep
 
 BROADCAST_SECONDS = 20.0
 FIRST_RETRY_SECONDS = 0.1

@@ -1,22 +1,23 @@
-"""Send the top of the board to everybody who watches."""
+"""The board goes to everybody who watches."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from shared.boards.names import Names
 from shared.boards.ports import Leaderboard
 from shared.boards.ranking import Standing
-from shared.core.errors import LeaderboardRebuilding
-from shared.core.invocation import note
-from shared.core.platform import Clock
+from shared.boards.read_board import Names
+from shared.core.clock import Clock
+from shared.core.errors import BadMessage, LeaderboardRebuilding, RabbitUnavailable
+from shared.core.invocation import note, note_updates
+from shared.core.logs import get_logger
 from shared.ledger.events import ScoresRecorded
-from shared.ledger.messages import EventPublisher
-from shared.viewers.ask_for_broadcast import ask_for_broadcast
+from shared.ledger.ports import EventCodec, EventPublisher
 from shared.viewers.ports import Viewers
 
 TOP = 10
+_log = get_logger(__name__)
 
 
 def broadcast_scores(
@@ -46,3 +47,23 @@ def broadcast_scores(
     if not delivery.is_complete:
         ask_for_broadcast(publisher, clock)
     return delivery.version
+
+
+def ask_for_broadcast(publisher: EventPublisher, clock: Clock) -> None:
+    """Through the queue of changes, with a change of none. While the broker is away the next change or sweep does it."""
+    try:
+        publisher.publish_recorded(ScoresRecorded(0, clock.now()))
+    except RabbitUnavailable:
+        _log.warning("a broadcast could not be asked for")
+
+
+def heed_changes(bodies: Sequence[bytes], codec: EventCodec) -> list[ScoresRecorded]:
+    """Those that do; what does not decrypt is logged and tells nothing: there is nothing to keep of it."""
+    heard: list[ScoresRecorded] = []
+    for body in bodies:
+        try:
+            heard.append(codec.open_recorded(body))
+            note_updates(heard[-1].request_ids)
+        except BadMessage as error:
+            _log.error("message of score_updated_queue ignored", extra={"reason": error.detail})
+    return heard

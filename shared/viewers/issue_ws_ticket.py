@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from shared.accounts.player import Caller
 from shared.accounts.ports import RequestLimits, WsTickets
-from shared.core.platform import Clock
+from shared.core.clock import Clock
 
 # API Gateway ends a connection after two hours, and after ten minutes in which nothing was sent.
 LONGEST_SECONDS = 7200
 PING_SECONDS = 240
 # A crowd that came together is spread over a fifth of the time it may stay.
 EARLIEST, LATEST = 0.75, 0.95
+OPERATOR = "operator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +58,10 @@ def issue_ws_ticket(
     stays = min((caller.expires_at - clock.now()) / timedelta(seconds=1), LONGEST_SECONDS)
     reconnect_in_seconds = max(1, int(stays * (EARLIEST + (LATEST - EARLIEST) * spread)))
     return WsTicket(ticket, expires_in_seconds, reconnect_in_seconds, place)
+
+
+def issue_operator_ticket(tickets: WsTickets, clock: Clock) -> dict[str, Any]:
+    """`{"ticket", "expiresIn"}`: whoever shows it may watch, as a player may, and no more."""
+    caller = Caller(OPERATOR, "player", clock.now() + timedelta(seconds=LONGEST_SECONDS))
+    ticket, expires_in_seconds = tickets.issue(caller)
+    return {"ticket": ticket, "expiresIn": expires_in_seconds}

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from shared.accounts.player import Caller
 from shared.accounts.ports import Dismissals
 from shared.boards.ranking import Standing
-from shared.viewers.broadcast import Delivery, ViewerSweep
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The version that went out; not complete when there was no time left for all viewers, so that another one must go on."""
+
+    version: int
+    is_complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ViewerSweep:
+    """How many viewers were dropped because their session had ended, and whether others wait for a frame."""
+
+    ended: int = 0
+    is_behind: bool = False
 
 
 class Viewers(Dismissals, Protocol):

@@ -22,8 +22,8 @@ from shared.stores.keys import Keys
 from shared.stores.redis.connection import connect
 from shared.viewers.api_gateway import CHUNK, ApiGatewayViewers
 from shared.viewers.appsync import AppSyncViewers
-from shared.viewers.connections import Connections, Quota
-from shared.viewers.frames import Frames
+from shared.viewers.connections_redis import Connections, Quota
+from shared.viewers.frames_redis import Frames
 from tests.benchmarks.figures import Figure, figure, table
 from tests.support.product import new_data_dir, remove_data_dir
 

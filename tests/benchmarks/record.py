@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from shared.boards.board import MAIN
 from shared.container import Container
 from shared.core.config import Settings
-from shared.ledger.codec import RabbitEventCodec
 from shared.ledger.events import ReceivedMessage, ScoreAccepted
+from shared.ledger.messages import RabbitEventCodec
 from shared.ledger.record_scores import record_scores
 from tests.benchmarks.figures import Figure, figure
 from tests.benchmarks.load import cpu_seconds

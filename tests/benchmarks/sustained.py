@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pika
 
-from shared.ledger.history_queues import HISTORY
+from shared.ledger.queues import HISTORY
 from shared.stores.rabbitmq.connection import connection_parameters
 from tests.benchmarks.figures import Figure, figure
 from tests.benchmarks.load import drive

@@ -10,10 +10,9 @@ from typing import Any
 
 import redis
 
-from shared.audit.audit_anchor import RedisSealAnchor
-from shared.audit.audit_log import PostgresAuditLog
-from shared.audit.audit_seals import PostgresAuditSeals
 from shared.audit.hmac_seals import HmacSealSigner
+from shared.audit.postgresql import PostgresAuditLog, PostgresAuditSeals
+from shared.audit.redis import RedisSealAnchor
 from shared.audit.seal_audit import AuditChain, seal_audit
 from shared.audit.verify_audit import VerifyAudit, verify_audit
 from shared.core.clock import SystemClock

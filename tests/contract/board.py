@@ -12,14 +12,13 @@ from uuid import uuid4
 import redis
 
 from shared.accounts.player import Profile, Role
-from shared.accounts.profiles import RedisProfiles
+from shared.accounts.redis import RedisProfiles
 from shared.accounts.session import Missing
-from shared.boards.leaderboard import RedisLeaderboard
-from shared.boards.rate_windows import RedisRateWindows
+from shared.boards.action_tickets import ActionTicket
+from shared.boards.redis import RedisLeaderboard, RedisRateWindows
 from shared.boards.score import AcceptedUpdate, ScoreUpdate
-from shared.boards.ticket import ActionTicket
 from shared.ledger.events import Number
-from shared.ledger.outbox import RedisOutbox
+from shared.ledger.redis import RedisOutbox
 from shared.stores.keys import Keys, user_id_of
 
 API_KEY, SOURCE_IP = "a" * 64, "198.51.100.7"

@@ -10,6 +10,7 @@ monkey.patch_all()
 import os  # noqa: E402 - the patches come first
 import sys  # noqa: E402
 import time  # noqa: E402
+from typing import Any  # noqa: E402
 
 import gevent  # noqa: E402
 import redis  # noqa: E402
@@ -111,7 +112,7 @@ def what_is_asked_together_is_one_write(client: SharingRedis) -> None:
     client.ping()
     write, written = os.write, []
 
-    def noted(descriptor: int, data: bytes) -> int:
+    def noted(descriptor: int, data: Any) -> int:
         written.append(data)
         return write(descriptor, data)
 

@@ -14,8 +14,8 @@ import gevent.event  # noqa: E402
 
 from shared.boards.board import MAIN  # noqa: E402
 from shared.core.loop import find_loop  # noqa: E402
-from shared.ledger.codec import RabbitEventCodec  # noqa: E402
 from shared.ledger.events import ScoreAccepted  # noqa: E402
+from shared.ledger.messages import RabbitEventCodec  # noqa: E402
 from shared.ledger.publisher import RabbitPublisher  # noqa: E402
 from shared.stores.sealing import AesGcmSealer  # noqa: E402
 

@@ -6,7 +6,7 @@ import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from shared.boards.leaderboard import RedisLeaderboard
+from shared.boards.redis import RedisLeaderboard
 from shared.boards.score import AcceptedUpdate, ScoreUpdate
 from shared.core.errors import RateLimited
 from shared.stores.keys import Keys

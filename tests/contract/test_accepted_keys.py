@@ -10,9 +10,9 @@ from uuid import uuid4
 import pytest
 
 from shared.accounts.player import Account
-from shared.accounts.users import PostgresUsers
+from shared.accounts.postgresql import PostgresUsers
 from shared.ledger.events import Acceptance, FirstResult, Number, ScoreAccepted
-from shared.ledger.ledger import PostgresLedger
+from shared.ledger.postgresql import PostgresLedger
 from shared.stores.postgresql.pool import Pool
 
 NOW = datetime.now(UTC).replace(microsecond=123000)
@@ -161,7 +161,7 @@ def test_a_keyed_update_of_the_version_before_is_found_under_the_id_of_its_key(b
 
 
 def test_first_results_come_in_pages_and_are_forgotten_after_their_day(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.ledger.ledger.PAGE", 2)
+    monkeypatch.setattr("shared.ledger.postgresql.PAGE", 2)
     keys = [a_key() for _ in range(5)]
     books.ledger.record([books.event(key=key) for key in keys])
     old = [a_key() for _ in range(3)]
@@ -178,7 +178,7 @@ def test_first_results_come_in_pages_and_are_forgotten_after_their_day(books: Bo
 
 
 def test_what_was_accepted_of_late_is_told_by_player(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.ledger.ledger.PAGE", 3)
+    monkeypatch.setattr("shared.ledger.postgresql.PAGE", 3)
     events = [books.event(at=NOW - timedelta(seconds=second)) for second in (0, 1, 2, 90, 91)]
     books.ledger.record(list(reversed(events)))
     found = books.ledger.accepted_since(NOW - timedelta(seconds=60))[books.player]

@@ -10,11 +10,11 @@ from uuid import uuid4
 import pytest
 import redis
 
-from shared.accounts.access import RedisAccess
 from shared.accounts.player import Caller, Profile
+from shared.accounts.redis import RedisAccess
 from shared.accounts.session import Admission, EndedSession, Missing, Question
-from shared.boards.board_cache import RedisBoardCache
 from shared.boards.ranking import Position
+from shared.boards.redis import RedisBoardCache
 from shared.core.errors import LeaderboardRebuilding, SessionEnded, UnknownPlayer
 from tests.contract.board import API_KEY, Board
 

@@ -11,12 +11,9 @@ from uuid import uuid4
 
 import pytest
 
-from shared.accounts.account_changes import PostgresAccountChanges
 from shared.accounts.player import Account, AccountChange, Caller
-from shared.accounts.refresh_tokens import PostgresRefreshTokens
+from shared.accounts.postgresql import PostgresAccountChanges, PostgresRefreshTokens, PostgresSessions, PostgresUsers
 from shared.accounts.session import Successor
-from shared.accounts.sessions import PostgresSessions
-from shared.accounts.users import PostgresUsers
 from shared.core.errors import InvalidCredentials, LastAdmin, UnknownUser, WrongPassword
 from shared.stores.actor import Actor
 from shared.stores.postgresql.pool import Pool

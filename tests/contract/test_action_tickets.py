@@ -11,9 +11,9 @@ import pytest
 import redis
 
 from shared.accounts.session import Missing
-from shared.boards.leaderboard import SPENT_BEFORE_MS, SPENT_MARGIN_MS
+from shared.boards.action_tickets import LIFETIME_SECONDS, ActionTicket
+from shared.boards.redis import SPENT_BEFORE_MS, SPENT_MARGIN_MS
 from shared.boards.score import AcceptedUpdate, ScoreUpdate
-from shared.boards.ticket import LIFETIME_SECONDS, ActionTicket
 from shared.core.errors import (
     IdempotencyKeyReused,
     InvalidActionTicket,

@@ -15,9 +15,9 @@ import redis
 from shared.accounts.player import Caller
 from shared.boards.ranking import Standing
 from shared.core.errors import TooManyViewers, ViewersUnavailable
-from shared.viewers import connections as registry
-from shared.viewers.connections import SHARDS, Chunk, Connections, Outcome, Quota, Throttled
-from shared.viewers.frames import Frames
+from shared.viewers import connections_redis as registry
+from shared.viewers.connections_redis import SHARDS, Chunk, Connections, Outcome, Quota, Throttled
+from shared.viewers.frames_redis import Frames
 from tests.contract.watching import AS_OF, ApiGatewayWatching, Board, api_gateway_watching, board, in_a_while
 from tests.support import aws
 

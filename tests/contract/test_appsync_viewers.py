@@ -9,7 +9,7 @@ import redis
 
 from shared.boards.ranking import Standing
 from shared.core.errors import ViewersUnavailable
-from shared.viewers.frames import Frames
+from shared.viewers.frames_redis import Frames
 from tests.contract.watching import AS_OF, AppSyncWatching, Board, appsync_watching, board, in_a_while
 from tests.support import aws
 

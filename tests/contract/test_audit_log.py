@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from shared.accounts.player import Caller
-from shared.accounts.users import PostgresUsers
+from shared.accounts.postgresql import PostgresUsers
 from shared.audit.entries import AuditEntry, AuditFilter
 from shared.audit.export_audit_log import ENTRIES_AT_ONCE, export_audit_log
 from shared.audit.get_audit_log import get_audit_log, parse_filter, parse_instant

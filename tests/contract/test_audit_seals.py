@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from shared.audit.audit_seals import PostgresAuditSeals
 from shared.audit.entries import NO_HASH, Seal, Signature
 from shared.audit.hmac_seals import HmacSealSigner
 from shared.audit.ports import SealSigner
+from shared.audit.postgresql import PostgresAuditSeals
 from shared.audit.seal_audit import ROWS_A_SEAL, WAIT_SECONDS, seal_audit
 from shared.core.errors import InvalidParameter, PostgresUnavailable
 from shared.stores.postgresql.errors import StatementRejected

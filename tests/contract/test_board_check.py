@@ -7,11 +7,11 @@ import secrets
 import pytest
 import redis
 
-from shared.boards.leaderboard import RedisLeaderboard
+from shared.boards.redis import RedisLeaderboard
 from shared.core.errors import LeaderboardRebuilding, ReconciliationRunning
 from shared.ledger.events import Number
-from shared.reconciliation.board_check import STEP, RedisBoardCheck
 from shared.reconciliation.model import Reading, Sweep
+from shared.reconciliation.redis import STEP, RedisBoardCheck
 from shared.stores.keys import Keys
 
 

@@ -15,9 +15,9 @@ from local_runtime.instance.errors import InstanceError
 from local_runtime.instance.outside import check_outside_servers
 from local_runtime.queue.broker import connection_parameters as consumer_parameters
 from shared.core.errors import ConfigurationError, RabbitUnavailable
-from shared.ledger.dead_letters import RabbitDeadLetterQueue
-from shared.ledger.topology import RabbitTopology
-from shared.operations.rabbitmq_probe import RabbitProbe
+from shared.ledger.dead_letters_rabbitmq import RabbitDeadLetterQueue
+from shared.ledger.queues import RabbitTopology
+from shared.operations.rabbitmq import RabbitProbe
 from shared.stores.rabbitmq.publishing_thread import PublisherHooks, PublishingThread
 from tests.support.tls_server import TlsServer
 from tests.support.waiting import eventually

@@ -22,13 +22,12 @@ from shared.boards.board import MAIN
 from shared.container import Container
 from shared.core.config import Settings
 from shared.core.errors import ForeignStores
-from shared.ledger.codec import RabbitEventCodec
 from shared.ledger.events import ReceivedMessage, ScoreAccepted
-from shared.ledger.history_queues import HISTORY, history_queues
-from shared.ledger.topology import DEAD_LETTERS, RETRIES
+from shared.ledger.messages import RabbitEventCodec
+from shared.ledger.queues import DEAD_LETTERS, HISTORY, RETRIES, history_queues
 from shared.operations.claim_stores import mark_again
 from shared.operations.prepare_stores import prepare_stores
-from shared.operations.rabbitmq_installation import EXCHANGE
+from shared.operations.rabbitmq import EXCHANGE
 from shared.stores.postgresql.migrations import MIGRATIONS, PostgresMigrations
 from shared.stores.postgresql.pool import Pool
 from shared.stores.rabbitmq.connection import open_channel

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from shared.boards.board import MAIN
 from shared.core.errors import BadMessage
-from shared.ledger.codec import RabbitEventCodec
 from shared.ledger.events import Number, ScoreAccepted, ScoresRecorded
+from shared.ledger.messages import RabbitEventCodec
 from shared.stores.sealing import AesGcmSealer
 
 OLD, NEW = secrets.token_bytes(32), secrets.token_bytes(32)

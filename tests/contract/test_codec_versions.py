@@ -9,8 +9,8 @@ import base64
 from datetime import UTC, datetime
 
 from shared.boards.board import MAIN
-from shared.ledger.codec import RabbitEventCodec
 from shared.ledger.events import ScoreAccepted, ScoresRecorded
+from shared.ledger.messages import RabbitEventCodec
 from shared.stores.sealing import AesGcmSealer
 
 AT = datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC)

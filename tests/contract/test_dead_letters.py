@@ -15,13 +15,13 @@ import pytest
 from shared.boards.board import MAIN
 from shared.container import Container
 from shared.core.errors import RabbitUnavailable
-from shared.ledger.codec import RabbitEventCodec
 from shared.ledger.dead_letter import DISCARDED, PARKED, REDRIVEN, STANDING, WAITING, Choice, DeadLetter
-from shared.ledger.dead_letters import RabbitDeadLetterQueue
+from shared.ledger.dead_letters_rabbitmq import RabbitDeadLetterQueue
 from shared.ledger.events import Number, ReceivedMessage, RefusedMessage, ScoreAccepted
 from shared.ledger.letter_stores import sift, with_body
-from shared.ledger.letters import MAX_BODY_BYTES
-from shared.ledger.topology import DEAD_LETTERS, QUEUES, RabbitTopology
+from shared.ledger.letters_postgresql import MAX_BODY_BYTES
+from shared.ledger.messages import RabbitEventCodec
+from shared.ledger.queues import DEAD_LETTERS, QUEUES, RabbitTopology
 from shared.stores.actor import Actor
 from shared.stores.rabbitmq.consuming import take_messages
 from tests.handlers.players import accepted_points, add_account, new_player

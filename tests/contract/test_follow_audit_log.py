@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared.accounts.player import Account
-from shared.accounts.users import PostgresUsers
+from shared.accounts.postgresql import PostgresUsers
 from shared.audit.follow_audit_log import ENTRIES_AT_ONCE, PATIENCE_SECONDS, FollowAuditLog, follow_audit_log
 from shared.core.clock import SystemClock
 from shared.core.errors import InvalidParameter

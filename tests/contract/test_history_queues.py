@@ -11,11 +11,10 @@ import pytest
 
 from shared.boards.board import MAIN
 from shared.container import Container
-from shared.ledger.codec import RabbitEventCodec
 from shared.ledger.events import ScoreAccepted
-from shared.ledger.history_queues import history_queues, queue_of
+from shared.ledger.messages import RabbitEventCodec
 from shared.ledger.publisher import RabbitPublisher
-from shared.ledger.topology import RabbitTopology
+from shared.ledger.queues import RabbitTopology, history_queues, queue_of
 from shared.stores.rabbitmq.connection import open_channel
 from tests.support.waiting import eventually
 

@@ -17,7 +17,7 @@ import redis
 from local_runtime.invoker import MAX_PAYLOAD_BYTES
 from local_runtime.services.postgresql import FUNCTIONS_USER, PrivatePostgreSQL
 from shared.accounts.player import Account, Caller
-from shared.accounts.users import PostgresUsers
+from shared.accounts.postgresql import PostgresUsers
 from shared.audit.entries import MAX_SEQ, NO_HASH, AuditFilter, Content, Seal, Signature
 from shared.audit.export_audit_log import export_audit_log
 from shared.audit.follow_audit_log import FollowAuditLog, follow_audit_log
@@ -25,10 +25,10 @@ from shared.audit.get_audit_log import get_audit_log
 from shared.audit.hmac_seals import HmacSealSigner
 from shared.core.errors import PostgresUnavailable
 from shared.ledger.get_score_history import get_score_history
-from shared.ledger.ledger import PostgresLedger
-from shared.operations.postgresql_gauge import PostgresLedgerGauge
+from shared.ledger.postgresql import PostgresLedger
+from shared.operations.postgresql import PostgresLedgerGauge
 from shared.reconciliation.list_reconciliations import list_reconciliations
-from shared.reconciliation.reconciliations import PostgresReconciliations
+from shared.reconciliation.postgresql import PostgresReconciliations
 from shared.stores.postgresql.errors import StatementRejected
 from shared.stores.postgresql.migrations import PostgresMigrations
 from shared.stores.postgresql.pool import Pool

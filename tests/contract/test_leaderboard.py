@@ -12,8 +12,8 @@ import redis
 
 from shared.accounts.player import Role
 from shared.accounts.session import Missing
-from shared.boards.leaderboard import RedisLeaderboard
 from shared.boards.ranking import Position
+from shared.boards.redis import RedisLeaderboard
 from shared.boards.score import AcceptedUpdate, ScoreUpdate
 from shared.core.errors import (
     IdempotencyKeyReused,

@@ -11,13 +11,13 @@ from uuid import uuid4
 import pytest
 
 from shared.accounts.player import Account, Role
-from shared.accounts.users import PostgresUsers
+from shared.accounts.postgresql import PostgresUsers
 from shared.core.errors import PostgresUnavailable
-from shared.ledger import ledger as ledger_module
+from shared.ledger import postgresql as ledger_module
 from shared.ledger.balance import Gap
 from shared.ledger.events import Number, ReceivedMessage, RecordedBatch, ScoreAccepted
-from shared.ledger.ledger import PostgresLedger
-from shared.reconciliation.reconciliations import PostgresReconciliations
+from shared.ledger.postgresql import PostgresLedger
+from shared.reconciliation.postgresql import PostgresReconciliations
 from shared.stores.postgresql.pool import Pool
 from tests.contract.audit import Audit
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from shared.accounts.player import Account
-from shared.accounts.users import PostgresUsers
+from shared.accounts.postgresql import PostgresUsers
 from shared.ledger.events import ScoreAccepted
-from shared.ledger.ledger import PostgresLedger
-from shared.operations.postgresql_gauge import PostgresLedgerGauge
+from shared.ledger.postgresql import PostgresLedger
+from shared.operations.postgresql import PostgresLedgerGauge
 from shared.stores.postgresql.pool import Pool
 
 ACCEPTED_AT = datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC)

@@ -14,12 +14,12 @@ import pytest
 
 from local_runtime.services.postgresql import FUNCTIONS_USER, USER, PrivatePostgreSQL
 from shared.accounts.player import Account
-from shared.accounts.users import PostgresUsers
-from shared.audit.audit_log import PostgresAuditLog
+from shared.accounts.postgresql import PostgresUsers
+from shared.audit.postgresql import PostgresAuditLog
 from shared.audit.refusal import RefusalBatch, RefusalGroup
 from shared.core.errors import ConfigurationError, UsernameTaken
 from shared.core.ids import folded
-from shared.reconciliation.reconciliations import PostgresReconciliations
+from shared.reconciliation.postgresql import PostgresReconciliations
 from shared.stores.postgresql.migrations import MIGRATIONS, PostgresMigrations
 from shared.stores.postgresql.pool import Pool
 from tests.support.product import query

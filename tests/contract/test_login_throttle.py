@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 import redis
 
-from shared.accounts.limits_since import LimitsSince
-from shared.accounts.login_throttle import KNOWN_NETWORKS, OF_ACCOUNT, OF_ACCOUNT_FROM_NETWORK, OF_NETWORK, RedisLoginThrottle
+from shared.accounts.redis import KNOWN_NETWORKS, OF_ACCOUNT, OF_ACCOUNT_FROM_NETWORK, OF_NETWORK, LimitsSince, RedisLoginThrottle
 from shared.core.errors import TooManyAttempts
 from shared.stores.keys import Keys
 

@@ -12,9 +12,9 @@ import redis
 
 from shared.core.errors import RedisUnavailable
 from shared.core.forks import process_name
-from shared.ledger import outbox as module
+from shared.ledger import redis as module
 from shared.ledger.events import Number, ScoreAccepted, Unpublished
-from shared.ledger.outbox import BEGINNING, RedisOutbox
+from shared.ledger.redis import BEGINNING, RedisOutbox
 from shared.stores.keys import Keys
 from shared.stores.redis.connection import connect
 

@@ -14,10 +14,10 @@ import pytest
 from local_runtime.services.postgresql import FUNCTIONS_USER, USER, PrivatePostgreSQL
 from local_runtime.services.run import running
 from shared.accounts.player import Account
-from shared.accounts.users import PostgresUsers
+from shared.accounts.postgresql import PostgresUsers
 from shared.core.errors import NotFound
 from shared.ledger.events import ScoreAccepted
-from shared.ledger.ledger import PostgresLedger
+from shared.ledger.postgresql import PostgresLedger
 from shared.stores.leases import PostgresLeases
 from shared.stores.postgresql.errors import StatementRejected, UniqueViolation
 from shared.stores.postgresql.migrations import PostgresMigrations

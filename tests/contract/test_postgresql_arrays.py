@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.stores.postgresql.arrays import int_array, text_array
 from shared.stores.postgresql.pool import Pool
+from shared.stores.postgresql.session import int_array, text_array
 
 ODD = ['"', "\\", '","', "{}", "NULL", ""]
 TEXTS = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0")) | st.sampled_from(ODD))

@@ -25,11 +25,10 @@ from shared.boards.board import MAIN
 from shared.container import Container
 from shared.core import metrics
 from shared.core.errors import ConfigurationError, RabbitUnavailable, RedisUnavailable
-from shared.ledger.codec import RabbitEventCodec
 from shared.ledger.events import Number, ScoreAccepted, ScoresRecorded
-from shared.ledger.history_queues import HISTORY
+from shared.ledger.messages import RabbitEventCodec
 from shared.ledger.publisher import RabbitPublisher
-from shared.ledger.topology import REBUILD, UPDATED
+from shared.ledger.queues import HISTORY, REBUILD, UPDATED
 from shared.stores.rabbitmq.connection import open_connection
 from tests.support.queues import Queues
 from tests.support.relay import Relay

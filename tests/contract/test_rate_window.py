@@ -20,10 +20,9 @@ from hypothesis import strategies as st
 
 from local_runtime.services.redis import PrivateRedis
 from local_runtime.services.run import running
-from shared.boards.leaderboard import SPENT_MARGIN_MS
-from shared.boards.rate_windows import RedisRateWindows
+from shared.boards.action_tickets import LIFETIME_SECONDS, ActionTicket
+from shared.boards.redis import SPENT_MARGIN_MS, RedisRateWindows
 from shared.boards.score import AcceptedUpdate
-from shared.boards.ticket import LIFETIME_SECONDS, ActionTicket
 from shared.core.errors import IdempotencyKeyReused, InvalidApiKey, RateLimited, TicketAlreadyUsed
 from shared.stores.redis.connection import connect
 from shared.transport.http import Reply

@@ -10,13 +10,13 @@ from uuid import uuid4
 import pytest
 
 from shared.accounts.player import Account, Role
-from shared.accounts.users import PostgresUsers
+from shared.accounts.postgresql import PostgresUsers
 from shared.core.errors import ReconciliationRunning
 from shared.ledger.events import Number, ScoreAccepted
-from shared.ledger.ledger import PostgresLedger
-from shared.reconciliation import reconciliations as module
+from shared.ledger.postgresql import PostgresLedger
+from shared.reconciliation import postgresql as module
 from shared.reconciliation.model import Discrepancy, ReconciliationRun
-from shared.reconciliation.reconciliations import PostgresReconciliations
+from shared.reconciliation.postgresql import PostgresReconciliations
 from shared.stores.postgresql.pool import Pool
 
 ACCEPTED_AT = datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC)

@@ -13,7 +13,7 @@ from shared.accounts.player import Caller
 from shared.core.errors import ConfigurationError, InvalidTicket, RedisUnavailable
 from shared.stores.keys import Keys
 from shared.stores.redis.connection import connect, translated
-from shared.viewers.ws_tickets import RedisWsTickets
+from shared.viewers.tickets_redis import RedisWsTickets
 
 CALLER = Caller("u-1", "player", datetime(2026, 11, 23, 12, 15, tzinfo=UTC))
 

@@ -12,10 +12,10 @@ import pytest
 import redis
 
 from shared.accounts.player import Account
-from shared.audit.audit_log import PostgresAuditLog
+from shared.audit.postgresql import PostgresAuditLog
 from shared.audit.record_refusals import record_refusals
+from shared.audit.redis import KINDS_A_MINUTE, KINDS_IN_ALL, KINDS_OF_AN_ADDRESS, RedisRefusals
 from shared.audit.refusal import SEVERAL, Refusal, RefusalGroup
-from shared.audit.refusals import KINDS_A_MINUTE, KINDS_IN_ALL, KINDS_OF_AN_ADDRESS, RedisRefusals
 from shared.stores.keys import Keys
 from shared.stores.postgresql.pool import Pool
 
@@ -128,7 +128,7 @@ def test_settling_an_old_batch_leaves_a_newer_one(refusals: RedisRefusals) -> No
 def test_a_name_becomes_its_owner_and_one_that_nobody_has_is_forgotten(
     refusals: RedisRefusals, audit_log: PostgresAuditLog, database: Pool
 ) -> None:
-    from shared.accounts.users import PostgresUsers
+    from shared.accounts.postgresql import PostgresUsers
 
     action, user_id, name = secrets.token_hex(8), str(uuid4()), f"Name-{secrets.token_hex(6)}"
     PostgresUsers(database).add(Account(user_id, name, "player", "hash", secrets.token_hex(32)))

@@ -8,9 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import redis
 
-from shared.accounts.limits_since import LimitsSince
+from shared.accounts.redis import LimitsSince, RedisRequestLimits
 from shared.accounts.request_limit import RequestKind, RequestLimit, request_limits
-from shared.accounts.request_limits import RedisRequestLimits
 from shared.core.errors import RedisUnavailable, TooManyRequests
 from shared.stores.keys import Keys
 from shared.stores.redis.connection import connect

@@ -9,8 +9,8 @@ import pytest
 import redis
 
 from shared.accounts.session import Missing
+from shared.boards.action_tickets import ActionTicket
 from shared.boards.rate_window import Losses
-from shared.boards.ticket import ActionTicket
 from shared.core.errors import RateLimited, RateWindowLost, TicketAlreadyUsed
 from shared.ledger.events import Acceptance, FirstResult
 from tests.contract.board import Board, Clock

@@ -12,16 +12,16 @@ import pytest
 import redis
 
 from shared.accounts.player import Account
-from shared.accounts.users import PostgresUsers
+from shared.accounts.postgresql import PostgresUsers
 from shared.boards.board import MAIN
 from shared.container import Container
 from shared.core import metrics
 from shared.core.errors import NotYourScore, RabbitUnavailable
-from shared.ledger.codec import RabbitEventCodec
 from shared.ledger.events import ScoreAccepted
-from shared.ledger.ledger import PostgresLedger
+from shared.ledger.messages import RabbitEventCodec
+from shared.ledger.postgresql import PostgresLedger
 from shared.ledger.publisher import RabbitPublisher
-from shared.operations.queue_watch import RedisQueueWatch
+from shared.operations.redis import RedisQueueWatch
 from shared.stores.keys import Keys
 from shared.stores.postgresql.pool import Pool
 from shared.stores.redis.connection import MeasuredRedis, connect

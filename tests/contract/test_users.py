@@ -11,10 +11,8 @@ from uuid import uuid4
 import pytest
 
 from shared.accounts.player import Account, Profile
-from shared.accounts.refresh_tokens import PostgresRefreshTokens
+from shared.accounts.postgresql import PostgresRefreshTokens, PostgresSessions, PostgresUsers
 from shared.accounts.session import Renewal, Successor
-from shared.accounts.sessions import PostgresSessions
-from shared.accounts.users import PostgresUsers
 from shared.core.errors import InvalidCredentials, UsernameTaken
 from shared.stores.postgresql.pool import Pool
 

@@ -15,8 +15,8 @@ from shared.stores.keys import Keys
 from shared.stores.redis.connection import connect
 from shared.viewers.api_gateway import api_gateway_viewers
 from shared.viewers.appsync import AppSyncViewers, EventsApi
-from shared.viewers.frames import Frames
-from shared.viewers.gateway import RedisViewers
+from shared.viewers.frames_redis import Frames
+from shared.viewers.gateway_redis import RedisViewers
 from shared.viewers.ports import Viewers
 from tests.contract.watching import AS_OF, WAYS, Board, RedisWatching, Watching, board, in_a_while, redis_watching
 from tests.support import aws

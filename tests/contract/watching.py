@@ -13,12 +13,11 @@ import redis
 
 from shared.boards.ranking import Standing
 from shared.stores.keys import Keys
-from shared.viewers.api_gateway import ApiGatewayViewers
-from shared.viewers.api_gateway_management import ManagementApi
+from shared.viewers.api_gateway import ApiGatewayViewers, ManagementApi
 from shared.viewers.appsync import AppSyncViewers, EventsApi
-from shared.viewers.connections import Connections, Quota
-from shared.viewers.frames import Frames
-from shared.viewers.gateway import RedisViewers
+from shared.viewers.connections_redis import Connections, Quota
+from shared.viewers.frames_redis import Frames
+from shared.viewers.gateway_redis import RedisViewers
 from shared.viewers.ports import Viewers
 from tests.support import aws
 

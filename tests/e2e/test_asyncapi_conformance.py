@@ -12,7 +12,7 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
 from infra.asyncapi import DOCUMENT
-from shared.ledger.history_queues import MAX_HISTORY_QUEUES, history_queues
+from shared.ledger.queues import MAX_HISTORY_QUEUES, history_queues
 from shared.stores.rabbitmq.connection import open_channel
 from tests.support.api import Api
 from tests.support.product import Product

@@ -9,8 +9,8 @@ from uuid import uuid4
 from local_runtime.events.queue import QueueDelivery, queue_event
 from shared.boards.board import MAIN
 from shared.container import Container
-from shared.ledger.codec import RabbitEventCodec
 from shared.ledger.events import ScoreAccepted
+from shared.ledger.messages import RabbitEventCodec
 from tests.handlers.events import invoke
 from tests.support.queues import Queues
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from shared.accounts.limits_since import LimitsSince
+from shared.accounts.redis import LimitsSince, RedisRequestLimits
 from shared.accounts.request_limit import RequestKind, RequestLimit, request_limits
-from shared.accounts.request_limits import RedisRequestLimits
 from shared.container import Container
 
 

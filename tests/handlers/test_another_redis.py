@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from shared.container import Container
-from shared.ledger.topology import REBUILD
+from shared.ledger.queues import REBUILD
 from tests.handlers.conftest import Redeploy
 from tests.handlers.consumer import Bench
 from tests.handlers.events import call

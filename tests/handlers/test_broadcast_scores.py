@@ -16,8 +16,8 @@ from local_runtime.events.queue import QueueDelivery, queue_event
 from shared.boards.board import MAIN
 from shared.container import Container
 from shared.core.errors import RedisUnavailable, ViewersUnavailable
-from shared.ledger.codec import RabbitEventCodec
 from shared.ledger.events import ScoresRecorded
+from shared.ledger.messages import RabbitEventCodec
 from shared.reconciliation.rebuild_leaderboard import pages
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import invoke, websocket_event

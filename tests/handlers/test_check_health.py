@@ -13,9 +13,8 @@ import redis
 
 from local_runtime.services.postgresql import FUNCTIONS_USER, SUPERUSER, USER
 from shared.container import Container, container
-from shared.ledger.history_queues import HISTORY
-from shared.ledger.topology import DEAD_LETTERS, RETRIES, UPDATED
-from shared.operations.rabbitmq_probe import QUEUE
+from shared.ledger.queues import DEAD_LETTERS, HISTORY, RETRIES, UPDATED
+from shared.operations.rabbitmq import QUEUE
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import HandlerReply, call
 from tests.support.product import connect, query

@@ -14,10 +14,10 @@ from shared.boards.board import MAIN
 from shared.container import Container
 from shared.core.errors import InvalidParameter, NotFound
 from shared.ledger.catch_up import Pipeline, catch_up
-from shared.ledger.codec import RabbitEventCodec
 from shared.ledger.dead_letter import PARKED
 from shared.ledger.events import RefusedMessage, ScoreAccepted
-from shared.ledger.topology import DEAD_LETTERS
+from shared.ledger.messages import RabbitEventCodec
+from shared.ledger.queues import DEAD_LETTERS
 from tests.handlers.conftest import Redeploy
 from tests.handlers.consumer import HISTORY, RETRIES, Bench
 from tests.handlers.events import HandlerReply, call, invoke

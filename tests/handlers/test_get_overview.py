@@ -6,7 +6,7 @@ import pytest
 
 from shared.container import Container
 from shared.ledger.events import RefusedMessage
-from shared.ledger.topology import DEAD_LETTERS
+from shared.ledger.queues import DEAD_LETTERS
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import HandlerReply, call, invoke
 from tests.handlers.players import Player, consuming, delivered, new_board, new_player

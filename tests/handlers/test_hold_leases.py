@@ -10,7 +10,7 @@ import pytest
 
 from shared.container import Container
 from shared.core.errors import ConfigurationError, InvalidParameter
-from shared.ledger.history_queues import HISTORY
+from shared.ledger.queues import HISTORY
 from shared.operations.hold_leases import LEASE_SECONDS
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import invoke

@@ -16,8 +16,8 @@ from local_runtime.services.rabbitmq import MAX_MESSAGE_BYTES
 from shared.boards.board import MAIN
 from shared.container import Container
 from shared.core.errors import InvalidInput, MalformedRequest, ScoreboardError
-from shared.ledger.codec import RabbitEventCodec
 from shared.ledger.events import ScoreAccepted, ScoresRecorded
+from shared.ledger.messages import RabbitEventCodec
 from shared.stores.sealing import AesGcmSealer
 from tests.handlers.consumer import ACCEPTED_AT, DEAD_LETTERS, HISTORY, Bench
 from tests.handlers.events import ROOT, invoke

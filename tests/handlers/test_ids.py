@@ -12,8 +12,8 @@ import pytest
 from shared.audit.follow_audit_log import FollowAuditLog
 from shared.audit.verify_audit import KnownHead
 from shared.container import Container
-from shared.ledger.choose_dead_letters import parse_choice
-from shared.ledger.show_dead_letter import parse_name
+from shared.ledger.read_dead_letters import parse_name
+from shared.ledger.redrive_dead_letters import parse_choice
 from tests.handlers.events import HandlerReply, call, invoke, websocket_event
 from tests.handlers.players import Player, consuming, new_player
 from tests.handlers.test_roles import ROUTES, TABLE, with_password

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from shared.boards.ticket import ActionTicket
+from shared.boards.action_tickets import ActionTicket
 from shared.container import Container
 from shared.ledger.events import ScoreAccepted
 from shared.reconciliation.rebuild_leaderboard import pages

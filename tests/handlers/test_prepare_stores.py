@@ -10,8 +10,7 @@ import pytest
 from shared.container import Container
 from shared.core.errors import TooManyRequests
 from shared.ledger.events import ScoreAccepted
-from shared.ledger.history_queues import HISTORY
-from shared.ledger.topology import RETRIES
+from shared.ledger.queues import HISTORY, RETRIES
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import invoke
 from tests.handlers.players import delivered

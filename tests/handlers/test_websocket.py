@@ -13,7 +13,7 @@ from shared.accounts.player import Caller
 from shared.accounts.session import EndedSession
 from shared.container import Container
 from shared.stores.keys import Keys
-from shared.viewers.connections import SHARDS
+from shared.viewers.connections_redis import SHARDS
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import invoke, websocket_event
 from tests.handlers.players import delivered, new_player

@@ -11,7 +11,7 @@ from local_runtime.template import read_template
 from local_runtime.template.loader import load_template
 from local_runtime.template.problems import Report
 from local_runtime.template.tree import Node
-from shared.stores.aws.signed_http import TIMEOUT_SECONDS
+from shared.stores.aws.http import TIMEOUT_SECONDS
 from shared.viewers.api_gateway import BROADCAST_SECONDS, CHUNK_SECONDS, SWEEP_SECONDS
 
 PROVIDED = (

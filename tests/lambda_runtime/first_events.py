@@ -14,8 +14,8 @@ from local_runtime.events.http import HttpRequestParts, http_event
 from local_runtime.events.identity import ApiIdentity
 from local_runtime.events.queue import QueueDelivery, queue_event
 from shared.boards.board import MAIN
-from shared.ledger.codec import RabbitEventCodec
 from shared.ledger.events import ScoreAccepted, ScoresRecorded
+from shared.ledger.messages import RabbitEventCodec
 from shared.stores.sealing import AesGcmSealer
 from tests.lambda_runtime.deployment import Deployment
 from tests.support.api import PASSWORD, Player

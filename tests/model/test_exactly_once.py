@@ -22,28 +22,26 @@ from hypothesis import HealthCheck, Phase, assume, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
-from shared.accounts.access import RedisAccess
 from shared.accounts.player import Caller
-from shared.accounts.profiles import RedisProfiles
-from shared.boards.leaderboard import RedisLeaderboard
+from shared.accounts.redis import RedisAccess, RedisProfiles
+from shared.boards.action_tickets import ActionTicket
 from shared.boards.open_epoch import open_epoch
-from shared.boards.rate_windows import RedisRateWindows
-from shared.boards.ticket import ActionTicket
+from shared.boards.redis import RedisLeaderboard, RedisRateWindows
 from shared.boards.update_score import parse_update, update_score
 from shared.container import Container
 from shared.core.config import Settings
 from shared.core.errors import LeaderboardRebuilding, RateWindowLost, TicketAlreadyUsed
 from shared.core.ids import new_request_id
-from shared.ledger import outbox as outbox_module
+from shared.ledger import redis as outbox_module
 from shared.ledger.catch_up import Pipeline
 from shared.ledger.events import Number, ReceivedMessage, ScoreAccepted
-from shared.ledger.outbox import RedisOutbox
+from shared.ledger.redis import RedisOutbox
 from shared.ledger.relay_outbox import relay_outbox
 from shared.reconciliation.balance_books import balance_books
-from shared.reconciliation.board_check import RedisBoardCheck
 from shared.reconciliation.heal_leaderboard import heal_leaderboard
 from shared.reconciliation.rebuild_leaderboard import pages, rebuild_leaderboard
 from shared.reconciliation.reconcile_scores import Reconciliation, ReconciliationOptions, reconcile_scores
+from shared.reconciliation.redis import RedisBoardCheck
 from shared.stores.keys import Keys
 from shared.stores.redis.connection import connect
 from tests.handlers.players import add_account

@@ -17,9 +17,9 @@ import redis
 
 from shared.boards.board import MAIN
 from shared.core.errors import BadMessage, PostgresUnavailable, RabbitUnavailable, RedisUnavailable
-from shared.ledger.codec import RabbitEventCodec
 from shared.ledger.dead_letter import WholeLetter
 from shared.ledger.events import ReceivedMessage, RefusedMessage, ScoreAccepted, ScoresRecorded, Unpublished
+from shared.ledger.messages import RabbitEventCodec
 from shared.ledger.ports import Ledger, Outbox, QueueState
 from shared.ledger.record_scores import record_scores
 from shared.stores.keys import Keys

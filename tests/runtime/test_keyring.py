@@ -17,7 +17,7 @@ from local_runtime.instance.errors import InstanceError
 from local_runtime.instance.keyring import Keyring
 from local_runtime.instance.shared_keys import SharedKeys
 from local_runtime.settings import PROJECT_ROOT
-from shared.accounts.signing_key import read_signing_keys, signing_key_prints
+from shared.accounts.tokens import read_signing_keys, signing_key_prints
 from shared.stores.sealing import payload_key_prints, read_keys
 
 

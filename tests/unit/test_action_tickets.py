@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 
 from shared.accounts.player import Caller
 from shared.accounts.request_limit import RequestKind
+from shared.boards.action_tickets import LIFETIME_SECONDS, ActionTicket, issue_action_ticket
 from shared.boards.hmac_tickets import MAX_TEXT_LENGTH, HmacTicketSigner
-from shared.boards.issue_action_ticket import issue_action_ticket
-from shared.boards.ticket import LIFETIME_SECONDS, ActionTicket
 from shared.core.errors import ConfigurationError, InvalidActionTicket, NotAPlayer, NotYourScore
 
 OLD, NEW = bytes(range(32)), bytes(range(32, 64))

@@ -14,7 +14,7 @@ from botocore.credentials import Credentials as BotocoreCredentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.stores.aws.signature import Credentials, Identity, UnsignedRequest, aws_identity, signed
+from shared.stores.aws.http import Credentials, Identity, UnsignedRequest, aws_identity, signed
 from tests.support.product import ROOT
 
 PATHS = st.text(st.sampled_from("abcXYZ019-_.~@:=+$&,;%20"), max_size=30).map(lambda text: f"/live/@connections/x{text}")
@@ -41,7 +41,7 @@ def test_a_signature_is_botocores(method: str, base: str, path: str, body: bytes
 def test_lambdas_variables_are_enough_and_no_library_is_asked() -> None:
     variables = {"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_SESSION_TOKEN": "t"}
     program = (
-        "import sys; from shared.stores.aws.signature import aws_identity; found = aws_identity();"
+        "import sys; from shared.stores.aws.http import aws_identity; found = aws_identity();"
         "credentials = found.credentials(); assert 'botocore' not in sys.modules;"
         "print(found.region, credentials.key_id, credentials.secret, credentials.token)"
     )

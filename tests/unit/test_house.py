@@ -9,7 +9,20 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 HANDLERS = sorted((ROOT / "functions").glob("*/handler.py"))
-MAY_IMPORT = ("shared.container", "shared.services", "shared.transport", "shared.domain", "shared.core.errors")
+SUBJECTS = ("accounts", "ledger", "boards", "viewers", "reconciliation", "audit", "operations")
+# A module of a subject that knows a store has its name, or is one of these.
+STORES = ("redis", "postgresql", "rabbitmq")
+KNOW_A_STORE = {"ledger/publisher", "ledger/queues", "viewers/api_gateway", "viewers/appsync"}
+CLIENTS = {"redis", "hiredis", "pika", "pg8000", "boto3", "botocore"}
+MAY_IMPORT = {
+    "shared.container",
+    "shared.core.errors",
+    "shared.core.ids",
+    "shared.stores.actor",
+    "shared.stores.answer_once",
+    "shared.stores.idempotency",
+}
+ADAPTERS = tuple(f"shared.stores.{name}" for name in (*STORES, "aws", "keys"))
 STANDARD = (
     "__future__",
     "collections",
@@ -41,9 +54,28 @@ def test_there_are_functions() -> None:
 
 
 @pytest.mark.parametrize("path", HANDLERS, ids=lambda path: path.parent.name)
-def test_a_function_imports_only_use_cases_transport_and_wiring(path: Path) -> None:
+def test_a_function_imports_only_use_cases_transport_and_the_container(path: Path) -> None:
+    use_cases = {f"shared.{name.replace('/', '.')}" for name in modules() if not knows_a_store(name)}
     for name in imported(path.read_text()):
-        assert name.startswith(MAY_IMPORT) or name.partition(".")[0] in STANDARD, f"{path.parent.name} imports {name}"
+        may = name in use_cases | MAY_IMPORT or name.startswith("shared.transport.") or name.partition(".")[0] in STANDARD
+        assert may, f"{path.parent.name} imports {name}"
+
+
+def modules() -> dict[str, set[str]]:
+    """What each module of a subject imports, by its path below the layer."""
+    layer = ROOT / "shared"
+    found = [path for subject in SUBJECTS for path in (layer / subject).glob("*.py")]
+    return {str(path.relative_to(layer).with_suffix("")): imported(path.read_text()) for path in found}
+
+
+def knows_a_store(name: str) -> bool:
+    return name in KNOW_A_STORE or name.rpartition("/")[2].rpartition("_")[2] in STORES
+
+
+def test_a_module_that_knows_a_store_says_so_in_its_name() -> None:
+    for name, imports in modules().items():
+        clients = {one for one in imports if one.partition(".")[0] in CLIENTS or one.startswith(ADAPTERS)}
+        assert bool(clients) == knows_a_store(name), f"{name}: {clients}"
 
 
 @pytest.mark.parametrize("path", HANDLERS, ids=lambda path: path.parent.name)

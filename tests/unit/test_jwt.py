@@ -15,8 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import OKPAlgorithm
 
-from shared.accounts.jwt import JwtAccessTokens
-from shared.accounts.signing_key import SigningKey, read_signing_keys
+from shared.accounts.tokens import JwtAccessTokens, SigningKey, read_signing_keys
 from shared.core.errors import ConfigurationError, InvalidToken, TokenExpired
 from tests.unit.tokens import KEY_ID, NOW, PEM, PRIVATE, Time, base64url, claims, encoded, pem_of, signed
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 from shared.accounts.player import Profile
-from shared.boards import names
-from shared.boards.names import Names
+from shared.boards import read_board as names
 from shared.boards.ranking import Position
+from shared.boards.read_board import Names
 
 
 def profile(user_id: str) -> Profile:

@@ -11,7 +11,7 @@ import pytest
 
 from shared.accounts.argon2 import Argon2PasswordHasher
 from shared.core.errors import ConfigurationError, TooBusy
-from shared.core.offload import BoundedOffload, find_offload, in_place
+from shared.core.loop import BoundedOffload, find_offload, in_place
 from tests.support.waiting import eventually
 
 T = TypeVar("T")
@@ -69,10 +69,10 @@ def test_hashing_goes_through_the_host_and_is_refused_when_too_many_wait() -> No
 
 def test_a_host_names_its_hook() -> None:
     assert find_offload("") is in_place
-    assert find_offload("shared.core.offload:in_place") is in_place
+    assert find_offload("shared.core.loop:in_place") is in_place
 
 
-@pytest.mark.parametrize("hook", ["nonsense", "no.such.module:f", "shared.core.offload:nothing", ":", "..:x"])
+@pytest.mark.parametrize("hook", ["nonsense", "no.such.module:f", "shared.core.loop:nothing", ":", "..:x"])
 def test_a_hook_that_is_none_is_told_so(hook: str) -> None:
     with pytest.raises(ConfigurationError, match="OFFLOAD_HOOK"):
         find_offload(hook)

@@ -18,8 +18,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from shared.core.errors import InvalidIncrement, RedisUnavailable
 from shared.core.invocation import OK, Invocation, outgoing
 from shared.core.opentelemetry import MOST_LINKS, OpenTelemetryTracer
-from shared.core.trace_context import TraceContext
-from shared.core.tracing import span, tracer, use_tracer
+from shared.core.tracing import TraceContext, span, tracer, use_tracer
 from tests.support.keys import new_keys
 from tests.support.waiting import eventually
 
@@ -28,7 +27,7 @@ CONTEXT = SimpleNamespace(function_name="update_score", aws_request_id="r-1")
 CAUSE = TraceContext("a1" * 16, "b2" * 8, 1, "vendor=1")
 PROGRAM = """
 import json, sys
-from shared.wiring import container
+from shared.container import container
 container()
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 """

@@ -14,8 +14,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from shared.accounts.jwt import JwtAccessTokens
 from shared.accounts.outside_keys import OutsideKeys
+from shared.accounts.tokens import JwtAccessTokens
 from shared.core.errors import ConfigurationError, InvalidToken, Unavailable
 from tests.unit.tokens import NOW, PEM, Time, claims, signed
 

@@ -10,8 +10,7 @@ import unicodedata
 import pytest
 
 from shared.accounts.argon2 import Argon2PasswordHasher
-from shared.accounts.common_passwords import common_passwords
-from shared.accounts.password import MAX_LENGTH, checked_password, normalized
+from shared.accounts.password import MAX_LENGTH, checked_password, common_passwords, normalized
 from shared.accounts.player import checked_role, checked_username
 from shared.core.errors import InvalidParameter, InvalidUsername, WeakPassword
 

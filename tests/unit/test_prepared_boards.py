@@ -10,9 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from shared.accounts.player import Profile
-from shared.boards.names import Names
-from shared.boards.prepared_boards import PreparedBoards
 from shared.boards.ranking import Position
+from shared.boards.read_board import Names, PreparedBoards
 
 
 class Stores:

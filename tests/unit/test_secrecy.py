@@ -22,8 +22,7 @@ from local_runtime.settings import InstanceSettings
 from local_runtime.websocket.signature import SignedRequest
 from shared.accounts.create_user import CreateUser, NewUser
 from shared.accounts.issue_token import PasswordGrant, RefreshGrant, TokenPair
-from shared.boards.issue_action_ticket import SignedTicket
-from shared.boards.ticket import ActionTicket
+from shared.boards.action_tickets import ActionTicket, SignedTicket
 from shared.stores.postgresql.url import DatabaseUrl
 from shared.stores.redis.connection import connect
 from shared.transport.http import HttpRequest, Reply

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.trace_context import TraceContext, read_trace
+from shared.core.tracing import TraceContext, read_trace
 
 TRACE, SPAN = "a1" * 16, "b2" * 8
 PARENT = f"00-{TRACE}-{SPAN}-01"

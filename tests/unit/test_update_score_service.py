@@ -14,9 +14,9 @@ import pytest
 
 from shared.accounts.player import Caller, Profile
 from shared.accounts.session import EndedSession, Missing
+from shared.boards.action_tickets import ActionTicket
 from shared.boards.rate_window import RateWindow
 from shared.boards.score import AcceptedUpdate, ScoreUpdate
-from shared.boards.ticket import ActionTicket
 from shared.boards.update_score import MAX_TRIES, Receipt, parse_update, spend_ticket, update_score
 from shared.core.errors import (
     InvalidActionTicket,

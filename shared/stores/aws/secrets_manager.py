@@ -11,8 +11,7 @@ from contextlib import closing
 from http import HTTPStatus
 
 from shared.core.errors import ConfigurationError
-from shared.stores.aws.signature import aws_identity
-from shared.stores.aws.signed_http import SignedHttp
+from shared.stores.aws.http import SignedHttp, aws_identity
 
 TRIES = 3
 PAUSE_SECONDS = 0.2

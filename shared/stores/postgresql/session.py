@@ -21,12 +21,28 @@ from shared.core.tcp import keep_alive
 from shared.stores.postgresql.errors import is_wrong_server, translated
 from shared.stores.postgresql.url import DatabaseUrl
 
+_BETWEEN = '","'
 CONNECT_SECONDS = 3.0
 STATEMENT_SECONDS = 60
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 _SETTINGS: Mapping[str, str] = {"TimeZone": "UTC", "statement_timeout": f"{STATEMENT_SECONDS}s"}
 _UNNAMED = b"\x00"
 _SYNC = b"S"
+
+
+def text_array(values: Sequence[str]) -> str:
+    """`{"a","b"}`, to be cast to text[]."""
+    if not values:
+        return "{}"
+    text = _BETWEEN.join(values)
+    if "\\" in text or text.count('"') != 2 * (len(values) - 1):  # more than those that stand between the values
+        text = _BETWEEN.join(value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return f'{{"{text}"}}'
+
+
+def int_array(values: Sequence[int]) -> str:
+    """`{1,2}`, to be cast to int[] or bigint[]."""
+    return f"{{{','.join(map(str, values))}}}"
 
 
 class Session:

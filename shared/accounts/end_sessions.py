@@ -1,0 +1,47 @@
+"""Sessions end, and are forgotten when nobody can go on with them any more."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from shared.accounts.check_access import restore_sessions
+from shared.accounts.player import Caller
+from shared.accounts.ports import RequestLimits
+from shared.accounts.take_effect import LiveAccounts, end_access
+from shared.core.errors import NoSession
+from shared.stores.actor import Actor
+from shared.stores.idempotency import Attempt, not_kept
+from shared.stores.ports import KeptAnswers
+
+# Twice the interval of the schedule, and a minute for one run that failed.
+TOLD_AGAIN = timedelta(minutes=3)
+
+
+def log_out(
+    caller: Caller,
+    actor: Actor,
+    limits: RequestLimits,
+    accounts: LiveAccounts,
+    *,
+    everywhere: bool,
+    attempt: Attempt = not_kept,
+) -> None:
+    """Raises TooManyRequests, and NoSession for the token of an outside provider, whose session is not ours to end."""
+    limits.admit("log_out", user_id=caller.user_id)
+    if not caller.session_id and not everywhere:
+        raise NoSession
+    end_access(accounts.sessions.end(caller, actor, everywhere=everywhere, answer=attempt(None)), accounts)
+
+
+def forget_sessions(accounts: LiveAccounts, answers: KeptAnswers) -> int:
+    """Return how many, and forget the answers of keyed requests whose day is over; safe to run twice and side by side.
+
+    Those that ended of late are told to Redis again, and the latest of them to the viewers: a request that ended some may have
+    died between the stores, or Redis may have lost its last moments.
+    """
+    ended = restore_sessions(accounts)
+    told_again_from = accounts.clock.now() - TOLD_AGAIN
+    end_access([session for session in ended if session.ended_at > told_again_from], accounts)
+    accounts.access.forget()
+    answers.forget()
+    return accounts.sessions.forget()

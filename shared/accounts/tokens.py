@@ -1,0 +1,243 @@
+"""Access tokens as JWTs: ours signed with Ed25519, an outside provider's checked against its key set (RFC 8725, RFC 9068)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from shared.accounts.outside_keys import OutsideKeys
+from shared.accounts.player import Caller
+from shared.accounts.session import ACCESS_TOKEN_LIFETIME
+from shared.core import metrics
+from shared.core.errors import ConfigurationError, InvalidToken, TokenExpired
+from shared.core.ids import canonical_id
+from shared.stores.key_print import SIGNING, KeyPrint
+
+ALGORITHM = "EdDSA"
+_PEM = re.compile(r"-----BEGIN [A-Z ]+-----.*?-----END [A-Z ]+-----", re.DOTALL)
+ISSUER = "scoreboard"
+AUDIENCE = "scoreboard-api"
+TOKEN_TYPE = "at+jwt"  # noqa: S105 - the media type of RFC 9068, no secret
+LIFETIME_SECONDS = int(ACCESS_TOKEN_LIFETIME.total_seconds())
+LEEWAY_SECONDS = 5
+MAX_TOKEN_LENGTH = 8192
+REMEMBERED_TOKENS = 20_000
+_SUBJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._|@-]{0,35}")
+_SESSION = re.compile(r"[A-Za-z0-9-]{1,36}")
+_ROLES = ("player", "admin")
+_hits, _misses = metrics.token_cache_lookups.of("hit"), metrics.token_cache_lookups.of("miss")
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """`key_id` is the RFC 7638 thumbprint, so it changes whenever the key does; the private half never prints."""
+
+    key_id: str
+    public: Ed25519PublicKey
+    private: Ed25519PrivateKey = field(repr=False)
+
+    @classmethod
+    def from_pem(cls, pem: str) -> SigningKey:
+        """Read PKCS 8 PEM; raises ValueError."""
+        try:
+            private = serialization.load_pem_private_key(pem.encode(), password=None)
+        except TypeError as error:
+            raise ValueError("it is encrypted") from error
+        if not isinstance(private, Ed25519PrivateKey):
+            raise ValueError("it is no Ed25519 key")  # noqa: TRY004 - the setting's fault, not a caller's
+        public = private.public_key()
+        return cls(key_id=_thumbprint(_public_members(public)), public=public, private=private)
+
+    def as_jwk(self) -> dict[str, str]:
+        """The public half as a JSON Web Key."""
+        return {**_public_members(self.public), "kid": self.key_id, "use": "sig", "alg": ALGORITHM}
+
+
+def read_signing_keys(setting: str) -> tuple[SigningKey, ...]:
+    """The keys of JWT_SIGNING_KEY in their order: PEM texts in a row, their line ends possibly written as backslash-n.
+
+    Raises ConfigurationError, never printing a key.
+    """
+    text = setting.replace("\\n", "\n")
+    blocks = _PEM.findall(text)
+    try:
+        keys = tuple(SigningKey.from_pem(block) for block in blocks)
+    except ValueError:
+        keys = ()
+    if not keys or _PEM.sub("", text).strip() or len({key.key_id for key in keys}) != len(keys):
+        raise ConfigurationError(
+            "JWT_SIGNING_KEY does not consist of unencrypted Ed25519 private keys in PEM (PKCS 8), each of them once"
+        )
+    return keys
+
+
+def signing_key_prints(setting: str) -> list[KeyPrint]:
+    """Of the keys in JWT_SIGNING_KEY, in their order, each its own fingerprint; raises ConfigurationError."""
+    return [KeyPrint(SIGNING, key.key_id, key.key_id) for key in read_signing_keys(setting)]
+
+
+def _public_members(public: Ed25519PublicKey) -> dict[str, str]:
+    return {"crv": "Ed25519", "kty": "OKP", "x": _base64url(public.public_bytes_raw())}
+
+
+def _thumbprint(members: dict[str, str]) -> str:
+    canonical = json.dumps(members, sort_keys=True, separators=(",", ":"))
+    return _base64url(hashlib.sha256(canonical.encode()).digest())
+
+
+def _base64url(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+class JwtAccessTokens:
+    """The port AccessTokens. The first of our keys signs, all of them verify, so that keys can be changed.
+
+    A verified token is remembered until it expires: a signature costs more than all the rest.
+    """
+
+    def __init__(
+        self,
+        signing_key: str,
+        *,
+        outside_issuer: str = "",
+        outside_audience: str = "",
+        outside_jwks_url: str = "",
+        outside_user_id_claim: str = "sub",
+        clock: Callable[[], float] = time.time,
+        remember: int = REMEMBERED_TOKENS,
+    ) -> None:
+        keys = read_signing_keys(signing_key)
+        self._key, self._keys = keys[0], {key.key_id: key for key in keys}
+        self._clock = clock
+        self._remember = remember
+        self._verified: dict[str, tuple[Caller, float]] = {}
+        self._outside_issuer = outside_issuer
+        self._outside_audience = outside_audience
+        self._outside_user_id_claim = outside_user_id_claim
+        self._outside_keys = OutsideKeys(outside_jwks_url) if outside_jwks_url else None
+        if self._outside_keys and not (outside_issuer and outside_audience):
+            raise ConfigurationError("JWT_JWKS_URL needs JWT_ISSUER and JWT_AUDIENCE beside it")
+        if outside_issuer == ISSUER:
+            raise ConfigurationError(f"JWT_ISSUER must not be {ISSUER!r}: that is our own name")
+
+    def issue(self, user_id: str, role: str, now: datetime, session_id: str = "") -> tuple[str, int]:
+        """A signed token and the seconds it lives; without a session nobody can end it before that."""
+        issued_at = int(now.timestamp())
+        claims = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": user_id,
+            "role": role,
+            "iat": issued_at,
+            "exp": issued_at + LIFETIME_SECONDS,
+            "jti": secrets.token_urlsafe(16),
+            **({"sid": session_id} if session_id else {}),
+        }
+        headers = {"kid": self._key.key_id, "typ": TOKEN_TYPE}
+        return jwt.encode(claims, self._key.private, ALGORITHM, headers), LIFETIME_SECONDS
+
+    def verify(self, token: str) -> Caller:
+        """Who it was issued to; raises InvalidToken or TokenExpired."""
+        known = self._verified.get(token)
+        if known is None:
+            _misses.inc()
+            caller = self._verify(token)
+            known = caller, caller.expires_at.timestamp()
+            self._keep(token, known)
+        else:
+            _hits.inc()
+        if known[1] <= self._clock():
+            self._verified.pop(token, None)
+            raise TokenExpired
+        return known[0]
+
+    def jwks(self) -> dict[str, Any]:
+        """Our public keys, as a JWK set."""
+        return {"keys": [key.as_jwk() for key in self._keys.values()]}
+
+    def _keep(self, token: str, known: tuple[Caller, float]) -> None:
+        """The oldest goes first."""
+        self._verified[token] = known
+        while len(self._verified) > self._remember:
+            self._verified.pop(next(iter(self._verified)), None)
+
+    def _verify(self, token: str) -> Caller:
+        if len(token) > MAX_TOKEN_LENGTH:
+            raise InvalidToken
+        try:
+            _refuse_duplicate_names(token)
+            header = jwt.get_unverified_header(token)
+            key_id = header.get("kid")
+            key = self._keys.get(key_id) if isinstance(key_id, str) else None
+            if key is None:
+                return self._caller(self._outside_claims(token, header))
+            if str(header.get("typ")).lower() != TOKEN_TYPE:
+                raise InvalidToken
+            claims = _claims(token, key.public, ALGORITHM, ISSUER, AUDIENCE, ("jti", "role"))
+            return self._caller(claims, session_id=claims.get("sid", ""))
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, OSError, RecursionError) as error:
+            raise InvalidToken from error
+
+    def _outside_claims(self, token: str, header: dict[str, Any]) -> dict[str, Any]:
+        key_id = header.get("kid")
+        key = self._outside_keys.find(key_id) if self._outside_keys and isinstance(key_id, str) else None
+        if key is None:
+            raise InvalidToken
+        claims = _claims(token, key, key.algorithm_name, self._outside_issuer, self._outside_audience, ())
+        return {"role": "player", **claims, "sub": claims.get(self._outside_user_id_claim)}
+
+    def _caller(self, claims: dict[str, Any], session_id: object = "") -> Caller:
+        """Check what the claims say, the signature being good already. An outside provider's `sid` names no session of ours."""
+        latest = self._clock() + LEEWAY_SECONDS
+        instants = [claims[name] for name in ("exp", "iat", "nbf") if name in claims]
+        if any(type(instant) not in (int, float) for instant in instants) or any(instant > latest for instant in instants[1:]):
+            raise InvalidToken
+        if not _SUBJECT.fullmatch(claims["sub"]) or claims["role"] not in _ROLES:
+            raise InvalidToken
+        if not isinstance(session_id, str) or (session_id and not _SESSION.fullmatch(session_id)):
+            raise InvalidToken
+        expires_at = datetime.fromtimestamp(claims["exp"], UTC)
+        return Caller(canonical_id(claims["sub"]), claims["role"], expires_at, canonical_id(session_id))
+
+
+def _refuse_duplicate_names(token: str) -> None:
+    """A name that stands twice means one thing to one reader and another to the next; raises ValueError."""
+    for part in token.split(".")[:2]:
+        json.loads(jwt.utils.base64url_decode(part), object_pairs_hook=_distinct)
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a name stands twice")
+    return members
+
+
+def _claims(token: str, key: Any, algorithm: str, issuer: str, audience: str, required: tuple[str, ...]) -> dict[str, Any]:
+    """The claims of a token whose signature, issuer and audience are right; time is checked by our own clock."""
+    claims: dict[str, Any] = jwt.decode(
+        token,
+        key,
+        algorithms=[algorithm],
+        issuer=issuer,
+        audience=audience,
+        options={
+            "require": ["iss", "aud", "sub", "iat", "exp", *required],
+            "verify_exp": False,
+            "verify_iat": False,
+            "verify_nbf": False,
+        },
+    )
+    return claims
