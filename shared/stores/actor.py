@@ -1,4 +1,4 @@
-"""TODO"""
+"""Who does something that is audited."""
 
 from __future__ import annotations
 

@@ -1,13 +1,17 @@
-"""What the generated .env.example says can be taken at its word."""
+"""What documents say can be taken at its word."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
-from infra.documents import ENV_EXAMPLE
+import pytest
+
+from infra.documents import ENV_EXAMPLE, ROOT
 from local_runtime.settings import InstanceSettings
 from shared.core.config import Settings
 
+TOPS = ("functions/", "shared/", "local_runtime/", "infra/", "tests/", "docs/")
 SHOWN = dict(re.findall(r"^# ([A-Z][A-Z0-9_]+)=(.*)$", ENV_EXAMPLE.read_text(), re.MULTILINE))
 
 
@@ -17,3 +21,9 @@ def test_every_default_can_be_set_as_it_is_shown() -> None:
         {**needed, "CORS_ALLOWED_ORIGINS": ""}
     )
     assert InstanceSettings.from_environment(SHOWN).as_environment().keys() <= SHOWN.keys()
+
+
+@pytest.mark.parametrize("document", sorted((ROOT / "docs").glob("*.md")), ids=lambda path: path.name)
+def test_every_file_that_a_document_names_is_there(document: Path) -> None:
+    named = {word for word in re.findall(r"`([\w./-]+)`", document.read_text()) if word.startswith(TOPS)}
+    assert [path for path in sorted(named) if "verb_noun" not in path and not (ROOT / path).exists()] == []
