@@ -17,7 +17,7 @@ from local_runtime.descriptors import REMEDY, allow_least, allowed
 from local_runtime.services.postgresql import ACCOUNT
 from local_runtime.services.programs import POSTGRES, SERVERS, Program
 from local_runtime.services.room import MEGABYTE, free_bytes, low_bytes
-from local_runtime.tls import client_context
+from shared.core.tls import client_context
 
 MINIMUM_PYTHON = (3, 11)
 PATIENCE_SECONDS = 5.0
@@ -98,7 +98,7 @@ def _readiness(base_url: str, ca_file: str) -> dict[str, Any]:
     parts = urlsplit(base_url)
     host = parts.hostname or ""
     connection = (
-        HTTPSConnection(host, parts.port, context=client_context(ca_file), timeout=PATIENCE_SECONDS)
+        HTTPSConnection(host, parts.port, context=client_context(ca_file, "the certificate"), timeout=PATIENCE_SECONDS)
         if parts.scheme == "https"
         else HTTPConnection(host, parts.port, timeout=PATIENCE_SECONDS)
     )

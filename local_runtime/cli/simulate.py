@@ -14,7 +14,7 @@ from local_runtime.cli.options import add_options, settings_from
 from local_runtime.cli.output import say, tell
 from local_runtime.cli.running import running_instance
 from local_runtime.cli.simulate_display import in_words, joining, playing
-from local_runtime.tls import client_context
+from shared.core.tls import client_context
 
 if TYPE_CHECKING:
     from local_runtime.simulate.game import Difference, Game
@@ -80,7 +80,7 @@ def _game(arguments: argparse.Namespace) -> Game:
         runtime = running_instance(settings.data_dir)
         base_url, ws_url = runtime["base_url"], runtime["ws_url"]
         ca_file = runtime["ca_file"]
-    tls = client_context(ca_file) if base_url.startswith("https") else None
+    tls = client_context(ca_file, "the certificate") if base_url.startswith("https") else None
     return Game(base_url, ws_url, tls, arguments.players, arguments.seconds)
 
 

@@ -12,7 +12,7 @@ from local_runtime.cli.errors import EXIT_OK, EXIT_USAGE, CliError
 from local_runtime.cli.options import add_options, settings_from
 from local_runtime.cli.output import say, terminal
 from local_runtime.cli.running import LastingFunction, Moved, running_instance
-from local_runtime.tls import client_context
+from shared.core.tls import client_context
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,7 +91,7 @@ class _Door:
                 raise
             raise NotNow from error
         self._has_answered = True
-        tls = client_context(runtime["ca_file"]) if runtime["ws_url"].startswith("wss:") else None
+        tls = client_context(runtime["ca_file"], "the certificate") if runtime["ws_url"].startswith("wss:") else None
         return Place(f"{runtime['ws_url']}?ticket={ticket}", tls)
 
 

@@ -32,7 +32,7 @@ from local_runtime.manifest import HttpRoute, Manifest
 from local_runtime.metrics import CONTENT_TYPE as METRICS_CONTENT_TYPE
 from local_runtime.metrics import RuntimeMetrics
 from local_runtime.settings import InstanceSettings
-from local_runtime.tls import is_loopback
+from shared.core.tls import is_loopback
 
 logger = logging.getLogger(__name__)
 

@@ -1,22 +1,14 @@
-"""The headers that every answer carries unless it says otherwise itself; functions send the same wherever they are hosted."""
+"""Completes the headers of answers that no function gave."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
 
-STANDARD_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-STRICT_TRANSPORT = ("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+from shared.core.headers import SECURE_HEADERS, SECURITY_HEADERS
 
-_PLAIN = {name.lower(): (name, value) for name, value in STANDARD_HEADERS.items()}
-_SECURE = {**_PLAIN, STRICT_TRANSPORT[0].lower(): STRICT_TRANSPORT}
+_PLAIN = {name.lower(): (name, value) for name, value in SECURITY_HEADERS.items()}
+_SECURE = {name.lower(): (name, value) for name, value in SECURE_HEADERS.items()}
 
 
 def completed(headers: Iterable[tuple[str, str]], scheme: str) -> list[tuple[str, str]]:

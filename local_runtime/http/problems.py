@@ -9,7 +9,7 @@ from collections import defaultdict
 from functools import lru_cache
 from http import HTTPStatus
 
-from local_runtime.http.headers import STANDARD_HEADERS
+from shared.core.headers import SECURITY_HEADERS
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ def tell(status: int, request_id: str) -> None:
 
 def problem_headers(status: int) -> list[tuple[str, str]]:
     """The headers such a document goes with."""
-    headers = [("Content-Type", CONTENT_TYPE), *STANDARD_HEADERS.items()]
+    headers = [("Content-Type", CONTENT_TYPE), *SECURITY_HEADERS.items()]
     if status == HTTPStatus.UNAUTHORIZED:
         headers.append(("WWW-Authenticate", 'Bearer realm="scoreboard"'))
     if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):

@@ -8,7 +8,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from local_runtime.instance.errors import InstanceError
 from local_runtime.settings import OWNERS_DATABASE_URL
-from local_runtime.tls import amqp_context, database_context, redis_options, what_travels_unprotected
+from local_runtime.tls import amqp_context, database_context, redis_options
+from shared.core.tls import what_travels_unprotected
 
 logger = logging.getLogger(__name__)
 

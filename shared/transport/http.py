@@ -22,6 +22,7 @@ from shared.core.errors import (
     Unauthenticated,
     UnsupportedMediaType,
 )
+from shared.core.headers import SECURE_HEADERS, SECURITY_HEADERS
 from shared.core.ids import canonical_id
 from shared.core.invocation import OK, Invocation
 from shared.core.logs import get_logger
@@ -29,17 +30,6 @@ from shared.transport.bearer import bearer_token
 
 NO_EVENT = "This is no event of an HTTP API in payload format 2.0."
 MAX_BODY_BYTES = 64 * 1024
-# What every answer carries unless it says otherwise itself: whoever hosts the functions need not know of it.
-SECURITY_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-# Only over TLS: a browser would keep to it, where there may be none.
-SECURE_HEADERS = {**SECURITY_HEADERS, "Strict-Transport-Security": "max-age=31536000; includeSubDomains"}
 _CHARSET = re.compile(r';\s*charset\s*=\s*"?([^\s";]*)', re.IGNORECASE)
 _json = msgspec.json.Encoder()
 _log = get_logger(__name__)

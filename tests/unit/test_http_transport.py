@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.core import errors
-from shared.transport.http import SECURITY_HEADERS, HttpRequest, Reply, http_handler
+from shared.core.headers import SECURITY_HEADERS
+from shared.transport.http import HttpRequest, Reply, http_handler
 from shared.transport.websocket import WebSocketRequest, websocket_handler
 from tests.handlers.events import http_event, payload, websocket_event
 
