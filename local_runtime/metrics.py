@@ -101,7 +101,7 @@ class RuntimeMetrics:
         )
         self.free_bytes = Gauge(
             "scoreboard_data_directory_free_bytes",
-            "Room on the disk of the data directory; below 96 MB no change is accepted",
+            "Room on the disk of the data directory; below 64 MB no change is accepted",
             multiprocess_mode="mostrecent",
             registry=registry,
         )

@@ -17,8 +17,9 @@ def say(line: str = "") -> None:
 
 
 def tell(line: str) -> None:
-    """Print a line to stderr: what is not the result."""
-    print(line, file=sys.stderr, flush=True)  # noqa: T201 - a command's output
+    """Print a line to stderr, whole: what is not the result."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 def terminal(out: TextIO | None = None) -> Console | None:

@@ -221,7 +221,7 @@ DEPTHS = (
     ),
     Panel(
         "Room on the disk",
-        "Of the data directory; below 96 MB no change is accepted.",
+        "Of the data directory; below 64 MB no change is accepted.",
         "bytes",
         [Query(f"min({series('data_directory_free_bytes')})", "free")],
         limits=Limits(2e9, 1e9),
