@@ -49,8 +49,10 @@ def in_a_pipeline(client: Any) -> None:
         pipeline.execute()
 
 
-def begun(client: Any) -> None:
-    client.begin("SET", "written", "1")()
+def together(client: Any) -> None:
+    _, answer = client.ask_together(("PING",), ("SET", "written", "1"))
+    if isinstance(answer, redis.RedisError):
+        raise answer
 
 
 WRITES: dict[str, Write] = {
@@ -58,7 +60,7 @@ WRITES: dict[str, Write] = {
     "script": lambda client: client.eval("return redis.call('SET', KEYS[1], '1')", 1, "written"),
     "transaction": in_a_transaction,
     "pipeline": in_a_pipeline,
-    "begun": begun,
+    "together": together,
 }
 
 
