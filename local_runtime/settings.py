@@ -32,7 +32,6 @@ class InstanceSettings:
     )
     tls_key: Path | None = field(default=None, metadata={"help": "PEM file of the certificate's private key"})
     insecure: bool = field(default=False, metadata={"help": "allow plain text on an address other than loopback"})
-    stock_http: bool = field(default=False, metadata={"help": "serve HTTP with gunicorn's own parser instead of the faster one"})
     verbose: bool = field(default=False, metadata={"help": "show requests that went well at the console, too"})
     max_log_bytes: int = field(
         default=100 * 1024 * 1024,

@@ -25,7 +25,7 @@ from local_runtime.http.loop import HOOK as LOOP_HOOK
 from local_runtime.http.offload import HOOK as OFFLOAD_HOOK
 from local_runtime.http.options import HttpOptions
 from local_runtime.http.site import Site, SitePlan
-from local_runtime.http.worker import HANDLED, GatewayWorker, StockWorker, hijack
+from local_runtime.http.worker import HANDLED, GatewayWorker, hijack
 from local_runtime.invoker import FunctionError, Invoker
 from local_runtime.layer_metrics import HOOK as METRICS_HOOK
 from local_runtime.logs.setup import configure_logs, log_file
@@ -146,7 +146,7 @@ def _gunicorn_options(plan: SitePlan, listeners: list[int]) -> dict[str, object]
     options: dict[str, object] = {
         "bind": [f"fd://{descriptor}" for descriptor in listeners],
         "workers": plan.settings.workers,
-        "worker_class": StockWorker if plan.settings.stock_http else GatewayWorker,
+        "worker_class": GatewayWorker,
         "worker_connections": plan.settings.max_connections,
         "timeout": _longest_timeout(plan.manifest) + 5,
         "graceful_timeout": GRACEFUL_SECONDS,

@@ -18,7 +18,7 @@ from gevent import Greenlet
 from gevent.pool import Pool
 from gevent.server import StreamServer
 from gunicorn.workers.base import Worker
-from gunicorn.workers.base_async import ALREADY_HANDLED, AsyncWorker
+from gunicorn.workers.base_async import ALREADY_HANDLED
 from gunicorn.workers.ggevent import GeventWorker
 
 from local_runtime.http.admission import Admission, Dismissed, Displaced, NoPlace
@@ -28,7 +28,6 @@ from local_runtime.http.log import WorkerLog
 from local_runtime.http.problems import problem_body, problem_headers, status_line, tell
 from local_runtime.http.requests import CONNECTION
 from local_runtime.http.site import Site
-from local_runtime.http.stock import StockBody, refuse_doubtful, status_of
 from local_runtime.metrics import forget_process
 
 logger = logging.getLogger(__name__)
@@ -46,15 +45,15 @@ _ON_THE_WAY_OUT = 200  # connections told that there is no place for them, and n
 
 def hijack(environ: dict[str, Any]) -> tuple[Any, bytes]:
     """Take the socket of a request: the socket, and what the parser has read beyond the request."""
-    connection: HttpConnection | None = environ.get(CONNECTION)
-    if connection is not None:
-        return connection.take()
-    received = environ["wsgi.input"].reader.unreader.take_buffered()
-    return environ["gunicorn.socket"], received
+    connection: HttpConnection = environ[CONNECTION]
+    return connection.take()
 
 
-class StockWorker(GeventWorker):  # type: ignore[misc]
-    """Serves a Site on the public listener, the management listener and a socket file for the other workers."""
+class GatewayWorker(GeventWorker):  # type: ignore[misc]
+    """Serves a Site on the public listener, the management listener and a socket file for the other workers.
+
+    With connections of our own: gunicorn's makes some fifty objects a request that nobody here needs.
+    """
 
     wsgi: Site
 
@@ -75,7 +74,10 @@ class StockWorker(GeventWorker):  # type: ignore[misc]
             self._serve(log)
 
     def _serve(self, log: WorkerLog) -> None:
-        self._answering: set[Greenlet] = set()
+        self._connections: dict[Greenlet, HttpConnection] = {}
+        # One look a second at all connections instead of a timer for each.
+        sweeps = gevent.get_hub().loop.timer(_SWEEP_SECONDS, _SWEEP_SECONDS, ref=False)
+        sweeps.start(self._sweep)
         self._admission: Admission[Greenlet] = self.wsgi.admission(self._may_go)
         self._tls = self.wsgi.server_tls()
         servers = self._listen()
@@ -94,6 +96,7 @@ class StockWorker(GeventWorker):  # type: ignore[misc]
         self.wsgi.worker_socket.unlink(missing_ok=True)
         self.wsgi.stop()
         self._drain()
+        sweeps.stop()
         self.wsgi.flush_metrics()
         forget_process(os.getpid())
 
@@ -125,11 +128,12 @@ class StockWorker(GeventWorker):  # type: ignore[misc]
         logger.warning("stopping with %d requests in flight", self._unanswered())
 
     def _unanswered(self) -> int:
-        return len(self._answering)
+        return sum(connection.is_busy for connection in self._connections.values())
 
     def _may_go(self, guest: Greenlet) -> bool:
         """Whether this connection waits for its client, and not its client for us."""
-        return guest not in self._answering
+        connection = self._connections.get(guest)
+        return connection is None or not connection.is_busy
 
     def _handle_public(self, listener: Any, client: Any, address: Any) -> None:
         guest = gevent.getcurrent()
@@ -170,9 +174,18 @@ class StockWorker(GeventWorker):  # type: ignore[misc]
             displaced.guest.throw(Dismissed)
 
     def _handle(self, listener: Any, client: Any, address: Any) -> None:
-        # Not GeventWorker.handle, which would take the timeout off again.
-        client.settimeout(IO_SECONDS)
-        AsyncWorker.handle(self, listener, client, address)
+        scheme = "https" if isinstance(client, ssl.SSLSocket) else "http"
+        environ = connection_environ(listener.getsockname(), address, scheme=scheme)
+        if client.family != socket.AF_UNIX:
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        max_body = self.wsgi.max_body_bytes(public=listener is self.sockets[0])
+        connection = HttpConnection(client, environ, self.wsgi, HANDLED, max_body=max_body, patience=self.wsgi.patience)
+        greenlet = gevent.getcurrent()
+        self._connections[greenlet] = connection
+        try:
+            connection.serve(self._stays)
+        finally:
+            del self._connections[greenlet]
 
     def _start_tls(self, context: ssl.SSLContext, client: Any) -> Any:
         client = context.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
@@ -188,38 +201,10 @@ class StockWorker(GeventWorker):  # type: ignore[misc]
             raise
         return client
 
-    def is_already_handled(self, response: Any) -> bool:
-        """Leave the connection alone once a WebSocket has it."""
-        if response is HANDLED:
-            raise StopIteration
-        return False
-
-    def handle_request(self, listener_name: Any, request: Any, sock: Any, address: Any) -> Any:
-        """Count what is in flight; a client that does not read its answer is let go."""
-        gevent.sleep(0)  # who sends requests without waiting for answers has one turn after the other, as everybody has
-        refuse_doubtful(request)
-        greenlet = gevent.getcurrent()
-        self._answering.add(greenlet)
-        request.body = StockBody(request, self._answering, self.wsgi.max_body_bytes(public=False))
-        try:
-            return super().handle_request(listener_name, request, sock, address)
-        except TimeoutError:
-            raise StopIteration from None
-        finally:
-            self._answering.discard(greenlet)
-
-    def handle_error(self, request: Any, client: Any, address: Any, error: BaseException) -> None:
-        """Answer what never became a request of the application, in the format of all other errors."""
-        if isinstance(error, ssl.SSLError | gevent.GreenletExit | Dismissed):
-            return
-        self._say_problem(client, status_of(error), error)
-
-    def _say_problem(self, client: Any, status: int, cause: BaseException | None = None) -> None:
-        """Answer a connection that is closed after that."""
+    def _say_problem(self, client: Any, status: int) -> None:
+        """Answer a connection that is closed after that, in the format of all other errors."""
         request_id = str(uuid.uuid4())
         tell(status, request_id)
-        if status == 500:
-            logger.error("%s request failed", request_id, exc_info=cause)
         body = problem_body(status, request_id)
         fixed = [("X-Request-Id", request_id), ("Content-Length", str(len(body))), ("Connection", "close")]
         headers = completed(problem_headers(status), "https" if self.cfg.is_ssl else "http")
@@ -228,41 +213,6 @@ class StockWorker(GeventWorker):  # type: ignore[misc]
             client.sendall("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
         except OSError as error:
             logger.debug("nobody left to tell about %d: %s", status, error)
-
-
-class GatewayWorker(StockWorker):
-    """The same with a connection of our own: gunicorn's makes some fifty objects a request that nobody here needs."""
-
-    def run(self) -> None:
-        """Serve, with one look a second at all connections instead of a timer for each."""
-        self._connections: dict[Greenlet, HttpConnection] = {}
-        timer = gevent.get_hub().loop.timer(_SWEEP_SECONDS, _SWEEP_SECONDS, ref=False)
-        timer.start(self._sweep)
-        try:
-            super().run()
-        finally:
-            timer.stop()
-
-    def _handle(self, listener: Any, client: Any, address: Any) -> None:
-        scheme = "https" if isinstance(client, ssl.SSLSocket) else "http"
-        environ = connection_environ(listener.getsockname(), address, scheme=scheme)
-        if client.family != socket.AF_UNIX:
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        max_body = self.wsgi.max_body_bytes(public=listener is self.sockets[0])
-        connection = HttpConnection(client, environ, self.wsgi, HANDLED, max_body=max_body, patience=self.wsgi.patience)
-        greenlet = gevent.getcurrent()
-        self._connections[greenlet] = connection
-        try:
-            connection.serve(self._stays)
-        finally:
-            del self._connections[greenlet]
-
-    def _unanswered(self) -> int:
-        return sum(connection.is_busy for connection in self._connections.values())
-
-    def _may_go(self, guest: Greenlet) -> bool:
-        connection = self._connections.get(guest)
-        return connection is None or not connection.is_busy
 
     def _stays(self) -> bool:
         return bool(self.alive)

@@ -147,21 +147,9 @@ def status_of(sock: socket.socket) -> int | None:
 
 
 @pytest.fixture(scope="module")
-def own() -> Iterator[HttpProcess]:
+def server() -> Iterator[HttpProcess]:
     with HttpProcess({"SCOREBOARD_MAX_CONNECTIONS": str(PLACES)}) as process:
         yield process
-
-
-@pytest.fixture(scope="module")
-def gunicorn() -> Iterator[HttpProcess]:
-    with HttpProcess({"SCOREBOARD_MAX_CONNECTIONS": str(PLACES), "SCOREBOARD_STOCK_HTTP": "true"}) as process:
-        yield process
-
-
-@pytest.fixture(params=["own", "gunicorn"])
-def server(request: pytest.FixtureRequest) -> HttpProcess:
-    process: HttpProcess = request.getfixturevalue(request.param)
-    return process
 
 
 @pytest.mark.parametrize("beginning", SLOW)
@@ -180,11 +168,11 @@ def test_slow_connections_hold_up_nobody(server: HttpProcess, beginning: str) ->
     assert "Traceback" not in server.log
 
 
-def test_whose_request_is_not_finished_is_told_that_its_place_was_taken(own: HttpProcess) -> None:
+def test_whose_request_is_not_finished_is_told_that_its_place_was_taken(server: HttpProcess) -> None:
     def is_told() -> Answer | None:
-        with own.open_socket() as slow, ExitStack() as stack:
+        with server.open_socket() as slow, ExitStack() as stack:
             slow.sendall(SLOW["half a head"])
-            Crowd(own, stack).grow(PLACES, b"GET /ec")
+            Crowd(server, stack).grow(PLACES, b"GET /ec")
             try:
                 return read_answer(slow)
             except ConnectionResetError:  # it had to go before anything of it was read
@@ -195,13 +183,13 @@ def test_whose_request_is_not_finished_is_told_that_its_place_was_taken(own: Htt
     assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
 
 
-def test_who_is_being_answered_is_not_displaced_and_a_newcomer_is_told_to_come_back(own: HttpProcess) -> None:
+def test_who_is_being_answered_is_not_displaced_and_a_newcomer_is_told_to_come_back(server: HttpProcess) -> None:
     def all_places_busy() -> Answer | None:
         with ExitStack() as stack:
-            busy = [stack.enter_context(own.open_socket()) for _ in range(PLACES)]
+            busy = [stack.enter_context(server.open_socket()) for _ in range(PLACES)]
             for sock in busy:
                 sock.sendall(b"GET /sleep?seconds=1 HTTP/1.1\r\nHost: h\r\n\r\n")
-            answer = asks(own, OTHER)
+            answer = asks(server, OTHER)
             # One whose request had not been read yet when the next one came may have had to give way to it.
             answered = [status_of(sock) for sock in busy]
         return refused_with(503, answer) if answered == [200] * PLACES else None
@@ -209,8 +197,8 @@ def test_who_is_being_answered_is_not_displaced_and_a_newcomer_is_told_to_come_b
     refused = eventually(all_places_busy, 60, "a newcomer is refused")
     assert refused is not None
     assert (refused.json["code"], refused.headers["Retry-After"]) == ("unavailable", "1")
-    assert asks(own, OTHER).status == 200
-    assert "scoreboard_connections_turned_away_total 0.0" not in own.api.get("/metrics").body.decode()
+    assert asks(server, OTHER).status == 200
+    assert "scoreboard_connections_turned_away_total 0.0" not in server.api.get("/metrics").body.decode()
 
 
 def test_one_address_may_be_bounded() -> None:

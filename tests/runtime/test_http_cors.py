@@ -16,9 +16,9 @@ from tests.support.api import Answer
 FRIEND, STRANGER = "https://friend.example", "https://evil.example"
 
 
-@pytest.fixture(scope="module", params=["own", "gunicorn"])
-def server(request: pytest.FixtureRequest) -> Iterator[HttpProcess]:
-    with HttpProcess({"SCOREBOARD_STOCK_HTTP": str(request.param == "gunicorn")}) as process:
+@pytest.fixture(scope="module")
+def server() -> Iterator[HttpProcess]:
+    with HttpProcess() as process:
         yield process
 
 

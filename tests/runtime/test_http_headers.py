@@ -37,24 +37,21 @@ ANSWERS = {
 }
 
 
-@pytest.fixture(scope="module", params=["own", "gunicorn"])
-def server(request: pytest.FixtureRequest) -> Iterator[HttpProcess]:
-    with HttpProcess({"SCOREBOARD_STOCK_HTTP": str(request.param == "gunicorn")}) as process:
+@pytest.fixture(scope="module")
+def server() -> Iterator[HttpProcess]:
+    with HttpProcess() as process:
         yield process
 
 
-@pytest.fixture(scope="module", params=["own", "gunicorn"])
-def secure(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[HttpProcess, ssl.SSLContext]]:
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[HttpProcess, ssl.SSLContext]]:
     directory: Path = tmp_path_factory.mktemp("tls")
     authority = trustme.CA()
     authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(directory / "server.pem"))
     context = ssl.create_default_context()
     authority.configure_trust(context)
     files = dict.fromkeys(("SCOREBOARD_TLS_CERT", "SCOREBOARD_TLS_KEY"), str(directory / "server.pem"))
-    stock = {"SCOREBOARD_STOCK_HTTP": str(request.param == "gunicorn")}
-    with HttpProcess({"SCOREBOARD_TLS": "true", **files, **stock}) as process:
+    with HttpProcess({"SCOREBOARD_TLS": "true", **files}) as process:
         yield process, context
 
 
@@ -74,7 +71,7 @@ def test_every_answer_is_guarded(server: HttpProcess, name: str) -> None:
     assert headers["X-Request-Id"]
     assert "Strict-Transport-Security" not in headers, "a browser would keep to it, and there is no TLS here"
     assert not set(headers) & {"X-Powered-By", "Access-Control-Allow-Origin"}
-    assert headers["Server"] in (None, "gunicorn"), "no version to look up weaknesses of"
+    assert headers["Server"] is None, "no version to look up weaknesses of"
 
 
 @pytest.mark.parametrize("name", ANSWERS)

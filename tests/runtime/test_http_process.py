@@ -22,10 +22,9 @@ from tests.support.product import alive
 from tests.support.waiting import eventually
 
 
-@pytest.fixture(scope="module", params=["own", "gunicorn"])
-def server(request: pytest.FixtureRequest) -> Iterator[HttpProcess]:
-    """Both ways of a request keep to the same contract."""
-    with HttpProcess({"SCOREBOARD_STOCK_HTTP": str(request.param == "gunicorn")}, workers=2) as process:
+@pytest.fixture(scope="module")
+def server() -> Iterator[HttpProcess]:
+    with HttpProcess(workers=2) as process:
         yield process
 
 

@@ -111,10 +111,9 @@ def test_what_is_no_network_stops_the_start(value: str) -> None:
         HttpOptions.from_environment({"SCOREBOARD_TRUSTED_PROXIES": value}, InstanceSettings())
 
 
-@pytest.fixture(scope="module", params=["false", "true"], ids=["own worker", "stock worker"])
-def behind_a_proxy(request: pytest.FixtureRequest) -> Iterator[HttpProcess]:
-    environment = {"SCOREBOARD_TRUSTED_PROXIES": "127.0.0.1", "SCOREBOARD_STOCK_HTTP": request.param}
-    with HttpProcess(environment) as process:
+@pytest.fixture(scope="module")
+def behind_a_proxy() -> Iterator[HttpProcess]:
+    with HttpProcess({"SCOREBOARD_TRUSTED_PROXIES": "127.0.0.1"}) as process:
         yield process
 
 

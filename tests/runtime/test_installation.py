@@ -62,7 +62,7 @@ def test_the_environment_holds_no_tool_of_the_tests(python: Path) -> None:
     assert python.resolve() == Path(sys.executable).resolve()
 
 
-@pytest.mark.parametrize("options", [(), ("--stock-http", "--tls")], ids=["default", "stock HTTP, TLS"])
+@pytest.mark.parametrize("options", [(), ("--tls",)], ids=["default", "TLS"])
 def test_it_starts_with_what_the_extra_runtime_brings(python: Path, options: tuple[str, ...]) -> None:
     product = Product(None, *options)
     product.python = python

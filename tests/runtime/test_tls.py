@@ -74,16 +74,11 @@ def is_trusted(server: HttpProcess, authority: trustme.CA) -> bool:
     return True
 
 
-@pytest.fixture(params=["own", "gunicorn"])
-def stock(request: pytest.FixtureRequest) -> str:
-    return str(request.param == "gunicorn")
-
-
-def test_a_renewed_certificate_is_served_without_a_restart(operator: Operator, stock: str) -> None:
+def test_a_renewed_certificate_is_served_without_a_restart(operator: Operator) -> None:
     first, second = trustme.CA(), trustme.CA()
     operator.install(first)
     files = {"SCOREBOARD_TLS_CERT": str(operator.certificate), "SCOREBOARD_TLS_KEY": str(operator.key)}
-    environment = {"SCOREBOARD_TLS": "true", "SCOREBOARD_STOCK_HTTP": stock, **files}
+    environment = {"SCOREBOARD_TLS": "true", **files}
     with HttpProcess(environment) as server, closing(server.open_socket(trusting(first))) as standing:
         standing.sendall(ASK)
         assert read_answer(standing).status == 200

@@ -94,10 +94,9 @@ def board(redis_url: str) -> Iterator[Board]:
     board.close()
 
 
-@pytest.fixture(scope="module", params=["own", "gunicorn"])
-def server(request: pytest.FixtureRequest, board: Board) -> Iterator[HttpProcess]:
-    stock = {"SCOREBOARD_STOCK_HTTP": str(request.param == "gunicorn")}
-    with HttpProcess({**board.environment, **stock}) as process:
+@pytest.fixture(scope="module")
+def server(board: Board) -> Iterator[HttpProcess]:
+    with HttpProcess(board.environment) as process:
         eventually(lambda: board.listeners() == 1, 10, "the worker listens")
         yield process
 
