@@ -1,4 +1,4 @@
-"""gevent's loop for the functions of a worker, bare: see shared.adapters.loop, whose protocol this is."""
+"""gevent's loop for the functions of a worker, bare: see shared.core.loop, whose protocol this is."""
 
 from __future__ import annotations
 
