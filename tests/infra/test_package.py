@@ -105,7 +105,7 @@ def test_what_was_packaged_runs_with_nothing_else_installed(unpacked: Path) -> N
         "from cryptography.hazmat.primitives.ciphers.aead import AESGCM; "
         "print(sys.modules['shared.core.errors'].__cached__)"
     )
-    (unpacked / "opt" / "python" / "shared" / "errors.py").write_text("raise SystemExit('this is not the byte-code')")
+    (unpacked / "opt" / "python" / "shared" / "core" / "errors.py").write_text("raise SystemExit('this is not the byte-code')")
     done = subprocess.run(
         [HERE.interpreter, "-P", "-S", "-s", "-c", program],
         env={"PYTHONPATH": f"{unpacked}/task:{unpacked}/opt/python"},
@@ -116,7 +116,7 @@ def test_what_was_packaged_runs_with_nothing_else_installed(unpacked: Path) -> N
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"{unpacked}/opt/python/shared/__pycache__/")
+    assert done.stdout.startswith(f"{unpacked}/opt/python/shared/core/__pycache__/")
 
 
 def test_the_same_sources_give_the_same_bytes_wherever_they_lie(built: Mapping[str, Artefact], tmp_path: Path) -> None:
