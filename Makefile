@@ -6,7 +6,7 @@ WORKERS ?= $(shell echo $$(( $$(nproc) * 3 / 2 )))
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench faults format lock audit clean build-SharedLayer
+.PHONY: help setup run test quick check bench faults format lock audit clean build-SharedLayer
 
 help:                  ## what can be done here
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 16
@@ -21,6 +21,9 @@ test:                  ## lint, types, import rules and all tests, on servers th
 	@infra/setup.sh --for-tests
 	@$(MAKE) --no-print-directory check
 	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+quick: setup           ## unit, contract and handler tests
+	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup --quiet tests/unit tests/contract tests/handlers $(ARGS)
 
 check: setup           ## ruff, mypy --strict, import-linter, bandit, secret scan, generated documents
 	@.venv/bin/ruff check .

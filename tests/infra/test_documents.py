@@ -23,7 +23,10 @@ def test_every_default_can_be_set_as_it_is_shown() -> None:
     assert InstanceSettings.from_environment(SHOWN).as_environment().keys() <= SHOWN.keys()
 
 
-@pytest.mark.parametrize("document", sorted((ROOT / "docs").glob("*.md")), ids=lambda path: path.name)
+DOCUMENTS = [ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_file_that_a_document_names_is_there(document: Path) -> None:
     named = {word for word in re.findall(r"`([\w./-]+)`", document.read_text()) if word.startswith(TOPS)}
     assert [path for path in sorted(named) if "verb_noun" not in path and not (ROOT / path).exists()] == []
