@@ -19,7 +19,7 @@ COUNT = """
 from local_runtime.layer_metrics import read_from
 from local_runtime.metrics import RuntimeMetrics
 host = RuntimeMetrics()
-from shared import metrics
+from shared.core import metrics
 from shared.metrics.export import export_metrics
 export_metrics(read_from, "")
 metrics.discrepancies.of("true").inc(3)
