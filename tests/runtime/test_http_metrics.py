@@ -20,7 +20,7 @@ from local_runtime.layer_metrics import read_from
 from local_runtime.metrics import RuntimeMetrics
 host = RuntimeMetrics()
 from shared.core import metrics
-from shared.metrics.export import export_metrics
+from shared.core.metrics.export import export_metrics
 export_metrics(read_from, "")
 metrics.discrepancies.of("true").inc(3)
 for seconds in (0.0001, 0.2, 100.0):
