@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from shared.accounts.player import USERNAME, Caller
 from shared.audit.ports import Refusals
-from shared.audit.refusal import ANYBODY, Refusal, matters
+from shared.audit.refusal import ANYBODY, Refusal
 from shared.core.errors import InvalidToken, ScoreboardError, Unavailable
 from shared.core.invocation import stand_out
 from shared.core.logs import get_logger
@@ -76,7 +76,7 @@ def audited(
             try:
                 return function(request)
             except ScoreboardError as error:
-                if matters(error):
+                if error.is_audited:
                     stand_out()
                     refusal = Refusal(
                         action=action,

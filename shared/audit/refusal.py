@@ -6,46 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from shared.core.errors import (
-    Forbidden,
-    IdempotencyKeyReused,
-    InvalidApiKey,
-    InvalidCredentials,
-    InvalidTicket,
-    InvalidToken,
-    LastAdmin,
-    RateLimited,
-    ScoreboardError,
-    SessionEnded,
-    TicketAlreadyUsed,
-    TooManyAttempts,
-    TooManyRequests,
-)
-
 ANYBODY = "anonymous"
 SEVERAL = "several"
 MAX_ID_LENGTH, MAX_TEXT_LENGTH = 36, 64
-# What tells of an attempt at something that is not one's own, or of too much of it. Slips (a body that cannot be read, a token
-# that has expired) are answered and forgotten.
-_MATTER = (
-    Forbidden,
-    IdempotencyKeyReused,
-    InvalidApiKey,
-    InvalidCredentials,
-    InvalidTicket,
-    InvalidToken,
-    LastAdmin,
-    RateLimited,
-    SessionEnded,
-    TicketAlreadyUsed,
-    TooManyAttempts,
-    TooManyRequests,
-)
-
-
-def matters(error: ScoreboardError) -> bool:
-    """Whether a refusal with this error belongs into the audit log."""
-    return isinstance(error, _MATTER)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,15 @@ class ScoreboardError(Exception):
 
     `detail` says what to do about it; `extensions` are further members of the problem document (RFC 9457);
     `headers` go with the reply; `retry_after_seconds` makes a Retry-After header.
+
+    `is_audited`: it belongs into the audit log, for it tells of an attempt at something that is not one's own, or of too much.
+    Slips (a body that cannot be read, a token that has expired) are answered and forgotten.
     """
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
     title: ClassVar[str] = "Internal error"
+    is_audited: ClassVar[bool] = False
     default_detail: ClassVar[str] = "Something went wrong on our side; it has been logged. Try again later."
 
     def __init__(
@@ -60,6 +64,7 @@ class MissingToken(Unauthenticated):
 
 
 class InvalidToken(Unauthenticated):
+    is_audited = True
     code, title = "invalid_token", "Invalid access token"
     default_detail = "The access token is not valid. Get a new one from POST /api/tokens."
 
@@ -70,21 +75,25 @@ class TokenExpired(Unauthenticated):
 
 
 class SessionEnded(Unauthenticated):
+    is_audited = True
     code, title = "session_ended", "Session ended"
     default_detail = "The session of this access token has ended: somebody logged out, or had to. Log in again."
 
 
 class InvalidApiKey(Unauthenticated):
+    is_audited = True
     code, title = "invalid_api_key", "Invalid API key"
     default_detail = "X-API-Key is not this player's key. Send the right one or leave the header out."
 
 
 class InvalidCredentials(Unauthenticated):
+    is_audited = True
     code, title = "invalid_credentials", "Invalid credentials"
     default_detail = "Username and password, or the refresh token, are not valid."
 
 
 class InvalidTicket(Unauthenticated):
+    is_audited = True
     code, title = "invalid_ticket", "Invalid ticket"
     default_detail = "The ticket is unknown, spent or older than 30 seconds. Get a new one from POST /api/ws-tickets."
 
@@ -93,6 +102,7 @@ class InvalidTicket(Unauthenticated):
 
 
 class Forbidden(ScoreboardError):
+    is_audited = True
     status, code, title = 403, "forbidden", "Forbidden"
     default_detail = "This account may not do that."
 
@@ -161,6 +171,7 @@ class UsernameTaken(Conflict):
 
 
 class LastAdmin(Conflict):
+    is_audited = True
     code, title = "last_admin", "Last admin"
     default_detail = "Without this account no active admin would be left. Make another admin first."
 
@@ -171,6 +182,7 @@ class NoSession(Conflict):
 
 
 class TicketAlreadyUsed(Conflict):
+    is_audited = True
     code, title = "ticket_already_used", "Ticket already used"
     default_detail = "This action ticket has been spent. Get a new one for every update."
 
@@ -228,6 +240,7 @@ class WeakPassword(InvalidInput):
 
 
 class IdempotencyKeyReused(InvalidInput):
+    is_audited = True
     code, title = "idempotency_key_reused", "Idempotency key reused"
     default_detail = "This Idempotency-Key was used with another request. Use a new key for every new request."
 
@@ -241,6 +254,7 @@ class TicketRequired(ScoreboardError):
 
 
 class RateLimited(ScoreboardError):
+    is_audited = True
     status, code, title = 429, "rate_limited", "Too many requests"
     default_detail = "Too many updates in the last minute. Wait as long as Retry-After says."
 
@@ -252,11 +266,13 @@ class RateWindowLost(RateLimited):
 
 
 class TooManyAttempts(ScoreboardError):
+    is_audited = True
     status, code, title = 429, "too_many_attempts", "Too many attempts"
     default_detail = "Too many failed attempts. Wait as long as Retry-After says."
 
 
 class TooManyRequests(ScoreboardError):
+    is_audited = True
     status, code, title = 429, "too_many_requests", "Too many requests"
     default_detail = "Too many requests of this kind. Wait as long as Retry-After says."
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from shared.audit.refusal import matters
 from shared.core.errors import InvalidIncrement, LastAdmin, MalformedJson, OriginNotAllowed, ScoreboardError, TokenExpired
 
 
 @pytest.mark.parametrize("error", [LastAdmin(), OriginNotAllowed()])
 def test_what_tells_of_an_attempt_matters(error: ScoreboardError) -> None:
-    assert matters(error)
+    assert error.is_audited
 
 
 @pytest.mark.parametrize("error", [InvalidIncrement(), MalformedJson(), TokenExpired()])
 def test_slips_do_not(error: ScoreboardError) -> None:
-    assert not matters(error)
+    assert not error.is_audited
