@@ -9,9 +9,7 @@ from typing import Any
 from local_runtime.manifest import Manifest
 from local_runtime.settings import DEFAULT_TEMPLATE
 from local_runtime.template import TemplateProblems, read_template
-from local_runtime.template.loader import load_template
-from local_runtime.template.problems import Report
-from local_runtime.template.tree import Node
+from local_runtime.template.tree import Node, Report, load_template
 from shared.core.config import Settings
 
 FUNCTION = "AWS::Serverless::Function"

@@ -20,8 +20,7 @@ from local_runtime.leases import SCHEDULES, Leases, function_for_leases, presenc
 from local_runtime.logs.setup import configure_logs, tend_log_file
 from local_runtime.metrics import RuntimeMetrics
 from local_runtime.schedule.clock import SystemClock
-from local_runtime.schedule.retry import Backoff
-from local_runtime.schedule.runner import ScheduleRunner
+from local_runtime.schedule.runner import Backoff, ScheduleRunner
 from local_runtime.settings import InstanceSettings
 
 logger = logging.getLogger(__name__)

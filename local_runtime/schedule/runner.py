@@ -18,10 +18,10 @@ from local_runtime.manifest import Function, Schedule
 from local_runtime.schedule.clock import Clock
 from local_runtime.schedule.events import Attempt, build_event
 from local_runtime.schedule.expression import ScheduleExpression, parse_schedule
-from local_runtime.schedule.retry import Backoff
 
+_FIRST_DELAY_SECONDS = 5.0
+_LONGEST_DELAY_SECONDS = 900.0
 logger = logging.getLogger(__name__)
-
 # Invocations of one schedule may overlap, as in the cloud, where each runs in a sandbox of its own; but not without end.
 MAX_RUNNING = 3
 MAX_WAITING_RETRIES = 20
@@ -30,6 +30,25 @@ MAX_LATENESS = timedelta(seconds=60)
 # A runner that stands by keeps what became due of late, for the one before it may have ended without delivering that.
 HANDOVER = timedelta(seconds=15)
 STANDBY_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Doubling delays from 5 s to 15 min, each shortened by up to a half; `jitter` answers 0 to 1.
+
+    Lambda accepts a schedule's event at once and tries a failing handler twice more by itself, whatever the RetryPolicy says.
+    Here delivering and running are one, so the RetryPolicy stands for both.
+    """
+
+    jitter: Callable[[], float]
+
+    def next_try_at(self, schedule: Schedule, scheduled_at: datetime, failed_attempt: int, now: datetime) -> datetime | None:
+        """None when the attempts are used up, or the event would be too old by then."""
+        if failed_attempt > schedule.maximum_retry_attempts:
+            return None
+        delay_seconds = min(_FIRST_DELAY_SECONDS * 2 ** min(failed_attempt - 1, 20), _LONGEST_DELAY_SECONDS)
+        at = now + timedelta(seconds=delay_seconds * (1 - self.jitter() / 2))
+        return at if at - scheduled_at <= timedelta(seconds=schedule.maximum_event_age_seconds) else None
 
 
 class Invokes(Protocol):

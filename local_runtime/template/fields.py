@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from local_runtime.template.intrinsics import Resolver, Unresolved, text_of
-from local_runtime.template.problems import Report
-from local_runtime.template.tree import Node
+from local_runtime.template.tree import Node, Report
 
 
 @dataclass(frozen=True, slots=True)

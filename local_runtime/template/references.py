@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 
 from local_runtime.template.intrinsics import FUNCTIONS, PSEUDO_PARAMETERS, SUB_VARIABLE
-from local_runtime.template.problems import Report
-from local_runtime.template.tree import Node
+from local_runtime.template.tree import Node, Report
 
 # `!Ref Function.Alias` is the alias that AutoPublishAlias makes.
 ALIAS = ".Alias"

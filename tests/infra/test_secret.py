@@ -14,8 +14,7 @@ from moto import mock_aws
 from infra.check_template.command import STORES
 from infra.sam import read_sam
 from infra.secret import DATABASE_CA, PARAMETERS, Clients, main
-from local_runtime.template.loader import load_template
-from local_runtime.template.problems import Report
+from local_runtime.template.tree import Report, load_template
 from shared.core.config import Settings
 from shared.stores.postgresql.url import DatabaseUrl
 

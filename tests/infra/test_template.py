@@ -8,9 +8,7 @@ from infra.check_template.command import STORES
 from local_runtime.manifest import Manifest
 from local_runtime.settings import DEFAULT_TEMPLATE, PROJECT_ROOT
 from local_runtime.template import read_template
-from local_runtime.template.loader import load_template
-from local_runtime.template.problems import Report
-from local_runtime.template.tree import Node
+from local_runtime.template.tree import Node, Report, load_template
 from shared.stores.aws.http import TIMEOUT_SECONDS
 from shared.viewers.api_gateway import BROADCAST_SECONDS, CHUNK_SECONDS, SWEEP_SECONDS
 

@@ -22,9 +22,7 @@ from local_runtime.services.redis import PrivateRedis
 from local_runtime.services.run import running
 from local_runtime.settings import DEFAULT_TEMPLATE
 from local_runtime.template import read_template
-from local_runtime.template.loader import load_template
-from local_runtime.template.problems import Report
-from local_runtime.template.tree import Node
+from local_runtime.template.tree import Node, Report, load_template
 from tests.lambda_runtime.environment import ACCOUNT_ID, REGION
 from tests.lambda_runtime.functions import Functions
 from tests.lambda_runtime.http_api import HttpApi

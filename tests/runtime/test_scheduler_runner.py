@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from local_runtime.manifest import Function, Schedule
-from local_runtime.schedule.retry import Backoff
-from local_runtime.schedule.runner import MAX_RUNNING, ScheduleRunner
+from local_runtime.schedule.runner import MAX_RUNNING, Backoff, ScheduleRunner
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 FUNCTION = Function("RelayOutbox", "relay_outbox", Path(), "handler.lambda_handler", 3, 128, {})
