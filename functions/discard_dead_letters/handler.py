@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from shared.audit.note_refusal import audited
 from shared.container import container
+from shared.container.admin import admin_handler
 from shared.ledger.discard_dead_letters import discard_dead_letters, parse_discard
 from shared.stores.actor import Actor
 from shared.stores.answer_once import answer_once, keyed
-from shared.transport.http import HttpRequest, Reply, http_handler
+from shared.transport.http import HttpRequest, Reply
 
 
-@http_handler
-@audited("dead_letters_refused", container)
-def lambda_handler(request: HttpRequest) -> Reply:
-    """For admins; the body is `{"ids": [...] | "requestIds": [...] | "all": true, "reason": "..."}`."""
+@admin_handler("dead_letters_refused")
+def lambda_handler(request: HttpRequest, admin: Actor) -> Reply:
+    """The body is `{"ids": [...] | "requestIds": [...] | "all": true, "reason": "..."}`."""
     deps = container()
-    caller = deps.authenticate(request.bearer_token)
-    caller.must_be_admin()
     body = request.json_object()
     choice, reason = parse_discard(body)
-    actor = Actor(caller.user_id, request.source_ip, request.request_id)
     answer = answer_once(
-        keyed(request, caller.user_id, body),
+        keyed(request, admin.name, body),
         deps,
-        lambda _: discard_dead_letters(choice, reason, actor, deps.letters),
+        lambda _: discard_dead_letters(choice, reason, admin, deps.letters),
         is_claimed=True,
     )
     return Reply.ok(answer.data, headers=answer.headers)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from shared.accounts.find_users import DEFAULT_LIMIT, MAX_LIMIT, find_users
-from shared.audit.note_refusal import audited
 from shared.container import container
-from shared.transport.http import HttpRequest, Reply, http_handler
+from shared.container.admin import admin_handler
+from shared.stores.actor import Actor
+from shared.transport.http import HttpRequest, Reply
 
 
-@http_handler
-@audited("user_search_refused", container)
-def lambda_handler(request: HttpRequest) -> Reply:
+@admin_handler("user_search_refused")
+def lambda_handler(request: HttpRequest, admin: Actor) -> Reply:
     """For admins."""
     deps = container()
-    deps.authenticate(request.bearer_token).must_be_admin()
     limit = request.integer("limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
     return Reply.document(find_users(request.query, limit, deps.users))

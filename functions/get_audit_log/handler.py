@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from shared.audit.get_audit_log import DEFAULT_LIMIT, MAX_LIMIT, get_audit_log, parse_filter
-from shared.audit.note_refusal import audited
 from shared.container import container
-from shared.transport.http import HttpRequest, Reply, http_handler
+from shared.container.admin import admin_handler
+from shared.stores.actor import Actor
+from shared.transport.http import HttpRequest, Reply
 
 
-@http_handler
-@audited("audit_log_refused", container)
-def lambda_handler(request: HttpRequest) -> Reply:
+@admin_handler("audit_log_refused")
+def lambda_handler(request: HttpRequest, admin: Actor) -> Reply:
     """For admins."""
     deps = container()
-    caller = deps.authenticate(request.bearer_token)
-    caller.must_be_admin()
     limit = request.integer("limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
     cursor = request.query.get("cursor", "")
-    return Reply.document(get_audit_log(parse_filter(request.query), limit, cursor, caller, deps.audit_log, deps.users))
+    return Reply.document(get_audit_log(parse_filter(request.query), limit, cursor, deps.audit_log, deps.users))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from shared.audit.note_refusal import audited
 from shared.container import container
+from shared.container.admin import admin_handler
 from shared.operations.get_overview import get_overview
-from shared.transport.http import HttpRequest, Reply, http_handler
+from shared.stores.actor import Actor
+from shared.transport.http import HttpRequest, Reply
 
 
-@http_handler
-@audited("overview_refused", container)
-def lambda_handler(request: HttpRequest) -> Reply:
-    """For admins; totals, from whose differences rates are made."""
+@admin_handler("overview_refused")
+def lambda_handler(request: HttpRequest, admin: Actor) -> Reply:
+    """Totals, from whose differences rates are made."""
     deps = container()
-    deps.authenticate(request.bearer_token).must_be_admin()
     return Reply.ok(get_overview(deps.board_gauge, deps.queue_gauge, deps.ledger_gauge, deps.clock))

@@ -5,23 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from shared.audit.note_refusal import audited
 from shared.container import container
+from shared.container.admin import admin_handler
 from shared.reconciliation.reconcile_scores import ReconciliationOptions, reconcile_scores
+from shared.stores.actor import Actor
 from shared.stores.answer_once import answer_once, keyed
 from shared.stores.idempotency import Attempt
-from shared.transport.http import HttpRequest, Reply, http_handler
+from shared.transport.http import HttpRequest, Reply
 
 CATCH_UP_SECONDS = 20.0
 
 
-@http_handler
-@audited("reconciliation_refused", container)
-def lambda_handler(request: HttpRequest) -> Reply:
-    """For admins; the body is `{"dryRun"?: bool, "full"?: bool, "beyondBounds"?: bool}`. Answer 201 with the run."""
+@admin_handler("reconciliation_refused")
+def lambda_handler(request: HttpRequest, admin: Actor) -> Reply:
+    """The body is `{"dryRun"?: bool, "full"?: bool, "beyondBounds"?: bool}`. Answer 201 with the run."""
     deps = container()
-    caller = deps.authenticate(request.bearer_token)
-    caller.must_be_admin()
     body = request.json_object()
     options = ReconciliationOptions.parse(body)
     stores = replace(deps.reconciliation, pipeline=replace(deps.pipeline, catch_up_seconds=CATCH_UP_SECONDS))
@@ -29,7 +27,7 @@ def lambda_handler(request: HttpRequest) -> Reply:
     def reconcile(_: Attempt) -> dict[str, Any]:
         deps.ledger.audit(
             "reconciliation_started",
-            actor=caller.user_id,
+            actor=admin.name,
             user_id=None,
             detail=options.as_json(),
             source_ip=request.source_ip,
@@ -37,5 +35,5 @@ def lambda_handler(request: HttpRequest) -> Reply:
         )
         return reconcile_scores(stores, options)
 
-    answer = answer_once(keyed(request, caller.user_id, body), deps, reconcile, is_claimed=True)
+    answer = answer_once(keyed(request, admin.name, body), deps, reconcile, is_claimed=True)
     return Reply.created(answer.data, headers=answer.headers)

@@ -168,7 +168,7 @@ class Hostile:
         for wanted in (AuditFilter(), AuditFilter(since=ADMIN.expires_at - timedelta(days=1), until=ADMIN.expires_at)):
             cursor: str | None = ""
             while cursor is not None:
-                page = answer(get_audit_log(wanted, 200, cursor, ADMIN, audit_log, users))
+                page = answer(get_audit_log(wanted, 200, cursor, audit_log, users))
                 cursor = page["nextCursor"]
         after: int | None = 0
         while after is not None:

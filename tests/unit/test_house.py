@@ -16,6 +16,7 @@ KNOW_A_STORE = {"ledger/publisher", "ledger/queues", "viewers/api_gateway", "vie
 CLIENTS = {"redis", "hiredis", "pika", "pg8000", "boto3", "botocore"}
 MAY_IMPORT = {
     "shared.container",
+    "shared.container.admin",
     "shared.core.errors",
     "shared.core.ids",
     "shared.stores.actor",
@@ -76,6 +77,12 @@ def test_a_module_that_knows_a_store_says_so_in_its_name() -> None:
     for name, imports in modules().items():
         clients = {one for one in imports if one.partition(".")[0] in CLIENTS or one.startswith(ADAPTERS)}
         assert bool(clients) == knows_a_store(name), f"{name}: {clients}"
+
+
+@pytest.mark.parametrize("path", HANDLERS, ids=lambda path: path.parent.name)
+def test_what_is_for_admins_is_for_nobody_else(path: Path) -> None:
+    source = path.read_text()
+    assert ("/api/admin/" in source.partition("\n")[0]) == ("@admin_handler(" in source)
 
 
 @pytest.mark.parametrize("path", HANDLERS, ids=lambda path: path.parent.name)
