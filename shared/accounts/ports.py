@@ -235,7 +235,7 @@ class LoginThrottle(Protocol):
 
 
 class RequestLimits(Protocol):
-    """How often requests of a kind may be made (Redis); the limits are those of domain/request_limit.py."""
+    """How often requests of a kind may be made (Redis); the limits are those of request_limit.py."""
 
     def admit(self, kind: RequestKind, *, source_ip: str = "", user_id: str = "") -> None:
         """Count a request of whom the kind's limits are about; raises TooManyRequests when one is reached.
