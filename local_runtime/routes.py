@@ -17,7 +17,7 @@ def render_text(manifest: Manifest) -> str:
 
 
 def render_markdown(manifest: Manifest) -> str:
-    """A table for the README."""
+    """A table for docs/functions.md."""
     lines = [f"| {' | '.join(_HEAD)} |", "|---" * len(_HEAD) + "|"]
     for trigger, what, function, timeout in _rows(manifest):
         shown = f"`{what.replace('|', chr(92) + '|')}`" if what else ""

@@ -1,4 +1,4 @@
-"""The README is true: every command in it is executed here, in its order, as a newcomer would type it."""
+"""README and the verbs of operators are true: every command is executed here, in its order, as a newcomer would type it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -18,7 +17,8 @@ from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("readme")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+VERBS = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8").partition("## The verbs")[2].partition("\n## ")[0]
+BLOCKS = re.findall(r"^```sh\n(.*?)^```", README + VERBS, re.DOTALL | re.MULTILINE)
 TARGETS = re.findall(r"^\| `make (\w+)` \|", README, re.MULTILINE)
 
 
@@ -99,6 +99,11 @@ def test_the_make_targets_of_the_table_exist() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
-def test_every_file_the_readme_links_to_exists() -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", README):
-        assert (Path(ROOT) / target).exists(), target
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_file_that_a_document_links_to_exists(document: str) -> None:
+    path = ROOT / document
+    for target in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8")):
+        assert (path.parent / target).exists(), target
