@@ -34,7 +34,7 @@ class Container(RabbitParts):
     def close(self) -> None:
         """End the connections of the clients that were made."""
         made = vars(self)
-        for name in ("readiness", "_asking", "viewers", "_publisher", "_redis", "_pool", "_owners_pool"):
+        for name in ("readiness", "_asking", "_healing", "viewers", "_publisher", "_redis", "_pool", "_owners_pool"):
             if name in made:
                 made[name].close()
 
@@ -126,7 +126,12 @@ class Container(RabbitParts):
         from shared.operations.redis import RedisProbe
 
         settings = self.settings
-        broker = RabbitProbe(settings.amqp_url, ca_file=settings.amqp_ca_file, queues=settings.history_queues)
+        broker = RabbitProbe(
+            settings.amqp_url,
+            ca_file=settings.amqp_ca_file,
+            queues=settings.history_queues,
+            on_missing=self._healing.start,
+        )
         board, database = RedisProbe(self._redis, self._keys, self._ask_for_rebuild), PostgresProbe(self._pool)
         return Readiness(Probes(board, broker, database, broker.close), lambda: self.key_prints, self.clock)
 

@@ -54,6 +54,10 @@ class RabbitParts(RedisParts, CryptoParts, PostgresParts):
         """Not the outbox's own method: a function that publishes nothing from there needs no Redis."""
         self.outbox.published(outbox_ids)
 
+    @cached_property
+    def _healing(self) -> Background:
+        return Background("declaring missing queues", self._heal_topology)
+
     def _heal_topology(self) -> None:
         from shared.ledger.heal_topology import heal_topology
 

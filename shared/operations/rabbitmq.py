@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
@@ -52,14 +53,15 @@ class RabbitQueueGauge:
 class RabbitProbe:
     """Publishes to a queue of its own, on a connection that is kept from one call to the next; for one thread alone.
 
-    `queues` is how many carry updates.
+    `queues` is how many carry updates. `on_missing` is called, and must not wait, whenever a queue is found missing.
     """
 
-    def __init__(self, amqp_url: str, *, ca_file: str, queues: int = 1) -> None:
+    def __init__(self, amqp_url: str, *, ca_file: str, queues: int = 1, on_missing: Callable[[], object] = lambda: None) -> None:
         self._amqp_url = amqp_url
         self._ca_file = ca_file
         self._consumed = dict.fromkeys(history_queues(queues), RECORD) | {UPDATED: BROADCAST}
         self._queues = self._consumed | dict.fromkeys((*RETRIES, DEAD_LETTERS), RECORD)
+        self._on_missing = on_missing
         self._connection: pika.BlockingConnection | None = None
 
     def __call__(self) -> BrokerFinding:
@@ -88,18 +90,22 @@ class RabbitProbe:
 
     def _look_at_queues(self, connection: Any) -> dict[str, str]:
         problems: dict[str, str] = {}
+        is_any_missing = False
         channel = connection.channel()
         for name, capability in self._queues.items():
             try:
                 consumers = channel.queue_declare(name, passive=True).method.consumer_count
             except ChannelClosedByBroker as error:
                 is_missing = error.reply_code == NOT_FOUND
+                is_any_missing |= is_missing
                 problems.setdefault(capability, f"the queue {name} {'is missing' if is_missing else 'cannot be used'}")
                 channel = connection.channel()
                 continue
             if name in self._consumed and not consumers:
                 problems.setdefault(capability, f"nothing consumes {name}")
         channel.close()
+        if is_any_missing:
+            self._on_missing()
         return problems
 
     def _cannot_publish(self, connection: Any) -> str:

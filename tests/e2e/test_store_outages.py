@@ -87,7 +87,7 @@ def scores(player: Player, increment: int) -> bool:
         return False
 
 
-@pytest.mark.parametrize("queue", ["score_history_queue", "score_updated_queue"])
+@pytest.mark.parametrize("queue", QUEUES)
 def test_a_deleted_queue_is_back_without_any_update(product: Product, queue: str) -> None:
     with channel(product) as deleting:
         deleting.queue_delete(queue)
