@@ -166,7 +166,7 @@ def _gunicorn_options(plan: SitePlan, listeners: list[int]) -> dict[str, object]
     }
     if Path("/dev/shm").is_dir():  # noqa: S108 - only for the heartbeat file, which gunicorn unlinks at once
         options["worker_tmp_dir"] = "/dev/shm"  # noqa: S108
-    if plan.settings.tls:  # tells gunicorn's own parser the scheme; the handshakes are the worker's
+    if plan.settings.tls:  # by which the worker knows the scheme of what it refuses; the handshakes are its own
         options |= {"certfile": str(plan.settings.tls_cert), "keyfile": str(plan.settings.tls_key)}
     return options
 
