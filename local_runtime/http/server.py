@@ -37,7 +37,6 @@ logger = logging.getLogger(__name__)
 
 EXIT_CONFIGURATION = 2
 GRACEFUL_SECONDS = 4
-KEEP_ALIVE_SECONDS = 20
 _BACKLOG = 2048
 _YOUNG_OBJECTS = 20_000
 _LONGEST_SOCKET_PATH = 100
@@ -150,14 +149,7 @@ def _gunicorn_options(plan: SitePlan, listeners: list[int]) -> dict[str, object]
         "worker_connections": plan.settings.max_connections,
         "timeout": _longest_timeout(plan.manifest) + 5,
         "graceful_timeout": GRACEFUL_SECONDS,
-        "keepalive": KEEP_ALIVE_SECONDS,
         "backlog": _BACKLOG,
-        "limit_request_line": 8190,
-        "limit_request_fields": 64,
-        "limit_request_field_size": 8190,
-        "forwarded_allow_ips": "",
-        "secure_scheme_headers": {},
-        "forwarder_headers": "",
         "loglevel": "warning",
         "logger_class": GunicornLog,
         "control_socket_disable": True,
