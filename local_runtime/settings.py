@@ -7,9 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from shared.core.tls_versions import AMQP_TLS_MINIMUM
+
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_TEMPLATE = PROJECT_ROOT / "infra" / "template.yaml"
+ROLES = ("http", "consumer", "scheduler")
 SERVER_URLS = ("REDIS_URL", "AMQP_URL", "DATABASE_URL")
+CA_FILES = {"REDIS_URL": "REDIS_CA_FILE", "AMQP_URL": "AMQP_CA_FILE", "DATABASE_URL": "DATABASE_CA_FILE"}
 OWNERS_DATABASE_URL = "MIGRATIONS_DATABASE_URL"  # the same database as the owner of its tables
 
 
@@ -24,6 +28,10 @@ class InstanceSettings:
     host: str = field(default="127.0.0.1", metadata={"help": "address to listen on"})
     port: int = field(default=8080, metadata={"help": "port to listen on; 0 takes a free one"})
     workers: int = field(default=2, metadata={"help": "HTTP worker processes"})
+    role: str = field(
+        default="",
+        metadata={"help": f"what the instance does, of {', '.join(ROLES)}, separated by commas; everything where it is left out"},
+    )
     data_dir: Path = field(default=Path(".local"), metadata={"help": "where the instance keeps its servers' data and its keys"})
     template: Path = field(default=DEFAULT_TEMPLATE, metadata={"help": "the AWS SAM template to host"})
     tls: bool = field(default=False, metadata={"help": "serve HTTPS and WSS (TLS 1.3 only)"})
@@ -52,6 +60,15 @@ class InstanceSettings:
     max_viewers_per_address: int = field(
         default=0, metadata={"help": "WebSockets of a worker from one address, others are answered 429; 0 for any number"}
     )
+    trusted_proxies: str = field(
+        default="",
+        metadata={"help": "addresses and networks, separated by commas, of proxies whose X-Forwarded-* headers are believed"},
+    )
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """What `role` names; all of ROLES where it names none."""
+        return tuple(name for part in self.role.split(",") if (name := part.strip())) or ROLES
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None, **overrides: object) -> InstanceSettings:
@@ -77,6 +94,37 @@ class InstanceSettings:
         """The variables from which a child process reads the same options back."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
         return {f"SCOREBOARD_{name.upper()}": "" if value is None else str(value) for name, value in values.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class ProvidedSettings:
+    """What an instance gives its functions and its own processes need, too; what has no help here, `shared.core.config` and AWS
+    explain.
+
+    Empty where nothing was given.
+    """
+
+    aws_region: str = "us-east-1"
+    aws_access_key_id: str = ""
+    aws_secret_access_key: str = field(default="", repr=False)
+    instance_id: str = ""
+    redis_url: str = field(default="", repr=False)
+    redis_ca_file: str = ""
+    amqp_url: str = field(default="", repr=False)
+    amqp_ca_file: str = ""
+    amqp_tls_minimum: str = AMQP_TLS_MINIMUM
+    broadcast_channel: str = ""
+    metrics_token: str = field(
+        default="",
+        repr=False,
+        metadata={"help": "bearer token with which other machines may read /metrics; empty: none"},
+    )
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> ProvidedSettings:
+        """Read the variables of the same names."""
+        given = {item.name: environment.get(item.name.upper(), "") for item in fields(cls)}
+        return cls(**{name: value for name, value in given.items() if value})
 
 
 def _convert(kind: str, raw: object) -> object:

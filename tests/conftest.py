@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import secrets
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
+import redis
 from hypothesis import settings
 
-from local_runtime.services.postgresql import SUPERUSER, USER, PrivatePostgreSQL
-from local_runtime.services.rabbitmq import PrivateRabbitMQ
-from local_runtime.services.redis import PrivateRedis
-from local_runtime.services.run import running
+from local_runtime.instance.servers.postgresql import SUPERUSER, USER, PrivatePostgreSQL
+from local_runtime.instance.servers.rabbitmq import PrivateRabbitMQ
+from local_runtime.instance.servers.redis import PrivateRedis
+from local_runtime.instance.servers.run import running
 from shared.boards.open_epoch import open_epoch
 from shared.container import Container, container
 from shared.core.config import Settings
 from shared.reconciliation.rebuild_leaderboard import pages
-from shared.stores.postgresql.migrations import PostgresMigrations
+from shared.stores.postgresql.migrations import Migrations
 from shared.stores.postgresql.pool import Pool
 from tests.handlers.limits import open_limits
 from tests.support.keys import new_keys
 from tests.support.product import let_superuser_in, new_data_dir, query, remove_data_dir
+from tests.support.queues import empty_broker
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -90,12 +93,6 @@ def amqp_ca_file(private_rabbitmq: PrivateRabbitMQ) -> str:
 
 
 @pytest.fixture(scope="session")
-def database_url(private_postgresql: PrivatePostgreSQL) -> str:
-    """URL of this worker's PostgreSQL, for the owner of the tables."""
-    return private_postgresql.url
-
-
-@pytest.fixture(scope="session")
 def superuser_url(private_postgresql: PrivatePostgreSQL) -> str:
     """For those who may make databases and roles on this worker's PostgreSQL."""
     return private_postgresql.url.replace(f"//{USER}:", f"//{SUPERUSER}:")
@@ -107,18 +104,32 @@ def empty_schema(private_postgresql: PrivatePostgreSQL, superuser_url: str) -> s
     name = f"schema_{secrets.token_hex(4)}"
     query(superuser_url, f"CREATE DATABASE {name} OWNER {USER}")
     pool = Pool(f"{private_postgresql.url.rpartition('/')[0]}/{name}")
-    PostgresMigrations(pool).apply()
+    Migrations(pool).apply()
     pool.close()
     return name
+
+
+@contextmanager
+def new_database(server: PrivatePostgreSQL, superuser_url: str, template: str) -> Iterator[str]:
+    """A new database, for its owner, until it is left."""
+    name = f"own_{secrets.token_hex(6)}"
+    query(superuser_url, f"CREATE DATABASE {name} OWNER {USER} TEMPLATE {template}")
+    yield f"{server.url.rpartition('/')[0]}/{name}"
+    query(superuser_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="module")
+def database_url(private_postgresql: PrivatePostgreSQL, superuser_url: str, empty_schema: str) -> Iterator[str]:
+    """A database of the module's own, with the schema in it: its tests find what they do whatever ran before."""
+    with new_database(private_postgresql, superuser_url, empty_schema) as url:
+        yield url
 
 
 @pytest.fixture
 def own_database_url(private_postgresql: PrivatePostgreSQL, superuser_url: str, empty_schema: str) -> Iterator[str]:
     """A database of the test's own, with the schema in it."""
-    name = f"own_{secrets.token_hex(6)}"
-    query(superuser_url, f"CREATE DATABASE {name} OWNER {USER} TEMPLATE {empty_schema}")
-    yield f"{private_postgresql.url.rpartition('/')[0]}/{name}"
-    query(superuser_url, f"DROP DATABASE {name} WITH (FORCE)")
+    with new_database(private_postgresql, superuser_url, empty_schema) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -139,29 +150,33 @@ def deployment(packages: Packages) -> Iterator[Deployment]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def function_environment(
-    redis_url: str, amqp_url: str, amqp_ca_file: str, private_postgresql: PrivatePostgreSQL
-) -> dict[str, str]:
-    """Every variable a function needs, as the product gives them; the schema and the queues are there, the board is open."""
+    redis_url: str, amqp_url: str, amqp_ca_file: str, private_postgresql: PrivatePostgreSQL, database_url: str
+) -> Iterator[dict[str, str]]:
+    """Every variable a function needs, as the product gives them; the queues are there, the board is open, all is empty."""
+    functions_url = private_postgresql.functions_url.rpartition("/")[0]
     environment = {
         "REDIS_URL": redis_url,
         "AMQP_URL": amqp_url,
         "AMQP_CA_FILE": amqp_ca_file,
-        "DATABASE_URL": private_postgresql.functions_url,
-        "MIGRATIONS_DATABASE_URL": private_postgresql.url,
+        "DATABASE_URL": f"{functions_url}/{database_url.rpartition('/')[2]}",
+        "MIGRATIONS_DATABASE_URL": database_url,
         **new_keys(),
         "BROADCAST_CHANNEL": "leaderboard:frames",
     }
     stores = Container(Settings.from_environment(environment))
-    stores.migrations.apply()
-    # Far above all epochs that tests make up: no two updates of a worker's ledger have the same number.
-    query(private_postgresql.url, "INSERT INTO number_epochs (epoch, lost) VALUES (1000000, 0)")
+    stores.migrations.apply()  # grants the functions their rights
+    # Far above all epochs that tests make up: no two updates of a module's ledger have the same number.
+    query(database_url, "INSERT INTO number_epochs (epoch, lost) VALUES (1000000, 0)")
     stores.topology.declare()
-    stores.leaderboard.rebuild(pages(stores.reconciliations))
+    stores.leaderboard.rebuild(pages(stores.reconciliations), stores.hidden_players.pages_of_main())
     open_epoch(stores.leaderboard, stores.ledger)
     stores.close()
-    return environment
+    yield environment
+    empty_broker(amqp_url, amqp_ca_file)
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushall()
 
 
 @pytest.fixture
@@ -173,9 +188,30 @@ def deployed(function_environment: dict[str, str], monkeypatch: pytest.MonkeyPat
     made = container()
     open_limits(made)
     open_epoch(made.leaderboard, made.ledger)  # other tests empty Redis
+    made.rate_windows.windows_restored()
+    made.rate_windows.results_restored(made.rate_windows.losses())
+    with made._pool.connection() as session:  # and leave boards whose entries are in the ledger alone
+        session.run("UPDATE boards SET deleted_at = now() WHERE deleted_at IS NULL")
     yield made
     made.close()
     container.cache_clear()
+
+
+@pytest.fixture
+def redeploy(deployed: Container, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Container]]:
+    """Change variables; handlers get a container made from what they are then."""
+    made: list[Container] = []
+
+    def change(**environment: str) -> Container:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        container.cache_clear()
+        made.append(container())
+        return made[-1]
+
+    yield change
+    for one in made:
+        one.close()
 
 
 @pytest.fixture(scope="session")
@@ -193,11 +229,21 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist's own hook reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests that share what takes long to start on one worker."""
+    """Keep tests that share what takes long to start on one worker: else each worker starts it, for a part of them."""
     for item in items:
-        parameters = getattr(getattr(item, "callspec", None), "params", {})
-        names = [parameters.get("hosted"), *getattr(item, "fixturenames", ())]
-        shared = [name for name in ("deployment", "product") if name in names]
-        if shared and not list(item.iter_markers("xdist_group")):
-            item.add_marker(pytest.mark.xdist_group(shared[0]))
+        if isinstance(item, pytest.Function) and not list(item.iter_markers("xdist_group")):
+            group = _group(item)
+            if group:
+                item.add_marker(pytest.mark.xdist_group(group))
+
+
+def _group(item: pytest.Function) -> str:
+    """Empty for a test that may run anywhere."""
+    hosted = getattr(item, "callspec", None) and item.callspec.params.get("hosted")
+    fixtures = {name: found[-1].scope for name, found in item._fixtureinfo.name2fixturedefs.items()}
+    for name in ("deployment", "product"):
+        if name == hosted or fixtures.get(name) == "session":
+            return name
+    return item.location[0] if "module" in fixtures.values() else ""

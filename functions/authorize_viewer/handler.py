@@ -11,5 +11,13 @@ from shared.viewers.connect_viewer import authorize_viewer
 def lambda_handler(asked: AuthorizationRequest) -> None:
     """Once to connect, once to subscribe to the live channel."""
     deps = container()
-    live_channel = deps.settings.appsync_events_channel
-    authorize_viewer(asked.operation, asked.channel, asked.token, live_channel, deps.ws_tickets, deps, deps.clock)
+    authorize_viewer(
+        asked.operation,
+        asked.channel,
+        asked.token,
+        deps.settings.appsync_events_channel,
+        deps.ws_tickets,
+        deps,
+        deps.clock,
+        is_public=deps.settings.public_leaderboard,
+    )

@@ -9,7 +9,16 @@ from shared.stores.actor import Actor
 from shared.transport.http import HttpRequest, Reply
 
 
-@admin_handler("user_search_refused")
+@admin_handler(
+    "user_search_refused",
+    query=(
+        "username",
+        "userId",
+        "search",
+        "limit",
+        "cursor",
+    ),
+)
 def lambda_handler(request: HttpRequest, admin: Actor) -> Reply:
     """For admins."""
     deps = container()

@@ -9,7 +9,19 @@ from shared.stores.actor import Actor
 from shared.transport.http import HttpRequest, Reply
 
 
-@admin_handler("audit_log_refused")
+@admin_handler(
+    "audit_log_refused",
+    query=(
+        "userId",
+        "action",
+        "actor",
+        "requestId",
+        "from",
+        "to",
+        "limit",
+        "cursor",
+    ),
+)
 def lambda_handler(request: HttpRequest, admin: Actor) -> Reply:
     """For admins."""
     deps = container()

@@ -8,7 +8,12 @@ from shared.ledger.get_score_history import DEFAULT_LIMIT, MAX_LIMIT, get_score_
 from shared.transport.http import HttpRequest, Reply, http_handler
 
 
-@http_handler
+@http_handler(
+    query=(
+        "limit",
+        "cursor",
+    )
+)
 @audited("history_refused", container)
 def lambda_handler(request: HttpRequest) -> Reply:
     """For that player, or an admin."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from shared.audit.note_refusal import audited
-from shared.boards.read_board import MAX_TOP, TOP
 from shared.container import container
 from shared.transport.http import HttpRequest, Reply, http_handler
 
 
-@http_handler
+@http_handler(query=("limit",))
 @audited("scores_refused", container)
 def lambda_handler(request: HttpRequest) -> Reply:
     """Answer `{"data": [...], "cache_time": "..."}`, exactly as specified, or 304 to who has that already."""
     deps = container()
     caller = None if deps.settings.public_leaderboard else deps.identify(request.bearer_token)
-    document = deps.prepared_boards.get(request.integer("limit", TOP, 1, MAX_TOP), caller)
+    limit = request.integer("limit", deps.board.top, 1, deps.board.max_top)
+    document = deps.prepared_boards.get(limit, caller)
     return Reply.tagged(document.body, document.etag, request.headers.get("if-none-match"))

@@ -8,7 +8,7 @@ from shared.container import container
 from shared.transport.http import HttpRequest, Reply, http_handler
 
 
-@http_handler
+@http_handler(query=("neighbours",))
 @audited("scores_refused", container)
 def lambda_handler(request: HttpRequest) -> Reply:
     """Any valid token will do."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,8 @@ from shared.viewers.issue_ws_ticket import issue_operator_ticket
 
 
 @direct_handler
-def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
-    """`{}` becomes `{"ticket", "expiresIn"}`; errors escape."""
+def lambda_handler(event: Mapping[str, Any]) -> dict[str, str | int]:
+    """`{}` becomes what POST /api/ws-tickets answers; errors escape."""
     deps = container()
-    return issue_operator_ticket(deps.ws_tickets, deps.clock)
+    spread = random.random()  # noqa: S311 - spreads load, keeps no secret
+    return issue_operator_ticket(deps.ws_tickets, deps.clock, spread).as_json()

@@ -9,7 +9,14 @@ from shared.stores.actor import Actor
 from shared.transport.http import HttpRequest, Reply
 
 
-@admin_handler("dead_letters_refused")
+@admin_handler(
+    "dead_letters_refused",
+    query=(
+        "limit",
+        "cursor",
+        "state",
+    ),
+)
 def lambda_handler(request: HttpRequest, admin: Actor) -> Reply:
     """They stay where they are."""
     deps = container()

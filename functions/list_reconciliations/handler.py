@@ -9,7 +9,13 @@ from shared.stores.actor import Actor
 from shared.transport.http import HttpRequest, Reply
 
 
-@admin_handler("reconciliation_refused")
+@admin_handler(
+    "reconciliation_refused",
+    query=(
+        "limit",
+        "cursor",
+    ),
+)
 def lambda_handler(request: HttpRequest, admin: Actor) -> Reply:
     """For admins, newest first."""
     deps = container()

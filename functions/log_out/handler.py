@@ -12,7 +12,7 @@ from shared.stores.idempotency import Attempt
 from shared.transport.http import HttpRequest, Reply, http_handler
 
 
-@http_handler
+@http_handler(query=("everywhere",))
 @audited("log_out_refused", container)
 def lambda_handler(request: HttpRequest) -> Reply:
     """Answer 204; from then on neither access nor refresh tokens of it are accepted."""

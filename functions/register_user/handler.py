@@ -21,7 +21,7 @@ def lambda_handler(request: HttpRequest) -> Reply:
     command = parse_registration(request.json_object(), request.source_ip, deps.common_passwords)
     name, users = command.username, deps.users
     answer = answer_once(
-        keyed(request, f"registration of {folded(name)}", name),
+        keyed(request, f"registration of {folded(name)}", name if command.display_name is None else [name, command.display_name]),
         deps,
         lambda attempt: enter_board(
             register_user(command, deps.request_limits, users, deps.password_hasher, deps.clock, attempt), deps.leaderboard
@@ -31,4 +31,4 @@ def lambda_handler(request: HttpRequest) -> Reply:
         ),
         complete=lambda account: enter_board(take_effect_again(account["userId"], deps), deps.leaderboard),
     )
-    return Reply.created(answer.data, headers=answer.headers)
+    return Reply.created(answer.data, headers={"Location": f"/api/score/{answer.data['userId']}", **answer.headers})

@@ -14,4 +14,4 @@ from shared.viewers.connect_viewer import sweep_viewers
 def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
     """Answer `{"ended": n}`: so many were dropped."""
     deps = container()
-    return {"ended": sweep_viewers(deps.viewers, deps.publisher, deps.clock)}
+    return {"ended": sweep_viewers(deps.viewers, deps.board_views, deps.publisher, deps.clock)}

@@ -20,10 +20,11 @@ def lambda_handler(request: HttpRequest) -> Reply:
         request.json_object(),
         caller,
         request.source_ip,
+        deps.board,
         api_key=request.headers.get("x-api-key"),
         idempotency_key=request.headers.get("idempotency-key"),
     )
     ticket, required = request.headers.get("x-action-ticket"), deps.settings.require_action_ticket
     command = spend_ticket(command, ticket, deps.ticket_signer, required=required)
-    receipt = update_score(command, deps.leaderboard, deps, deps.ledger, deps.publisher)
+    receipt = update_score(command, deps.leaderboard, deps.hidden_players, deps, deps.ledger, deps.publisher)
     return Reply.ok(receipt.as_json(), headers=receipt.headers())

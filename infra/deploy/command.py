@@ -21,8 +21,8 @@ from infra.package.target import Target
 from infra.sam import Function, Sam, read_sam
 from local_runtime.cli.errors import EXIT_OK, EXIT_USAGE, CliError
 from local_runtime.cli.output import say
+from local_runtime.hosting.template import TemplateProblems
 from local_runtime.settings import DEFAULT_TEMPLATE
-from local_runtime.template import TemplateProblems
 
 EPILOG = """\
 For each function in turn: says what will change, sends the code, publishes a version, invokes that version with an event that it
@@ -105,9 +105,10 @@ def _named(sam: Sam, names: Sequence[str]) -> list[Function]:
 def deploy(sam: Sam, function: Function, client: Any, physical: str, arguments: argparse.Namespace) -> None:
     """Say what will change, and change it."""
     deployed = look_at(client, physical, arguments.alias)
-    if deployed.runtime != sam.runtime:
-        raise CliError(f"{physical} runs on {deployed.runtime}, the template says {sam.runtime}: deploy the stack first")
-    target = Target(sam.runtime, deployed.architecture)
+    if deployed.runtime not in sam.runtimes:
+        says = ", ".join(sam.runtimes)
+        raise CliError(f"{physical} runs on {deployed.runtime}, the template says {says}: deploy the stack first")
+    target = Target(deployed.runtime, deployed.architecture)
     (artefact,) = build(sam, [function.name], target, arguments.cache)
     event = _event_of(arguments.smoke) if arguments.smoke else smoke_event(sam.manifest, function)
     for line in _plan(function, deployed, artefact):

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator
 from typing import Any
 
 from infra.sam import Function
 from local_runtime.cli.errors import EXIT_USAGE, CliError
-from local_runtime.events.http import HttpRequestParts, http_event
-from local_runtime.events.identity import ApiIdentity
-from local_runtime.events.queue import queue_event
-from local_runtime.events.websocket import Peer, connect_event, disconnect_event, message_event
-from local_runtime.manifest import HttpRoute, Manifest
+from local_runtime.hosting.events.sample import Sample, sample_event
+from local_runtime.hosting.manifest import Manifest
 from shared.core.errors import ScoreboardError
 
-_IDENTITY = ApiIdentity(api_id="smoke")
-_USER_AGENT = "scoreboard-smoke-test"
-_ADDRESS = "127.0.0.1"
-# Nobody's: the handler is wired, looks at it, and refuses it.
-_TOKEN = "smoke.test.token"  # noqa: S105 - no secret
+# Nobody's token: the handler is wired, looks at it, and refuses it.
+_NOBODY = Sample("smoke", "scoreboard-smoke-test", "smoke.test.token")
 
 
 def smoke_event(manifest: Manifest, function: Function) -> dict[str, Any]:
@@ -28,43 +20,12 @@ def smoke_event(manifest: Manifest, function: Function) -> dict[str, Any]:
     text = function.metadata.get("Deployment", {}).get("SmokeEvent")
     if text is not None:
         return dict(json.loads(text))
-    for event in _events(manifest, function.name):
-        return event
+    event = sample_event(manifest, function.name, _NOBODY)
+    if event is not None:
+        return dict(event)
     raise CliError(
         f"nothing triggers {function.name} and the template has no SmokeEvent for it: give one with --smoke", EXIT_USAGE
     )
-
-
-def _events(manifest: Manifest, name: str) -> Iterator[dict[str, Any]]:
-    yield from (_request(route) for route in manifest.http_routes if route.function.name == name)
-    for binding in manifest.queue_bindings:
-        if binding.function.name == name:
-            yield queue_event("", binding.queue, binding.virtual_host, [])
-    for schedule in manifest.schedules:
-        if schedule.function.name == name:
-            yield dict(schedule.input or {})
-    for route in manifest.websocket_api.routes if manifest.websocket_api else ():
-        if route.function.name == name:
-            yield _websocket(route.route_key)
-
-
-def _request(route: HttpRoute) -> dict[str, Any]:
-    headers = {"authorization": f"Bearer {_TOKEN}", "content-type": "application/json", "user-agent": _USER_AGENT}
-    path = route.path.replace("{", "").replace("}", "")
-    body = b"" if route.method == "GET" else b"{}"
-    parts = HttpRequestParts(route.method, path, "", headers, body, _ADDRESS, "smoke", time.time())
-    names = [part[1:-1] for part in route.path.split("/") if part.startswith("{")]
-    return http_event(parts, route.key, dict.fromkeys(names, "smoke"), _IDENTITY)
-
-
-def _websocket(route_key: str) -> dict[str, Any]:
-    now = time.time()
-    peer = Peer("smoke", "smoke.invalid", _ADDRESS, _USER_AGENT, now)
-    if route_key == "$connect":
-        return connect_event(peer, {"User-Agent": _USER_AGENT}, "", _IDENTITY, "smoke", now)
-    if route_key == "$disconnect":
-        return disconnect_event(peer, 1000, "", _IDENTITY, "smoke", now)
-    return message_event(peer, route_key, "{}", _IDENTITY, "smoke", now)
 
 
 def failure(answer: Any, function_error: str | None) -> str | None:

@@ -1,5 +1,5 @@
-// Everything a player's program does, with the JavaScript client. It needs a running scoreboard and Node 22, or Node 20 so:
-//   BASE=http://127.0.0.1:8080 node --experimental-websocket infra/examples/play.mjs
+// Everything a player's program does, with the JavaScript client. It needs a running scoreboard and Node 22 or newer:
+//   BASE=http://127.0.0.1:8080 node infra/examples/play.mjs
 import { randomBytes } from "node:crypto";
 import { Scoreboard, ScoreboardError } from "../clients/javascript/scoreboard.js";
 

@@ -1,4 +1,4 @@
-"""Everything a player's program does, with the Python client. It needs a running scoreboard:
+"""Everything a player's program does, with the Python client (`pip install ./infra/clients/python`). It needs a scoreboard:
 
 BASE=http://127.0.0.1:8080 python infra/examples/play.py
 """
@@ -7,12 +7,8 @@ from __future__ import annotations
 
 import os
 import secrets
-import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "clients" / "python"))
-
-from scoreboard_client import Patience, Scoreboard, ScoreboardError  # type: ignore[import-not-found]
+from scoreboard_client import Patience, Scoreboard, ScoreboardError
 
 NAME, PASSWORD = f"python-{secrets.token_hex(4)}", "correct horse battery"
 

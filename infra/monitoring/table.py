@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from local_runtime.metrics import RuntimeMetrics
-from shared.core.metrics import registry
-from shared.core.metrics.export import ON_ITS_OWN
+from local_runtime.metrics import registry as local
+from shared.core.metrics import of_host, registry
 
 PATH = Path(__file__).resolve().parent / "METRICS.md"
 _HEAD = """# Metrics
@@ -35,14 +34,10 @@ _UNITS = {"Seconds": "seconds", "Bytes": "bytes", "Count": ""}
 
 def metrics_document() -> tuple[Path, str]:
     """Where it belongs and what it says."""
-    rows: dict[str, tuple[str, tuple[str, ...], str, str, bool]] = {}
-    for name, kind, labels, meaning in RuntimeMetrics().families():
-        unit = next((unit for unit in ("seconds", "bytes") if unit in name.split("_")), "")
-        rows[name] = (kind, labels, unit, meaning, name in ON_ITS_OWN)
-    for each in registry.read():
-        rows[each.name] = (each.kind, each.labels, _UNITS[each.unit], each.help, True)
+    on_lambda = of_host.read() + registry.read()
+    rows = [(each, "") for each in local.read()] + [(each, "yes") for each in on_lambda]
     lines = []
-    for name, (kind, labels, unit, meaning, on_lambda) in sorted(rows.items()):
-        names = ", ".join(f"`{label}`" for label in labels)
-        lines.append(f"| `{name}` | {kind} | {names} | {unit} | {meaning} | {'yes' if on_lambda else ''} |")
+    for each, mark in sorted(rows, key=lambda row: row[0].name):
+        labels = ", ".join(f"`{label}`" for label in each.labels)
+        lines.append(f"| `{each.name}` | {each.kind} | {labels} | {_UNITS[each.unit]} | {each.help} | {mark} |")
     return PATH, _HEAD + "\n".join(lines) + "\n"

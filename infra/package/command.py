@@ -11,23 +11,24 @@ from pathlib import Path
 from infra.package.artefact import MAX_UNZIPPED_BYTES, Artefact
 from infra.package.contents import LAYER_NAME, build_function, build_layer
 from infra.package.deployable import TEMPLATE_NAME, deployable_template
-from infra.package.target import MACHINES, Target
+from infra.package.target import GLIBC_MINOR, MACHINES, Target
 from infra.sam import Sam, read_sam
 from local_runtime.cli.errors import EXIT_OK, EXIT_USAGE, CliError
 from local_runtime.cli.output import say
+from local_runtime.hosting.template import TemplateProblems
 from local_runtime.settings import DEFAULT_TEMPLATE, PROJECT_ROOT
-from local_runtime.template import TemplateProblems
 
 DEFAULT_CACHE = PROJECT_ROOT / ".cache" / "wheels"
 EPILOG = """\
-Each zip holds what its function needs and nothing else; what all need is in layer.zip. Byte-code for the template's Python is
+Each zip holds what its function needs and nothing else; what all need is in layer.zip. Byte-code for the runtime's Python is
 in all of them. Every native library is held against the machine and the C library of the runtime, sizes against Lambda's
 limits. The same sources give the same bytes, wherever and whenever they are packaged. The libraries are those of
-infra/layer-requirements.txt, by hash; they are fetched once and kept. With everything comes template.yaml, which deploys it:
+infra/package/layer-requirements.txt, by hash; they are fetched once and kept. With everything comes the template that deploys it:
   sam deploy --template-file dist/template.yaml --stack-name scoreboard --resolve-s3 --capabilities CAPABILITY_IAM
 
 examples:
   python -m infra.package --out dist
+  python -m infra.package --out dist --runtime python3.13
   python -m infra.package update_score layer --out dist --arch x86_64
 
 exit codes:
@@ -49,6 +50,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("names", nargs="*", metavar="NAME", help="functions by their directory, or `layer`; none: everything")
     parser.add_argument("--out", type=Path, default=Path("dist"), metavar="DIR", help="where the zips are written (dist)")
     parser.add_argument("--arch", choices=tuple(MACHINES), help="the machine they run on (the template's)")
+    parser.add_argument(
+        "--runtime", choices=tuple(GLIBC_MINOR), help="the Python they run on, which must be here (the template's)"
+    )
     parser.add_argument("--template", type=Path, default=DEFAULT_TEMPLATE, metavar="PATH", help="the AWS SAM template")
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, metavar="DIR", help="where fetched libraries are kept")
     return parser
@@ -59,7 +63,7 @@ def main(argv: Sequence[str]) -> int:
     arguments = build_parser().parse_args(argv)
     try:
         sam = read_sam(arguments.template)
-        target = Target(sam.runtime, arguments.arch or sam.architecture)
+        target = _target(sam, arguments.runtime or sam.runtime, arguments.arch or sam.architecture)
         artefacts = build(sam, arguments.names, target, arguments.cache, progress=_progress)
         for artefact in artefacts:
             artefact.write(arguments.out)
@@ -71,6 +75,12 @@ def main(argv: Sequence[str]) -> int:
     except CliError as error:
         return _fail(str(error), error.exit_code)
     return EXIT_OK
+
+
+def _target(sam: Sam, runtime: str, architecture: str) -> Target:
+    if runtime not in sam.runtimes:
+        raise CliError(f"the template lets functions run on {', '.join(sam.runtimes)}, and not on {runtime}", EXIT_USAGE)
+    return Target(runtime, architecture)
 
 
 def build(

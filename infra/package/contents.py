@@ -11,7 +11,7 @@ from infra.package.wheels import fetch_wheels, unpack_wheel
 from infra.sam import Function
 
 LAYER_NAME = "layer"
-LAYER_REQUIREMENTS = Path(__file__).resolve().parent.parent / "layer-requirements.txt"
+LAYER_REQUIREMENTS = Path(__file__).resolve().parent / "layer-requirements.txt"
 # Where Lambda unpacks a layer and a function.
 LAYER_PLACE, FUNCTION_PLACE = "/opt/", "/var/task/"
 # Used to make the function or to describe it, never by it.

@@ -17,7 +17,7 @@ what the instance itself runs is in it: a server that REDIS_URL, AMQP_URL or DAT
 data directory of an instance that is stopped may simply be copied.
 
 example:
-  python -m local_runtime backup scoreboard.backup
+  scoreboard backup scoreboard.backup
 
 exit codes:
   0  the file is written
@@ -35,9 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Writes the file and says what is in it."""
-    from local_runtime.backup import BackupFailed, make_backup
+    from local_runtime.instance.backup import BackupFailed, make_backup
     from local_runtime.instance.directory import InstanceDirectory
-    from local_runtime.services.errors import ServerError
+    from local_runtime.instance.servers.errors import ServerError
 
     data_dir = settings_from(arguments).data_dir.resolve()
     runtime = running_instance(data_dir)

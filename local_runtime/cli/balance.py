@@ -20,7 +20,7 @@ Updates that are lost with Redis were numbered by a Redis that died before anyth
 board either. Players were told so, by an error or no answer, unless the broker was away at that moment, too.
 
 example:
-  python -m local_runtime balance
+  scoreboard balance
 
 exit codes:
   0  every update is accounted for

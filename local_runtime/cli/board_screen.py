@@ -80,7 +80,7 @@ class Screen:
         return [
             Text(str(entry["rank"]), "dim"),
             arrow,
-            Text(printable(entry["username"]), "bold" if gained else ""),
+            Text(_called(entry), "bold" if gained else ""),
             Text(f"{entry['score']:,}", "bold green" if gained else ""),
             Text(gained, "green"),
             ProgressBar(max(most, 1), entry["score"], width=BAR_WIDTH, complete_style="cyan", finished_style="cyan"),
@@ -97,8 +97,14 @@ class Screen:
 
 def board_line(frame: Mapping[str, Any], limit: int) -> str:
     """A board in one line."""
-    entries = ", ".join(f"{entry['rank']} {printable(entry['username'])} {entry['score']}" for entry in frame["data"][:limit])
+    entries = ", ".join(f"{entry['rank']} {_called(entry)} {entry['score']}" for entry in frame["data"][:limit])
     return f"{frame['cache_time']}  version {frame['version']}  {entries or 'nobody yet'}"
+
+
+def _called(entry: Mapping[str, Any]) -> str:
+    """The display name, and the username where that is another one."""
+    shown, username = printable(entry["displayName"]), printable(entry["username"])
+    return shown if shown == username else f"{shown} ({username})"
 
 
 def _age_seconds(frame: Mapping[str, Any]) -> float:

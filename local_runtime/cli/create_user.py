@@ -16,7 +16,7 @@ EPILOG = """\
 Asks for the password twice, or reads the first line of stdin. The API key is shown this once.
 
 example:
-  echo 'correct horse battery' | python -m local_runtime create-user root --role admin --password-stdin
+  echo 'correct horse battery' | scoreboard create-user root --role admin --password-stdin
 
 exit codes:
   0  the account is there
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Prints the id and the key."""
     data_dir = settings_from(arguments).data_dir
     running_instance(data_dir)
-    password = _from_stdin() if arguments.password_stdin else _from_terminal()
+    password = first_line_of_stdin() if arguments.password_stdin else _from_terminal()
     event = {"username": arguments.username, "password": password, "role": arguments.role}
     account = invoke_function(data_dir, FUNCTION, event)
     say(f"user id: {account['userId']}")
@@ -45,7 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _from_stdin() -> str:
+def first_line_of_stdin() -> str:
+    """A password; CliError when there is none."""
     password = sys.stdin.readline().rstrip("\r\n")
     if not password:
         raise CliError("stdin holds no password: its first line is the password", EXIT_USAGE)

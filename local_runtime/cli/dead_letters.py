@@ -9,7 +9,7 @@ from typing import Any
 
 from local_runtime.cli.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CliError
 from local_runtime.cli.options import add_options, settings_from
-from local_runtime.cli.output import say, terminal
+from local_runtime.cli.output import say, show_table
 from local_runtime.cli.running import invoke_function
 
 FUNCTION = "manage_dead_letters"
@@ -25,12 +25,12 @@ refused again, or moved (on its way, not known yet). What the ledger has already
 of the accepted updates for good, and reconciliation takes their points off the board; they stay readable.
 
 examples:
-  python -m local_runtime dead-letters list
-  python -m local_runtime dead-letters show 7
-  python -m local_runtime dead-letters redrive
-  python -m local_runtime dead-letters redrive 7 8 6d1a6e0b-7f6f-4b9e-8f55-0b9c4d0f8a11
-  python -m local_runtime dead-letters discard 7 --reason "not sealed by us"
-  python -m local_runtime dead-letters discard --all --reason "sent by a load test"
+  scoreboard dead-letters list
+  scoreboard dead-letters show 7
+  scoreboard dead-letters redrive
+  scoreboard dead-letters redrive 7 8 6d1a6e0b-7f6f-4b9e-8f55-0b9c4d0f8a11
+  scoreboard dead-letters discard 7 --reason "not sealed by us"
+  scoreboard dead-letters discard --all --reason "sent by a load test"
 
 exit codes:
   0  done
@@ -113,15 +113,5 @@ def _show_table(page: Mapping[str, Any]) -> None:
         say("there are no dead letters")
         return
     lines = [["" if letter.get(column) is None else str(letter[column]) for column in COLUMNS] for letter in letters]
-    console = terminal()
-    if console is None:
-        for line in [list(COLUMNS), *lines]:
-            say("\t".join(line))
-    else:
-        from rich.table import Table
-
-        table = Table(*COLUMNS)
-        for line in lines:
-            table.add_row(*line)
-        console.print(table)
+    show_table(COLUMNS, lines)
     say(f"{len(letters)} of {page['total']} dead letters")

@@ -10,7 +10,7 @@ from local_runtime.cli.options import add_options, settings_from
 
 EPILOG = """\
 example:
-  python -m local_runtime doctor
+  scoreboard doctor
 
 exit codes:
   0  everything is there, and works where an instance runs on the data directory
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Prints the report."""
     from local_runtime.cli.running import running_instance
-    from local_runtime.doctor import doctor
+    from local_runtime.instance.doctor import doctor
 
     data_dir = settings_from(arguments).data_dir
     try:

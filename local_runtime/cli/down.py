@@ -11,14 +11,14 @@ from local_runtime.cli.errors import EXIT_FAILED, EXIT_OK, CliError
 from local_runtime.cli.options import add_options, settings_from
 from local_runtime.cli.output import say
 from local_runtime.instance.directory import InstanceDirectory
-from local_runtime.supervisor.stale import end_marked, instance_marker
+from local_runtime.instance.supervisor.stale import end_marked, instance_marker
 
 WAIT_SECONDS = 20.0
 _POLL_SECONDS = 0.05
 
 EPILOG = """\
 example:
-  python -m local_runtime down
+  scoreboard down
 
 exit codes:
   0  it is stopped, or nothing was running

@@ -23,8 +23,8 @@ One JSON object a line, in the order of the ids: `id`, `at`, `action`, `actor`, 
 A file is readable by you alone, and is there when it is complete.
 
 examples:
-  python -m local_runtime export-audit --from 2026-01-01 --to 2026-02-01 --output january.jsonl
-  python -m local_runtime export-audit | gzip > audit.jsonl.gz
+  scoreboard export-audit --from 2026-01-01 --to 2026-02-01 --output january.jsonl
+  scoreboard export-audit | gzip > audit.jsonl.gz
 
 exit codes:
   0  done

@@ -10,14 +10,19 @@ from pathlib import Path
 from local_runtime.cli.errors import EXIT_OK, EXIT_USAGE, CliError
 from local_runtime.cli.options import add_options, settings_from
 from local_runtime.cli.output import say
-from local_runtime.cli.running import invoke_function
+from local_runtime.cli.running import HostedFunctions, invoke_function
+from local_runtime.cli.sample_call import sample_call
 
 EPILOG = """\
 The function runs in this process, with the environment of the running instance; its result is printed as JSON.
 With LOG_LEVEL=DEBUG in the environment an error comes with its traceback.
 
-example:
-  echo '{"dryRun": true}' | python -m local_runtime invoke reconcile_scores -
+--sample makes the event: the first request, batch or input that would trigger the function. Where somebody must ask, it is an
+account made for this call, marked as simulated, and disabled when the function has answered.
+
+examples:
+  scoreboard invoke update_score --sample
+  echo '{"dryRun": true}' | scoreboard invoke reconcile_scores -
 
 exit codes:
   0   the function has answered
@@ -30,14 +35,20 @@ exit codes:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which function, which event."""
     parser.add_argument("function", metavar="FUNCTION", help="directory name or logical id of the function")
-    parser.add_argument("event", metavar="EVENT.json", help="file with the event; - reads it from stdin")
+    parser.add_argument("event", nargs="?", metavar="EVENT.json", help="file with the event; - reads it from stdin")
+    parser.add_argument("--sample", action="store_true", help="make an event that the function answers at once")
     add_options(parser, "data_dir")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the result."""
-    event = _read_event(arguments.event)
-    result = invoke_function(settings_from(arguments).data_dir, arguments.function, event)
+    if (arguments.event is None) is not arguments.sample:
+        raise CliError("name a file with the event (- for stdin), or say --sample: one of the two", EXIT_USAGE)
+    data_dir = settings_from(arguments).data_dir
+    if arguments.sample:
+        result = sample_call(HostedFunctions(data_dir, arguments.function), arguments.function)
+    else:
+        result = invoke_function(data_dir, arguments.function, _read_event(arguments.event))
     say(json.dumps(result, indent=2, ensure_ascii=False))
     return EXIT_OK
 

@@ -24,9 +24,9 @@ and PAYLOAD_KEYS, like the secret of a deployment on AWS. Whoever reads it can f
 Others are never overwritten. `show` tells ids and fingerprints, never a key.
 
 examples:
-  python -m local_runtime keys show
-  python -m local_runtime keys export keys.json
-  python -m local_runtime keys import keys.json --data-dir .local-2
+  scoreboard keys show
+  scoreboard keys export keys.json
+  scoreboard keys import keys.json --data-dir .local-2
 
 exit codes:
   0  done

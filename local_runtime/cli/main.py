@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from typing import Any, NoReturn
 
+from local_runtime.cli.command import command, pasteable
+from local_runtime.cli.environment import complete_environment
 from local_runtime.cli.errors import EXIT_USAGE, CliError
 from local_runtime.cli.output import tell
 from local_runtime.instance.errors import InstanceError
@@ -21,9 +25,16 @@ DEFAULT_VERB = "serve"
 # The verb, its module in this package, and its line in the overview.
 VERBS = {
     "serve": ("serve", "start the scoreboard (also without a verb)"),
+    "prepare": ("prepare", "bring schema, queues and board of stores of your own up to date, and end"),
+    "status": ("status", "whether a running instance can do its work"),
+    "open": ("open", "show the live board in a browser"),
+    "logs": ("logs", "what the processes of an instance wrote, and write"),
     "down": ("down", "stop a running instance"),
     "routes": ("routes", "show what is hosted"),
     "invoke": ("invoke", "run one function against the running instance"),
+    "events": ("events", "payloads of AWS, one of each kind of event"),
+    "boards": ("boards", "boards beside `main`: see them, define them in a file"),
+    "moderate": ("moderate", "take cheaters off the boards, and correct scores"),
     "reconcile": ("reconcile", "hold the ledger against the leaderboard"),
     "balance": ("balance", "account for every accepted update"),
     "dead-letters": ("dead_letters", "updates that could not be recorded: see them, have them recorded"),
@@ -37,10 +48,12 @@ VERBS = {
     "simulate": ("simulate", "play the game against a running instance"),
     "top": ("top", "watch the board move"),
     "tail": ("tail", "watch what happens: updates, refusals, what admins do"),
+    "completion": ("completion", "a script that lets a shell complete verbs and options"),
+    "plan": ("plan", "how much of everything a load takes"),
     "doctor": ("doctor", "what is installed, what is missing, how to get it"),
 }
 _EPILOG = """\
-`python -m local_runtime VERB --help` shows a verb's options, examples and what its exit codes mean. For all of them:
+`scoreboard VERB --help` shows a verb's options, examples and what its exit codes mean. For all of them:
 0 is success, 1 a failure, 2 something for you to change (bad usage, no instance), 3 that what was looked for was found (by
 verify-audit, reconcile and balance), 70 a function that took too long, 130 Ctrl-C in the middle. Errors go to stderr.
 """
@@ -48,15 +61,16 @@ verify-audit, reconcile and balance), 70 a function that took too long, 130 Ctrl
 
 def main(argv: Sequence[str]) -> int:
     """Run the command line; answers the exit code."""
-    arguments = build_parser().parse_args(_with_verb(argv))
     try:
+        complete_environment()
+        arguments = build_parser().parse_args(_with_verb(argv))
         return int(arguments.run(arguments))
     except CliError as error:
         return _fail(str(error), error.exit_code)
     except (InstanceError, SettingsError) as error:
         return _fail(str(error), EXIT_USAGE)
     except ValueError as error:
-        from local_runtime.template import TemplateProblems
+        from local_runtime.hosting.template import TemplateProblems
 
         if not isinstance(error, TemplateProblems):
             raise
@@ -71,17 +85,42 @@ def main(argv: Sequence[str]) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    parser = _parser(argparse.ArgumentParser, prog="python -m local_runtime", description="Runs the scoreboard on this machine.")
+    parser = _parser(_Parser, prog=command(), description="Runs the scoreboard on this machine.")
     parser.add_argument("--version", action="version", version=f"scoreboard {product_version()}")
-    parser.epilog = _EPILOG
+    parser.epilog = pasteable(_EPILOG)
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     for verb, (module_name, summary) in VERBS.items():
         module = importlib.import_module(f"local_runtime.cli.{module_name}")
         description = f"{summary[0].upper()}{summary[1:]}."
-        child = _parser(verbs.add_parser, name=verb, help=summary, description=description, epilog=module.EPILOG)
+        child = _parser(verbs.add_parser, name=verb, help=summary, description=description, epilog=pasteable(module.EPILOG))
         module.add_arguments(child)
         child.set_defaults(run=module.run)
     return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what may have been meant."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(f"{message}{self._meant(message)}")
+
+    def _meant(self, message: str) -> str:
+        if unknown := re.match(r"argument VERB: invalid choice: '([^']*)'", message):
+            known, wrong = list(VERBS), unknown[1]
+        elif unknown := re.match(r"unrecognized arguments: (--[\w-]+)", message):
+            known, wrong = [*_options_of(self)], unknown[1]
+        else:
+            return ""
+        near = get_close_matches(wrong, known, 1)
+        return f"\ndid you mean `{near[0]}`?" if near else ""
+
+
+def _options_of(parser: argparse.ArgumentParser) -> Iterator[str]:
+    """Of all verbs."""
+    for action in parser._actions:  # noqa: SLF001 - argparse has no other way to them
+        yield from action.option_strings
+        for child in (action.choices or {}).values() if isinstance(action.choices, dict) else ():
+            yield from _options_of(child)
 
 
 def _parser(make: Any, **options: Any) -> argparse.ArgumentParser:
@@ -109,5 +148,5 @@ def _with_verb(argv: Sequence[str]) -> list[str]:
 
 
 def _fail(message: str, exit_code: int) -> int:
-    tell(f"error: {message}")
+    tell(f"error: {pasteable(message)}")
     return exit_code

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+from local_runtime.cli.errors import EXIT_FAILED, EXIT_USAGE, CliError
+
+# Unseen parts of names: joiners of letters and of emoji, and the letters that make a flag of one.
+UNSEEN = frozenset("\u200c\u200d").union(map(chr, range(0xE0020, 0xE0080)))
 
 
 def say(line: str = "") -> None:
@@ -34,4 +40,29 @@ def terminal(out: TextIO | None = None) -> Console | None:
 
 def printable(text: object) -> str:
     """A text as it may be shown on a terminal: without what would move its cursor or change its state."""
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in str(text))
+    return "".join(sign if sign.isprintable() or sign in UNSEEN else "\N{REPLACEMENT CHARACTER}" for sign in str(text))
+
+
+def show_table(columns: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
+    """A table on a terminal, elsewhere lines with a tab between the columns."""
+    console = terminal()
+    if console is None:
+        for line in [columns, *lines]:
+            say("\t".join(line))
+        return
+    from rich.table import Table
+
+    table = Table(*columns)
+    for line in lines:
+        table.add_row(*line)
+    console.print(table)
+
+
+def ask(question: str, *, is_agreed: bool) -> None:
+    """Go on if somebody says yes, or did in advance; raises CliError otherwise."""
+    if is_agreed:
+        return
+    if not sys.stdin.isatty():
+        raise CliError("there is no terminal to ask at: say --yes to go ahead", EXIT_USAGE)
+    if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
+        raise CliError("nothing was changed", EXIT_FAILED)

@@ -8,17 +8,17 @@ from typing import Any
 
 from local_runtime.cli.errors import EXIT_OK
 from local_runtime.cli.options import add_options, settings_from
-from local_runtime.cli.output import say, terminal
+from local_runtime.cli.output import say, show_table
 from local_runtime.cli.running import invoke_function
 
 FUNCTION = "reconcile_scores"
 EXIT_DISCREPANCIES = 3
 EPILOG = """\
-Looks at the players whose total changed since the last run and at a part of all others; with --full at everybody.
+Looks at the players whose total changed since the last run and at a part of all others, on every board; with --full at everybody.
 Without --dry-run, discrepancies are repaired and audited; updates go on meanwhile.
 
 example:
-  python -m local_runtime reconcile --dry-run
+  scoreboard reconcile --dry-run
 
 exit codes:
   0  every player is in order
@@ -46,6 +46,9 @@ def run(arguments: argparse.Namespace) -> int:
     for name, value in report.items():
         if not isinstance(value, list | dict):
             say(f"{name}: {value}")
+    for board in report.get("boards", ()):
+        left = f", left: {board['leftBecause']}" if "leftBecause" in board else ""
+        say(f"board {board['board']}: {board['compared']} compared, {board['found']} found, {board['repaired']} repaired{left}")
     if not found:
         say("every player is in order")
         return EXIT_OK
@@ -60,16 +63,5 @@ def _discrepancies(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _show(found: list[Mapping[str, Any]]) -> None:
-    console = terminal()
-    columns = list(found[0])
-    if console is None:
-        say("\t".join(columns))
-        for line in found:
-            say("\t".join(str(line.get(column, "")) for column in columns))
-        return
-    from rich.table import Table
-
-    table = Table(*columns)
-    for line in found:
-        table.add_row(*(str(line.get(column, "")) for column in columns))
-    console.print(table)
+    columns = list(dict.fromkeys(column for line in found for column in line))
+    show_table(columns, [[str(line.get(column, "")) for column in columns] for line in found])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from local_runtime.cli.command import command
 from local_runtime.cli.errors import EXIT_FAILED, EXIT_OK, CliError
 from local_runtime.cli.options import add_options, settings_from
 from local_runtime.cli.output import say, tell
@@ -14,7 +15,7 @@ The machine may be another one, with the PostgreSQL and Redis that the backup is
 one that the backup is of may run on: it and the restored one share nothing but their keys.
 
 example:
-  python -m local_runtime restore scoreboard.backup --data-dir /srv/scoreboard
+  scoreboard restore scoreboard.backup --data-dir /srv/scoreboard
 
 exit codes:
   0  the data directory is made
@@ -31,14 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Makes the directory and says how to go on."""
-    from local_runtime.backup import BackupFailed, restore_backup
-    from local_runtime.services.errors import ServerError
-    from local_runtime.services.run import StartFailed
+    from local_runtime.instance.backup import BackupFailed, restore_backup
+    from local_runtime.instance.servers.errors import ServerError
+    from local_runtime.instance.servers.run import StartFailed
 
     data_dir = settings_from(arguments).data_dir.resolve()
     try:
         about = restore_backup(arguments.file, data_dir, tell)
     except (BackupFailed, ServerError, StartFailed) as error:
         raise CliError(str(error), EXIT_FAILED) from None
-    say(f"{data_dir}: as of {about['made_at']}; start it with `python -m local_runtime serve --data-dir {data_dir}`")
+    say(f"{data_dir}: as of {about['made_at']}; start it with `{command()} serve --data-dir {data_dir}`")
     return EXIT_OK

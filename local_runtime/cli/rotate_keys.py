@@ -14,7 +14,7 @@ from local_runtime.cli.output import say, tell
 from local_runtime.cli.running import invoke_function, running_instance
 from local_runtime.instance.directory import InstanceDirectory
 from local_runtime.instance.keyring import Keyring
-from local_runtime.supervisor.inbox import RELOAD_SIGNAL
+from local_runtime.instance.supervisor.inbox import RELOAD_SIGNAL
 
 TAKEN_SECONDS = 90.0
 _POLL_SECONDS = 0.1
@@ -29,8 +29,8 @@ the last token they signed has expired, and while the stores need one: for messa
 for the newest seal of the audit log.
 
 examples:
-  python -m local_runtime rotate-keys
-  python -m local_runtime rotate-keys --drop-old
+  scoreboard rotate-keys
+  scoreboard rotate-keys --drop-old
 
 exit codes:
   0  the keys are in use

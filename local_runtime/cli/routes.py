@@ -13,7 +13,7 @@ EPILOG = """\
 Reads the template; nothing needs to run.
 
 example:
-  python -m local_runtime routes --format markdown
+  scoreboard routes --format markdown
 
 exit codes:
   0  printed
@@ -30,9 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the table."""
-    from local_runtime.hosting import load_manifest
+    from local_runtime.hosting.load import load_manifest
+    from local_runtime.hosting.routes import render_markdown, render_text
     from local_runtime.instance.environment import with_provided_names
-    from local_runtime.routes import render_markdown, render_text
 
     manifest = load_manifest(settings_from(arguments), with_provided_names(os.environ))
     render = render_markdown if arguments.format == "markdown" else render_text

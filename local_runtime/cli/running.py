@@ -5,11 +5,15 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from local_runtime.cli.errors import EXIT_FAILED, EXIT_USAGE, CliError
 from local_runtime.settings import SERVER_URLS, InstanceSettings
+
+if TYPE_CHECKING:
+    from local_runtime.hosting.manifest import Function
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +55,7 @@ def running_instance(data_dir: Path) -> dict[str, Any]:
         ) from None
     if runtime is None:
         raise CliError(
-            f"no instance is ready on {directory.path}: start one with `python -m local_runtime serve`, or name its data "
+            f"no instance is ready on {directory.path}: start one with `scoreboard serve`, or name its data "
             "directory with --data-dir",
             EXIT_USAGE,
         )
@@ -68,39 +72,48 @@ def function_of(data_dir: Path, name: str, **environment: str) -> Callable[[obje
 
     `environment` beats that of the instance.
     """
-    from local_runtime.deadline import ProcessDeadline
-    from local_runtime.hosting import load_manifest
-    from local_runtime.instance.directory import InstanceDirectory
-    from local_runtime.invoker import FunctionError, Invoker, PayloadTooLarge
-    from local_runtime.layer_metrics import HOOK
-    from local_runtime.logs.options import LogOptions
-    from local_runtime.logs.setup import configure_logs
-    from local_runtime.metrics import RuntimeMetrics
+    functions = HostedFunctions(data_dir, name, **environment)
+    return partial(functions.call, functions.named(name).name)
 
-    level = LogOptions.from_environment(os.environ).level if os.environ.get("LOG_LEVEL") else "WARNING"
-    configure_logs(name, os.environ, level=level)
-    os.environ.update(running_instance(data_dir)["function_env"], LOG_LEVEL=level, **environment)
-    shared = InstanceDirectory(data_dir.resolve()).metrics
-    shared.mkdir(parents=True, exist_ok=True)  # the instance may just end
-    os.environ |= {"PROMETHEUS_MULTIPROC_DIR": str(shared), "METRICS_HOOK": HOOK}
-    metrics = RuntimeMetrics()  # what the function counts is counted by the instance
-    manifest = load_manifest(InstanceSettings.from_environment(), os.environ)
-    try:
-        function = manifest.function(name)
-    except KeyError as error:
-        raise CliError(str(error.args[0]), EXIT_USAGE) from None
-    invoker = Invoker(manifest, ProcessDeadline())
-    invoker.prepare()
 
-    def call(event: object) -> Any:
+class HostedFunctions:
+    """All functions of the running instance, likewise; `reason` is the name of whom the log's lines are from."""
+
+    def __init__(self, data_dir: Path, reason: str, **environment: str) -> None:
+        from local_runtime.hosting.deadline import ProcessDeadline
+        from local_runtime.hosting.invoker import Invoker
+        from local_runtime.hosting.load import load_manifest
+        from local_runtime.instance.directory import InstanceDirectory
+        from local_runtime.logs.options import LogOptions
+        from local_runtime.logs.setup import configure_logs
+        from local_runtime.metrics import read
+        from shared.core.metrics.processes import ProcessMetrics
+
+        level = LogOptions.from_environment(os.environ).level if os.environ.get("LOG_LEVEL") else "WARNING"
+        configure_logs(reason, os.environ, level=level)
+        os.environ.update(running_instance(data_dir)["function_env"], LOG_LEVEL=level, **environment)
+        self._metrics = ProcessMetrics(InstanceDirectory(data_dir.resolve()).metrics, read)  # the instance counts what is done
+        self.manifest = load_manifest(InstanceSettings.from_environment(), os.environ)
+        self._invoker = Invoker(self.manifest, ProcessDeadline())
+        self._invoker.prepare()
+
+    def named(self, name: str) -> Function:
+        """By its directory's name or its logical id; CliError names those there are."""
         try:
-            return invoker.invoke(function, event)
+            return self.manifest.function(name)
+        except KeyError as error:
+            raise CliError(str(error.args[0]), EXIT_USAGE) from None
+
+    def call(self, name: str, event: object) -> Any:
+        """What the function answers; CliError when it fails."""
+        from local_runtime.hosting.invoker import FunctionError, PayloadTooLarge
+
+        try:
+            return self._invoker.invoke(self.named(name), event)
         except (FunctionError, PayloadTooLarge) as error:
             logger.debug("%s failed", name, exc_info=error.__cause__)
             if isinstance(error, FunctionError) and error.is_for_the_operator:
                 raise CliError(error.error_message, EXIT_FAILED) from None
             raise CliError(f"{name}: {error}", EXIT_FAILED) from None
         finally:
-            metrics.flush()
-
-    return call
+            self._metrics.flush()

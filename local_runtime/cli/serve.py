@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import fields
 from typing import Any
 
-from local_runtime.cli.errors import EXIT_FAILED, EXIT_OK, CliError
+from local_runtime.cli.demo import Demo
+from local_runtime.cli.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CliError
 from local_runtime.cli.options import add_options, settings_from
 from local_runtime.cli.output import say
 from local_runtime.cli.progress import make_progress
@@ -23,8 +24,10 @@ in the environment each replace one of them. With --tls it makes a certificate o
 --tls-cert and --tls-key name one; when those files are renewed, new connections get the new certificate at once.
 It is ready when it prints a line that begins `ready:`. Ctrl-C or SIGTERM stops it within 10 s, a second Ctrl-C at once.
 
-example:
-  python -m local_runtime serve --port 8080 --workers 4
+examples:
+  scoreboard serve --port 8080 --workers 4
+  scoreboard serve --detach
+  scoreboard serve --demo
 
 exit codes:
   0  it was stopped
@@ -34,21 +37,38 @@ exit codes:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of InstanceSettings."""
+    """The options of InstanceSettings, and where it runs."""
+    parser.add_argument("--detach", action="store_true", help="go on in the background when it is ready; `down` stops it")
+    parser.add_argument(
+        "--demo", action="store_true", help="a public board with simulated players and an admin; nothing of it stays"
+    )
     add_options(parser, *(item.name for item in fields(InstanceSettings)))
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs until it is told to stop."""
+    settings = settings_from(arguments)
+    if arguments.demo and (arguments.detach or settings.data_dir != InstanceSettings().data_dir):
+        raise CliError(
+            "--demo runs in the foreground, on a data directory that goes with it: give neither --detach nor --data-dir",
+            EXIT_USAGE,
+        )
+    if arguments.detach:
+        from local_runtime.cli.detach import run_detached
+
+        return run_detached(settings.data_dir)
+    with ExitStack() as stack:
+        demo = stack.enter_context(Demo(settings)) if arguments.demo else None
+        return _serve(demo.settings if demo else settings, demo)
+
+
+def _serve(settings: InstanceSettings, demo: Demo | None) -> int:
+    from local_runtime.cli.console import Console
     from local_runtime.cli.welcome import welcome
     from local_runtime.instance.certificate import own_ca_file
-    from local_runtime.instance.run import run_instance
-    from local_runtime.logs.console import Console
     from local_runtime.logs.options import stderr_is_text
-    from local_runtime.services.errors import ServerError
-    from local_runtime.supervisor.loop import StartFailed
+    from local_runtime.processes.serve import run_instance
 
-    settings = settings_from(arguments)
     progress = make_progress(sys.stderr, lines=stderr_is_text(os.environ))
     console = Console(settings.data_dir, os.environ, progress, verbose=settings.verbose)
 
@@ -57,17 +77,30 @@ def run(arguments: argparse.Namespace) -> int:
         say(f"ready: {runtime['base_url']}")
         with suppress(OSError):  # whoever only waited for that line may have gone
             welcome(runtime, settings, own_ca, progress.start_seconds)
+            if demo is not None:
+                demo.begin()
         console.serving()
 
     try:
-        own_ca = own_ca_file(settings)
-        run_instance(settings, os.environ, console, announce)
+        with failures_told(settings):
+            own_ca = own_ca_file(settings)
+            run_instance(settings, os.environ, console, announce)
+    finally:
+        console.close()
+    return EXIT_OK
+
+
+@contextmanager
+def failures_told(settings: InstanceSettings) -> Iterator[None]:
+    """What keeps an instance from starting as CliError, with what to do."""
+    from local_runtime.instance.servers.errors import ServerError
+    from local_runtime.instance.supervisor.loop import StartFailed
+
+    try:
+        yield
     except (StartFailed, ServerError) as error:
-        advice = "`python -m local_runtime doctor` shows whether this machine lacks something; nothing is left running"
+        advice = "`scoreboard doctor` shows whether this machine lacks something; nothing is left running"
         raise CliError(f"{error}\n{advice}", EXIT_FAILED) from None
     except OSError as error:
         place, reason = error.filename or settings.data_dir, error.strerror or str(error)[:MAX_REASON]
         raise CliError(f"{place}: {reason}: make room or see to its rights, or choose another --data-dir") from None
-    finally:
-        console.close()
-    return EXIT_OK

@@ -26,10 +26,10 @@ updates, what admins and operators do (dead letters that are redriven, too), rep
 once a minute. It stays when the instance is stopped and goes on when it runs again. Ctrl-C ends it.
 
 examples:
-  python -m local_runtime tail
-  python -m local_runtime tail --user ada --last 100
-  python -m local_runtime tail --action score_refused --json
-  python -m local_runtime tail --request-id 6d1a6e0b-7f6f-4b9e-8f55-0b9c4d0f8a11 --no-follow
+  scoreboard tail
+  scoreboard tail --user ada --last 100
+  scoreboard tail --action score_refused --json
+  scoreboard tail --request-id 6d1a6e0b-7f6f-4b9e-8f55-0b9c4d0f8a11 --no-follow
 
 exit codes:
   0  it was ended with Ctrl-C, or with --no-follow all was shown

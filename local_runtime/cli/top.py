@@ -6,9 +6,9 @@ import argparse
 import json
 import signal
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from local_runtime.cli.errors import EXIT_OK, EXIT_USAGE, CliError
+from local_runtime.cli.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CliError
 from local_runtime.cli.options import add_options, settings_from
 from local_runtime.cli.output import say, terminal
 from local_runtime.cli.running import LastingFunction, Moved, running_instance
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from local_runtime.cli.board_feed import Feed, Place
+    from local_runtime.cli.board_feed import Feed
 
 FUNCTION = "issue_operator_ticket"
 MOST = 10
@@ -30,9 +30,9 @@ whoever may read the data directory can make a ticket that is good for one conne
 the screen is as before when Ctrl-C ends it; elsewhere each change is a line. The broadcast holds {MOST} players.
 
 examples:
-  python -m local_runtime top
-  python -m local_runtime top --limit 3
-  python -m local_runtime top --json
+  scoreboard top
+  scoreboard top --limit 3
+  scoreboard top --json
 
 exit codes:
   0  it was ended with Ctrl-C
@@ -50,12 +50,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Shows boards until it is interrupted."""
+    from scoreboard_client import Scoreboard, ScoreboardError
+
     from local_runtime.cli.board_feed import Feed
 
     if not 1 <= arguments.limit <= MOST:
         raise CliError(f"--limit must be from 1 to {MOST}: more are not broadcast", EXIT_USAGE)
     door = _Door(settings_from(arguments).data_dir)
-    feed = Feed(door.place)
+    feed = Feed(Scoreboard(door.address, tls=door.tls, get_ticket=door.ticket).watch())
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the screen is given back then, too
     try:
         console = None if arguments.json else terminal()
@@ -65,6 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
             _draw(feed, arguments.limit, console, door.address)
     except KeyboardInterrupt:
         pass
+    except ScoreboardError as error:
+        raise CliError(str(error), EXIT_FAILED) from None
     finally:
         feed.close()
     return EXIT_OK
@@ -76,34 +80,39 @@ class _Door:
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
         self._issue = LastingFunction(data_dir, FUNCTION)
-        self.address = str(running_instance(data_dir)["base_url"])
+        runtime = running_instance(data_dir)
+        self.address: str = runtime["base_url"]
+        self.tls = client_context(runtime["ca_file"], "the certificate") if self.address.startswith("https:") else None
         self._has_answered = False
 
-    def place(self) -> Place:
-        """See Feed."""
-        from local_runtime.cli.board_feed import NotNow, Place
+    def ticket(self) -> dict[str, Any]:
+        """For one connection, to where the instance is now; raises ScoreboardError while it is away."""
+        from scoreboard_client import ScoreboardError
 
         try:
-            ticket = self._issue({})["ticket"]
+            ticket = self._issue({})
             runtime = running_instance(self._data_dir)
         except CliError as error:
             if isinstance(error, Moved) or not self._has_answered:
                 raise
-            raise NotNow from error
+            raise ScoreboardError(0, "no_answer", str(error)) from error
+        if runtime["ws_url"].startswith("wss:") != (self.tls is not None):
+            raise Moved("the instance has started again with TLS, or without: start this once more", EXIT_FAILED)
+        if self.tls is not None and runtime["ca_file"]:
+            self.tls.load_verify_locations(runtime["ca_file"])
         self._has_answered = True
-        tls = client_context(runtime["ca_file"], "the certificate") if runtime["ws_url"].startswith("wss:") else None
-        return Place(f"{runtime['ws_url']}?ticket={ticket}", tls)
+        return {**ticket, "url": runtime["ws_url"]}
 
 
 def _print(feed: Feed, limit: int, *, as_json: bool) -> None:
     from local_runtime.cli.board_screen import board_line
 
     while True:
-        frame = feed.frame(DRAW_SECONDS)
-        if frame is not None and as_json:
-            say(json.dumps({**frame, "data": frame["data"][:limit]}, ensure_ascii=False))
-        elif frame is not None:
-            say(board_line(frame, limit))
+        board = feed.board(DRAW_SECONDS)
+        if board is not None and as_json:
+            say(json.dumps({**board, "data": board["data"][:limit]}, ensure_ascii=False))
+        elif board is not None:
+            say(board_line(board, limit))
 
 
 def _draw(feed: Feed, limit: int, console: Console, address: str) -> None:
@@ -114,8 +123,8 @@ def _draw(feed: Feed, limit: int, console: Console, address: str) -> None:
     screen = Screen(limit, address)
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
-            frame = feed.frame(DRAW_SECONDS)
+            board = feed.board(DRAW_SECONDS)
             now = time.monotonic()
-            if frame is not None:
-                screen.take(frame, now)
+            if board is not None:
+                screen.take(board, now)
             live.update(screen.drawing(now, connected=feed.is_connected, reconnects=feed.reconnects), refresh=True)

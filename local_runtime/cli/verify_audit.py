@@ -18,8 +18,8 @@ seal holds the hash of the one before. Found are edited, removed and added rows,
 seal is remembered in Redis; who notes the line `head` down can hold the chain against that, too, however Redis fared since.
 
 examples:
-  python -m local_runtime verify-audit
-  python -m local_runtime verify-audit --head 1234:0f3c5d...
+  scoreboard verify-audit
+  scoreboard verify-audit --head 1234:0f3c5d...
 
 exit codes:
   0  the audit log is what it was

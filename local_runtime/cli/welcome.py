@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import shlex
+import socket
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from local_runtime.cli.command import command, where
 from local_runtime.cli.output import say, terminal
+from local_runtime.instance.listeners import ANYWHERE
 from local_runtime.instance.outside import redacted
-from local_runtime.services.postgresql import find_server
-from local_runtime.services.programs import POSTGRES, RABBITMQ, REDIS
+from local_runtime.instance.servers.postgresql import find_server
+from local_runtime.instance.servers.programs import POSTGRES, RABBITMQ, REDIS
 from local_runtime.settings import InstanceSettings
 from local_runtime.version import product_version
 
@@ -71,8 +76,14 @@ def _parts(runtime: Mapping[str, Any], settings: InstanceSettings) -> Iterator[t
 def _tries(base_url: str, settings: InstanceSettings, own_ca: Path | None) -> Iterator[tuple[str, str]]:
     if own_ca:
         yield "trust", f"{own_ca}: the certificate is the instance's own"
-    yield "open", f"{base_url}/ in two browser windows"
     ca_option = f"--cacert {shlex.quote(str(own_ca))} " if own_ca else ""
+    if "http" not in settings.roles:
+        yield "ask", f"curl {ca_option}{base_url}/readyz"
+        return
+    yield "open", f"{base_url}/ in two browser windows"
+    if settings.host in ANYWHERE and (address := _address_on_the_network()):
+        parts = urlsplit(base_url)
+        yield "join", f"{parts.scheme}://{address}:{parts.port}/ on other devices of this network"
     yield "ask", f"curl {ca_option}{base_url}/readyz"
     verbs = {
         "play": "simulate --players 20 --seconds 10",
@@ -80,12 +91,18 @@ def _tries(base_url: str, settings: InstanceSettings, own_ca: Path | None) -> It
         "follow": "tail",
         "rule": "create-user root --role admin",
     }
-    is_usual = settings.data_dir == InstanceSettings().data_dir.resolve()
-    where = "" if is_usual else f" --data-dir {shlex.quote(str(settings.data_dir))}"
     for label, verb in verbs.items():
-        yield label, f"python -m local_runtime {verb}{where}"
+        yield label, f"{command()} {verb}{where(settings.data_dir)}"
     yield "", f"and then {base_url}/admin"
     yield "read", f"{base_url}/docs"
+
+
+def _address_on_the_network() -> str:
+    """The address from which this machine would reach others; nothing is sent."""
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.connect(("198.51.100.1", 9))  # reserved for documentation
+        return str(asking.getsockname()[0])
+    return ""
 
 
 def _seconds(start_seconds: Mapping[str, float], name: str) -> str:

@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local_runtime.http.tls import UnusableCertificate, server_context
+from local_runtime.instance.server_tls import UnusableCertificate, server_context
 from local_runtime.settings import InstanceSettings, SettingsError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def with_certificate(settings: InstanceSettings) -> InstanceSettings:
     own_ca = own_ca_file(settings)
     if own_ca is None:
         return settings
-    from local_runtime.services.certificates import ensure_certificates
+    from local_runtime.instance.servers.certificates import ensure_certificates
 
     try:
         made = ensure_certificates(own_ca.parent, names=_names_of(settings.host))

@@ -67,7 +67,7 @@ class InstanceDirectory:
         """Make the directory and hold its lock; InstanceError when another instance does."""
         lock_file = self.path / "lock"
         try:
-            self._make()
+            self.make()
             descriptor = os.open(lock_file, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise InstanceError(
@@ -77,7 +77,7 @@ class InstanceDirectory:
             if not _try_lock(lock.fileno()):
                 raise InstanceError(
                     f"the data directory {self.path} is in use by the instance with pid {lock.read().strip() or 'unknown'}: "
-                    f"stop it with `python -m local_runtime down --data-dir {self.path}` or choose another with --data-dir"
+                    f"stop it with `scoreboard down --data-dir {self.path}` or choose another with --data-dir"
                 )
             lock.truncate()
             lock.write(f"{os.getpid()}\n")
@@ -92,7 +92,8 @@ class InstanceDirectory:
                 raise InstanceError("the keys are just being changed by another `rotate-keys`: try again when it has ended")
             yield
 
-    def _make(self) -> None:
+    def make(self) -> None:
+        """Make the directory, if there is none."""
         if self.path.is_dir():
             return
         self.path.mkdir(mode=0o700, parents=True)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from local_runtime.instance.errors import InstanceError
 from local_runtime.instance.keyring import Keyring
-from local_runtime.layer_metrics import HOOK
-from local_runtime.settings import OWNERS_DATABASE_URL, SERVER_URLS, InstanceSettings
-from local_runtime.tls import CA_FILES
+from local_runtime.settings import CA_FILES, OWNERS_DATABASE_URL, SERVER_URLS, InstanceSettings, ProvidedSettings
 
 BROADCAST_CHANNEL = "leaderboard:frames"
 _PROVIDED = (
@@ -21,6 +18,7 @@ _PROVIDED = (
     "BROADCAST_CHANNEL",
     "WEBSOCKET_MANAGEMENT_URL",
     "INSTANCE_ID",
+    "INSTANCE_ROLE",
     "FORMER_INSTANCE_ID",
     "VIEWERS_URL",
     "METRICS_NAMESPACE",
@@ -71,6 +69,7 @@ def function_environment(
     `instance_ids` are this instance's and that of the one before it.
     """
     values = {name: environment.get(name) or value for name, value in template_values.items()}
+    region = ProvidedSettings.from_environment(environment).aws_region
     provided = {
         **server_urls,
         **ca_files,
@@ -79,26 +78,25 @@ def function_environment(
         "BROADCAST_CHANNEL": environment.get("BROADCAST_CHANNEL") or f"{values.get('KEY_PREFIX', '')}{BROADCAST_CHANNEL}",
         "WEBSOCKET_MANAGEMENT_URL": management_url,
         "INSTANCE_ID": instance_ids[0],
+        "INSTANCE_ROLE": ",".join(settings.roles),
         "FORMER_INSTANCE_ID": instance_ids[1],
         "VIEWERS_URL": environment.get("VIEWERS_URL", ""),
-        "METRICS_NAMESPACE": "",  # nor does it write metrics to a log: it collects them
+        "METRICS_NAMESPACE": "",  # nor does anything write metrics to a log: the processes collect them
         "SCOREBOARD_SECRET_ID": "",  # the instance is its own secrets manager
         "AWS_ACCESS_KEY_ID": keyring.access_key_id,
         "AWS_SECRET_ACCESS_KEY": keyring.secret_access_key,
-        "AWS_REGION": environment.get("AWS_REGION") or "us-east-1",
-        "AWS_DEFAULT_REGION": environment.get("AWS_REGION") or "us-east-1",
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
     }
     return values | provided | settings.as_environment()
 
 
-def process_environment(environment: Mapping[str, str], function_env: Mapping[str, str], metrics: Path) -> dict[str, str]:
+def process_environment(environment: Mapping[str, str], function_env: Mapping[str, str]) -> dict[str, str]:
     """The whole environment of a process of the product, but for what only those at the start need: see owners_environment."""
     kept = {name: value for name, value in environment.items() if name not in _NOT_PASSED_ON}
     own = {
         OWNERS_DATABASE_URL: "",
         "LOG_FORMAT": "json",
-        "METRICS_HOOK": HOOK,
-        "PROMETHEUS_MULTIPROC_DIR": str(metrics),
         "PYTHONUNBUFFERED": "1",
     }
     return kept | dict(function_env) | own

@@ -14,7 +14,7 @@ from local_runtime.instance.errors import InstanceError
 from local_runtime.settings import InstanceSettings
 
 _BACKLOG = 2048
-_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read, never bound here
+ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read, never bound here
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Listeners:
     def local_host(self) -> str:
         """The address under which this machine reaches the public listener."""
         host = str(self.public.getsockname()[0])
-        return _ANYWHERE.get(host, host)
+        return ANYWHERE.get(host, host)
 
     def base_url(self, scheme: str) -> str:
         """Where a client on this machine connects."""

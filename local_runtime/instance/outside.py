@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from local_runtime.instance.errors import InstanceError
 from local_runtime.settings import OWNERS_DATABASE_URL
-from local_runtime.tls import amqp_context, database_context, redis_options
-from shared.core.tls import what_travels_unprotected
+from shared.core.database_url import DatabaseUrl
+from shared.core.hosts import each_host
+from shared.core.redis_servers import ClusterPrimary, lacking_replicas
+from shared.core.redis_url import RedisUrl
+from shared.core.tls import older_tls, redis_options, what_travels_unprotected
+from shared.core.tls_versions import AMQP_TLS_MINIMUM, tls_version
 
 logger = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 5.0
 
 
-def check_outside_servers(urls: Mapping[str, str], ca_files: Mapping[str, str]) -> None:
-    """Both by the variable that names the server, as far as given; InstanceError lists all servers that do not answer."""
+def check_outside_servers(
+    urls: Mapping[str, str],
+    ca_files: Mapping[str, str],
+    amqp_tls_minimum: str = AMQP_TLS_MINIMUM,
+    keys: Sequence[str] = ("",),
+    redis_replicas: int = 0,
+) -> None:
+    """The mappings are by the variable that names the server, as far as given; InstanceError lists all that do not answer.
+
+    `keys` are KEY_PREFIX and all else that keys in Redis begin with; `redis_replicas` must follow it.
+    """
     checks: dict[str, Callable[[str, str], None]] = {
-        "REDIS_URL": _check_redis,
-        "AMQP_URL": _check_amqp,
+        "REDIS_URL": partial(_check_redis, keys, redis_replicas),
+        "AMQP_URL": partial(_check_amqp, amqp_tls_minimum),
         "DATABASE_URL": _check_database,
         OWNERS_DATABASE_URL: _check_database,
     }
@@ -40,18 +54,20 @@ def check_outside_servers(urls: Mapping[str, str], ca_files: Mapping[str, str]) 
 def redacted(url: str) -> str:
     """The URL without its password."""
     try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        port = f":{parts.port}" if parts.port else ""
+        servers = [urlsplit(each) for each in each_host(url)]
+        places = [f"{server.hostname or ''}{f':{server.port}' if server.port else ''}" for server in servers]
     except ValueError:
         return "(not a URL)"
-    account = f"{parts.username or ''}:***@" if parts.password else f"{parts.username}@" if parts.username else ""
-    return f"{parts.scheme}://{account}{host}{port}{parts.path}"
+    first = servers[0]
+    account = f"{first.username or ''}:***@" if first.password else f"{first.username}@" if first.username else ""
+    return f"{first.scheme}://{account}{','.join(places)}{first.path}"
 
 
 def _reason(check: Callable[[str, str], None], url: str, ca_file: str) -> str:
     try:
         check(url, ca_file)
+    except InstanceError as error:
+        return str(error)
     except Exception as error:  # whatever a client library raises, the operator gets one line
         text = str(error) or repr(error)
         for password in _passwords(url):
@@ -62,55 +78,80 @@ def _reason(check: Callable[[str, str], None], url: str, ca_file: str) -> str:
 
 def _passwords(url: str) -> set[str]:
     try:
-        password = urlsplit(url).password or ""
+        parts = urlsplit(each_host(url)[0])
+        passwords = {parts.password or "", *parse_qs(parts.query).get("sentinel_password", ())}
     except ValueError:
         return {url}
-    return {password, unquote(password)} - {""}
+    return {*passwords, *map(unquote, passwords)} - {""}
 
 
-def _check_redis(url: str, ca_file: str) -> None:
+def _check_redis(keys: Sequence[str], replicas: int, url: str, ca_file: str) -> None:
     import redis
+    from redis.crc import key_slot
 
-    if not url.startswith(("redis://", "rediss://")):
-        raise ValueError("it must begin with redis:// or rediss://")
+    where = RedisUrl.parse(url, ca_file, key=keys[0])
+    if isinstance(where.find_primary, ClusterPrimary) and len({key_slot(key.encode()) for key in keys}) > 1:
+        raise InstanceError("BROADCAST_CHANNEL must begin with KEY_PREFIX, so that it lies in the same hash slot of the cluster")
     patience = {"socket_timeout": CONNECT_SECONDS, "socket_connect_timeout": CONNECT_SECONDS}
-    with redis.Redis.from_url(url, **patience, **redis_options(url, ca_file)) as client:
+    with redis.Redis.from_url(where.current(), **patience, **redis_options(where.server, ca_file)) as client:
         client.ping()
+        if where.find_primary is None and client.info("cluster").get("cluster_enabled"):
+            raise InstanceError("this is a node of a Redis Cluster: name its nodes as redis+cluster://node-1:6379,node-2:6379")
+        if reason := lacking_replicas(client.info("replication"), replicas):
+            raise InstanceError(f"{reason}: start them, or ask for fewer")
 
 
-def _check_amqp(url: str, ca_file: str) -> None:
+def _check_amqp(tls_minimum: str, url: str, ca_file: str) -> None:
     import pika
 
+    from shared.core.amqp import parameters_of_each
+
     logging.getLogger("pika").setLevel(logging.CRITICAL)  # it tells at length what the exception says in a line
-    parameters = pika.URLParameters(url)
-    parameters.connection_attempts = 1
-    parameters.socket_timeout = parameters.stack_timeout = parameters.blocked_connection_timeout = CONNECT_SECONDS
-    if urlsplit(url).scheme == "amqps":
-        parameters.ssl_options = pika.SSLOptions(amqp_context(ca_file), urlsplit(url).hostname)
-    pika.BlockingConnection(parameters).close()
+    minimum = tls_version(tls_minimum)
+    brokers = parameters_of_each(url, ca_file, CONNECT_SECONDS, minimum)
+    for parameters in brokers:
+        parameters.connection_attempts = 1
+        parameters.blocked_connection_timeout = CONNECT_SECONDS
+    try:
+        pika.BlockingConnection(brokers).close()
+    except OSError as error:
+        if advice := older_tls(error, minimum):
+            raise InstanceError(advice) from error
+        raise
 
 
 def _check_database(url: str, ca_file: str) -> None:
+    """See that one of the servers can be used."""
+    servers = DatabaseUrl.parse_each(url, ca_file, name="it")
+    refusals = []
+    for server in servers:
+        try:
+            return _check_database_server(server, must_write=len(servers) > 1)
+        except Exception as error:
+            refusals.append(error)
+    raise refusals[-1]
+
+
+def _check_database_server(where: DatabaseUrl, *, must_write: bool) -> None:
     """Connect as functions do, and see that a transaction is one: poolers need not keep it together."""
     import pg8000.native
 
-    parts = urlsplit(url)
-    port, options = parts.port or 5432, parse_qs(parts.query)
-    directory = options.get("host", [""])[0]
     connection = pg8000.native.Connection(
-        unquote(parts.username or ""),
-        host=parts.hostname or "localhost",
-        port=port,
-        unix_sock=f"{directory}/.s.PGSQL.{port}" if directory else None,
-        database=unquote(parts.path.lstrip("/")) or None,
-        password=unquote(parts.password or "") or None,
+        where.user,
+        host=where.host or "localhost",
+        port=where.port,
+        unix_sock=where.socket_path or None,
+        database=where.database,
+        password=where.password or None,
         timeout=CONNECT_SECONDS,
-        ssl_context=database_context(url, ca_file) or False,
-        application_name=options.get("application_name", ["scoreboard"])[0],
+        ssl_context=where.ssl_context() or False,
+        application_name=where.application_name,
     )
     try:
         for sql in ("BEGIN", "SELECT 1", "COMMIT"):
             connection.run(sql)
+        if must_write and connection.run("SHOW transaction_read_only") != [["off"]]:
+            raise ValueError("it takes no writes, and none of the others could be used")
     except pg8000.native.Error as error:
         raise ValueError(f"no transaction ({error}): PgBouncer needs pool_mode = transaction or session") from None
     finally:

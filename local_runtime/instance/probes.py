@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from local_runtime.question import Question
+from local_runtime.instance.question import Question
 
 Probe = Callable[[], bool]
 LONGEST_WAIT_SECONDS = 6.0

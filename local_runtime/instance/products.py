@@ -5,16 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
+from local_runtime.hosting.manifest import Manifest
 from local_runtime.instance.directory import InstanceDirectory, consumer_name
 from local_runtime.instance.errors import InstanceError
 from local_runtime.instance.listeners import Listeners
 from local_runtime.instance.probes import Both, HttpProbe, QueuesOnDisk, ReadyFile
+from local_runtime.instance.supervisor.loop import StartFailed, StopStage
+from local_runtime.instance.supervisor.process import REFUSED, ProcessSpec
 from local_runtime.logs.setup import LOG_FILE
 from local_runtime.logs.text import parsed
-from local_runtime.manifest import Manifest
-from local_runtime.process import REFUSED, ProcessSpec
 from local_runtime.settings import PROJECT_ROOT, InstanceSettings
-from local_runtime.supervisor.loop import StartFailed, StopStage
 
 _START_MARGIN_SECONDS = 30.0
 _READY_SECONDS = 20.0  # then it is started anew, and the operator told
@@ -75,7 +75,7 @@ def _spec(
     log_file = directory.logs / f"{name}.log"
     return ProcessSpec(
         name=name,
-        argv=(sys.executable, "-m", f"local_runtime.{module}", *number),
+        argv=(sys.executable, "-m", f"local_runtime.processes.{module}", *number),
         env={**environment, LOG_FILE: str(log_file)},
         cwd=PROJECT_ROOT,
         log_file=log_file,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,16 +22,26 @@ _ORDINARY = {logging.INFO: (b'"level":"debug"',), logging.WARNING: (b'"level":"i
 
 
 class LogFollower:
-    """Of all logs in a directory: `poll` gives `show` the lines since the last time, from a level on, and of very many only some
-    and their number.
+    """Of all logs in a directory, or of those with these `names`: `poll` gives `show` the lines since the last time, from a level
+    on, and of more than `most` in a file only their number.
     """
 
-    def __init__(self, directory: Path, level: str, show: Callable[[dict[str, Any]], object]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        level: str,
+        show: Callable[[dict[str, Any]], object],
+        *,
+        names: Collection[str] = (),
+        most: int = MOST_AT_ONCE,
+    ) -> None:
         self._directory = directory
         self._level = logging.getLevelNamesMapping()[level]
         self._show = show
+        self._names = names
+        self._most = most
         self._files: dict[Path, _Followed] = {}
-        self.follow(directory.glob("*.log"))
+        self.follow(self._there())
 
     def follow(self, paths: Iterable[Path]) -> None:
         """These, too, from what they say next on."""
@@ -46,14 +56,14 @@ class LogFollower:
 
     def poll(self) -> None:
         """Never waits for anything but the disk."""
-        for path in self._directory.glob("*.log"):
+        for path in self._there():
             if path not in self._files:
                 self._files[path] = _Followed(path, from_end=False)
         wanted: list[dict[str, Any]] = []
         for path, file in self._files.items():
             left_out = 0
             for shown, line in enumerate(self._wanted(path.stem, file)):
-                if shown < MOST_AT_ONCE:
+                if shown < self._most:
                     wanted.append(line)
                 else:
                     left_out += 1
@@ -67,6 +77,9 @@ class LogFollower:
         """Read no more."""
         for file in self._files.values():
             file.close()
+
+    def _there(self) -> list[Path]:
+        return [path for path in self._directory.glob("*.log") if not self._names or path.stem in self._names]
 
     def _wanted(self, process: str, file: _Followed) -> Iterator[dict[str, Any]]:
         ordinary = _ORDINARY.get(self._level, ())

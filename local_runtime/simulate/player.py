@@ -5,105 +5,95 @@ from __future__ import annotations
 import http.client
 import secrets
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
-from local_runtime.simulate.client import Answer, ApiClient, Unreachable
+from scoreboard_client import Patience, Scoreboard, ScoreboardError
 
-MAX_TRIES = 60
-TICKET_TRIES = 3
+from local_runtime.simulate.crew import Crew
+
 # Longer than any window of the contract, so whoever is told to wait longer had better be told so.
 MAX_WAIT_SECONDS = 120.0
-DEFAULT_WAIT_SECONDS = 1.0
-_WANTS_TICKET = ("ticket_required", "invalid_action_ticket")
-_COME_AGAIN = (http.client.TOO_MANY_REQUESTS, http.client.SERVICE_UNAVAILABLE, http.client.GATEWAY_TIMEOUT)
+MAX_TRIES_WITHOUT_ANSWER = 6
+Refused = Callable[[ScoreboardError], object]
+
+
+def _no_matter(_error: ScoreboardError) -> None: ...
+
+
+class Unreachable(Exception):
+    """The instance does not answer, or not as a scoreboard would."""
 
 
 @dataclass
 class SimulatedPlayer:
     """A player who is logged in, and the points that were acknowledged."""
 
-    client: ApiClient
-    user_id: str
+    scoreboard: Scoreboard
     username: str
-    password: str = field(repr=False)
     acknowledged: int = 0
-    _unanswered: tuple[int, str] | None = None
-    _needs_ticket: bool = False
-    _ticket: str | None = field(default=None, repr=False)
 
     @classmethod
-    def join(cls, client: ApiClient, username: str, over: threading.Event) -> SimulatedPlayer:
-        """Register and log in, waiting where the instance says so, until `over`; raises Unreachable."""
+    def join(cls, scoreboard: Scoreboard, username: str, crew: Crew, stop: threading.Event) -> SimulatedPlayer:
+        """Register and log in, waiting where the instance says so, until `stop`; raises Unreachable."""
         password = secrets.token_urlsafe(18)
-        account = _patiently(client, "POST", "/api/users", {"username": username, "password": password}, over).data
-        player = cls(client, account["userId"], username, password)
-        player.log_in(over)
-        return player
+        with _answered(stop):
+            account = scoreboard.register(username, password, _patience(stop))
+            crew.add(account["userId"], username)
+            scoreboard.log_in(username, password, _patience(stop))
+        return cls(scoreboard, username)
 
-    def log_in(self, over: threading.Event) -> None:
-        """Get a token for the client; raises Unreachable."""
-        credentials = {"username": self.username, "password": self.password}
-        self.client.access_token = _patiently(self.client, "POST", "/api/tokens", credentials, over).data["accessToken"]
+    def score(self, increment: int, stop: threading.Event, refused: Refused = _no_matter) -> ScoreboardError | None:
+        """Raise the score; what an update that may not be made was answered, None when it was accepted. Raises Unreachable.
 
-    def score(self, increment: int, over: threading.Event, sent: Callable[[int], object] = lambda _score: None) -> Answer:
-        """Raise the score; `sent` is told beforehand which it will be. Raises Unreachable.
-
-        After an error of the server nobody knows whether the points were counted: the same update is sent again the next time.
+        After an error of the server nobody knows whether the points were counted: the same update is sent until it is answered,
+        and `refused` is told of each time.
         """
-        increment, key = self._unanswered or (increment, secrets.token_hex(16))
-        self._unanswered = (increment, key)
-        sent(self.acknowledged + increment)
-        answer = self._send(increment, key)
-        if answer.status == http.client.UNAUTHORIZED:
-            self.log_in(over)
-            answer = self._send(increment, key)
-        if answer.status < http.client.INTERNAL_SERVER_ERROR:
-            self._unanswered = self._ticket = None
-        if answer.status == http.client.OK:
-            self.acknowledged += increment
-        return answer
+        with _answered(stop):
+            try:
+                self.scoreboard.add_points(increment, patience=_patience(stop, refused, wait_when_limited=False))
+            except ScoreboardError as error:
+                if error.is_temporary:
+                    raise
+                return error
+        self.acknowledged += increment
+        return None
 
-    def shown_score(self, over: threading.Event) -> int:
-        """The score that the instance shows, when the last update is settled, too; raises Unreachable."""
-        for _ in range(MAX_TRIES):
-            if self._unanswered is None:
-                break
-            answer = self.score(0, over)
-            if self._unanswered is not None:
-                _wait(answer.retry_after_seconds, over)
-        return int(_patiently(self.client, "GET", f"/api/score/{self.user_id}?neighbours=0", None, over).data["score"])
-
-    def _send(self, increment: int, key: str) -> Answer:
-        """With an action ticket where the instance wants one: the same one again, until it is said to be no good any more."""
-        path, headers = f"/api/score/{self.user_id}", {"Idempotency-Key": key}
-        for _ in range(TICKET_TRIES):
-            if self._needs_ticket and self._ticket is None:
-                issued = self.client.request("POST", f"{path}/tickets")
-                if issued.status != http.client.CREATED:
-                    return issued
-                self._ticket = issued.data["ticket"]
-            if self._ticket is not None:
-                headers["X-Action-Ticket"] = self._ticket
-            answer = self.client.request("POST", path, {"increment": increment}, **headers)
-            if answer.code not in _WANTS_TICKET:
-                break
-            self._needs_ticket, self._ticket = True, None
-        return answer
+    def shown_score(self, stop: threading.Event) -> int:
+        """The score that the instance shows; raises Unreachable."""
+        with _answered(stop):
+            return self.scoreboard.standing(neighbours=0, patience=_patience(stop))["score"]
 
 
-def _patiently(client: ApiClient, method: str, path: str, body: object, over: threading.Event) -> Answer:
-    key = secrets.token_hex(16)
-    for _ in range(MAX_TRIES):
-        answer = client.request(method, path, body, **{"Idempotency-Key": key})
-        if answer.status not in _COME_AGAIN:
-            break
-        _wait(answer.retry_after_seconds, over)
-    return answer
+def _patience(stop: threading.Event, refused: Refused = _no_matter, *, wait_when_limited: bool = True) -> Patience:
+    """As long as the instance answers, whatever it answers."""
+    without_answer = 0
+
+    def on_retry(error: ScoreboardError, _wait: float) -> None:
+        nonlocal without_answer
+        if error.status:
+            refused(error)
+            return
+        without_answer += 1
+        if without_answer == MAX_TRIES_WITHOUT_ANSWER:
+            raise error
+
+    return Patience(MAX_WAIT_SECONDS, wait_when_limited, on_retry, stop)
 
 
-def _wait(seconds: float, over: threading.Event) -> None:
-    if seconds > MAX_WAIT_SECONDS:
-        raise Unreachable(f"the instance asks to come again in {seconds:.0f} s")
-    if over.wait(seconds or DEFAULT_WAIT_SECONDS):
-        raise Unreachable("the simulation was ended")
+@contextmanager
+def _answered(stop: threading.Event) -> Iterator[None]:
+    """What the client has given up on ends the simulation."""
+    try:
+        yield
+    except ScoreboardError as error:
+        raise Unreachable("the simulation was ended" if stop.is_set() else _reason(error)) from error
+
+
+def _reason(error: ScoreboardError) -> str:
+    if error.status == 0:
+        return f"the instance does not answer: {error.detail}"
+    if error.status == http.client.TOO_MANY_REQUESTS and error.retry_after_seconds:
+        return f"the instance asks to come again in {error.retry_after_seconds:.0f} s"
+    return f"the instance answered {error}"

@@ -6,9 +6,9 @@ import threading
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from local_runtime.simulate.client import Answer
+from scoreboard_client import Board, ScoreboardError
+
 from local_runtime.simulate.distribution import Distribution
 
 
@@ -43,21 +43,27 @@ class Tally:
         with self._lock:
             self._expected[user_id] = (score, at)
 
-    def answered(self, user_id: str, answer: Answer, seconds: float) -> None:
-        """An update was answered; one that was not accepted is not looked for."""
+    def accept(self, seconds: float) -> None:
+        """An update was accepted, so long after it was sent."""
         with self._lock:
             self._latency.add(seconds)
-            if answer.status == 200:
-                self.accepted += 1
-            else:
-                self._refused[answer.code or str(answer.status)] += 1
-                self._expected.pop(user_id, None)
+            self.accepted += 1
 
-    def seen(self, frame: Any, at: float) -> None:
-        """The viewer received a frame."""
+    def refuse(self, error: ScoreboardError) -> None:
+        """An update was refused, for good or for a while."""
+        with self._lock:
+            self._refused[error.code if error.code != "unknown" else str(error.status)] += 1
+
+    def forget(self, user_id: str) -> None:
+        """This player's newest update is not looked for any more: it was refused for good."""
+        with self._lock:
+            self._expected.pop(user_id, None)
+
+    def seen(self, board: Board, at: float) -> None:
+        """The viewer received a board."""
         with self._lock:
             self.frames += 1
-            for entry in frame.get("data", ()):
+            for entry in board["data"]:
                 expected = self._expected.get(entry["userId"])
                 if expected is not None and entry["score"] >= expected[0]:
                     self._lag.add(at - expected[1])

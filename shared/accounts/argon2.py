@@ -25,8 +25,10 @@ def _encoded_zeros(count: int) -> str:
 _NOBODY = f"$argon2id$v=19$m={MEMORY_KIB},t={ITERATIONS},p={LANES}${_encoded_zeros(SALT_BYTES)}${_encoded_zeros(HASH_BYTES)}"
 
 
-class Argon2PasswordHasher:
-    """The port PasswordHasher; the same characters typed on another keyboard are the same password (NFKC).
+class PasswordHasher:
+    """argon2id; both methods raise TooBusy when too many wait already.
+
+    The same characters typed on another keyboard are the same password (NFKC).
 
     argon2 lets go of the interpreter's lock while it computes, so a thread that `offload` runs it in stops nobody else.
     """

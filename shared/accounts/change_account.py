@@ -6,16 +6,20 @@ import hashlib
 import secrets
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.accounts.check_password import Gatekeeper, check_password
+from shared.accounts.display_name import checked_display_name
 from shared.accounts.password import checked_password
 from shared.accounts.player import API_KEY_BYTES, Account, AccountChange, Caller
-from shared.accounts.ports import AccountChanges, RequestLimits
 from shared.accounts.take_effect import LiveAccounts, end_access, spread_profile
 from shared.core.errors import InvalidParameter, UnknownUser, WrongPassword
 from shared.stores.actor import Actor
 from shared.stores.idempotency import Attempt, not_kept
+
+if TYPE_CHECKING:
+    from shared.accounts.postgresql import AccountChanges
+    from shared.accounts.redis import RequestLimits
 
 
 def change_user(
@@ -34,6 +38,40 @@ def change_user(
     end_access(ended, accounts)
     spread_profile(user_id, accounts)
     return account
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeDisplayName:
+    """The caller is to be shown by another name; None is the username."""
+
+    user_id: str
+    display_name: str | None
+    actor: Actor
+
+    @classmethod
+    def parse(cls, body: Mapping[str, Any], caller: Caller, actor: Actor) -> ChangeDisplayName:
+        """Read `{"displayName"}`, which may be null; raises InvalidParameter or InvalidDisplayName."""
+        if "displayName" not in body:
+            raise InvalidParameter("Send `displayName`: a text, or null to be shown by the username.")
+        shown = body["displayName"]
+        return cls(caller.user_id, None if shown is None else checked_display_name(shown), actor)
+
+
+def change_display_name(
+    command: ChangeDisplayName,
+    limits: RequestLimits,
+    changes: AccountChanges,
+    accounts: LiveAccounts,
+    attempt: Attempt = not_kept,
+) -> dict[str, str]:
+    """The account as its owner sees it then; raises TooManyRequests, and UnknownUser where the caller has no account here.
+
+    Whoever keeps names is told with the next board that is read.
+    """
+    limits.admit("display_name_change", user_id=command.user_id)
+    account = changes.change_display_name(command.user_id, command.display_name, command.actor, attempt)
+    spread_profile(command.user_id, accounts)
+    return account.as_own_json()
 
 
 def rotate_api_key(

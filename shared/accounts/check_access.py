@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from shared.accounts.player import Caller, Profile
-from shared.accounts.ports import Access, Profiles, Sessions, Users
 from shared.accounts.session import Admission, EndedSession, Missing, Question
 from shared.core.errors import RedisUnavailable
 from shared.core.invocation import note
+
+if TYPE_CHECKING:
+    from shared.accounts.postgresql import Sessions, Users
+    from shared.accounts.redis import Access, Profiles
+
 
 MAX_TRIES = 4
 T = TypeVar("T")
@@ -45,6 +49,14 @@ def cache_profile(user_id: str, accounts: Accounts) -> Profile | None:
     if profile is not None:
         accounts.profiles.put_many([profile])
     return profile
+
+
+def knows_less(user_id: str, accounts: Accounts) -> bool:
+    """Whether the cached profile is another one than that of record; then it is forgotten."""
+    if accounts.profiles.get_many([user_id]).get(user_id) == accounts.users.profiles([user_id]).get(user_id):
+        return False
+    accounts.profiles.drop(user_id)
+    return True
 
 
 def restore_sessions(accounts: Accounts) -> list[EndedSession]:

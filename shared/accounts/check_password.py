@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from shared.accounts.password import MAX_LENGTH, normalized
 from shared.accounts.player import Account
-from shared.accounts.ports import LoginThrottle, PasswordHasher, RequestLimits
 from shared.core.errors import TooManyRequests, Unavailable
+
+if TYPE_CHECKING:
+    from shared.accounts.argon2 import PasswordHasher
+    from shared.accounts.redis import LoginThrottle, RequestLimits
 
 
 class Gatekeeper(Protocol):

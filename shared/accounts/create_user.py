@@ -6,15 +6,20 @@ import hashlib
 import secrets
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from shared.accounts.display_name import checked_display_name
 from shared.accounts.password import checked_password
 from shared.accounts.player import API_KEY_BYTES, Account, Role, checked_role, checked_username
-from shared.accounts.ports import PasswordHasher, RequestLimits, Users
 from shared.core.clock import Clock
 from shared.core.ids import RANDOM_BYTES, new_user_id
 from shared.core.invocation import note
 from shared.stores.idempotency import Attempt, not_kept
+
+if TYPE_CHECKING:
+    from shared.accounts.argon2 import PasswordHasher
+    from shared.accounts.postgresql import Users
+    from shared.accounts.redis import RequestLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,7 @@ class CreateUser:
     role: Role
     actor: str | None = None
     source_ip: str | None = None
+    display_name: str | None = None
 
     @classmethod
     def parse(cls, body: Mapping[str, Any], common_passwords: Container[str], *, actor: str) -> CreateUser:
@@ -43,10 +49,18 @@ class NewUser:
     username: str
     role: Role
     api_key: str = field(repr=False)
+    display_name: str | None = None
 
     def as_json(self) -> dict[str, str]:
         """In the words of the API."""
-        return {"userId": self.user_id, "username": self.username, "role": self.role, "apiKey": self.api_key}
+        shown = self.display_name or self.username
+        return {
+            "userId": self.user_id,
+            "username": self.username,
+            "displayName": shown,
+            "role": self.role,
+            "apiKey": self.api_key,
+        }
 
 
 def create_user(
@@ -65,18 +79,24 @@ def create_user(
         role=command.role,
         hashed_password=hashed_password,
         api_key_hash=hashlib.sha256(api_key.encode()).hexdigest(),
+        display_name=command.display_name,
     )
-    new_user = NewUser(account.user_id, account.username, account.role, api_key)
+    new_user = NewUser(account.user_id, account.username, account.role, api_key, account.display_name)
     users.add(account, actor=command.actor, source_ip=command.source_ip, answer=attempt(new_user.as_json()))
     note(user_id=account.user_id)
     return new_user
 
 
 def parse_registration(body: Mapping[str, Any], source_ip: str, common_passwords: Container[str]) -> CreateUser:
-    """Read `{"username", "password"}`; raises InvalidUsername or WeakPassword. A `role` in the body is not listened to."""
+    """Read `{"username", "password", "displayName"?}`; raises InvalidUsername, WeakPassword or InvalidDisplayName.
+
+    A `role` in the body is not listened to.
+    """
     username = checked_username(body.get("username"))
     password = checked_password(body.get("password"), username, common_passwords)
-    return CreateUser(username, password, "player", source_ip=source_ip)
+    shown = body.get("displayName")
+    display_name = None if shown is None else checked_display_name(shown)
+    return CreateUser(username, password, "player", source_ip=source_ip, display_name=display_name)
 
 
 def register_user(

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from shared.accounts.check_access import restore_sessions
 from shared.accounts.player import Caller
-from shared.accounts.ports import RequestLimits
 from shared.accounts.take_effect import LiveAccounts, end_access
 from shared.core.errors import NoSession
 from shared.stores.actor import Actor
 from shared.stores.idempotency import Attempt, not_kept
-from shared.stores.ports import KeptAnswers
+
+if TYPE_CHECKING:
+    from shared.accounts.redis import RequestLimits
+    from shared.stores.kept_answers import KeptAnswers
+
 
 # Twice the interval of the schedule, and a minute for one run that failed.
 TOLD_AGAIN = timedelta(minutes=3)

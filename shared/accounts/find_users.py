@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.accounts.player import Account, checked_username
-from shared.accounts.ports import Users
 from shared.core.cursor import make_name_cursor, read_name_cursor
-from shared.core.errors import InvalidParameter, PostgresUnavailable
+from shared.core.errors import InvalidParameter, PostgresUnavailable, UnknownUser
 from shared.core.ids import canonical_id
 
+if TYPE_CHECKING:
+    from shared.accounts.postgresql import Users
+
+
 DEFAULT_LIMIT, MAX_LIMIT = 20, 100
-_BEGINNING = re.compile(r"[A-Za-z0-9_.-]{0,50}")
+_MAX_BEGINNING = 50
 _WAYS = ("username", "userId", "search")
 
 
 def find_users(query: Mapping[str, str], limit: int, users: Users) -> dict[str, Any]:
-    """`{"data": [...], "nextCursor": ...}`: who has this `username` or `userId`, or all whose names begin with `search`.
+    """`{"data": [...], "nextCursor": ...}`: who has this `username` or `userId`, or all whose names or display names begin with
+    `search`.
 
     Raises InvalidUsername and InvalidParameter.
     """
@@ -29,11 +33,20 @@ def find_users(query: Mapping[str, str], limit: int, users: Users) -> dict[str, 
     if "userId" in query:
         return _page([users.by_id(_checked_id(query["userId"]))])
     beginning = query.get("search", "")
-    if not _BEGINNING.fullmatch(beginning):
-        raise InvalidParameter("`search` must be the beginning of a name: letters, digits, dots, dashes and underscores.")
+    if len(beginning) > _MAX_BEGINNING or any(unicodedata.category(character) in ("Cc", "Cs") for character in beginning):
+        raise InvalidParameter(f"`search` must be the beginning of a name: at most {_MAX_BEGINNING} characters.")
     found = users.beginning_with(beginning, limit + 1, read_name_cursor(query.get("cursor", "")))
     page = found[:limit]
     return _page(page, make_name_cursor(page[-1].username) if len(found) > limit else None)
+
+
+def user_named(name: str, users: Users) -> Account:
+    """Whose id it is, or else whose username; raises UnknownUser."""
+    is_possible = 0 < len(name) <= _MAX_BEGINNING and name.isprintable()
+    found = is_possible and (users.by_id(canonical_id(name)) or users.by_username(name))
+    if not found:
+        raise UnknownUser
+    return found
 
 
 def _checked_id(value: str) -> str:

@@ -7,12 +7,11 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from shared.accounts.check_password import Gatekeeper, check_password
 from shared.accounts.player import USERNAME, Account
-from shared.accounts.ports import AccessTokens, RefreshTokens, Users
 from shared.accounts.session import Successor
 from shared.accounts.take_effect import LiveAccounts, end_access
 from shared.core.clock import Clock
@@ -20,6 +19,11 @@ from shared.core.errors import BadMessage, InvalidCredentials, InvalidParameter
 from shared.core.invocation import note
 from shared.stores.answer_once import KeyedRequest, Memory, answer_once
 from shared.stores.idempotency import Attempt, checked_key, key_hash, not_kept
+
+if TYPE_CHECKING:
+    from shared.accounts.postgresql import RefreshTokens, Users
+    from shared.accounts.tokens import AccessTokens
+
 
 REFRESH_TOKEN_BYTES = 32
 REFRESH_TOKEN_LIFETIME = timedelta(days=30)
@@ -47,8 +51,9 @@ class RefreshGrant:
 
 @dataclass(frozen=True, slots=True)
 class TokenPair:
-    """What a client goes on with."""
+    """What a client goes on with, and as whom."""
 
+    user_id: str
     access_token: str = field(repr=False)
     expires_in_seconds: int
     refresh_token: str = field(repr=False)
@@ -57,6 +62,7 @@ class TokenPair:
     def as_json(self) -> dict[str, str | int]:
         """In the words of the API."""
         return {
+            "userId": self.user_id,
             "accessToken": self.access_token,
             "tokenType": "Bearer",
             "expiresIn": self.expires_in_seconds,
@@ -152,7 +158,7 @@ def _pair(account: Account, session_id: str, refresh_token: str, identity: Ident
     note(user_id=account.user_id)
     now = identity.clock.now()
     access_token, lifetime_seconds = identity.access_tokens.issue(account.user_id, account.role, now, session_id)
-    return TokenPair(access_token, lifetime_seconds, refresh_token)
+    return TokenPair(account.user_id, access_token, lifetime_seconds, refresh_token)
 
 
 def _hash(token: str) -> str:

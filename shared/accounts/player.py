@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from shared.core.errors import Forbidden, InvalidParameter, InvalidUsername, NotYourAccount, NotYourScore
+from shared.core.ids import canonical_id
 
 Role = Literal["player", "admin"]
 
@@ -26,33 +27,46 @@ class Account:
     hashed_password: str
     api_key_hash: str
     disabled: bool = False
+    simulated: bool = False
+    display_name: str | None = None
 
     @property
     def is_active_admin(self) -> bool:
         """Whether somebody can look after the scoreboard with it."""
-        return self.role == "admin" and not self.disabled
+        return self.role == "admin" and not self.disabled and not self.simulated
 
     def as_json(self) -> dict[str, str | bool]:
         """What an admin may see of it, in the words of the API."""
-        return {"userId": self.user_id, "username": self.username, "role": self.role, "disabled": self.disabled}
+        return {**self.as_own_json(), "disabled": self.disabled, "simulated": self.simulated}
+
+    def as_own_json(self) -> dict[str, str]:
+        """What its owner sees of it, in the words of the API."""
+        shown = self.display_name or self.username
+        return {"userId": self.user_id, "username": self.username, "displayName": shown, "role": self.role}
 
 
 @dataclass(frozen=True, slots=True)
 class AccountChange:
-    """What is to become of an account; None stays as it is."""
+    """What is to become of an account; None stays as it is. `takes_name`: the username is shown again."""
 
     role: Role | None = None
     disabled: bool | None = None
+    simulated: bool | None = None
+    takes_name: bool = False
 
     @classmethod
     def parse(cls, body: Mapping[str, Any]) -> AccountChange:
-        """Read `{"role"?, "disabled"?}`, at least one of them; raises InvalidParameter."""
-        if "role" not in body and "disabled" not in body:
-            raise InvalidParameter("Send `role`, `disabled` or both.")
-        disabled = body.get("disabled")
-        if "disabled" in body and not isinstance(disabled, bool):
-            raise InvalidParameter("`disabled` must be true or false.")
-        return cls(checked_role(body["role"]) if "role" in body else None, disabled)
+        """Read `{"role"?, "disabled"?, "simulated"?, "displayName"?: null}`, at least one of them; raises InvalidParameter."""
+        if not body.keys() & {"role", "disabled", "simulated", "displayName"}:
+            raise InvalidParameter("Send `role`, `disabled`, `simulated`, `displayName` or several of them.")
+        if body.get("displayName") is not None:
+            raise InvalidParameter("`displayName` can only be null here: it takes the name away. Its owner chooses another one.")
+        flags = {name: body[name] for name in ("disabled", "simulated") if name in body}
+        for name, value in flags.items():
+            if not isinstance(value, bool):
+                raise InvalidParameter(f"`{name}` must be true or false.")
+        role = checked_role(body["role"]) if "role" in body else None
+        return cls(role, **flags, takes_name="displayName" in body)
 
     def of(self, account: Account) -> Account:
         """The account as it becomes."""
@@ -60,28 +74,43 @@ class AccountChange:
             account,
             role=account.role if self.role is None else self.role,
             disabled=account.disabled if self.disabled is None else self.disabled,
+            simulated=account.simulated if self.simulated is None else self.simulated,
+            display_name=None if self.takes_name else account.display_name,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What the update path and the board need to know of a player, cached in Redis."""
+    """What the update path and the board need to know of a player, cached in Redis.
+
+    `hidden_on` are the boards on which a moderator has hidden them: ids separated by spaces, with `*` for every board.
+    """
 
     user_id: str
     username: str
     role: Role
     api_key_hash: str
     disabled: bool = False
+    display_name: str | None = None
+    hidden_on: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is asking, as a verified access token says; `session_id` is empty for one that belongs to no session of ours."""
+    """Who is asking, as a verified access token says; `session_id` is empty for one that belongs to no session of ours.
+
+    `user_id` is empty for a viewer of a public board who showed no token.
+    """
 
     user_id: str
     role: Role
     expires_at: datetime
     session_id: str = ""
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether nobody has logged in: such a caller may watch a public board, and no more."""
+        return not self.user_id
 
     def must_be_admin(self) -> None:
         """Raise Forbidden for everybody else."""
@@ -115,3 +144,10 @@ def checked_role(value: object) -> Role:
     if value == "admin":
         return "admin"
     raise InvalidParameter("`role` must be `player` or `admin`.")
+
+
+def checked_user_ids(value: object) -> list[str]:
+    """At least one id of a user; raises InvalidParameter."""
+    if not isinstance(value, list) or not value or not all(isinstance(user_id, str) for user_id in value):
+        raise InvalidParameter("`userIds` must be a list of ids of users.")
+    return [canonical_id(user_id) for user_id in value]

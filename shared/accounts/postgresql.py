@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
+from shared.accounts.display_name import folded_display_name
 from shared.accounts.player import Account, AccountChange, Caller, Profile
 from shared.accounts.session import REMEMBERED, RENEWAL_GRACE, RENEWAL_KEPT, EndedSession, Renewal, Successor
 from shared.core import metrics
@@ -20,12 +22,13 @@ from shared.stores.postgresql.session import Session
 from shared.stores.postgresql.statements import statement
 
 SCOREBOARD = Actor("scoreboard")
+PAGE = 5000
 GRACE, KEYED = (f"{int(span.total_seconds())} seconds" for span in (RENEWAL_GRACE, RENEWAL_KEPT))
 ALIVE = f"{int(REMEMBERED.total_seconds())} seconds"
 
 
-class PostgresUsers:
-    """The port Users on PostgreSQL."""
+class Users:
+    """Accounts (PostgreSQL)."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -33,7 +36,10 @@ class PostgresUsers:
     def add(
         self, account: Account, *, actor: str | None = None, source_ip: str | None = None, answer: KeptAnswer | None = None
     ) -> None:
-        """Store a new account and its audit row in one transaction with its answer."""
+        """Store a new account and its audit row in one transaction with its answer; `actor` is who made it, None the user.
+
+        Raises UsernameTaken, and RequestInProgress when there is an answer under the same key already.
+        """
         try:
             with self._pool.transaction("add_user") as session:
                 keep_answer(session, answer)
@@ -44,6 +50,8 @@ class PostgresUsers:
                     hashed_password=account.hashed_password,
                     api_key=account.api_key_hash,
                     role=account.role,
+                    display_name=account.display_name,
+                    display_name_folded=_folded(account.display_name),
                     action="user_created" if actor else "user_registered",
                     actor=actor or account.user_id,
                     source_ip=source_ip,
@@ -64,21 +72,31 @@ class PostgresUsers:
         return self._find("find_user_by_id", user_id=user_id)
 
     def beginning_with(self, beginning: str, limit: int, after: str) -> list[Account]:
-        """By an index of the names, byte by byte."""
+        """Accounts whose names or display names begin so, in the order of their names, from the one after the name `after` on."""
         with self._pool.connection() as session:
             rows = session.run(
-                statement("find_users_by_beginning"), beginning=folded(beginning), after=folded(after), limit=limit
+                statement("find_users_by_beginning"),
+                beginning=folded(beginning),
+                shown=folded_display_name(beginning),
+                after=folded(after),
+                limit=limit,
             )
         return [Account(*row) for row in rows]
 
     def registered_of_late(self, most: int) -> int | None:
-        """By the newest audit rows, which an index finds."""
+        """How many registered themselves within the last hour, counted up to `most`; None where there are no accounts.
+
+        By the newest audit rows, which an index finds.
+        """
         with self._pool.connection() as session:
             [[count]] = session.run(statement("count_registrations"), most=most)
         return None if count is None else int(count)
 
     def changed_of_late(self) -> list[Profile]:
-        """By the newest audit rows, which an index finds."""
+        """Profiles of the accounts that were changed since a cached one may have been read.
+
+        By the newest audit rows, which an index finds.
+        """
         with self._pool.connection() as session:
             return [Profile(*row) for row in session.run(statement("find_changed_profiles"))]
 
@@ -96,8 +114,14 @@ class PostgresUsers:
         return Account(*rows[0]) if rows else None
 
 
-class PostgresAccountChanges:
-    """The port AccountChanges. The account's row is held from before it is read until all is committed."""
+class AccountChanges:
+    """What becomes of accounts, each change with its audit row and the ends of sessions that it brings (PostgreSQL).
+
+    All raise UnknownUser, and RequestInProgress when there is an answer under the same key already; the sessions that are
+    answered may still have living access tokens.
+
+    The account's row is held from before it is read until all is committed.
+    """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -105,7 +129,10 @@ class PostgresAccountChanges:
     def change_password(
         self, account: Account, hashed_password: str, kept_session: str, actor: Actor, answer: KeptAnswer | None = None
     ) -> list[EndedSession]:
-        """`account` as it was read when its password was checked."""
+        """All sessions but the kept one end; raises WrongPassword when the password has changed since the account was read.
+
+        `account` as it was read when its password was checked.
+        """
         with self._pool.transaction("change_password") as session:
             keep_answer(session, answer)
             if _locked(session, account.user_id).hashed_password != account.hashed_password:
@@ -116,17 +143,38 @@ class PostgresAccountChanges:
         return ended
 
     def change_api_key(self, user_id: str, api_key_hash: str, actor: Actor, answer: KeptAnswer | None = None) -> None:
-        """The old key's hash is overwritten."""
+        """From now on this key is the account's, and no other."""
         with self._pool.transaction("change_api_key") as session:
             keep_answer(session, answer)
             _locked(session, user_id)
             session.run(statement("change_api_key"), user_id=user_id, api_key=api_key_hash)
             add_audit_row(session, "api_key_rotated", actor, user_id, {})
 
+    def change_display_name(self, user_id: str, display_name: str | None, actor: Actor, attempt: Attempt = not_kept) -> Account:
+        """The account as it is then; None shows the username."""
+        with self._pool.transaction("change_display_name") as session:
+            before = _locked(session, user_id)
+            after = replace(before, display_name=display_name)
+            keep_answer(session, attempt(after.as_own_json()))
+            if after == before:
+                return after
+            session.run(
+                statement("change_display_name"),
+                user_id=user_id,
+                display_name=display_name,
+                display_name_folded=_folded(display_name),
+            )
+            detail = {"displayName": {"from": before.display_name, "to": display_name}}
+            add_audit_row(session, "user_changed", actor, user_id, detail)
+        return after
+
     def change(
         self, user_id: str, change: AccountChange, actor: Actor, attempt: Attempt = not_kept
     ) -> tuple[Account, list[EndedSession]]:
-        """Those who take an admin's place away come one after the other, so that two admins cannot remove each other."""
+        """The account as it is then; of one that is disabled all sessions end. Raises LastAdmin.
+
+        Those who take an admin's place away come one after the other, so that two admins cannot remove each other.
+        """
         with self._pool.transaction("change_user") as session:
             session.run(statement("lock_admins"))
             before = _locked(session, user_id)
@@ -137,14 +185,23 @@ class PostgresAccountChanges:
                 return after, ended
             if before.is_active_admin and not after.is_active_admin:
                 _see_that_another_admin_is_left(session, user_id)
-            session.run(statement("change_user"), user_id=user_id, role=after.role, disabled=after.disabled)
+            session.run(
+                statement("change_user"), user_id=user_id, role=after.role, disabled=after.disabled, simulated=after.simulated
+            )
+            if change.takes_name:
+                session.run(statement("change_display_name"), user_id=user_id, display_name=None, display_name_folded=None)
+            told = {"role": "role", "disabled": "disabled", "simulated": "simulated", "display_name": "displayName"}
             detail = {
-                name: {"from": getattr(before, name), "to": getattr(after, name)}
-                for name in ("role", "disabled")
+                told[name]: {"from": getattr(before, name), "to": getattr(after, name)}
+                for name in told
                 if getattr(before, name) != getattr(after, name)
             }
             add_audit_row(session, "user_changed", actor, user_id, detail)
         return after, ended
+
+
+def _folded(display_name: str | None) -> str | None:
+    return None if display_name is None else folded_display_name(display_name)
 
 
 def _locked(session: Session, user_id: str) -> Account:
@@ -159,8 +216,11 @@ def _see_that_another_admin_is_left(session: Session, user_id: str) -> None:
         raise LastAdmin
 
 
-class PostgresRefreshTokens:
-    """The port RefreshTokens on PostgreSQL. A session is the family_id of its tokens."""
+class RefreshTokens:
+    """Refresh tokens, stored as hashes; all that come from one log-in belong to one session (PostgreSQL).
+
+    A session is the family_id of its tokens.
+    """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -170,7 +230,8 @@ class PostgresRefreshTokens:
     ) -> None:
         """Store the first token of a new session in one transaction with its answer; the user's expired ones go.
 
-        Raises InvalidCredentials when the password was changed or the account disabled since it was read.
+        Raises InvalidCredentials when the password was changed or the account disabled since it was read, and RequestInProgress
+        when there is an answer under the same key already.
         """
         with self._pool.transaction("begin_session") as session:
             keep_answer(session, answer)
@@ -186,7 +247,10 @@ class PostgresRefreshTokens:
                 raise InvalidCredentials
 
     def give_again(self, token_hash: str) -> bool:
-        """With the owner's row held, as whoever ends sessions holds it."""
+        """Whether a token has not been used yet, so that it may be given again, with an access token that lives from now on.
+
+        With the owner's row held, as whoever ends sessions holds it.
+        """
         with self._pool.transaction("give_refresh_token_again") as session:
             session.run(statement("lock_owner_of_token"), token_hash=token_hash)
             return bool(session.run(statement("renew_again"), token_hash=token_hash))
@@ -234,14 +298,19 @@ class PostgresRefreshTokens:
         return Renewal(user_id, session_id)
 
 
-class PostgresSessions:
-    """The port Sessions."""
+class Sessions:
+    """Sessions and their ends (PostgreSQL)."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     def end(self, caller: Caller, actor: Actor, *, everywhere: bool, answer: KeptAnswer | None = None) -> list[EndedSession]:
-        """One transaction, with its audit row and its answer."""
+        """End the caller's session, or all of the account's; answer those whose access tokens may still be alive.
+
+        Raises RequestInProgress when there is an answer under the same key already.
+
+        One transaction, with its audit row and its answer.
+        """
         with self._pool.transaction("end_sessions") as session:
             keep_answer(session, answer)
             session.run(statement("lock_user"), user_id=caller.user_id)
@@ -250,19 +319,19 @@ class PostgresSessions:
         return ended
 
     def ended(self) -> list[EndedSession]:
-        """By the index of ended_at."""
+        """All sessions that ended of late: their access tokens may still be alive."""
         with self._pool.connection() as session:
             rows = session.run(statement("find_ended_sessions"), known=ALIVE)
         return [EndedSession(*row) for row in rows]
 
     def ended_of(self, user_id: str) -> list[EndedSession]:
-        """By the index of user_id."""
+        """The account's sessions that ended of late."""
         with self._pool.connection() as session:
             rows = session.run(statement("find_ended_sessions_of_user"), user_id=user_id, known=ALIVE)
         return [EndedSession(*row) for row in rows]
 
     def forget(self) -> int:
-        """DELETE."""
+        """Drop the ends of sessions whose access tokens have all expired; answer how many."""
         with self._pool.connection() as session:
             return len(session.run(statement("forget_ended_sessions"), known=ALIVE))
 

@@ -1,10 +1,12 @@
-"""How often what costs us something may be asked for, by kind of request; updates have a rule of their own (rate_window)."""
+"""How often what costs us something may be asked for, by kind of request; updates have a rule of their own (update_score.lua)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from shared.core.rate_window import RateWindow
 
 Scope = Literal["user", "network", "everybody"]
 RequestKind = Literal[
@@ -13,8 +15,10 @@ RequestKind = Literal[
     "session",
     "token_refresh",
     "password_change",
+    "display_name_change",
     "log_out",
     "ws_ticket",
+    "anonymous_ws_ticket",
     "action_ticket",
     "api_key_rotation",
 ]
@@ -27,6 +31,10 @@ class RequestLimit:
     scope: Scope
     requests: int
     window_seconds: int
+
+    def window(self, kind: RequestKind, remaining: int, reset_seconds: float) -> RateWindow:
+        """What is left of it, under a name that says whom it counts."""
+        return RateWindow(self.requests, self.window_seconds, remaining, reset_seconds, f"{kind}_{self.scope}")
 
 
 def request_limits(
@@ -43,8 +51,11 @@ def request_limits(
         # Whose token it is shows only in the database, which is what this protects.
         "token_refresh": (RequestLimit("network", 300, 60),),
         "password_change": (RequestLimit("user", 10, 3600),),
+        "display_name_change": (RequestLimit("user", 10, 3600),),
         "log_out": (RequestLimit("user", 30, 60),),
         "ws_ticket": (RequestLimit("user", 100, 60),),
+        # A hall full of spectators behind one address opens a public board at once.
+        "anonymous_ws_ticket": (RequestLimit("network", 1000, 60),),
         # For every update one, and another where the first one expired.
         "action_ticket": (RequestLimit("user", 2 * updates, update_window_seconds),),
         "api_key_rotation": (RequestLimit("user", 10, 3600),),

@@ -83,3 +83,4 @@ class Missing(Enum):
     PROFILE = auto()
     MEMBER = auto()
     HISTORY = auto()
+    SERVER_KEY = auto()

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from shared.accounts.check_access import Accounts
 from shared.accounts.player import Profile
-from shared.accounts.ports import Dismissals
 from shared.accounts.session import EndedSession
 from shared.core.clock import Clock
+
+
+class Dismissals(Protocol):
+    """Those who watch, to be sent away when their session ends or their account is disabled."""
+
+    def dismiss(self, user_id: str, session_ids: Collection[str], at: datetime) -> None:
+        """Close the account's connections of these sessions that were made before `at`."""
+        ...
+
+    def dismiss_all(self, user_id: str, at: datetime) -> None:
+        """Close all of the account's connections that were made before `at`: it is disabled."""
+        ...
 
 
 class LiveAccounts(Accounts, Protocol):
@@ -54,6 +66,14 @@ def spread_profile(user_id: str, accounts: LiveAccounts) -> Profile:
     if profile.disabled:
         accounts.viewers.dismiss_all(user_id, accounts.clock.now())
     return profile
+
+
+def spread_profiles(user_ids: Sequence[str], accounts: LiveAccounts) -> None:
+    """Cache many accounts as they are now, where something has changed that nobody shows; as spread_profile does."""
+    written: dict[str, Profile] = {}
+    while (profiles := accounts.users.profiles(user_ids)) != written:
+        accounts.profiles.renew(list(profiles.values()))
+        written = profiles
 
 
 def take_effect_again(user_id: str, accounts: LiveAccounts) -> Profile:

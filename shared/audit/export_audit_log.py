@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.audit.get_audit_log import entry_as_json, fitting, parse_instant
-from shared.audit.ports import AuditLog
 from shared.core.cursor import MAX_ID
 from shared.core.errors import InvalidParameter
+
+if TYPE_CHECKING:
+    from shared.audit.postgresql import AuditLog
+
 
 ENTRIES_AT_ONCE = 2000
 

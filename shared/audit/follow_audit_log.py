@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.accounts.find_users import name_users
-from shared.accounts.ports import Users
 from shared.audit.entries import AuditEntry, AuditFilter
 from shared.audit.get_audit_log import entry_as_json, fitting, parse_id, parse_name
-from shared.audit.ports import AuditLog, AuditSeals
 from shared.audit.settled_horizon import settled_horizon
 from shared.core.clock import Clock
 from shared.core.errors import InvalidParameter
+
+if TYPE_CHECKING:
+    from shared.accounts.postgresql import Users
+    from shared.audit.postgresql import AuditLog, AuditSeals
+
 
 ENTRIES_AT_ONCE = 1000
 PATIENCE_SECONDS = 5.0

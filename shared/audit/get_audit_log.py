@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.accounts.find_users import name_users
-from shared.accounts.ports import Users
 from shared.audit.entries import AuditEntry, AuditFilter
-from shared.audit.ports import AuditLog
 from shared.core.clock import utc_text
 from shared.core.cursor import make_cursor, read_cursor
 from shared.core.errors import InvalidParameter
 from shared.core.ids import canonical_id
+
+if TYPE_CHECKING:
+    from shared.accounts.postgresql import Users
+    from shared.audit.postgresql import AuditLog
+
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
 MAX_FILTER_LENGTH = 64

@@ -13,8 +13,10 @@ from shared.stores.sealing import read_keys
 _PURPOSE = b"scoreboard audit seal 1"
 
 
-class HmacSealSigner:
-    """The port SealSigner: HMAC-SHA-256 under keys derived (HKDF, RFC 5869) from those of the payloads.
+class SealSigner:
+    """Signs seals with a key that the database does not have.
+
+    HMAC-SHA-256 under keys derived (HKDF, RFC 5869) from those of the payloads.
 
     The first key signs, all of them verify. A key may be given up: a later seal's signature covers all that came before it.
     """
@@ -26,16 +28,16 @@ class HmacSealSigner:
         self._current = next(iter(keys))
 
     @classmethod
-    def from_setting(cls, setting: str) -> HmacSealSigner:
+    def from_setting(cls, setting: str) -> SealSigner:
         """Derive from PAYLOAD_KEYS; raises ConfigurationError, never printing a key."""
         return cls(read_keys(setting))
 
     def sign(self, hash_text: str) -> Signature:
-        """With the first key."""
+        """With the current key."""
         return Signature(self._current, self._mac(self._current, hash_text))
 
     def verify(self, hash_text: str, signature: Signature) -> bool | None:
-        """None when the key is not among ours."""
+        """Whether we made it; None when its key is not among ours any more."""
         if signature.key_id not in self._keys:
             return None
         return hmac.compare_digest(signature.mac.encode(), self._mac(signature.key_id, hash_text).encode())

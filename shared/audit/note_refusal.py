@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from shared.accounts.player import USERNAME, Caller
-from shared.audit.ports import Refusals
 from shared.audit.refusal import ANYBODY, Refusal
 from shared.core.errors import InvalidToken, ScoreboardError, Unavailable
 from shared.core.invocation import stand_out
 from shared.core.logs import get_logger
+
+if TYPE_CHECKING:
+    from shared.audit.redis import Refusals
+
 
 _log = get_logger(__name__)
 

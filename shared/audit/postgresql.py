@@ -28,14 +28,14 @@ MAX_ROWS = 1001  # that are read for one seal, whatever it says
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class PostgresAuditLog:
-    """The port AuditLog."""
+class AuditLog:
+    """Who did what to whom (PostgreSQL); rows are only ever added."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     def newest(self, wanted: AuditFilter, limit: int, before_id: int | None) -> list[AuditEntry]:
-        """By the index that fits what is wanted."""
+        """Entries with ids below `before_id`, newest first."""
         of_request = {} if wanted.request_id is None else {"request_id": wanted.request_id}
         return self._read(
             "find_audit_entries_of_request" if of_request else "find_audit_entries",
@@ -50,11 +50,11 @@ class PostgresAuditLog:
         )
 
     def page(self, since: datetime | None, until: datetime | None, after_id: int, limit: int) -> list[AuditEntry]:
-        """By the primary key."""
+        """Entries with ids above `after_id`, oldest first; `since` is included, `until` is not."""
         return self._read("audit_page", since=_text(since), until=_text(until), after_id=after_id, limit=limit)
 
     def additions(self, wanted: AuditFilter, after_id: int, up_to: int, limit: int) -> list[AuditEntry]:
-        """By the primary key."""
+        """Entries with ids above `after_id` up to `up_to`, oldest first; `user_id` is whom they are about, or who did it."""
         return self._read(
             "audit_additions",
             user_id=wanted.user_id,
@@ -66,7 +66,10 @@ class PostgresAuditLog:
         )
 
     def add_refusals(self, batch: RefusalBatch) -> int:
-        """One transaction with the id of the batch: a second time writes nothing."""
+        """A row for each group, unless the batch is there already; answer how many rows that made.
+
+        One transaction with the id of the batch: a second time writes nothing.
+        """
         with self._pool.transaction("record_refusals") as session:
             if not session.run(statement("begin_refusal_batch"), batch_id=batch.batch_id):
                 return 0
@@ -142,38 +145,50 @@ def _text(at: datetime | None) -> str | None:
     return None if at is None else at.isoformat()
 
 
-class PostgresAuditSeals:
-    """The port AuditSeals."""
+class AuditSeals:
+    """The chain of seals (PostgreSQL)."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     def horizon(self) -> Horizon:
-        """First the sequence, then the locks: whoever has taken an id by then is among the writers."""
+        """How far ids are given away, and which transactions may still bring rows with such ids.
+
+        First the sequence, then the locks: whoever has taken an id by then is among the writers.
+        """
         with self._pool.connection() as session:
             [[last_id]] = session.run("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM audit_log_id_seq")
             writers = session.run(statement("audit_writers"))
         return Horizon(int(last_id), frozenset(row[0] for row in writers))
 
     def still_writing(self, writers: frozenset[str]) -> frozenset[str]:
-        """A number is not used again while the one who had it may matter: it counts up in each session."""
+        """Those of these transactions that have not ended.
+
+        A number is not used again while the one who had it may matter: it counts up in each session.
+        """
         return writers & frozenset(row[0] for row in self._run(statement("audit_writers")))
 
     def end(self, writers: frozenset[str]) -> None:
-        """A role may end its own processes, and no other's."""
+        """End those of these transactions that are our own role's: none of ours lasts for as long as they were waited for.
+
+        A role may end its own processes, and no other's.
+        """
         self._run(statement("end_audit_writers"), writers=sorted(writers))
 
     def newest(self, limit: int = 1, below: int | None = None) -> list[Seal]:
-        """By the primary key."""
+        """Seals with numbers below this one, the highest first; some may be of a stranger's making."""
         return [_seal(row) for row in self._run(statement("find_newest_seals"), below_seq=below, limit=limit)]
 
     def free_numbers(self, after: int) -> range:
-        """By the primary key."""
+        """The next numbers above this one that no seal has, at most MAX_SEQ."""
         [[first, taken]] = self._run(statement("free_seal_numbers"), after_seq=after)
         return range(int(first), min(MAX_SEQ + 1, int(taken or MAX_SEQ + 1)))
 
     def unsealed(self, after_id: int, up_to: int, rows_a_seal: int, seals: int) -> list[Content]:
-        """Gaps between the ids belong to the content that comes after them, those at the end to the last one."""
+        """What is to be sealed next: at most `seals` contents of at most `rows_a_seal` rows; the last one ends at `up_to`.
+
+        Gaps between the ids belong to the content that comes after them, those at the end to the last one.
+        """
         rows = self._run(statement("unsealed_contents"), after_id=after_id, up_to=up_to, rows_a_seal=rows_a_seal, seals=seals)
         is_all = sum(int(row[1]) for row in rows) < rows_a_seal * seals
         contents, first_id = [], after_id + 1
@@ -184,7 +199,7 @@ class PostgresAuditSeals:
         return contents
 
     def add(self, seals: Sequence[Seal]) -> bool:
-        """One statement."""
+        """Write all of them, or none when another transaction has, or is about to have, one of their numbers."""
         [[is_added]] = self._run(
             statement("add_seals"),
             seqs=[seal.seq for seal in seals],
@@ -203,11 +218,11 @@ class PostgresAuditSeals:
         return bool(is_added)
 
     def page(self, from_seq: int, limit: int) -> list[Seal]:
-        """By the primary key."""
+        """Seals from this number on, in their order."""
         return [_seal(row) for row in self._run(statement("find_seals"), from_seq=from_seq, limit=limit)]
 
     def contents(self, seals: Sequence[Seal]) -> list[Content]:
-        """One statement for all."""
+        """What stands in audit_log now where each of these says; no more than about twice a seal's rows are read for one."""
         rows = self._run(
             statement("seal_contents"),
             first_ids=[seal.content.first_id for seal in seals],
@@ -220,7 +235,7 @@ class PostgresAuditSeals:
         ]
 
     def rows_outside(self, last_id: int) -> tuple[int, int]:
-        """By the primary key."""
+        """How many rows have an id of 0 or below, which is never given, and how many one above `last_id`."""
         [[below, above]] = self._run(
             "SELECT (SELECT count(*) FROM audit_log WHERE id <= 0),"
             " (SELECT count(*) FROM audit_log WHERE id > CAST(:last_id AS bigint))",

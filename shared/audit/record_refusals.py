@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from shared.audit.ports import AuditLog, Refusals
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shared.audit.postgresql import AuditLog
+    from shared.audit.redis import Refusals
 
 
 def record_refusals(refusals: Refusals, audit_log: AuditLog) -> int:

@@ -13,7 +13,7 @@ from shared.audit.entries import Content, Seal, Signature
 from shared.audit.refusal import SEVERAL, Refusal, RefusalBatch, RefusalGroup
 from shared.core.logs import get_logger
 from shared.core.network import noted_network
-from shared.stores.keys import Keys
+from shared.stores.keys import ShardKeys
 from shared.stores.redis.connection import translated
 from shared.stores.redis.scripts import run_script
 
@@ -26,8 +26,10 @@ LEFT_OUT = "*"
 _log = get_logger(__name__)
 
 
-class RedisRefusals:
-    """The port Refusals: one script and one round trip a refusal, by Redis's own clock.
+class Refusals:
+    """Refusals of the last minute, counted (Redis); bounded, whatever comes.
+
+    One script and one round trip a refusal, by Redis's own clock.
 
     Refusals of one kind (action, reason, actor, user, network of the address) in one minute are one field with their count. A
     network that makes more than KINDS_OF_AN_ADDRESS kinds in a minute has the rest in one kind for each action and reason. Above
@@ -36,13 +38,13 @@ class RedisRefusals:
     recorded it died: recorded once, as that id is remembered in PostgreSQL.
     """
 
-    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+    def __init__(self, client: redis.Redis, keys: ShardKeys) -> None:
         self._redis = client
         self._keys = keys
 
     @translated()
     def note(self, refusal: Refusal) -> None:
-        """One script."""
+        """Count one."""
         one, prefix = refusal.bounded(), noted_network(refusal.source_ip)
         run_script(
             self._redis,
@@ -63,7 +65,10 @@ class RedisRefusals:
 
     @translated()
     def take(self) -> RefusalBatch | None:
-        """Renamed, so that those of the next minute gather beside them."""
+        """What is to be recorded now; the same again until it is settled. None when there is nothing.
+
+        Renamed, so that those of the next minute gather beside them.
+        """
         keys = (self._keys.refusals, self._keys.refusals_taken, self._keys.refusals_batch)
         answer = run_script(self._redis, "take_refusals", keys, (str(uuid4()),))
         if not answer:
@@ -73,7 +78,7 @@ class RedisRefusals:
 
     @translated()
     def settle(self, batch_id: str) -> None:
-        """Only this batch."""
+        """The batch is recorded."""
         run_script(self._redis, "settle_refusals", (self._keys.refusals_taken, self._keys.refusals_batch), (batch_id,))
 
 
@@ -106,17 +111,20 @@ def _group(kind: str, value: str) -> RefusalGroup:
     )
 
 
-class RedisSealAnchor:
-    """The port SealAnchor."""
+class SealAnchor:
+    """The newest seal, remembered outside of PostgreSQL (Redis)."""
 
-    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+    def __init__(self, client: redis.Redis, keys: ShardKeys) -> None:
         self._redis = client
         self._key = keys.audit_head
         self._sealing = keys.audit_sealing
 
     @translated()
     def get(self) -> Seal | None:
-        """What cannot be read is as good as nothing, and is logged."""
+        """The seal, or None when nothing (that can be read) is remembered.
+
+        What cannot be read is as good as nothing, and is logged.
+        """
         document = self._redis.get(self._key)
         if document is None:
             return None
@@ -128,7 +136,7 @@ class RedisSealAnchor:
 
     @translated()
     def put(self, seal: Seal) -> None:
-        """As JSON."""
+        """Remember it."""
         content = seal.content
         document = {
             "seq": seal.seq,
@@ -146,7 +154,10 @@ class RedisSealAnchor:
 
     @translated()
     def claim(self, run: str, seconds: float) -> bool:
-        """A script, and a TTL that ends the turn of a run that died."""
+        """Whether it is this run's turn to add seals, for so long from now on; 0 ends it.
+
+        A script, and a TTL that ends the turn of a run that died.
+        """
         return bool(run_script(self._redis, "claim_sealing", (self._sealing,), (run, round(seconds * 1000))))
 
 

@@ -14,14 +14,19 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.audit.entries import NO_HASH, Content, Seal
-from shared.audit.ports import AuditSeals, SealAnchor, SealSigner
 from shared.audit.settled_horizon import settled_horizon
 from shared.core import metrics
 from shared.core.clock import Clock
 from shared.core.logs import get_logger
+
+if TYPE_CHECKING:
+    from shared.audit.hmac_seals import SealSigner
+    from shared.audit.postgresql import AuditSeals
+    from shared.audit.redis import SealAnchor
+
 
 ROWS_A_SEAL = 500
 SEALS_AT_ONCE = 10

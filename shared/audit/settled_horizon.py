@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from shared.audit.ports import AuditSeals
+from typing import TYPE_CHECKING
+
 from shared.core.clock import Clock
+
+if TYPE_CHECKING:
+    from shared.audit.postgresql import AuditSeals
+
 
 LOOK_SECONDS = 0.05
 ENDING_SECONDS = 5.0

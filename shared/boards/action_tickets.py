@@ -5,12 +5,16 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from shared.accounts.player import Caller
-from shared.accounts.ports import RequestLimits
 from shared.core.clock import Clock, utc_text
 from shared.core.errors import InvalidActionTicket, NotAPlayer
+
+if TYPE_CHECKING:
+    from shared.accounts.redis import RequestLimits
+    from shared.boards.hmac_tickets import TicketSigner
+
 
 LIFETIME_SECONDS = 60
 
@@ -33,18 +37,6 @@ class ActionTicket:
         """Raise InvalidActionTicket when it was made for somebody else."""
         if user_id != self.user_id:
             raise InvalidActionTicket
-
-
-class TicketSigner(Protocol):
-    """Action tickets as text that nobody else can write; nothing is stored."""
-
-    def sign(self, ticket: ActionTicket) -> str:
-        """The text of a ticket."""
-        ...
-
-    def verify(self, text: str) -> ActionTicket:
-        """The ticket of a text, perhaps expired; raises InvalidActionTicket."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

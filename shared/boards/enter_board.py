@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from shared.accounts.player import Role
-from shared.boards.ports import Leaderboard
 from shared.core.errors import Unavailable
 from shared.core.logs import get_logger
+
+if TYPE_CHECKING:
+    from shared.boards.redis import Leaderboard
+
 
 _log = get_logger(__name__)
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from shared.boards.ports import RateWindows
-from shared.ledger.ports import Ledger
+if TYPE_CHECKING:
+    from shared.boards.redis import RateWindows
+    from shared.ledger.postgresql import Ledger
+
 
 BATCH = 1000
 MAX_BATCHES = 2000

@@ -20,8 +20,10 @@ _ID_BYTES, _TIME_BYTES = 16, 8
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class HmacTicketSigner:
-    """The port TicketSigner: `<key id>.<base64url of request id, expiry and user id>.<base64url of HMAC-SHA-256>`.
+class TicketSigner:
+    """Action tickets as text that nobody else can write; nothing is stored.
+
+    `<key id>.<base64url of request id, expiry and user id>.<base64url of HMAC-SHA-256>`.
 
     The first key signs, all of them verify. They are derived (HKDF, RFC 5869) from keys that serve another purpose, so that what
     is made with one tells nothing of the other.
@@ -34,7 +36,7 @@ class HmacTicketSigner:
         self._current = next(iter(keys))
 
     @classmethod
-    def from_setting(cls, setting: str) -> HmacTicketSigner:
+    def from_setting(cls, setting: str) -> TicketSigner:
         """Derive from PAYLOAD_KEYS; raises ConfigurationError, never printing a key."""
         return cls(read_keys(setting))
 
@@ -46,7 +48,10 @@ class HmacTicketSigner:
         return f"{signed}.{self._signature(self._current, signed)}"
 
     def verify(self, text: str) -> ActionTicket:
-        """What was signed; raises InvalidActionTicket. Whether it has expired is for the clock of those who spend it to say."""
+        """The ticket of a text; raises InvalidActionTicket.
+
+        Whether it has expired is for the clock of those who spend it to say.
+        """
         if len(text) > MAX_TEXT_LENGTH or not text.isascii():
             raise InvalidActionTicket
         signed, _, signature = text.rpartition(".")

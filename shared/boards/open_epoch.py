@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from shared.boards.ports import Leaderboard
 from shared.core.errors import LeaderboardRebuilding, RabbitUnavailable, RedisUnavailable
 from shared.core.logs import get_logger
-from shared.ledger.ports import EventPublisher, Ledger
+from shared.ledger.ports import EventPublisher
+
+if TYPE_CHECKING:
+    from shared.boards.redis import Leaderboard
+    from shared.ledger.postgresql import Ledger
+
 
 MAX_TRIES = 5
 _log = get_logger(__name__)

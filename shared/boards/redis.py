@@ -2,173 +2,126 @@
 
 from __future__ import annotations
 
-import math
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from time import monotonic, sleep
 from typing import Any
 
 import redis
 
 from shared.accounts.session import Missing, Question
+from shared.boards.acceptance_redis import (
+    RESULT_SECONDS,
+    SPENT_BEFORE_MS,
+    SPENT_MARGIN_MS,
+    Acceptances,
+    Now,
+    milliseconds,
+)
 from shared.boards.action_tickets import LIFETIME_SECONDS
-from shared.boards.ranking import Position
-from shared.boards.rate_window import Losses, RateWindow
+from shared.boards.board import Board
+from shared.boards.ranking import Places, Position
+from shared.boards.rate_window import Losses
 from shared.boards.score import AcceptedUpdate, NewestEpoch, ScoreUpdate
 from shared.core.errors import (
-    IdempotencyKeyReused,
-    InvalidActionTicket,
-    InvalidApiKey,
     LeaderboardRebuilding,
-    NotAPlayer,
-    RateLimited,
-    RateWindowLost,
-    RedisUnavailable,
-    ScoreboardError,
-    ScoreOutOfBounds,
-    SessionEnded,
-    TicketAlreadyUsed,
-    UnknownPlayer,
 )
 from shared.core.forks import process_name
 from shared.ledger.events import Acceptance, FirstResult, Number
-from shared.stores.keys import Keys, user_id_of
+from shared.stores.keys import BoardKeys, ShardKeys
 from shared.stores.redis.connection import server_of, translated
-from shared.stores.redis.scripts import run_script, script_command
+from shared.stores.redis.replicas import Replicas
+from shared.stores.redis.scripts import run_script, run_scripts, script_command
 
-RESULT_SECONDS = 24 * 3600
-# A ticket is dated by one clock and spent by another, which may step back or follow another one after a failover.
-SPENT_MARGIN_MS = 10_000
-SPENT_BEFORE_MS = 2 * LIFETIME_SECONDS * 1000
 REBUILD_ASKED_SECONDS = 5
-WRITTEN_SECONDS, WRITTEN_LOOK_SECONDS = 3.0, 0.02  # Redis waits up to 2 s for a disk that is busy
 REBUILD_SECONDS = 600
-Now = Callable[[], datetime]
-_QUESTIONS = {
-    b"epoch": Missing.EPOCH,
-    b"sessions": Missing.SESSIONS,
-    b"profile": Missing.PROFILE,
-    b"absent": Missing.MEMBER,
-    b"history": Missing.HISTORY,
-}
-_LIMITS = {b"limited": RateLimited, b"lost": RateWindowLost}
-_REFUSALS: dict[bytes, type[ScoreboardError]] = {
-    b"ended": SessionEnded,
-    b"role": NotAPlayer,
-    b"unknown": UnknownPlayer,
-    b"api_key": InvalidApiKey,
-    b"reused": IdempotencyKeyReused,
-    b"spent": TicketAlreadyUsed,
-    b"expired": InvalidActionTicket,
-    b"bounds": ScoreOutOfBounds,
-    b"rebuilding": LeaderboardRebuilding,
-}
+PLACED_AT_ONCE = 1000
 DOCUMENT_MS = 5000
 AN_HOUR_MS = 3_600_000
+WINDOWS_AT_ONCE = 500
 # As long as a ticket that was spent at that moment could be sent again, by clocks that differ by as much as it lives.
 KNOWN_MS = 2 * LIFETIME_SECONDS * 1000
 CLOCKS_DIFFER = timedelta(seconds=60)
 
 
-class RedisLeaderboard:
-    """The port Leaderboard. `now` replaces Redis's own clock in the rate window."""
+class Leaderboard(Acceptances):
+    """The live board (Redis).
+
+    `now` replaces Redis's own clock in the rate window. `replicas` must have what is accepted, None where none must.
+    """
 
     def __init__(
         self,
         client: redis.Redis,
-        keys: Keys,
+        board: Board,
+        keys: BoardKeys,
+        shard: ShardKeys,
         *,
         rate_limit_requests: int,
         rate_window_seconds: int,
         now: Now | None = None,
+        replicas: Replicas | None = None,
     ) -> None:
-        self._redis: Any = client
-        self._keys = keys
-        # Those that are everybody's, made once.
-        self._leaderboard, self._whole, self._outbox = keys.leaderboard, keys.leaderboard_whole, keys.outbox
-        self._rate_windows, self._ended_sessions = keys.rate_windows, keys.ended_sessions
-        self._numbers, self._results = keys.leaderboard_numbers, keys.results
+        super().__init__(client, keys, shard, rate_window_seconds, now, replicas)
+        self._board = board
+        self._leaderboard, self._whole, self._numbers = keys.leaderboard, keys.whole, keys.numbers
+        self._results, self._hidden = shard.results, keys.hidden
+        # What every update is accompanied by, made once.
+        self._shared_keys = (
+            keys.leaderboard,
+            keys.whole,
+            keys.numbers,
+            shard.outbox,
+            shard.rate_windows,
+            shard.ended_sessions,
+            shard.results,
+        )
+        spans = (rate_window_seconds * 1000, RESULT_SECONDS * 1000, SPENT_MARGIN_MS, SPENT_BEFORE_MS)
+        self._rules = (board.operator, board.order.rank, *map(str, (board.max_score, rate_limit_requests, *spans)))
         self._limit = rate_limit_requests
-        self._window_seconds = rate_window_seconds
-        self._now = now
 
     @translated()
     def apply(self, update: ScoreUpdate, *, not_in_ledger: bool = False) -> AcceptedUpdate | Missing:
-        """Run the script."""
-        keys, user_id = self._keys, update.user_id
+        """Do the whole update in one atomic script: session, role, API key, rate window, replay, increment, number, outbox.
+
+        What is missing must be given (open an epoch, restore the ended sessions, put the profile, enter the player, remember
+        what the ledger has of the request id, or say that it is `not_in_ledger`), then it is tried again. Raises SessionEnded,
+        NotAPlayer, UnknownPlayer, InvalidApiKey, RateLimited (with rate headers), IdempotencyKeyReused, TicketAlreadyUsed,
+        InvalidActionTicket, LeaderboardRebuilding.
+        """
+        user_id = update.user_id
+        keys = self._shard.user(user_id)
         outcome, *answer = run_script(
             self._redis,
             "update_score",
             (
-                self._leaderboard,
-                self._whole,
-                keys.profile(user_id),
-                keys.requests(user_id),
-                keys.result(user_id, update.key_id),
-                self._outbox,
-                keys.spent_tickets(user_id),
-                self._rate_windows,
-                self._ended_sessions,
-                self._numbers,
-                self._results,
+                *self._shared_keys,
+                keys.profile,
+                keys.requests,
+                keys.result(update.key_id),
+                keys.spent_tickets,
+                self._hidden,
             ),
             (
-                keys.member(user_id),
+                *self._rules,
+                self._board.member(user_id),
                 user_id,
                 update.request_id,
                 update.increment,
                 update.source_ip,
-                self._limit,
-                self._window_seconds * 1000,
                 update.api_key_hash or "",
-                RESULT_SECONDS * 1000,
                 "" if self._now is None else self._milliseconds(),
                 "1" if not_in_ledger else "",
-                "" if update.ticket_expires_at is None else _milliseconds(update.ticket_expires_at),
-                SPENT_MARGIN_MS,
-                SPENT_BEFORE_MS,
+                "" if update.ticket_expires_at is None else milliseconds(update.ticket_expires_at),
                 update.session_id,
                 update.key_id,
                 process_name(),
+                self._board.board_id,
             ),
         )
         if outcome == b"ok":
             return self._accepted(update, answer)
-        if outcome in _QUESTIONS:
-            return _QUESTIONS[outcome]
-        raise self._refusal(outcome, answer)
-
-    @translated()
-    def ensure_kept(self, update: ScoreUpdate, accepted: AcceptedUpdate) -> None:
-        """Once the append-only file has everything: Redis answers before it knows that on a slow or full disk.
-
-        The file first, then the update: it may be another Redis by then.
-        """
-        if not self._is_written() or not self._has(update, accepted):
-            raise RedisUnavailable
-
-    def _is_written(self) -> bool:
-        gives_up_at, goal = monotonic() + WRITTEN_SECONDS, math.inf
-        while True:
-            state: Mapping[str, Any] = self._redis.info("persistence")
-            if not state.get("aof_enabled"):
-                return True
-            if state["aof_last_write_status"] != "ok":
-                return False
-            size, waiting = state["aof_current_size"], state["aof_buffer_length"]
-            if not waiting or size >= goal:
-                return True
-            if monotonic() > gives_up_at:
-                return False
-            goal = min(goal, size + waiting)
-            sleep(WRITTEN_LOOK_SECONDS)
-
-    def _has(self, update: ScoreUpdate, accepted: AcceptedUpdate) -> bool:
-        if accepted.replayed or accepted.number is None:
-            return bool(self._redis.exists(self._keys.result(update.user_id, update.key_id)))
-        epoch, is_open = self._redis.hmget(self._numbers, "epoch", "open")
-        return bool(is_open) and int(epoch) == accepted.number.epoch
+        return self._missing(outcome, answer, self._limit)
 
     def _accepted(self, update: ScoreUpdate, answer: Sequence[Any]) -> AcceptedUpdate:
         score, rank, accepted_at, remaining, reset, replayed, request_id, *new = answer
@@ -179,84 +132,85 @@ class RedisLeaderboard:
             int(float(score)),
             int(rank) + 1,
             datetime.fromtimestamp(int(accepted_at) / 1000, UTC),
-            self._window(int(remaining), int(reset)),
+            self._window(self._limit, int(remaining), int(reset)),
             new[0].decode() if new else None,
             Number(new[1], new[2]) if new else None,
             bool(replayed),
         )
 
-    def _milliseconds(self) -> int:
-        if self._now is not None:
-            return _milliseconds(self._now())
-        seconds, microseconds = self._redis.time()
-        return int(seconds * 1000 + microseconds // 1000)
-
-    def _window(self, remaining: int, reset_ms: int) -> RateWindow:
-        return RateWindow(self._limit, self._window_seconds, remaining, max(reset_ms, 0) / 1000)
-
-    def _refusal(self, outcome: bytes, answer: Sequence[Any]) -> ScoreboardError:
-        if outcome in _LIMITS:
-            window = self._window(0, int(answer[0]))
-            return _LIMITS[outcome](retry_after_seconds=window.reset_seconds, headers=window.headers())
-        return _REFUSALS[outcome]()
-
     @translated()
     def remember(self, results: Sequence[FirstResult]) -> None:
-        """A script for all of them."""
-        keys = [self._results, *(self._keys.result(result.user_id, result.key_id) for result in results)]
+        """Keep first results of idempotency keys for retries; those that are kept stay as they are."""
+        keys = [self._results, *(self._shard.user(result.user_id).result(result.key_id) for result in results)]
         arguments = [value for result in results for value in _values(result)]
         run_script(self._redis, "restore_results", keys, arguments)
 
     @translated()
     def enter(self, user_id: str) -> None:
-        """ZADD NX: a player who is there keeps their score."""
-        self._redis.zadd(self._keys.leaderboard, {self._keys.member(user_id): 0}, nx=True)
+        """Put a new player on the board with its first score; a player who is there, or hidden, keeps theirs."""
+        self._place("enter", [user_id])
 
     @translated()
-    def top(self, limit: int) -> list[Position]:
-        """The first places, read together with the mark."""
-        with self._redis.pipeline(transaction=True) as pipeline:
-            pipeline.exists(self._keys.leaderboard_whole)
-            pipeline.zrevrange(self._keys.leaderboard, 0, limit - 1, withscores=True)
-            whole, rows = pipeline.execute()
-        if not whole:
-            raise LeaderboardRebuilding
-        return positions(rows, 1)
+    def show(self, user_ids: Iterable[str]) -> int:
+        """Put those of the players who are hidden back on the board, with their scores; returns how many."""
+        return self._place("show", user_ids, enters=False)
 
-    def places(self, user_id: str, neighbours: int) -> Question[list[Position]]:
-        """Asked by a script."""
-        keys, arguments = (self._leaderboard, self._whole), (self._keys.member(user_id), neighbours)
-        return Question(script_command("read_places", keys, arguments), _places)
+    @translated()
+    def hide(self, user_ids: Iterable[str], *, enters: bool = True) -> int:
+        """Take players off everything that is read of the board, keeping their scores; returns how many were on it.
+
+        A player who is nowhere `enters` among the hidden.
+        """
+        return self._place("hide", user_ids, enters=enters)
+
+    @translated()
+    def top(self, limit: int, since: str = "") -> Places:
+        """The first `limit` places, best first, and whose profile was changed since; raises LeaderboardRebuilding."""
+        answer = run_script(self._redis, "read_places", *self._reading("", limit, since))
+        return self._read(answer, since)
+
+    def places(self, user_id: str, neighbours: int, since: str = "", *, is_own: bool = False) -> Question[Places | None]:
+        """For a player's place and so many on each side of it, best first, and whose profile was changed since.
+
+        None for who is not on the board; a hidden player who asks for their own place stands where they would.
+
+        Reading the answer raises LeaderboardRebuilding.
+        """
+        command = script_command("read_places", *self._reading(self._board.member(user_id), neighbours, since, is_own=is_own))
+        return Question(command, lambda answer: self._read(answer, since) if answer != [] else None)
 
     @translated()
     def scores(self, user_ids: Sequence[str]) -> dict[str, int]:
-        """ZMSCORE."""
+        """Scores of those of the players who are on the board, read at one instant."""
         if not user_ids:
             return {}
-        scores = self._redis.zmscore(self._keys.leaderboard, [self._keys.member(user_id) for user_id in user_ids])
+        scores = self._redis.zmscore(self._leaderboard, [self._board.member(user_id) for user_id in user_ids])
         return {user_id: int(score) for user_id, score in zip(user_ids, scores, strict=True) if score is not None}
 
     @translated()
     def suspect(self, user_ids: Iterable[str]) -> None:
-        """SADD."""
+        """Have the next reconciliation look at these players."""
         if found := list(user_ids):
-            self._redis.sadd(self._keys.leaderboard_suspects, *found)
+            self._redis.sadd(self._keys.suspects, *found)
 
     @translated()
     def is_whole(self) -> bool:
-        """Whether the mark is there."""
-        return bool(self._redis.exists(self._keys.leaderboard_whole))
+        """False when Redis came up empty and the board has not been rebuilt since."""
+        return bool(self._redis.exists(self._whole))
 
     @translated()
     def newest_epoch(self) -> NewestEpoch:
-        """HMGET, and INFO for the server."""
+        """How far updates have been numbered."""
         epoch, sequence, is_open = self._redis.hmget(self._numbers, "epoch", "sequence", "open")
         newest = None if epoch is None else Number(int(epoch), int(sequence))
         return NewestEpoch(newest, bool(is_open), server_of(self._redis))
 
     @translated()
     def open_epoch(self, epoch: int, before: NewestEpoch) -> bool:
-        """A script: of several at the same time one opens the epoch."""
+        """Have updates numbered in a new epoch; False when another one was opened since `before` was read.
+
+        A script: of several at the same time one opens the epoch.
+        """
         keys = (self._numbers, self._whole)
         earlier = "" if before.newest is None else before.newest.epoch
         arguments = (earlier, epoch, before.server, self._window_seconds * 1000)
@@ -264,81 +218,105 @@ class RedisLeaderboard:
 
     @translated()
     def ask_for_rebuild(self) -> bool:
-        """A script, with a short TTL."""
+        """Whether the caller is the one, of many who find the board empty at the same time, to ask for its rebuild."""
         return bool(run_script(self._redis, "claim", (self._keys.rebuild_asked,), (REBUILD_ASKED_SECONDS * 1000,)))
 
     @translated()
-    def rebuild(self, pages: Iterable[Mapping[str, int]]) -> int:
-        """Beside the board, under a key of its own; a script then puts it in its place, unless another rebuild was faster."""
-        building = self._keys.leaderboard_rebuild(uuid.uuid4().hex)
+    def rebuild(self, pages: Iterable[Mapping[str, int]], hidden: Iterable[Sequence[str]] = ()) -> int:
+        """Fill an incomplete board with points by player and open it for updates; answer the number of players, those in pages
+        of `hidden` among them, who are kept beside it.
+
+        Of several rebuilds at the same time the first one counts: the board of a later one never replaces an open one.
+
+        Beside the board, under a key of its own; a script then puts it in its place, unless another rebuild was faster.
+        """
+        token = uuid.uuid4().hex
+        building, building_hidden = self._keys.rebuild(token), self._keys.rebuild_hidden(token)
         players = points = 0
         for page in pages:
             with self._redis.pipeline(transaction=False) as pipeline:
                 if page:
-                    pipeline.zadd(building, {self._keys.member(user_id): score for user_id, score in page.items()})
+                    pipeline.zadd(building, {self._board.member(user_id): score for user_id, score in page.items()})
                 pipeline.expire(building, REBUILD_SECONDS)
                 pipeline.execute()
             players += len(page)
             points += sum(page.values())
+        for user_ids in hidden:
+            self._place("hide", user_ids, (building, building_hidden), enters=False)
+            self._redis.expire(building_hidden, REBUILD_SECONDS)
         run_script(
             self._redis,
             "open_leaderboard",
-            (building, self._keys.leaderboard, self._whole, self._numbers),
-            (self._milliseconds() if points else 0, players),
+            (building, self._leaderboard, self._whole, self._numbers, building_hidden, self._keys.hidden),
+            (self._milliseconds() if points else 0, players, self._board.first_score),
         )
         return players
+
+    def _place(self, verb: str, user_ids: Iterable[str], where: tuple[str, str] | None = None, *, enters: bool = True) -> int:
+        """In steps, each of them atomic; `where` is another board, and the hidden players beside it."""
+        members = [self._board.member(user_id) for user_id in user_ids]
+        prepared = map(self._keys.cached_top, (self._board.top, self._board.max_top))
+        keys = (*(where or (self._leaderboard, self._keys.hidden)), *prepared)
+        arguments = (verb, self._board.operator, self._board.first_score if enters else "")
+        moved = 0
+        for first in range(0, len(members), PLACED_AT_ONCE):
+            step = members[first : first + PLACED_AT_ONCE]
+            moved += int(run_script(self._redis, "place_players", keys, (*arguments, *step)))
+        return moved
+
+    def _reading(
+        self, member: str, places: int, since: str, *, is_own: bool = False
+    ) -> tuple[tuple[str, ...], tuple[str | int, ...]]:
+        """Keys and arguments of the script that reads places."""
+        keys = (self._leaderboard, self._whole, self._shard.changed_profiles, self._hidden)
+        return keys, (member, places, *self._board.order, since or "-", "1" if is_own else "")
+
+    def _read(self, answer: list[Any] | None, since: str) -> Places:
+        if answer is None:
+            raise LeaderboardRebuilding
+        entries, first, *rows = answer
+        changes = [(entries[at].decode(), entries[at + 1].decode()) for at in range(0, len(entries), 2)]
+        positions = self._positions(zip(rows[::2], map(float, rows[1::2]), strict=True), first + 1)
+        return Places(positions, since, changes)
+
+    def _positions(self, rows: Iterable[tuple[bytes, float]], first_rank: int) -> list[Position]:
+        """Members and points that follow one another on the board, from this rank (1-based) on."""
+        user_id_of = self._board.user_id_of
+        return [Position(user_id_of(member.decode()), first_rank + n, int(score)) for n, (member, score) in enumerate(rows)]
 
 
 def _values(result: FirstResult) -> tuple[str | int, ...]:
     return (
         result.user_id,
         result.key_id,
-        result.increment,
-        result.score,
+        result.asked or result.increment,
+        result.places or result.score,
         max(result.rank - 1, 0),
-        _milliseconds(result.accepted_at),
+        milliseconds(result.accepted_at),
         result.request_id,
     )
 
 
-def _milliseconds(at: datetime) -> int:
-    return round(at.timestamp() * 1000)
+class BoardCache:
+    """The prepared board of GET /api/scores: at most 5 s old."""
 
-
-def positions(rows: Iterable[tuple[bytes, float]], first_rank: int) -> list[Position]:
-    """Members and points that follow one another on the board, from this rank (1-based) on."""
-    return [Position(user_id_of(member.decode()), first_rank + n, int(score)) for n, (member, score) in enumerate(rows)]
-
-
-def _places(answer: list[Any] | None) -> list[Position]:
-    if answer is None:
-        raise LeaderboardRebuilding
-    if not answer:
-        return []
-    first, *rows = answer
-    return positions(zip(rows[::2], map(float, rows[1::2]), strict=True), first + 1)
-
-
-class RedisBoardCache:
-    """The port BoardCache."""
-
-    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+    def __init__(self, client: redis.Redis, keys: BoardKeys) -> None:
         self._redis: Any = client
         self._keys = keys
 
     @translated()
     def get(self, limit: int) -> bytes | None:
-        """By a script."""
+        """The cached JSON document that holds at least `limit` places, or None."""
         document: bytes | None = run_script(self._redis, "read_prepared", (self._keys.cached_top(limit),), (DOCUMENT_MS,))
         return document
 
     def cached(self, limit: int) -> Question[bytes | None]:
-        """By the same script."""
+        """For the same, with the check of a caller's access."""
         return Question(script_command("read_prepared", (self._keys.cached_top(limit),), (DOCUMENT_MS,)), _as_it_is)
 
     @translated()
     def put(self, limit: int, document: bytes) -> None:
-        """Keep it for 5 s."""
+        """Keep a document for 5 s."""
         self._redis.set(self._keys.cached_top(limit), document, px=DOCUMENT_MS)
 
 
@@ -346,14 +324,25 @@ def _as_it_is(document: bytes | None) -> bytes | None:
     return document
 
 
-class RedisRateWindows:
-    """The port RateWindows. `now` replaces Redis's own clock."""
+class RateWindows:
+    """What is kept of players' latest updates: their instants, the tickets spent on them, and first results of idempotency
+    keys.
+
+    `now` replaces Redis's own clock.
+    """
 
     def __init__(
-        self, client: redis.Redis, keys: Keys, *, rate_window_seconds: int, now: Callable[[], datetime] | None = None
+        self,
+        client: redis.Redis,
+        keys: BoardKeys,
+        shard: ShardKeys,
+        *,
+        rate_window_seconds: int,
+        now: Callable[[], datetime] | None = None,
     ) -> None:
         self._redis: Any = client
-        self._keys = keys
+        self._whole, self._numbers = keys.whole, keys.numbers
+        self._shard = shard
         # Only a clock that was set back leaves an entry further ahead; it would lie there until the old time is reached again.
         self._window_ms = rate_window_seconds * 1000
         self._farthest_ms = rate_window_seconds * 1000 + AN_HOUR_MS
@@ -361,59 +350,86 @@ class RedisRateWindows:
 
     @property
     def reach(self) -> timedelta:
-        """The longer of both, and how far clocks may differ: Redis dates updates and tickets."""
+        """Updates that were accepted longer ago are neither in a window nor spent a ticket that could be sent again.
+
+        The longer of both, and how far clocks may differ: Redis dates updates and tickets.
+        """
         return timedelta(milliseconds=max(self._window_ms, KNOWN_MS)) + CLOCKS_DIFFER
 
     @translated()
     def losses(self) -> Losses:
-        """GET and HMGET."""
-        mark = self._redis.get(self._keys.leaderboard_whole)
-        restored, lost_until = self._redis.hmget(self._keys.leaderboard_numbers, "restored", "windows_lost_until")
+        """What Redis may have lost."""
+        mark = self._redis.get(self._whole)
+        restored, lost_until = self._redis.hmget(self._numbers, "restored", "windows_lost_until")
         since = 0 if mark is None else int(mark)
         return Losses(since, since > 0 and restored != mark, lost_until is not None)
 
     @translated()
     def restore(self, accepted: Mapping[str, Sequence[Acceptance]]) -> None:
-        """A script a player. Every request id may be that of a ticket."""
-        for user_id, acceptances in accepted.items():
-            newest = sorted(acceptances, reverse=True)
-            keys = (self._keys.requests(user_id), self._keys.spent_tickets(user_id), self._keys.rate_windows)
-            arguments = [value for each in newest for value in (each.at, each.request_id)]
-            run_script(self._redis, "restore_window", keys, (user_id, self._window_ms, KNOWN_MS, *arguments))
+        """Add the instants and spent tickets of these updates, by player, where they are missing; of entries by `<user id>
+        <board id>`.
+
+        A script for each, many in one round trip. Every request id may be that of a ticket.
+        """
+        calls = [self._restoring(name, acceptances) for name, acceptances in accepted.items()]
+        # The first one by itself: a Redis that does not know the script is sent it once.
+        rest = calls[1:]
+        for batch in (calls[:1], *(rest[at : at + WINDOWS_AT_ONCE] for at in range(0, len(rest), WINDOWS_AT_ONCE))):
+            if batch:
+                run_scripts(self._redis, "restore_window", batch)
+
+    def _restoring(self, name: str, acceptances: Sequence[Acceptance]) -> tuple[Sequence[str], Sequence[str | int]]:
+        newest = sorted(acceptances, reverse=True)
+        user_id, _, board_id = name.partition(" ")
+        own = self._shard.user(user_id)
+        keys = (own.requests_of(board_id) if board_id else own.requests, own.spent_tickets, self._shard.rate_windows)
+        return keys, (name, self._window_ms, KNOWN_MS, *(value for each in newest for value in (each.at, each.request_id)))
 
     @translated()
     def windows_restored(self) -> None:
-        """HDEL."""
-        self._redis.hdel(self._keys.leaderboard_numbers, "windows_lost_until")
+        """No instant is missing any more."""
+        self._redis.hdel(self._numbers, "windows_lost_until")
 
     @translated()
     def results_restored(self, losses: Losses) -> None:
-        """HSET: it says nothing about what a later loss took."""
-        self._redis.hset(self._keys.leaderboard_numbers, "restored", losses.results_since)
+        """No first result or spent ticket of `losses` is missing any more.
+
+        HSET: it says nothing about what a later loss took.
+        """
+        self._redis.hset(self._numbers, "restored", losses.results_since)
 
     @translated()
     def forget_results(self, limit: int) -> int:
-        """A script over the oldest entries of the stream."""
+        """Drop up to `limit` first results whose day is over; returns how many.
+
+        A script over the oldest entries of the stream.
+        """
         past = self._milliseconds() - RESULT_SECONDS * 1000
-        entries = self._redis.xrange(self._keys.results, "-", str(past), limit)
+        entries = self._redis.xrange(self._shard.results, "-", str(past), limit)
         if not entries:
             return 0
-        keys = [self._keys.result(fields[b"user_id"].decode(), fields[b"key_id"].decode()) for _, fields in entries]
+        keys = [self._shard.user(fields[b"user_id"].decode()).result(fields[b"key_id"].decode()) for _, fields in entries]
         ids = [entry_id for entry_id, _ in entries]
-        return int(run_script(self._redis, "forget_results", (self._keys.results, *keys), (past, *ids)))
+        return int(run_script(self._redis, "forget_results", (self._shard.results, *keys), (past, *ids)))
 
     @translated()
     def forget(self, limit: int) -> int:
-        """The script looks again: a player who came back keeps everything."""
-        now, index = self._milliseconds(), self._keys.rate_windows
+        """Drop what is past of up to `limit` players and windows of boards; returns of how many.
+
+        The script looks again: a player who came back keeps everything.
+        """
+        now, index = self._milliseconds(), self._shard.rate_windows
         farthest = now + self._farthest_ms
         if ahead := self._redis.zrangebyscore(index, f"({farthest}", "+inf", 0, limit):
             self._redis.zadd(index, dict.fromkeys(ahead, farthest), xx=True)
-        user_ids = [user_id.decode() for user_id in self._redis.zrangebyscore(index, "-inf", now, 0, limit)]
-        if not user_ids:
+        names = [name.decode() for name in self._redis.zrangebyscore(index, "-inf", now, 0, limit)]
+        if not names:
             return 0
-        keys = [key for user_id in user_ids for key in (self._keys.requests(user_id), self._keys.spent_tickets(user_id))]
-        return int(run_script(self._redis, "forget_windows", (index, *keys), (now, *user_ids)))
+        keys: list[str] = []
+        for user_id, _, board_id in (name.partition(" ") for name in names):
+            own = self._shard.user(user_id)
+            keys += [own.requests_of(board_id)] * 2 if board_id else [own.requests, own.spent_tickets]
+        return int(run_script(self._redis, "forget_windows", (index, *keys), (now, *names)))
 
     def _milliseconds(self) -> int:
         if self._now is not None:

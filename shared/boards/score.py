@@ -5,15 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from shared.boards.board import MAIN
-from shared.boards.rate_window import RateWindow
 from shared.core.errors import InvalidIncrement
+from shared.core.rate_window import RateWindow
 from shared.ledger.events import Number
 
 
-def checked_increment(value: object) -> int:
-    """Accept only an integer from 1 to 5 (True is not an integer here); raises InvalidIncrement."""
-    if type(value) is not int or value not in MAIN.increments:
+def checked_increment(value: object, allowed: range) -> int:
+    """Accept only an integer that is allowed (True is not an integer here); raises InvalidIncrement."""
+    if type(value) is not int or value not in allowed:
         raise InvalidIncrement
     return value
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from threading import Event
 from typing import Protocol, TypeVar
 
 T = TypeVar("T")
@@ -48,6 +49,10 @@ class SystemClock:
     def sleep(self, seconds: float) -> None:
         """Wait."""
         time.sleep(seconds)
+
+    def wait(self, woken: Event, seconds: float) -> None:
+        """Until it is set, or for so long."""
+        woken.wait(seconds)
 
 
 def utc_text(at: datetime) -> str:

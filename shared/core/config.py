@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal
 
 from shared.core.errors import ConfigurationError
+from shared.core.origins import origins
+from shared.core.tls_versions import AMQP_TLS_MINIMUM, tls_version
 
 RETRIES = 3
 MAX_DELAY_SECONDS = 86_400
-_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 SECRET_HELP = "may come from the secret SCOREBOARD_SECRET_ID names"  # noqa: S105 - help text
 
 
@@ -23,10 +23,24 @@ def _setting(help_text: str, default: Any = MISSING, *, secret: bool = False) ->
 class Settings:
     """Everything the layer can be told; the variable is the field's name in capitals. Secrets never print."""
 
-    redis_url: str = _setting("Redis, e.g. redis://:password@host:6379/0; rediss:// for TLS", secret=True)
-    amqp_url: str = _setting("RabbitMQ, e.g. amqps://user:password@host:5671/%2F", secret=True)
+    redis_url: str = _setting(
+        "Redis, e.g. redis://:password@host:6379/0; rediss:// for TLS; or its Sentinels, e.g."
+        " redis+sentinel://:password@one:26379,two:26379/primary-name/0 (theirs: ?sentinel_password=); or nodes of a Redis"
+        " Cluster, e.g. redis+cluster://:password@one:6379,two:6379, with a KEY_PREFIX",
+        secret=True,
+    )
+    redis_replicas: Literal[0, 1, 2] = _setting(
+        "replicas of Redis that must have an update before it is acknowledged, 0 to 2: then a failover to one of them loses none;"
+        " with fewer, updates are answered 503",
+        0,
+    )
+    amqp_url: str = _setting(
+        "RabbitMQ, e.g. amqps://user:password@host:5671/%2F, or brokers of a cluster, host:5671,other:5671", secret=True
+    )
     database_url: str = _setting(
-        "PostgreSQL, e.g. postgresql://user:password@host:5432/scoreboard?sslmode=verify-full", secret=True
+        "PostgreSQL, e.g. postgresql://user:password@host:5432/scoreboard?sslmode=verify-full; of several servers,"
+        " host:5432,other:5432, the one that takes writes",
+        secret=True,
     )
     migrations_database_url: str = _setting(
         "the same database as the owner of its tables, for prepare_stores alone: the role of DATABASE_URL then gets only the"
@@ -36,6 +50,11 @@ class Settings:
     )
     redis_ca_file: str = _setting("PEM file of a CA that Redis's certificate may be of, beside the system's", "")
     amqp_ca_file: str = _setting("PEM file of the CA that signed the broker's certificate; empty for the system's", "")
+    amqp_tls_minimum: Literal["1.2", "1.3"] = _setting(
+        "oldest version of TLS to accept from the broker, 1.3 or 1.2, which is for managed ones that offer nothing newer; what it"
+        " gives up: the certificate travels readable, and the handshake is the one that attacks of the past were on",
+        AMQP_TLS_MINIMUM,
+    )
     database_ca_file: str = _setting("PEM file of the CA that signed PostgreSQL's certificate; empty for the system's", "")
     jwt_signing_key: str = _setting(
         "Ed25519 private keys (PEM, PKCS 8), one behind the other; the first one signs access tokens, all of them verify; "
@@ -53,12 +72,17 @@ class Settings:
     jwt_jwks_url: str = _setting("https URL of the outside provider's JWK set", "")
     jwt_user_id_claim: str = _setting("claim of the outside provider's tokens that says which account of ours it is", "sub")
     key_prefix: str = _setting(
-        "prefix of every Redis key of this board, e.g. {spring}: to keep one board in one cluster slot", ""
+        "prefix of every Redis key of this scoreboard; on a Redis Cluster one with a hash tag, e.g. {spring}:, that keeps them in"
+        " one slot",
+        "",
     )
     rate_limit_requests: int = _setting("updates a player may make in the window", 100)
     rate_window_seconds: int = _setting("length of the sliding window", 60)
     instance_id: str = _setting(
         "which of the instances on the same stores this is; the local runtime makes one at each start", ""
+    )
+    instance_role: str = _setting(
+        "what this instance does, of http, consumer and scheduler, separated by commas; given by the local runtime", ""
     )
     former_instance_id: str = _setting("the instance, ended, that used the same data directory before", "")
     history_queues: Literal[1, 2, 4] = _setting(
@@ -79,10 +103,14 @@ class Settings:
         "players whose scores a reconciliation may lower; when there are more it lowers none and raises an alarm", 100
     )
     reconciliation_max_points: int = _setting("points by which it may lower them in all, likewise", 10_000)
-    public_leaderboard: bool = _setting("true: GET /api/scores needs no token", False)
+    public_leaderboard: bool = _setting("true: reading and watching the board needs no token", False)
     require_action_ticket: bool = _setting("true: an update without an action ticket is refused", False)
     cors_allowed_origins: tuple[str, ...] = _setting(
         "origins, comma-separated, whose web pages may use the API and the WebSocket, e.g. https://game.example,capacitor://localhost",
+        (),
+    )
+    scoreboard_frame_ancestors: tuple[str, ...] = _setting(
+        "origins, comma-separated, whose web pages may show the live page in a frame, e.g. https://game.example; empty: nobody's",
         (),
     )
     broadcast_channel: str = _setting("Redis channel of a gateway that holds the sockets itself; empty on API Gateway", "")
@@ -104,10 +132,6 @@ class Settings:
     loop_hook: str = _setting(
         "module:object of what hosts the functions, its event loop, for many requests to share connections; empty: threads", ""
     )
-    metrics_hook: str = _setting(
-        "module:function of what hosts the functions, which is given what reads the metrics; empty: see METRICS_NAMESPACE",
-        "",
-    )
     metrics_namespace: str = _setting(
         "CloudWatch namespace of the metrics, written to the log in embedded metric format; empty: none are written", ""
     )
@@ -117,6 +141,9 @@ class Settings:
         "",
     )
     otel_service_name: str = _setting("what spans say they are from", "scoreboard")
+    security_contact: str = _setting(
+        "whom to tell of a weakness, a mailto: or https: address, published at /.well-known/security.txt; empty: nothing is", ""
+    )
     log_level: str = _setting(
         "DEBUG, INFO, WARNING or ERROR; the console of `serve` shows WARNING and above unless it is set", "INFO"
     )
@@ -148,10 +175,13 @@ def _integer(raw: str) -> int:
     return int(raw)
 
 
-def _queues(raw: str) -> int:
-    if raw not in {"1", "2", "4"}:
-        raise ValueError("is not 1, 2 or 4")
-    return int(raw)
+def _one_of(first: int, second: int, third: int) -> Callable[[str], int]:
+    def convert(raw: str) -> int:
+        if raw not in {str(first), str(second), str(third)}:
+            raise ValueError(f"is not {first}, {second} or {third}")
+        return int(raw)
+
+    return convert
 
 
 def _boolean(raw: str) -> bool:
@@ -170,18 +200,13 @@ def _delays(raw: str) -> tuple[float, ...]:
     return delays
 
 
-def _origins(raw: str) -> tuple[str, ...]:
-    origins = tuple(item.strip() for item in raw.split(",") if item.strip())
-    if not all(_ORIGIN.fullmatch(origin) for origin in origins):
-        raise ValueError("must be exact origins in small letters (scheme, host and port, no path, no *)")
-    return origins
-
-
 _CONVERTERS: dict[str, Callable[[str], Any]] = {
     "str": str,
     "int": _integer,
     "bool": _boolean,
-    "Literal[1, 2, 4]": _queues,
+    "Literal[0, 1, 2]": _one_of(0, 1, 2),
+    "Literal[1, 2, 4]": _one_of(1, 2, 4),
+    "Literal['1.2', '1.3']": tls_version,
     "tuple[float, ...]": _delays,
-    "tuple[str, ...]": _origins,
+    "tuple[str, ...]": origins,
 }

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+PROBLEMS_PAGE = "/docs/problems"
+
+
+def problem_type(code: str) -> str:
+    """The `type` of a problem document: where this very server explains the code to whoever opens it."""
+    return f"{PROBLEMS_PAGE}#{code}"
+
 
 class ScoreboardError(Exception):
     """Base of all errors that a client may see.
@@ -34,6 +41,10 @@ class ScoreboardError(Exception):
         self.headers = headers or {}
         self.extensions = extensions
         super().__init__(self.detail)
+
+    def as_message(self, **about: str | None) -> dict[str, str | int | None]:
+        """What a viewer is told over a socket; `about` says of what."""
+        return {"type": "error", **about, "status": self.status, "code": self.code, "detail": self.detail}
 
 
 # 400: the request cannot be read
@@ -86,6 +97,12 @@ class InvalidApiKey(Unauthenticated):
     default_detail = "X-API-Key is not this player's key. Send the right one or leave the header out."
 
 
+class InvalidServerKey(Unauthenticated):
+    is_audited = True
+    code, title = "invalid_server_key", "Invalid server key"
+    default_detail = "This server key is unknown, was rotated or revoked. An admin makes another one."
+
+
 class InvalidCredentials(Unauthenticated):
     is_audited = True
     code, title = "invalid_credentials", "Invalid credentials"
@@ -110,6 +127,16 @@ class Forbidden(ScoreboardError):
 class NotYourScore(Forbidden):
     code, title = "not_your_score", "Not your score"
     default_detail = "The user id in the path is not the one in the access token: a player raises only their own score."
+
+
+class NotItsBoard(Forbidden):
+    code, title = "not_its_board", "Not its board"
+    default_detail = "This server key is not good for this board."
+
+
+class NotItsScope(Forbidden):
+    code, title = "not_its_scope", "Not its scope"
+    default_detail = "This server key may not do that: it has not the scope. An admin makes another one."
 
 
 class NotYourAccount(Forbidden):
@@ -153,9 +180,34 @@ class NotFound(ScoreboardError):
     default_detail = "There is nothing here."
 
 
+class UnknownServerKey(NotFound):
+    code, title = "unknown_server_key", "Unknown server key"
+    default_detail = "There is no such server key, or it is revoked. GET /api/admin/server-keys lists them."
+
+
 class UnknownUser(NotFound):
     code, title = "unknown_user", "Unknown user"
     default_detail = "There is no player with this id."
+
+
+class UnknownBoard(NotFound):
+    code, title = "unknown_board", "Unknown board"
+    default_detail = "There is no board with this id. GET /api/boards lists those there are."
+
+
+class UnknownSeason(NotFound):
+    code, title = "unknown_season", "Unknown season"
+    default_detail = "The board has had no season with this number in this period."
+
+
+class UnknownEntry(NotFound):
+    code, title = "unknown_entry", "Unknown entry"
+    default_detail = "This player has no entry with this request id on this board."
+
+
+class UnknownDecision(NotFound):
+    code, title = "unknown_decision", "Unknown decision"
+    default_detail = "There is no decision with this id on this board."
 
 
 # 409
@@ -192,6 +244,39 @@ class ScoreOutOfBounds(Conflict):
     default_detail = "Your score would exceed 2147483647, the highest that can be recorded. Nothing was changed."
 
 
+class BoardInUse(Conflict):
+    code, title = "board_in_use", "Board in use"
+    default_detail = "The change would give another meaning to the entries of this board. Nothing was changed."
+
+
+class NeverReset(Conflict):
+    code, title = "never_reset", "Never reset"
+    default_detail = (
+        "`all_time` is never reset: it counts everything. Give the board another period with PUT /api/boards/{board},"
+        " and reset that: without `cron` it lasts until you do."
+    )
+
+
+class NoOpenSeason(Conflict):
+    code, title = "no_open_season", "No open season"
+    default_detail = "No season of this board is open now. GET /api/boards/{board} says when the next one begins."
+
+
+class AlreadyStruck(Conflict):
+    code, title = "already_struck", "Already struck"
+    default_detail = "The entry is struck out already. Nothing was changed."
+
+
+class AlreadyUndone(Conflict):
+    code, title = "already_undone", "Already undone"
+    default_detail = "The decision was undone already. Nothing was changed. Decide the same anew to have it back."
+
+
+class WithoutEffect(Conflict):
+    code, title = "without_effect", "Without effect"
+    default_detail = "The player has a better score than that. Strike the entries out that are wrong. Nothing was changed."
+
+
 class RequestInProgress(Conflict):
     code, title = "request_in_progress", "Request in progress"
     default_detail = "A request with this Idempotency-Key is being carried out. Send it again as late as Retry-After says."
@@ -226,13 +311,31 @@ class InvalidParameter(InvalidInput):
     code, title = "invalid_parameter", "Invalid parameter"
 
 
+class TooManyPlayers(InvalidInput):
+    code, title = "too_many_players", "Too many players"
+    default_detail = "This is about more than 10,000 players. Name fewer of them, or a shorter time. Nothing was changed."
+
+
 class InvalidIncrement(InvalidInput):
     code, title = "invalid_increment", "Invalid increment"
     default_detail = "`increment` must be a JSON integer from 1 to 5."
 
 
+class InvalidBoard(InvalidInput):
+    code, title = "invalid_board", "Invalid board"
+
+
+class ValueOutOfBounds(InvalidInput):
+    code, title = "value_out_of_bounds", "Value out of bounds"
+    default_detail = "The value is not one that this board takes. Nothing was changed."
+
+
 class InvalidUsername(InvalidInput):
     code, title = "invalid_username", "Invalid username"
+
+
+class InvalidDisplayName(InvalidInput):
+    code, title = "invalid_display_name", "Invalid display name"
 
 
 class WeakPassword(InvalidInput):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from http import HTTPStatus
@@ -14,6 +14,7 @@ from shared.core import metrics
 from shared.core.errors import ScoreboardError
 from shared.core.lines import instant, is_written, write
 from shared.core.metrics import export
+from shared.core.rate_window import RateWindow
 from shared.core.tracing import TRACEPARENT, Kind, Span, TraceContext, read_trace, tracer
 
 MAX_UPDATES = 500
@@ -25,6 +26,7 @@ _ATTRIBUTES = {
     "queue": "messaging.destination.name",
     "messages": "messaging.batch.message_count",
 }
+_NO_WINDOWS: Mapping[str, RateWindow] = {}
 _current: ContextVar[Invocation] = ContextVar("invocation")
 
 
@@ -40,6 +42,7 @@ class Invocation:
         "_span",
         "_started",
         "_token",
+        "awaited",
         "fields",
         "function",
         "level",
@@ -49,6 +52,7 @@ class Invocation:
         "trace",
         "trigger",
         "updates",
+        "windows",
     )
 
     def __init__(self, trigger: str, context: Any, request_id: str = "") -> None:
@@ -58,8 +62,10 @@ class Invocation:
         self.level, self.outcome, self._is_our_fault = "info", INTERRUPTED, True
         self.fields: dict[str, Any] = {}
         self.updates: list[str] = []
+        self.windows = _NO_WINDOWS
         self.trace: TraceContext | None = None
         self.links: Sequence[TraceContext] = ()
+        self.awaited: list[Callable[[], object]] = []
         self._span: AbstractContextManager[Span] | None = None
         self._started = perf_counter()
 
@@ -68,6 +74,8 @@ class Invocation:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        for wait in self.awaited:
+            wait()
         _current.reset(self._token)
         if error is None:
             if self.outcome is INTERRUPTED:
@@ -161,6 +169,13 @@ def note(**fields: Any) -> None:
         invocation.fields.update(fields)
 
 
+def await_before_answer(wait: Callable[[], object]) -> None:
+    """Have this called, once, when the work of this invocation is done: where threads stand still behind the answer."""
+    invocation = _current.get(None)
+    if invocation is not None and wait not in invocation.awaited:
+        invocation.awaited.append(wait)
+
+
 def note_updates(request_ids: Sequence[str]) -> None:
     """Have the line name these updates: all of a batch, so that whoever looks for one finds what became of it.
 
@@ -169,6 +184,13 @@ def note_updates(request_ids: Sequence[str]) -> None:
     invocation = _current.get(None)
     if invocation is not None:
         invocation.updates += request_ids
+
+
+def tell_windows(windows: Iterable[RateWindow]) -> None:
+    """Have the answer tell what is left of these limits, whatever it is; of a limit that is told again the newest counts."""
+    invocation = _current.get(None)
+    if invocation is not None:
+        invocation.windows = {**invocation.windows, **{window.name: window for window in windows}}
 
 
 def stand_out() -> None:

@@ -13,12 +13,20 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 
 class JsonFormatter(logging.Formatter):
-    """One line of JSON: `at`, `level`, `logger`, `message`, in which invocation, what `extra` holds, and the traceback."""
+    """One line of JSON: `at`, `level`, `logger`, `message`, in which invocation, what `extra` holds, and the traceback.
+
+    `members` stand in every line of this process.
+    """
+
+    def __init__(self, **members: str) -> None:
+        super().__init__()
+        self._members = members
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
             "at": lines.instant(record.created),
             "level": record.levelname.lower(),
+            **self._members,
             "logger": record.name,
             "message": record.getMessage(),
         }
@@ -31,12 +39,12 @@ class JsonFormatter(logging.Formatter):
         return lines.encoded(line)
 
 
-class _Stderr(logging.StreamHandler[TextIO]):
+class StderrHandler(logging.StreamHandler[TextIO]):
     """Whatever stderr is at that moment: who hosts the functions may put a buffer there."""
 
-    def __init__(self) -> None:
+    def __init__(self, **members: str) -> None:
         logging.Handler.__init__(self)
-        self.setFormatter(JsonFormatter())
+        self.setFormatter(JsonFormatter(**members))
 
     @property
     def stream(self) -> TextIO:  # type: ignore[override]
@@ -55,5 +63,5 @@ def configure_logs(level: str) -> None:
     logger = logging.getLogger("shared")
     logger.setLevel(level)
     if not logger.handlers:
-        logger.addHandler(_Stderr())
+        logger.addHandler(StderrHandler())
         logger.propagate = False

@@ -13,7 +13,7 @@ _IPV4_NOTED_BITS, _IPV6_NOTED_BITS = 24, 48
 
 def counted_network(source_ip: str) -> str:
     """Whose attempts count together: the address, or for IPv6 its /64. What is no address counts by its own text."""
-    address = _address(source_ip)
+    address = address_of(source_ip)
     if address is None:
         return source_ip[:_MAX_LENGTH]
     if isinstance(address, IPv4Address):
@@ -23,7 +23,7 @@ def counted_network(source_ip: str) -> str:
 
 def noted_network(source_ip: str) -> str:
     """The /24 or, for IPv6, the /48 an address belongs to; "" for what is no address."""
-    address = _address(source_ip)
+    address = address_of(source_ip)
     if address is None:
         return ""
     length = _IPV4_NOTED_BITS if isinstance(address, IPv4Address) else _IPV6_NOTED_BITS
@@ -32,11 +32,22 @@ def noted_network(source_ip: str) -> str:
 
 def is_this_machine(source_ip: str) -> bool:
     """Whether the address is a loopback one: an operator's tool, or a proxy nobody declared, behind which everybody is."""
-    address = _address(source_ip)
+    address = address_of(source_ip)
     return address is not None and address.is_loopback
 
 
-def _address(source_ip: str) -> IPv4Address | IPv6Address | None:
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address means this machine, whatever a resolver says."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def address_of(source_ip: str) -> IPv4Address | IPv6Address | None:
+    """The address, an IPv4 one without the clothes of IPv6; None for what is none."""
     try:
         address = ip_address(source_ip)
     except ValueError:

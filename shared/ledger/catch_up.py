@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from shared.core.clock import Clock
 from shared.core.errors import LedgerBehind, RabbitUnavailable
 from shared.ledger.events import Number
-from shared.ledger.ports import EventPublisher, Ledger, Outbox
+from shared.ledger.ports import EventPublisher
+
+if TYPE_CHECKING:
+    from shared.ledger.postgresql import Ledger
+    from shared.ledger.redis import Outbox
+
 
 CATCH_UP_SECONDS = 60.0
 UNDER_WAY_SECONDS = 2.0  # nearly always it is recorded by then

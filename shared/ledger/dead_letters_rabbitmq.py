@@ -9,6 +9,7 @@ from typing import Any
 
 import pika
 
+from shared.core.tls_versions import AMQP_TLS_MINIMUM, TlsVersion
 from shared.core.tracing import TRACEPARENT, TRACESTATE
 from shared.ledger.events import RefusedMessage
 from shared.ledger.queues import DEAD_LETTERS
@@ -18,22 +19,29 @@ from shared.stores.rabbitmq.consuming import count_messages, take_messages
 CHUNK = 200
 
 
-class RabbitDeadLetterQueue:
-    """The port DeadLetterQueue."""
+class DeadLetterQueue:
+    """The broker's copies of parked messages (RabbitMQ)."""
 
-    def __init__(self, amqp_url: str, *, ca_file: str) -> None:
+    def __init__(self, amqp_url: str, *, ca_file: str, tls_minimum: TlsVersion = AMQP_TLS_MINIMUM) -> None:
         self._amqp_url = amqp_url
         self._ca_file = ca_file
+        self._tls_minimum = tls_minimum
 
     def count(self) -> int:
-        """By declaring it passively."""
-        with open_channel(self._amqp_url, self._ca_file) as channel:
+        """How many there are."""
+        with open_channel(self._amqp_url, self._ca_file, self._tls_minimum) as channel:
             return count_messages(channel, DEAD_LETTERS)
 
     def sift(self, settle: Callable[[Sequence[RefusedMessage]], Sequence[str | None]]) -> None:
-        """With one consumer that holds what stays until the end: then the broker takes it back, in its order."""
+        """Show them all to `settle`, some at a time, oldest first, as their headers describe them.
+
+        It returns a key for each one that stays, None for each that goes; of several with the same key the newest stays. One
+        that goes is removed after `settle` has returned.
+
+        With one consumer that holds what stays until the end: then the broker takes it back, in its order.
+        """
         newest: dict[str, int] = {}
-        with open_channel(self._amqp_url, self._ca_file) as channel:
+        with open_channel(self._amqp_url, self._ca_file, self._tls_minimum) as channel:
             taken = take_messages(channel, DEAD_LETTERS)
             while chunk := list(islice(taken, CHUNK)):
                 keys = settle([_copy(properties, body) for _, properties, body in chunk])

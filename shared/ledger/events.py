@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 MAX_RETRIES = 3
 UNKNOWN_USER = "unknown user"
+UNKNOWN_BOARD = "unknown board"
+EVERY_BOARD = "*"
 
 
 class Number(NamedTuple):
@@ -29,6 +31,10 @@ class ScoreAccepted(NamedTuple):
 
     `number` is None in events of versions that did not count. `outbox_id` is the entry of the outbox that goes when the ledger
     has the event, "" without one. `key_id` names the idempotency key, "" without one.
+
+    On boards other than `main` it is an entry: `increment` is its value, beside a `second` one, `metadata` (JSON, or ""), and
+    `places`, what it came to in each period (period:season:score:second:rank:improved, separated by |). `writer` is the game
+    server that wrote it, "" for the player.
     """
 
     request_id: str
@@ -41,6 +47,11 @@ class ScoreAccepted(NamedTuple):
     outbox_id: str = ""
     key_id: str = ""
     rank: int = 0
+    board_id: str = "main"
+    second: int = 0
+    metadata: str = ""
+    places: str = ""
+    writer: str = ""
 
 
 class Unpublished(NamedTuple):
@@ -56,12 +67,14 @@ class Unpublished(NamedTuple):
 class ScoresRecorded:
     """A batch of updates reached the ledger: `updates` of them, the first one accepted at `accepted_at` (UTC).
 
-    `request_ids` names them, so that the log can tell in which version each was shown.
+    `request_ids` names them, so that the log can tell in which version each was shown. `boards` are those that changed, only
+    `main` when it is empty.
     """
 
     updates: int
     accepted_at: datetime
     request_ids: tuple[str, ...] = ()
+    boards: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +82,8 @@ class RecordedBatch:
     """What became of a batch in the ledger: how many updates were `new`; request ids and reasons of those it `refused`; request
     ids that were `known` before, and of those the reasons why a `second` update with the same id was refused.
 
-    `letters` are the messages to be sent on, to another try or to the dead letters. The ledger has them whole.
+    `letters` are the messages to be sent on, to another try or to the dead letters. The ledger has them whole. `entries` of the
+    new updates are on boards other than `main`.
     """
 
     new: int
@@ -77,6 +91,7 @@ class RecordedBatch:
     known: Sequence[str] = field(default=(), compare=False)
     second: Mapping[str, str] = field(default_factory=dict, compare=False)
     letters: Sequence[RefusedMessage] = field(default=(), compare=False)
+    entries: int = field(default=0, compare=False)
 
 
 class Acceptance(NamedTuple):
@@ -88,7 +103,7 @@ class Acceptance(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FirstResult:
-    """What an idempotency key was answered first; `rank` counts from 1."""
+    """What an idempotency key was answered first; `rank` counts from 1. `asked` and `places` are empty on `main`."""
 
     key_id: str
     request_id: str
@@ -97,6 +112,13 @@ class FirstResult:
     score: int
     rank: int
     accepted_at: datetime
+    asked: str = ""
+    places: str = ""
+
+
+def asked_text(value: int, second: int, metadata: str) -> str:
+    """What must be the same when the idempotency key of an entry comes again."""
+    return f"{value} {second} {hashlib.sha256(metadata.encode()).hexdigest()}"
 
 
 @dataclass(frozen=True, slots=True)

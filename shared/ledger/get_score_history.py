@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.accounts.player import Caller
-from shared.accounts.ports import Users
 from shared.core.clock import utc_text
 from shared.core.cursor import make_cursor, read_cursor
 from shared.core.errors import UnknownUser
 from shared.ledger.events import HistoryEntry
-from shared.ledger.ports import Ledger
+
+if TYPE_CHECKING:
+    from shared.accounts.postgresql import Users
+    from shared.ledger.postgresql import Ledger
+
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from shared.core.errors import RabbitUnavailable
 from shared.core.logs import get_logger
 from shared.ledger.catch_up import publish_again
-from shared.ledger.ports import EventPublisher, Outbox, Topology
+from shared.ledger.ports import EventPublisher
+
+if TYPE_CHECKING:
+    from shared.ledger.queues import Topology
+    from shared.ledger.redis import Outbox
+
 
 _log = get_logger(__name__)
 

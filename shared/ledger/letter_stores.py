@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from shared.core.clock import Clock
 from shared.core.errors import BadMessage, RabbitUnavailable
 from shared.core.logs import get_logger
 from shared.ledger.dead_letter import PARKED, WholeLetter
 from shared.ledger.events import Number, RefusedMessage, ScoreAccepted
-from shared.ledger.ports import DeadLetterQueue, DeadLetters, EventCodec, EventPublisher, Ledger, Topology
+from shared.ledger.ports import EventPublisher
+
+if TYPE_CHECKING:
+    from shared.ledger.dead_letters_rabbitmq import DeadLetterQueue
+    from shared.ledger.letters_postgresql import DeadLetters
+    from shared.ledger.messages import EventCodec
+    from shared.ledger.postgresql import Ledger
+    from shared.ledger.queues import Topology
+
 
 _log = get_logger(__name__)
 

@@ -74,7 +74,7 @@ def _told_apart(session: Session, refused: Sequence[RefusedMessage]) -> list[Ref
 def forget_letters(session: Session, known: Mapping[str, ReceivedMessage]) -> None:
     """Those of these request ids that the ledger has now; what could not be opened before, and now was."""
     if known:
-        session.run(statement("forget_unrecorded"), ids=None, request_ids=sorted(known), digests=sorted(_digests(known)))
+        session.run(statement("forget_settled_letters"), ids=None, request_ids=sorted(known), digests=sorted(_digests(known)))
 
 
 def _digests(known: Mapping[str, ReceivedMessage]) -> set[str]:
@@ -87,7 +87,7 @@ def _row(letter: RefusedMessage) -> dict[str, Any]:
     return {
         "request_id": None if letter.is_second else letter.request_id,
         "user_id": None if event is None else event.user_id,
-        "increment": None if event is None else event.increment,
+        "increment": None if event is None or event.places else event.increment,  # points of `main` only
         "epoch": epoch,
         "sequence": sequence,
         "accepted_at": None if event is None else int(event.accepted_at.timestamp() * 1000),
@@ -107,14 +107,14 @@ def writable(text: str) -> str:
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-class PostgresDeadLetters:
-    """The port DeadLetters."""
+class DeadLetters:
+    """Messages that the ledger did not take, whole (PostgreSQL): dead letters, and updates that wait for another try."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     def count(self, states: Sequence[str]) -> int:
-        """By the index of states."""
+        """How many are in these states."""
         with self._pool.connection() as session:
             rows = session.run(
                 "SELECT count(*) FROM unrecorded_updates WHERE state = ANY(CAST(:states AS text[]))", states=text_array(states)
@@ -122,11 +122,11 @@ class PostgresDeadLetters:
         return int(rows[0][0])
 
     def page(self, states: Sequence[str], limit: int, after_id: int = 0) -> list[DeadLetter]:
-        """Without their content."""
+        """Those in these states with ids above `after_id`, oldest first."""
         return self._page(states, None, limit, after_id)
 
     def named(self, ids: Sequence[int]) -> list[DeadLetter]:
-        """By the primary key."""
+        """Those with these ids, in whatever state; the ledger has what is not there any more."""
         return self._page(STATES, int_array(ids), len(ids), 0)
 
     def _page(self, states: Sequence[str], ids: str | None, limit: int, after_id: int) -> list[DeadLetter]:
@@ -135,13 +135,13 @@ class PostgresDeadLetters:
         return [_letter(row) for row in rows]
 
     def find(self, name: int | str) -> WholeLetter | None:
-        """By unique indexes."""
+        """One of them, in whatever state, by its id or its request id."""
         with self._pool.connection() as session:
             rows = _find(session, name)
         return _whole(rows[0]) if rows else None
 
     def choose(self, choice: Choice, *, patience_seconds: float) -> list[int]:
-        """Oldest first."""
+        """Ids of the chosen ones that wait or are parked, and of those that were redriven longer than `patience_seconds` ago."""
         with self._pool.connection() as session:
             rows = session.run(
                 statement("choose_letters"),
@@ -153,14 +153,20 @@ class PostgresDeadLetters:
         return [row[0] for row in rows]
 
     def redrive(self, ids: Sequence[int], actor: str) -> Settled:
-        """In one transaction, so that no message is neither here nor on its way."""
+        """Note that they are published again, before they are; those that the ledger has already are forgotten.
+
+        In one transaction, so that no message is neither here nor on its way.
+        """
         with self._pool.transaction("redrive_letters") as session:
             recorded = _forget_recorded(session, ids)
             rows = session.run(statement("redrive_letters"), ids=int_array(ids), actor=actor)
         return Settled(sorted(map(_whole, rows), key=lambda whole: whole.letter.id), recorded)
 
     def park_again(self, ids: Sequence[int]) -> None:
-        """Those whose outcome is known stay as they are."""
+        """They could not be published.
+
+        Those whose outcome is known stay as they are.
+        """
         with self._pool.connection() as session:
             session.run(
                 "UPDATE unrecorded_updates SET state = 'parked', changed_at = now()"
@@ -169,9 +175,13 @@ class PostgresDeadLetters:
             )
 
     def overdue(self, retry_delays: Sequence[float], patience_seconds: float, limit: int) -> list[WholeLetter]:
-        """Each at most once in the time it may take: they count as published again from here on."""
+        """Those that should have come back `patience_seconds` ago, to be published again; `retry_delays` are the seconds that a
+        message waits after its first, second and third attempt. Those that the ledger has are forgotten.
+
+        Each at most once in the time it may take: they count as published again from here on.
+        """
         with self._pool.connection() as session:
-            session.run(statement("forget_unrecorded"), ids=None, request_ids=None, digests="{}")
+            session.run(statement("forget_settled_letters"), ids=None, request_ids=None, digests="{}")
             rows = session.run(
                 statement("overdue_letters"),
                 delays="{" + ",".join(map(str, retry_delays)) + "}",
@@ -181,7 +191,10 @@ class PostgresDeadLetters:
         return sorted(map(_whole, rows), key=lambda whole: whole.letter.id)
 
     def discard(self, ids: Sequence[int], why: str, actor: Actor) -> Settled:
-        """Locked first: a batch that is recording one of them has ended then, or finds it discarded."""
+        """Take them out of the accepted ones, with an audit row each; those that the ledger has are forgotten.
+
+        Locked first: a batch that is recording one of them has ended then, or finds it discarded.
+        """
         with self._pool.transaction("discard_letters") as session:
             session.run(
                 "SELECT id FROM unrecorded_updates WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR UPDATE",
@@ -200,7 +213,11 @@ class PostgresDeadLetters:
         return Settled([_whole(row) for row in letters], recorded)
 
     def settle_copies(self, copies: Sequence[RefusedMessage]) -> list[str | None]:
-        """In one transaction; what is not known yet is noted as parked."""
+        """Note the parked messages that are not known yet. Returns for each copy the key of the parked message that it is one of,
+        or None when the message is not parked any more.
+
+        In one transaction; what is not known yet is noted as parked.
+        """
         described = [
             {"digest": copy.digest, "request_id": None if copy.request_id is None else writable(copy.request_id)}
             for copy in copies
@@ -225,7 +242,7 @@ def _find(session: Session, name: int | str) -> list[list[Any]]:
 
 
 def _forget_recorded(session: Session, ids: Sequence[int]) -> list[int]:
-    forgotten = session.run(statement("forget_unrecorded"), ids=int_array(ids), request_ids=None, digests="{}")
+    forgotten = session.run(statement("forget_settled_letters"), ids=int_array(ids), request_ids=None, digests="{}")
     return sorted(letter_id for [letter_id] in forgotten)
 
 

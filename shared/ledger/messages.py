@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Container
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from shared.core.errors import BadMessage
 from shared.core.ids import canonical_id
 from shared.ledger.events import Number, ScoreAccepted, ScoresRecorded
-from shared.stores.ports import Sealer
+
+if TYPE_CHECKING:
+    from shared.stores.sealing import Sealer
+
 
 VERSION = 1
 # Messages outlive deployments: a version that was ever written stays readable, and new fields have a default.
 UNDERSTOOD_VERSIONS = frozenset({1})
-MAX_ID_LENGTH, MAX_MARKER_LENGTH = 36, 64
+MAX_ID_LENGTH, MAX_BOARD_LENGTH, MAX_MARKER_LENGTH = 36, 40, 64
 MAX_SCORE = 2**53
+_VALUES = range(-MAX_SCORE + 1, MAX_SCORE)
+_PLACE = r"[a-z0-9][a-z0-9_-]{0,39}:[1-9][0-9]{0,8}:-?[0-9]{1,16}:-?[0-9]{1,16}:[0-9]{1,16}:[01]"
+_PLACES = re.compile(rf"{_PLACE}(\|{_PLACE}){{0,3}}")
 ACCEPTED, MARKER, RECORDED = "score.accepted", "score.marker", "scores.recorded"
 _encode = msgspec.json.Encoder().encode
 
@@ -41,17 +49,22 @@ class _Sealed(msgspec.Struct, omit_defaults=True):
     outbox_id: str = ""
     key_id: str = ""
     rank: int = 0
+    second: int = 0
+    metadata: str = ""
+    places: str = ""
+    writer: str = ""
 
 
 class RecordedEnvelope(msgspec.Struct, forbid_unknown_fields=True):
     encrypted_data: str
 
 
-class _RecordedSealed(msgspec.Struct):
+class _RecordedSealed(msgspec.Struct, omit_defaults=True):
     v: int
     updates: int
     accepted_at: int
     request_ids: tuple[str, ...] = ()
+    boards: tuple[str, ...] = ()
 
 
 _decode_envelope = msgspec.json.Decoder(Envelope).decode
@@ -60,29 +73,18 @@ _decode_recorded = msgspec.json.Decoder(RecordedEnvelope).decode
 _decode_recorded_sealed = msgspec.json.Decoder(_RecordedSealed).decode
 
 
-class Board(Protocol):
-    """The board that updates are of."""
+class EventCodec:
+    """What stands in a queue message, sealed and opened.
 
-    @property
-    def board_id(self) -> str:
-        """Its id."""
-        ...
-
-    @property
-    def increments(self) -> range:
-        """By how much an update may change a score."""
-        ...
-
-
-class RabbitEventCodec:
-    """The port EventCodec, and its other direction for the publisher.
+    And its other direction for the publisher.
 
     The plain fields and the kind of message are associated data: changing one, or passing one kind for another, is detected.
     """
 
-    def __init__(self, sealer: Sealer, board: Board) -> None:
+    def __init__(self, sealer: Sealer, increments: range) -> None:
+        """`increments`: by how much an update may change a score on `main`. Of other boards the ledger says what it takes."""
         self._sealer = sealer
-        self._board = board
+        self._increments = increments
 
     def update(self, event: ScoreAccepted) -> bytes:
         """The body of an update for score_history_queue."""
@@ -93,12 +95,16 @@ class RabbitEventCodec:
                     VERSION,
                     _milliseconds(event.accepted_at),
                     event.source_ip,
-                    self._board.board_id,
+                    event.board_id,
                     epoch,
                     sequence,
                     event.outbox_id,
                     event.key_id,
                     event.rank,
+                    event.second,
+                    event.metadata,
+                    event.places,
+                    event.writer,
                 )
             ),
             _bound(ACCEPTED, event.request_id, event.user_id, event.increment, event.new_score),
@@ -112,11 +118,12 @@ class RabbitEventCodec:
 
     def recorded(self, event: ScoresRecorded) -> bytes:
         """The body of a message of score_updated_queue."""
-        secret = _encode(_RecordedSealed(VERSION, event.updates, _milliseconds(event.accepted_at), event.request_ids))
+        accepted_at = _milliseconds(event.accepted_at)
+        secret = _encode(_RecordedSealed(VERSION, event.updates, accepted_at, event.request_ids, event.boards))
         return _encode(RecordedEnvelope(self._sealer.seal(secret, _bound(RECORDED))))
 
     def open_update(self, body: bytes) -> ScoreAccepted | str:
-        """The event, or the id of a marker; raises BadMessage."""
+        """The event of a message of score_history_queue, or the id of a marker; raises BadMessage."""
         try:
             plain = _decode_envelope(body)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -126,11 +133,13 @@ class RabbitEventCodec:
         sealed = self._open(plain.encrypted_data, bound, _decode_sealed)
         if kind == MARKER and len(plain.request_id) <= MAX_MARKER_LENGTH:
             return plain.request_id
-        in_range = plain.increment in self._board.increments and abs(plain.new_score) <= MAX_SCORE
-        if not in_range or len(plain.request_id) > MAX_ID_LENGTH or len(plain.user_id) > MAX_ID_LENGTH:
+        allowed: Container[int] = self._increments if sealed.board == "main" else _VALUES
+        in_range = plain.increment in allowed and abs(plain.new_score) <= MAX_SCORE and sealed.second in _VALUES
+        ids_fit = max(map(len, (plain.request_id, plain.user_id, sealed.writer))) <= MAX_ID_LENGTH
+        if not in_range or not ids_fit or len(sealed.board) > MAX_BOARD_LENGTH:
             raise BadMessage("a field is out of its range")
-        if sealed.board != self._board.board_id:
-            raise BadMessage(f"there is no board {sealed.board[:MAX_ID_LENGTH]!r} here: redrive it to a version that has it")
+        if sealed.board != "main" and not (_PLACES.fullmatch(sealed.places) and sealed.epoch and sealed.sequence):
+            raise BadMessage("an entry without places or number")
         return ScoreAccepted(
             canonical_id(plain.request_id),
             canonical_id(plain.user_id),
@@ -142,16 +151,21 @@ class RabbitEventCodec:
             sealed.outbox_id,
             sealed.key_id,
             sealed.rank,
+            sealed.board,
+            sealed.second,
+            sealed.metadata,
+            sealed.places,
+            sealed.writer,
         )
 
     def open_recorded(self, body: bytes) -> ScoresRecorded:
-        """The event; raises BadMessage."""
+        """The event of a message of score_updated_queue; raises BadMessage."""
         try:
             plain = _decode_recorded(body)
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise BadMessage("not a message of score_updated_queue") from None
         sealed = self._open(plain.encrypted_data, _bound(RECORDED), _decode_recorded_sealed)
-        return ScoresRecorded(sealed.updates, _instant(sealed.accepted_at), sealed.request_ids)
+        return ScoresRecorded(sealed.updates, _instant(sealed.accepted_at), sealed.request_ids, sealed.boards)
 
     def _open(self, text: str, bound: bytes, decode: Any) -> Any:
         try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from types import MappingProxyType
 from typing import Any
 
 from shared.core import metrics
@@ -13,6 +15,7 @@ from shared.core.ids import new_request_id
 from shared.core.logs import get_logger
 from shared.ledger.balance import Gap
 from shared.ledger.events import (
+    UNKNOWN_BOARD,
     UNKNOWN_USER,
     Acceptance,
     FirstResult,
@@ -22,9 +25,9 @@ from shared.ledger.events import (
     RecordedBatch,
     RefusedMessage,
     ScoreAccepted,
+    asked_text,
 )
 from shared.ledger.letters_postgresql import forget_letters, hold_letters, note_letters
-from shared.ledger.ports import NO_MESSAGES
 from shared.stores.actor import Actor
 from shared.stores.audit_row import add_audit_row
 from shared.stores.postgresql.errors import StatementRejected
@@ -37,6 +40,7 @@ _log = get_logger(__name__)
 PAGE = 5000
 MAX_GAPS = 1000
 MISSING_SECONDS = 120.0
+NO_MESSAGES: Mapping[str, ReceivedMessage] = MappingProxyType({})
 Write = Callable[[Session, Sequence[ScoreAccepted]], RecordedBatch]
 
 
@@ -63,6 +67,8 @@ def record_keys(session: Session, events: Sequence[ScoreAccepted]) -> list[Score
         accepted_ats=int_array([int(event.accepted_at.timestamp() * 1000) for event in first]),
         epochs=int_array([event.number.epoch if event.number else 0 for event in first]),
         sequences=int_array([event.number.sequence if event.number else 0 for event in first]),
+        asked=text_array([asked_text(event.increment, event.second, event.metadata) if event.places else "" for event in first]),
+        places=text_array([event.places for event in first]),
     )
     others = {request_id: _number(epoch, sequence) for request_id, epoch, sequence in rows}
     others |= {
@@ -128,8 +134,8 @@ def _number(epoch: int | None, sequence: int | None) -> Number | None:
     return None if epoch is None or sequence is None else Number(epoch, sequence)
 
 
-class PostgresLedger:
-    """The port Ledger."""
+class Ledger:
+    """The history of record (PostgreSQL)."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -142,7 +148,12 @@ class PostgresLedger:
         messages: Mapping[str, ReceivedMessage] = NO_MESSAGES,
         unreadable: Sequence[RefusedMessage] = (),
     ) -> RecordedBatch:
-        """One transaction and one statement for any number of events, in the order of user ids so that nobody deadlocks.
+        """Write events, running totals, audit rows and markers in one transaction; request ids it has are ignored.
+
+        An event that is refused for its own sake takes nothing else down: the message it came in, of `messages` by request id, is
+        kept whole until it is recorded, and so are those that are `unreadable`. What an operator discarded is not recorded.
+
+        One transaction and one statement for any number of events, in the order of user ids so that nobody deadlocks.
 
         When the statement is refused for an event's sake, the batch is halved until that event stands alone.
         """
@@ -168,12 +179,13 @@ class PostgresLedger:
                 raise PostgresUnavailable from error
             with self._pool.transaction("record_updates_apart") as session:
                 batch = record(session, _record_apart)
-        for table in ("score_history", "audit_log"):
-            metrics.rows_inserted.of(table).inc(batch.new)
+        new = {"score_history": batch.new - batch.entries, "score_entries": batch.entries, "audit_log": batch.new}
+        for table, rows in new.items():
+            metrics.rows_inserted.of(table).inc(rows)
         return batch
 
     def recorded(self, request_id: str) -> HistoryEntry | None:
-        """By the unique index."""
+        """What the ledger has of a request id."""
         with self._pool.connection() as session:
             rows = session.run(
                 "SELECT id, request_id, user_id, increment, new_score, created_at FROM score_history"
@@ -183,23 +195,24 @@ class PostgresLedger:
         return _entry(rows[0]) if rows else None
 
     def has_accepted(self, request_id: str) -> bool:
-        """By unique indexes."""
+        """Whether an update of this request id reached the ledger, which recorded or refused it."""
         with self._pool.connection() as session:
             rows = session.run(
                 "SELECT EXISTS (SELECT FROM score_history WHERE request_id = :request_id)"
+                " OR EXISTS (SELECT FROM score_entries WHERE request_id = :request_id)"
                 " OR EXISTS (SELECT FROM unrecorded_updates WHERE request_id = :request_id)",
                 request_id=request_id,
             )
         return bool(rows[0][0])
 
     def first_result(self, key_id: str) -> FirstResult | None:
-        """By the primary key."""
+        """What an idempotency key was answered first in the last 24 hours."""
         with self._pool.connection() as session:
             rows = session.run(statement("find_first_result"), key_id=key_id)
         return FirstResult(*rows[0]) if rows else None
 
     def first_results(self) -> Iterator[list[FirstResult]]:
-        """In the order of their keys."""
+        """All of the last 24 hours, in pages."""
         after = ""
         while True:
             with self._pool.connection(MISSING_SECONDS) as session:
@@ -210,32 +223,37 @@ class PostgresLedger:
             after = rows[-1][0]
 
     def knows_all_keys(self) -> bool:
-        """Whether a version that did not write keys down has been gone for a day."""
+        """False for a day after the upgrade from a version that did not write them down: then `first_results` lacks some."""
         with self._pool.connection() as session:
             rows = session.run("SELECT coalesce(min(opened_at) < now() - INTERVAL '24 hours', FALSE) FROM number_epochs")
         return bool(rows[0][0])
 
     def forget_keys(self, limit: int) -> int:
-        """Those of more than 25 hours ago."""
+        """Drop up to `limit` idempotency keys whose day is over; returns how many."""
         with self._pool.connection() as session:
             [[forgotten]] = session.run(statement("forget_keys"), limit=limit)
         return int(forgotten)
 
     def accepted_since(self, since: datetime) -> dict[str, list[Acceptance]]:
-        """From the newest rows, and what was not recorded. Rows that came late stand behind older ones: two such pages end it."""
+        """By player, the updates that were accepted since then: recorded, refused, or noted as repeated; by `<user id>
+        <board id>` the entries on a board that an operator defined.
+
+        From the newest rows, and what was not recorded. Rows that came late stand behind older ones: two such pages end it.
+        """
         found: dict[str, list[Acceptance]] = {}
-        before, past = 2**62, 0
-        while past < 2:
-            with self._pool.connection(MISSING_SECONDS) as session:
-                rows = session.run(statement("recent_updates_page"), before_id=before, page=PAGE)
-            past += 1
-            for _, user_id, instant, request_id in rows:
-                if instant >= since.timestamp() * 1000 and user_id is not None:
-                    found.setdefault(user_id, []).append(Acceptance(instant, request_id))
-                    past = 0
-            if len(rows) < PAGE:
-                break
-            before = rows[-1][0]
+        for recent in ("recent_updates_page", "recent_entries_page"):
+            before, past = 2**62, 0
+            while past < 2:
+                with self._pool.connection(MISSING_SECONDS) as session:
+                    rows = session.run(statement(recent), before_id=before, page=PAGE)
+                past += 1
+                for _, name, instant, request_id in rows:
+                    if instant >= since.timestamp() * 1000 and name is not None:
+                        found.setdefault(name, []).append(Acceptance(instant, request_id))
+                        past = 0
+                if len(rows) < PAGE:
+                    break
+                before = rows[-1][0]
         with self._pool.connection(MISSING_SECONDS) as session:
             unrecorded = session.run(statement("accepted_unrecorded"), since=int(since.timestamp() * 1000))
         for user_id, instant, request_id in unrecorded:
@@ -243,7 +261,7 @@ class PostgresLedger:
         return found
 
     def history(self, user_id: str, limit: int, before_id: int | None) -> list[HistoryEntry]:
-        """Newest first."""
+        """Entries of one player, newest first, with ids below `before_id`."""
         with self._pool.connection() as session:
             rows = session.run(
                 "SELECT id, request_id, user_id, increment, new_score, created_at FROM score_history"
@@ -255,7 +273,7 @@ class PostgresLedger:
         return [_entry(row) for row in rows]
 
     def totals(self, user_ids: Sequence[str]) -> dict[str, int]:
-        """Running totals; players without one are absent."""
+        """Running totals of these players; those without one are absent."""
         with self._pool.connection() as session:
             rows = session.run(
                 "SELECT user_id, total FROM score_totals WHERE user_id = ANY(CAST(:user_ids AS text[]))",
@@ -273,12 +291,12 @@ class PostgresLedger:
         source_ip: str | None = None,
         request_id: str | None = None,
     ) -> None:
-        """One row of audit_log."""
+        """Write one row of audit_log."""
         with self._pool.connection() as session:
             add_audit_row(session, action, Actor(actor, source_ip, request_id), user_id, detail)
 
     def passed_markers(self, marker_ids: Sequence[str]) -> bool:
-        """Whether they are there."""
+        """Whether the consumers have committed all of these different markers."""
         with self._pool.connection() as session:
             rows = session.run(
                 "SELECT count(*) FROM ledger_markers WHERE marker_id = ANY(CAST(:marker_ids AS text[]))",
@@ -287,7 +305,10 @@ class PostgresLedger:
         return int(rows[0][0]) == len(marker_ids)
 
     def open_epoch(self, newest: Number | None) -> int:
-        """One row; tried again when another process took the same epoch."""
+        """Give out an epoch above all others; `newest` is how far Redis had counted, None where it does not know.
+
+        One row; tried again when another process took the same epoch.
+        """
         epoch, sequence = newest or (None, None)
         while True:
             with self._pool.connection() as session:
@@ -296,19 +317,29 @@ class PostgresLedger:
                 return int(rows[0][0])
 
     def count_lost(self, before: int) -> dict[int, int]:
-        """From each epoch once; one that arrives later all the same is recorded."""
+        """Give up numbers of epochs before this one that Redis lost again and that never arrived; answer how many of each epoch.
+
+        Called when everything that was published in those epochs is recorded or noted as refused.
+
+        From each epoch once; one that arrives later all the same is recorded.
+        """
         with self._pool.connection(MISSING_SECONDS) as session:
             rows = session.run(statement("count_lost"), epoch=before)
         return {int(epoch): int(lost) for epoch, lost in rows if lost}
 
     def lost(self) -> int:
-        """Of all epochs."""
+        """How many numbers were given up."""
         with self._pool.connection() as session:
             [[lost]] = session.run("SELECT coalesce(sum(lost), 0) FROM number_epochs")
         return int(lost)
 
     def missing(self, up_to: Number, *, on_board: bool = False) -> list[Gap]:
-        """From each epoch that is not settled, whose settled number is noted then: the next look begins there."""
+        """Numbers up to this one that are neither recorded nor noted as refused, as gaps in their order, at most 1,000 an epoch.
+
+        `on_board`: only those whose points may be on the board, which does not have what Redis lost.
+
+        From each epoch that is not settled, whose settled number is noted then: the next look begins there.
+        """
         found: list[Gap] = []
         with self._pool.connection(MISSING_SECONDS) as session:
             for epoch, settled, last in session.run(
@@ -336,13 +367,19 @@ def _record(session: Session, events: Sequence[ScoreAccepted], by: Write) -> Rec
         refused = {
             original[event.number]: second.refused[event.request_id] for event in again if event.request_id in second.refused
         }
-        batch = replace(batch, new=batch.new + second.new, second=refused)
+        batch = replace(batch, new=batch.new + second.new, entries=batch.entries + second.entries, second=refused)
     return batch
 
 
 def _record_together(session: Session, events: Sequence[ScoreAccepted]) -> RecordedBatch:
     if not events:
         return RecordedBatch(0)
+    if any(event.places for event in events):
+        main = _record_together(session, [event for event in events if not event.places])
+        others = _record_entries(session, [event for event in events if event.places])
+        return RecordedBatch(
+            main.new + others.new, {**main.refused, **others.refused}, [*main.known, *others.known], entries=others.new
+        )
     rows = session.run(
         statement("record_updates"),
         request_ids=text_array([event.request_id for event in events]),
@@ -356,6 +393,38 @@ def _record_together(session: Session, events: Sequence[ScoreAccepted]) -> Recor
     )
     new, unknown, known = rows[0]
     return RecordedBatch(int(new), dict.fromkeys(unknown, UNKNOWN_USER), known)
+
+
+def _record_entries(session: Session, events: Sequence[ScoreAccepted]) -> RecordedBatch:
+    numbers = [event.number or Number(0, 0) for event in events]
+    [[new, unknown_users, unknown_boards, known, late]] = session.run(
+        statement("record_entries"),
+        request_ids=text_array([event.request_id for event in events]),
+        board_ids=text_array([event.board_id for event in events]),
+        user_ids=text_array([event.user_id for event in events]),
+        values=int_array([event.increment for event in events]),
+        seconds=int_array([event.second for event in events]),
+        metadata=text_array([event.metadata for event in events]),
+        places=text_array([event.places for event in events]),
+        accepted_ats=int_array([int(event.accepted_at.timestamp() * 1000) for event in events]),
+        source_ips=text_array([event.source_ip for event in events]),
+        writers=text_array([event.writer for event in events]),
+        epochs=int_array([number.epoch for number in numbers]),
+        sequences=int_array([number.sequence for number in numbers]),
+    )
+    for (board_id, user_id, operator, sign), standings in groupby(late, lambda standing: standing[:4]):
+        *_, periods, seasons = zip(*standings, strict=True)
+        session.run(
+            statement("count_standings"),
+            board_id=board_id,
+            user_id=user_id,
+            operator=operator,
+            periods=text_array(list(periods)),
+            seasons=int_array(list(seasons)),
+            sign=sign,
+        )
+    refused = dict.fromkeys(unknown_users, UNKNOWN_USER) | dict.fromkeys(unknown_boards, UNKNOWN_BOARD)
+    return RecordedBatch(int(new), refused, known, entries=int(new))
 
 
 def _record_apart(session: Session, events: Sequence[ScoreAccepted]) -> RecordedBatch:
@@ -374,7 +443,10 @@ def _record_apart(session: Session, events: Sequence[ScoreAccepted]) -> Recorded
         return batch
     middle = len(events) // 2
     first, second = _record_apart(session, events[:middle]), _record_apart(session, events[middle:])
-    return RecordedBatch(first.new + second.new, {**first.refused, **second.refused}, [*first.known, *second.known])
+    entries = first.entries + second.entries
+    return RecordedBatch(
+        first.new + second.new, {**first.refused, **second.refused}, [*first.known, *second.known], entries=entries
+    )
 
 
 def _refused(

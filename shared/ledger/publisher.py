@@ -12,10 +12,11 @@ from shared.core.errors import RabbitUnavailable
 from shared.core.forks import in_every_child
 from shared.core.invocation import outgoing
 from shared.core.loop import Loop
+from shared.core.tls_versions import AMQP_TLS_MINIMUM, TlsVersion
 from shared.core.tracing import span
 from shared.ledger.dead_letter import WholeLetter
 from shared.ledger.events import ScoreAccepted, ScoresRecorded
-from shared.ledger.messages import ACCEPTED, MARKER, RECORDED, RabbitEventCodec
+from shared.ledger.messages import ACCEPTED, MARKER, RECORDED, EventCodec
 from shared.ledger.queues import HISTORY, REBUILD, UPDATED, history_queues, queue_of
 from shared.stores.rabbitmq.delivery import Delivery
 from shared.stores.rabbitmq.frames import published
@@ -39,16 +40,18 @@ class RabbitPublisher:
         amqp_url: str,
         *,
         ca_file: str,
-        codec: RabbitEventCodec,
+        codec: EventCodec,
         on_confirmed: OnConfirmed,
         on_unroutable: Callable[[], object] = lambda: None,
         on_back: Callable[[], object] = lambda: None,
         queues: int = 1,
         wait_seconds: float = WAIT_SECONDS,
         loop: Loop | None = None,
+        tls_minimum: TlsVersion = AMQP_TLS_MINIMUM,
     ) -> None:
         self._amqp_url = amqp_url
         self._ca_file = ca_file
+        self._tls_minimum = tls_minimum
         self._codec = codec
         self._hooks = PublisherHooks(on_confirmed, on_unroutable, on_back)
         self._queues = history_queues(queues)
@@ -155,7 +158,7 @@ class RabbitPublisher:
                 thread = self._thread
                 if thread is None:
                     thread = self._thread = PublishingThread(
-                        self._amqp_url, self._ca_file, self._hooks, self._wait_seconds, self._loop
+                        self._amqp_url, self._ca_file, self._hooks, self._wait_seconds, self._loop, self._tls_minimum
                     )
         return thread
 

@@ -11,6 +11,7 @@ import pika
 from pika.exceptions import ChannelClosedByBroker, UnroutableError
 
 from shared.core.logs import get_logger
+from shared.core.tls_versions import AMQP_TLS_MINIMUM, TlsVersion
 from shared.ledger.events import RefusedMessage
 from shared.stores.rabbitmq.connection import open_broker, open_channel
 from shared.stores.rabbitmq.consuming import count_messages, take_messages
@@ -60,25 +61,37 @@ def queue_of(user_id: str, queues: Sequence[str]) -> str:
     return queues[crc32(user_id.encode()) % len(queues)]
 
 
-class RabbitTopology:
-    """The port Topology. `retry_delays` are the seconds before the second, third and fourth attempt.
+class Topology:
+    """The queues (RabbitMQ).
+
+    `retry_delays` are the seconds before the second, third and fourth attempt.
 
     `queues` is how many carry updates. Whichever of them one came through, it comes back through the first one.
     """
 
-    def __init__(self, amqp_url: str, *, ca_file: str, retry_delays: Sequence[float], queues: int = 1) -> None:
+    def __init__(
+        self,
+        amqp_url: str,
+        *,
+        ca_file: str,
+        retry_delays: Sequence[float],
+        queues: int = 1,
+        tls_minimum: TlsVersion = AMQP_TLS_MINIMUM,
+    ) -> None:
         self._amqp_url = amqp_url
         self._retry_delays = retry_delays
         self._ca_file = ca_file
+        self._tls_minimum = tls_minimum
         self._history = history_queues(queues)
         self._queues = QUEUES | dict.fromkeys(self._history, _WITHOUT_LIMIT)
 
     def declare(self) -> list[str]:
-        """Declare every queue; one that exists with other arguments is an error of the broker's, told as it is.
+        """Declare every queue; answer their names.
 
-        What lies in queues that carry no updates any more goes through the first one.
+        One that exists with other arguments is an error of the broker's, told as it is. What lies in
+        queues that carry no updates any more goes through the first one.
         """
-        with open_broker(self._amqp_url, self._ca_file) as connection:
+        with open_broker(self._amqp_url, self._ca_file, self._tls_minimum) as connection:
             for name, arguments in self._queues.items():
                 try:
                     _declare(connection, name, arguments)
@@ -100,7 +113,7 @@ class RabbitTopology:
         A queue must have been missing for a moment. RabbitMQ may take one that is declared at once for the one that was deleted:
         then it does not cancel the consumer, and the consumer is never given a message.
         """
-        with open_broker(self._amqp_url, self._ca_file) as connection:
+        with open_broker(self._amqp_url, self._ca_file, self._tls_minimum) as connection:
             missing = [name for name in self._queues if not _exists(connection, name)]
             if missing:
                 connection.sleep(MISSING_SECONDS)
@@ -117,22 +130,25 @@ class RabbitTopology:
         return True
 
     def backlog(self) -> int:
-        """Updates that wait for the ledger, in the queue or for another try."""
-        with open_channel(self._amqp_url, self._ca_file) as channel:
+        """How many updates wait for the ledger, in the queue or for another try."""
+        with open_channel(self._amqp_url, self._ca_file, self._tls_minimum) as channel:
             return sum(channel.queue_declare(name, passive=True).method.message_count for name in (*self._history, *RETRIES))
 
     def retry(self, messages: Sequence[RefusedMessage]) -> None:
-        """Into the queue of their attempt, to expire there after its delay."""
+        """Have messages come back after a delay that grows with their attempts (1 to 3), confirmed.
+
+        Into the queue of their attempt, to expire there after its delay.
+        """
         self._publish((RETRIES[message.attempts - 1], message, self._retry_delays[message.attempts - 1]) for message in messages)
 
     def park(self, messages: Sequence[RefusedMessage]) -> None:
-        """Into the dead-letter queue."""
+        """Put messages into the dead-letter queue, confirmed."""
         self._publish((DEAD_LETTERS, message, None) for message in messages)
 
     def _publish(self, messages: Iterable[tuple[str, RefusedMessage, float | None]]) -> None:
         """With headers that say why, when, how often tried and where from; each is confirmed before the next one goes out."""
         now = datetime.now(UTC)
-        with open_broker(self._amqp_url, self._ca_file) as connection:
+        with open_broker(self._amqp_url, self._ca_file, self._tls_minimum) as connection:
             channel = connection.channel()
             channel.confirm_delivery()
             for queue, message, delay in messages:

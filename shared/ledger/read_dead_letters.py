@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.accounts.find_users import name_users
-from shared.accounts.ports import Users
 from shared.core.clock import utc_text
 from shared.core.cursor import make_cursor, read_cursor
 from shared.core.errors import BadMessage, InvalidParameter, NotFound
 from shared.core.ids import canonical_id
 from shared.ledger.dead_letter import STANDING, STATES, DeadLetter
+from shared.ledger.events import ScoreAccepted
 from shared.ledger.letter_stores import LetterStores, sift_if_out_of_step
+
+if TYPE_CHECKING:
+    from shared.accounts.postgresql import Users
+
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 100
 ORIGIN = "score_history_queue"
@@ -105,10 +110,22 @@ def _content(body: bytes | None, stores: LetterStores) -> dict[str, Any] | None:
     return {
         "requestId": event.request_id,
         "userId": event.user_id,
-        "increment": event.increment,
-        "newScore": event.new_score,
+        **_points(event),
         "acceptedAt": utc_text(event.accepted_at),
         "sourceIp": event.source_ip,
+    }
+
+
+def _points(event: ScoreAccepted) -> dict[str, Any]:
+    if not event.places:
+        return {"increment": event.increment, "newScore": event.new_score}
+    metadata = json.loads(event.metadata) if event.metadata else None
+    return {
+        "board": event.board_id,
+        "value": event.increment,
+        "second": event.second,
+        "metadata": metadata,
+        "places": event.places,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from shared.core import metrics
 from shared.core.clock import Clock
@@ -12,7 +13,14 @@ from shared.core.errors import BadMessage, RabbitUnavailable, RedisUnavailable
 from shared.core.invocation import note, note_updates
 from shared.core.logs import get_logger
 from shared.ledger.events import ReceivedMessage, RecordedBatch, RefusedMessage, ScoreAccepted, ScoresRecorded
-from shared.ledger.ports import EventCodec, EventPublisher, Ledger, Outbox, Topology
+from shared.ledger.ports import EventPublisher
+
+if TYPE_CHECKING:
+    from shared.ledger.messages import EventCodec
+    from shared.ledger.postgresql import Ledger
+    from shared.ledger.queues import Topology
+    from shared.ledger.redis import Outbox
+
 
 _log = get_logger(__name__)
 
@@ -119,9 +127,11 @@ def _why(message: RefusedMessage) -> tuple[str, int]:
 
 def _tell(publisher: EventPublisher, events: Sequence[ScoreAccepted]) -> None:
     """Viewers who miss this change see it with the next one; the ledger's work must not be done again for that."""
+    first = min(event.accepted_at for event in events)
+    request_ids, boards = tuple(event.request_id for event in events), {event.board_id for event in events}
     try:
         publisher.publish_recorded(
-            ScoresRecorded(len(events), min(event.accepted_at for event in events), tuple(event.request_id for event in events))
+            ScoresRecorded(len(events), first, request_ids, tuple(sorted(boards)) if boards != {"main"} else ())
         )
     except RabbitUnavailable:
         _log.warning("the broadcast was not told of a batch", extra={"updates": len(events)})

@@ -12,7 +12,7 @@ import redis
 from shared.core.forks import process_name
 from shared.core.logs import get_logger
 from shared.ledger.events import Number, ScoreAccepted, Unpublished
-from shared.stores.keys import Keys
+from shared.stores.keys import ShardKeys
 from shared.stores.redis.connection import translated
 from shared.stores.redis.scripts import run_script
 
@@ -23,22 +23,28 @@ NOTE_EVERY_SECONDS = 1.0
 _log = get_logger(__name__)
 
 
-class RedisOutbox:
-    """The port Outbox."""
+class Outbox:
+    """The stream in which an accepted update waits until the ledger has it. Entry ids rise."""
 
-    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+    def __init__(self, client: redis.Redis, keys: ShardKeys) -> None:
         self._redis: Any = client
         self._keys = keys
         self._noted_at = -NOTE_EVERY_SECONDS
 
     @translated()
     def pending(self, older_than_seconds: float, limit: int) -> list[ScoreAccepted]:
-        """By Redis's own clock, which also made the ids."""
+        """Events, oldest first, that have waited longer than `older_than_seconds`.
+
+        By Redis's own clock, which also made the ids.
+        """
         return [event for event, _ in self._entries(BEGINNING, older_than_seconds, limit)]
 
     @translated()
     def unpublished(self, older_than_seconds: float, limit: int) -> Unpublished:
-        """Entries behind outbox:relayed, without those that outbox:published names as confirmed."""
+        """Those of the next `limit` such events that no process is known to have published.
+
+        Entries behind outbox:relayed, without those that outbox:published names as confirmed.
+        """
         relayed = self._redis.get(self._keys.outbox_relayed)
         entries = self._entries(BEGINNING if relayed is None else relayed.decode(), older_than_seconds, limit)
         if not entries:
@@ -50,14 +56,20 @@ class RedisOutbox:
 
     @translated()
     def published(self, outbox_ids: Sequence[str]) -> None:
-        """HSET of the last one, once a second at most: what is not noted when this process dies is published once more."""
+        """The broker has confirmed these entries of this process.
+
+        HSET of the last one, once a second at most: what is not noted when this process dies is published once more.
+        """
         if monotonic() - self._noted_at >= NOTE_EVERY_SECONDS:
             self._noted_at = monotonic()
             self._redis.hset(self._keys.outbox_published, process_name(), outbox_ids[-1])
 
     @translated()
     def relayed(self, outbox_id: str) -> None:
-        """SET; what processes noted about earlier entries says nothing more."""
+        """All entries up to this one have been published.
+
+        SET; what processes noted about earlier entries says nothing more.
+        """
         self._redis.set(self._keys.outbox_relayed, outbox_id)
         published: Mapping[bytes, bytes] = self._redis.hgetall(self._keys.outbox_published)
         past = [process for process, entry_id in published.items() if _order(entry_id.decode()) <= _order(outbox_id)]
@@ -66,18 +78,18 @@ class RedisOutbox:
 
     @translated()
     def claim_relay(self, what: str) -> bool:
-        """A script, with a short TTL."""
+        """Whether the caller is the one who relays this now; of those who ask within a few seconds it is the first."""
         return bool(run_script(self._redis, "claim", (self._keys.relay_claimed(what),), (RELAY_CLAIMED_SECONDS * 1000,)))
 
     @translated()
     def settle(self, outbox_ids: Sequence[str]) -> None:
-        """XDEL."""
+        """Remove entries that the ledger has."""
         if outbox_ids:
             self._redis.xdel(self._keys.outbox, *outbox_ids)
 
     @translated()
     def newest_id(self) -> str:
-        """The last id the stream gave, whether or not the entry is still there."""
+        """The id of the newest entry ever added, whether or not it is still there."""
         if not self._redis.exists(self._keys.outbox):
             return BEGINNING
         last: bytes = self._redis.xinfo_stream(self._keys.outbox)["last-generated-id"]
@@ -85,12 +97,15 @@ class RedisOutbox:
 
     @translated()
     def waiting(self, after: str, up_to: str, limit: int) -> list[ScoreAccepted]:
-        """XRANGE."""
+        """At most `limit` events with ids above `after` ("" for the beginning) and up to `up_to`, oldest first."""
         return [event for event, _ in self._read(f"({after}" if after else "-", up_to, limit)]
 
     @translated()
     def trim(self, entries: int) -> int:
-        """XTRIM, of an outbox of which the relay has just seen the published part."""
+        """Remove the oldest beyond so many `entries`; returns how many. Only what was published may be beyond them.
+
+        XTRIM, of an outbox of which the relay has just seen the published part.
+        """
         trimmed: int = self._redis.xtrim(self._keys.outbox, maxlen=entries, approximate=False)
         return trimmed
 
@@ -146,4 +161,9 @@ def _event(entry_id: bytes, fields: dict[bytes, bytes]) -> ScoreAccepted:
         outbox_id=entry_id.decode(),
         key_id=value.get("key_id", ""),
         rank=int(value.get("rank", 0)),
+        board_id=value.get("board", "main"),
+        second=int(value.get("second", 0)),
+        metadata=value.get("metadata", ""),
+        places=value.get("places", ""),
+        writer=value.get("writer", ""),
     )

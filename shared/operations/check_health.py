@@ -13,6 +13,7 @@ from shared.core.logs import get_logger
 from shared.operations.readiness import (
     ACCEPT,
     CAPABILITIES,
+    UNAVAILABLE,
     BrokerFinding,
     DatabaseFinding,
     Findings,
@@ -49,11 +50,12 @@ class Probes:
 class Readiness:
     """Probes the stores every second for as long as somebody asks; `latest` answers what was found last."""
 
-    def __init__(self, probes: Probes, own_keys: Callable[[], Sequence[KeyPrint]], clock: Clock) -> None:
+    def __init__(self, probes: Probes, own_keys: Callable[[], Sequence[KeyPrint]], clock: Clock, needed: str = ACCEPT) -> None:
         self._redis = _Watch("redis", probes.redis, clock)
         self._broker = _Watch("rabbitmq", probes.broker, clock, probes.close)
         self._database = _Watch("postgresql", probes.database, clock)
         self._own_keys = own_keys
+        self._needed = needed
         self._clock = clock
         self._told: dict[str, str] = {}
         self._lock = threading.Lock()
@@ -74,6 +76,7 @@ class Readiness:
             {name: "down" if finding is None else "up" for name, finding in up.items()},
             problems_of(findings, self._own_keys()),
             max(watch.age_seconds() for watch in watches),
+            self._needed,
         )
         self._tell(report)
         return report
@@ -96,10 +99,11 @@ class Readiness:
 
 
 def check_health(readiness: Readiness) -> dict[str, Any]:
-    """The report; raises NotReady, with the same in its extension `data`, when this instance can accept no update."""
+    """The report; raises NotReady, with the same in its extension `data`, when this instance cannot do what it is for."""
     report = readiness.latest()
-    if ACCEPT in report.problems:
-        raise NotReady(f"No update can be accepted: {report.problems[ACCEPT]}.", data=report.as_json())
+    if report.status == UNAVAILABLE:
+        done = "accepted" if report.needed == ACCEPT else "recorded"
+        raise NotReady(f"No update can be {done}: {report.problems[report.needed]}.", data=report.as_json())
     return report.as_json()
 
 

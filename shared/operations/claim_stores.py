@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from shared.audit.entries import Seal
-from shared.audit.ports import SealAnchor, SealSigner
 from shared.core.errors import ForeignStores
 from shared.core.logs import get_logger
 from shared.operations.installation import NEEDED_SECONDS, Installation, KnownKey, current_keys
-from shared.operations.ports import BoardMark, BrokerMark, Installations
 from shared.stores.key_print import PAYLOAD, KeyPrint
+
+if TYPE_CHECKING:
+    from shared.audit.hmac_seals import SealSigner
+    from shared.audit.redis import SealAnchor
+    from shared.operations.postgresql import Installations
+    from shared.operations.rabbitmq import BrokerMark
+    from shared.operations.redis import BoardMark
+
 
 # An older version's stores are ours when one of so many of their newest seals is.
 SEALS_LOOKED_AT = 40
 _SETTINGS = {"payload": "PAYLOAD_KEYS", "signing": "JWT_SIGNING_KEY"}
 _WAY_OUT = """\
 Copy the keys from the instance or the backup that has them:
-  python -m local_runtime keys export keys.json      there
-  python -m local_runtime keys import keys.json      here, then start again
+  scoreboard keys export keys.json      there
+  scoreboard keys import keys.json      here, then start again
 or set PAYLOAD_KEYS and JWT_SIGNING_KEY (on AWS in the secret that SCOREBOARD_SECRET_ID names). A key that was replaced stays
 behind the new one as long as it is needed. To begin anew, name empty stores."""
 _log = get_logger(__name__)

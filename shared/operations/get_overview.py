@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.core.ask_at_once import ask_at_once
 from shared.core.clock import Clock, utc_text
 from shared.core.errors import Unavailable
 from shared.ledger.ports import QueueGauge, QueueState
 from shared.operations.overview import BoardState, LedgerState
-from shared.operations.ports import BoardGauge, LedgerGauge
+
+if TYPE_CHECKING:
+    from shared.operations.postgresql import LedgerGauge
+    from shared.operations.redis import BoardGauge
+
 
 PATIENCE_SECONDS = 3.0
-State = BoardState | QueueState | LedgerState
+State = BoardState | QueueState | LedgerState | dict[str, int]
 
 
 def get_overview(board: BoardGauge, queues: QueueGauge, ledger: LedgerGauge, clock: Clock) -> dict[str, Any]:
-    """`{"at", "board", "queues", "ledger"}`; one of a store that is down, or slow, is None."""
-    gauges: dict[str, Callable[[], State]] = {"board": board.read, "queues": queues.read, "ledger": ledger.read}
+    """`{"at", "board", "queues", "ledger", "lastMinute"}`; one of a store that is down, or slow, is None."""
+    gauges: dict[str, Callable[[], State]] = {
+        "board": board.read,
+        "queues": queues.read,
+        "ledger": ledger.read,
+        "lastMinute": ledger.entries_by_board,
+    }
     answers = ask_at_once(gauges, PATIENCE_SECONDS)
     for answer in answers.values():
         if isinstance(answer, BaseException) and not isinstance(answer, Unavailable | TimeoutError):
@@ -29,6 +38,8 @@ def get_overview(board: BoardGauge, queues: QueueGauge, ledger: LedgerGauge, clo
 
 def _as_json(state: object) -> dict[str, Any] | None:
     match state:
+        case dict():
+            return state
         case BoardState():
             return {
                 "players": state.players,

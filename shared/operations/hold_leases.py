@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.core.errors import ConfigurationError, InvalidParameter, PostgresUnavailable
 from shared.core.instance import MUST_AGREE, Instance
 from shared.core.logs import get_logger
-from shared.stores.ports import Leases
+
+if TYPE_CHECKING:
+    from shared.stores.leases import Leases
+
 
 LEASE_SECONDS = 8.0
 JOINING_SECONDS = 120.0  # an instance is starting, and renews nothing yet

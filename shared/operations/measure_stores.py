@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from shared.core import metrics
 from shared.core.ask_at_once import ask_at_once
@@ -14,10 +15,14 @@ from shared.ledger.balance import Balance
 from shared.ledger.dead_letter import STANDING
 from shared.ledger.ports import QueueGauge, QueueState
 from shared.operations.overview import BoardState, LedgerState
-from shared.operations.ports import BoardGauge, LedgerGauge, QueueWatch
 from shared.operations.readiness import CAPABILITIES, Report
 from shared.reconciliation.model import PastRun
-from shared.reconciliation.ports import Reconciliations
+
+if TYPE_CHECKING:
+    from shared.operations.postgresql import LedgerGauge
+    from shared.operations.redis import BoardGauge, QueueWatch
+    from shared.reconciliation.postgresql import Reconciliations
+
 
 PATIENCE_SECONDS = 3.0
 NEWEST_UPDATES = 200

@@ -28,9 +28,9 @@ class BoardState:
 class LedgerState:
     """The history of record and the audit log.
 
-    `newest_entry` is the id of the newest row of the ledger: it rises with every update recorded, by a little more where copies
-    came. `letters` are the messages that the ledger did not take, by state. `unsealed` rows of the audit log are younger than
-    the newest seal, made at `sealed_at`. `refusals` were noted in the last five minutes.
+    `newest_entry` adds the ids of the newest rows of the ledger, of `main` and of the other boards: it rises with every update
+    recorded, by a little more where copies came. `letters` are the messages that the ledger did not take, by state. `unsealed`
+    rows of the audit log are younger than the newest seal, made at `sealed_at`. `refusals` were noted in the last five minutes.
     """
 
     newest_entry: int

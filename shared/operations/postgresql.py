@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any
 
 from shared.audit.entries import Seal
-from shared.audit.postgresql import PostgresAuditSeals
+from shared.audit.postgresql import AuditSeals
 from shared.core.errors import PostgresUnavailable
 from shared.operations.installation import Installation, KnownKey
 from shared.operations.overview import LedgerState
@@ -23,6 +23,7 @@ from shared.stores.postgresql.session import Session
 from shared.stores.postgresql.statements import statement
 
 PATIENCE_SECONDS = 1.5
+LOOKED_AT = 20_000
 SLOW_SECONDS = 1.0  # a commit that waits for a standby, for one
 _REASONS = {
     "25006": "PostgreSQL is read-only (a standby, or default_transaction_read_only)",
@@ -33,14 +34,14 @@ _REASONS = {
 _LOCK_ID = 7_261_995_284  # any number, as long as nobody else on this database locks the same one
 
 
-class PostgresLedgerGauge:
-    """The port LedgerGauge."""
+class LedgerGauge:
+    """The ledger and the audit log (PostgreSQL)."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     def read(self) -> LedgerState:
-        """From the ends of indexes."""
+        """In one statement that reads the ends of indexes, whatever the length of the history."""
         with self._pool.connection() as session:
             [[newest_entry, letters, audit_entries, sealed_id, sealed_at, refusals]] = session.run(statement("read_gauge"))
         at = None if sealed_at is None else sealed_at.astimezone(UTC)
@@ -48,12 +49,18 @@ class PostgresLedgerGauge:
         return LedgerState(int(newest_entry), letters or {}, int(audit_entries), unsealed, at, int(refusals))
 
     def newest_updates(self, limit: int) -> list[tuple[str, datetime]]:
-        """By the primary key. A row need not name a player (the column may be null): somebody wrote that by hand."""
+        """User ids and instants of acceptance of the updates recorded last, `limit` of `main` and as many of the other boards.
+
+        By the primary keys. A row need not name a player (the column may be null): somebody wrote that by hand.
+        """
         with self._pool.connection() as session:
-            rows = session.run(
-                "SELECT user_id, created_at FROM score_history ORDER BY id DESC LIMIT CAST(:limit AS int)", limit=limit
-            )
-        return [(user_id, accepted_at.replace(tzinfo=UTC)) for user_id, accepted_at in rows if user_id is not None]
+            rows = session.run(statement("newest_updates"), limit=limit)
+        return [(user_id, accepted_at.astimezone(UTC)) for user_id, accepted_at in rows if user_id is not None]
+
+    def entries_by_board(self) -> dict[str, int]:
+        """How many entries of the last minute each board has, if any; of each table the newest 20,000 are looked at."""
+        with self._pool.connection() as session:
+            return {board_id: int(count) for board_id, count in session.run(statement("entries_by_board"), limit=LOOKED_AT)}
 
 
 class PostgresProbe:
@@ -61,7 +68,7 @@ class PostgresProbe:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._installations = PostgresInstallations(pool)
+        self._installations = Installations(pool)
 
     def __call__(self) -> DatabaseFinding:
         """Raises PostgresUnavailable when PostgreSQL does not answer."""
@@ -91,52 +98,63 @@ def reason_of(error: Exception) -> str:
     return _REASONS.get(state, f"PostgreSQL cannot write ({state or 'no answer'})")
 
 
-class PostgresInstallations:
-    """The port Installations. The tables may be missing: it is asked before the migrations run, too."""
+class Installations:
+    """What the database knows of its installation (PostgreSQL).
+
+    The tables may be missing: it is asked before the migrations run, too.
+    """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     def read(self) -> Installation | None:
-        """From the two tables, if they are there."""
+        """None for a database without tables of ours."""
         with self._pool.connection() as session:
             return _read(session)
 
     def newest_seals(self, limit: int) -> list[Seal]:
-        """By the primary key."""
+        """Seals of the audit log; none where there is no such table yet."""
         with self._pool.connection() as session:
             if not _exists(session, "audit_seals"):
                 return []
-        return PostgresAuditSeals(self._pool).newest(limit)
+        return AuditSeals(self._pool).newest(limit)
 
     def kept_letters(self, key_id: str) -> tuple[int, int]:
-        """By what their bodies begin to be sealed with; they are few."""
+        """How many messages that the ledger did not take are sealed with this key; how many dead letters it has kept whole.
+
+        By what their bodies begin to be sealed with; they are few.
+        """
         with self._pool.connection() as session:
             [[sealed, whole]] = session.run(statement("kept_letters"), sealed=f'"encrypted_data":"{key_id}.')
         return int(sealed), int(whole)
 
     @contextmanager
-    def alone(self) -> Iterator[_Record]:
-        """Under an advisory lock that ends with the transaction."""
+    def alone(self) -> Iterator[InstallationRecord]:
+        """A transaction in which to change it, under an advisory lock that ends with it."""
         with self._pool.transaction("claim_stores") as session:
             session.script(f"SELECT pg_advisory_xact_lock({_LOCK_ID})")
-            yield _Record(session)
+            yield InstallationRecord(session)
 
 
-class _Record:
-    """The port InstallationRecord, in the transaction of a session."""
+class InstallationRecord:
+    """The installation, while no other process writes to it: in the transaction of a session."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def read(self) -> Installation | None:
+        """As Installations.read()."""
         return _read(self._session)
 
     def begin(self, installation_id: str) -> None:
+        """The stores belong to this installation from now on."""
         self._session.run("INSERT INTO installation (installation_id) VALUES (:id)", id=installation_id)
 
     def remember(self, current: Sequence[KeyPrint], retired: Sequence[KeyPrint], forgotten: Sequence[KeyPrint]) -> None:
-        """A change of the keys in use also stands in the audit log: with that it gets a seal by the new key soon."""
+        """The keys in use, those that only open what they sealed before, and those that nothing needs any more.
+
+        A change of the keys in use also stands in the audit log: with that it gets a seal by the new key soon.
+        """
         known = _read(self._session)
         for keys, in_use in ((current, True), (retired, False)):
             for key in keys:

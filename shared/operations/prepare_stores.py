@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 from shared.boards.open_epoch import open_epoch
+from shared.boards.settle_places import settle_board_places, settle_hidden, settle_places
 from shared.core.logs import get_logger
-from shared.ledger.ports import Topology
 from shared.operations.claim_stores import Ownership, claim_stores, refuse_strangers
 from shared.reconciliation.rebuild_leaderboard import pages
 from shared.reconciliation.reconcile_scores import Reconciliation
 from shared.reconciliation.restore_windows import restore_windows
-from shared.stores.ports import Migrations
+
+if TYPE_CHECKING:
+    from shared.ledger.queues import Topology
+    from shared.stores.postgresql.migrations import Migrations
+
 
 _log = get_logger(__name__)
 
@@ -20,7 +25,8 @@ _log = get_logger(__name__)
 def prepare_stores(
     own: Ownership, join: Callable[[], None], migrations: Migrations, topology: Topology, stores: Reconciliation
 ) -> dict[str, Any]:
-    """Schema, queues, and a board that is filled from the ledger if Redis came up empty; returns what was done.
+    """Schema, queues, and a board that is filled from the ledger if Redis came up empty; nobody is shown who is to be hidden;
+    returns what was done.
 
     Raises ForeignStores before anything is written where the stores are another installation's, and what `join` raises, before
     any queue is touched, where this instance does not go with those that are there.
@@ -34,10 +40,16 @@ def prepare_stores(
     ledger, leaderboard = stores.pipeline.ledger, stores.leaderboard
     if not leaderboard.is_whole() and not topology.backlog():
         restore_windows(stores.windows, ledger, stores.pipeline.clock)
-        players = leaderboard.rebuild(pages(stores.reconciliations))
+        players = leaderboard.rebuild(pages(stores.reconciliations), stores.boards.hidden.pages_of_main())
         stores.windows.windows_restored()
     if leaderboard.is_whole():
         open_epoch(leaderboard, ledger)
+        hidden = stores.boards.hidden
+        for user_ids in chain(hidden.pages_of_main(), stores.board_check.hidden()):
+            settle_places(user_ids, leaderboard, hidden)
+        for user_ids in hidden.pages():
+            settle_board_places(user_ids, stores.boards)
+        settle_hidden(stores.boards)
     # With updates still on their way to the ledger it would come out too low: then rebuild_leaderboard fills it behind them.
     summary = {"installation": installation_id, "migrations": applied, "queues": queues, "players": players}
     _log.info("stores are ready", extra=summary)

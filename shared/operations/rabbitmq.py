@@ -11,6 +11,7 @@ import pika
 from pika.exceptions import AMQPError, ChannelClosedByBroker, ConnectionBlockedTimeout, NackError, UnroutableError
 
 from shared.core.errors import RabbitUnavailable
+from shared.core.tls_versions import AMQP_TLS_MINIMUM, TlsVersion
 from shared.ledger.ports import QueueState
 from shared.ledger.queues import DEAD_LETTERS, MAX_HISTORY_QUEUES, NOT_FOUND, RETRIES, UPDATED, history_queues, queue_of
 from shared.operations.readiness import BROADCAST, RECORD, BrokerFinding
@@ -29,15 +30,16 @@ _CURRENT = re.compile(r"current is (?:the value )?'([^']*)'")
 class RabbitQueueGauge:
     """The port QueueGauge; `queues` is how many carry updates."""
 
-    def __init__(self, amqp_url: str, *, ca_file: str, queues: int = 1) -> None:
+    def __init__(self, amqp_url: str, *, ca_file: str, queues: int = 1, tls_minimum: TlsVersion = AMQP_TLS_MINIMUM) -> None:
         self._amqp_url = amqp_url
         self._ca_file = ca_file
+        self._tls_minimum = tls_minimum
         self._history = history_queues(queues)
         self._on_their_way = (*self._history, *RETRIES)
 
     def read(self) -> QueueState:
         """By declaring them passively, which changes nothing."""
-        with open_channel(self._amqp_url, self._ca_file) as channel:
+        with open_channel(self._amqp_url, self._ca_file, self._tls_minimum) as channel:
             told = {
                 name: channel.queue_declare(name, passive=True).method for name in (*self._on_their_way, DEAD_LETTERS, UPDATED)
             }
@@ -56,9 +58,18 @@ class RabbitProbe:
     `queues` is how many carry updates. `on_missing` is called, and must not wait, whenever a queue is found missing.
     """
 
-    def __init__(self, amqp_url: str, *, ca_file: str, queues: int = 1, on_missing: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self,
+        amqp_url: str,
+        *,
+        ca_file: str,
+        queues: int = 1,
+        on_missing: Callable[[], object] = lambda: None,
+        tls_minimum: TlsVersion = AMQP_TLS_MINIMUM,
+    ) -> None:
         self._amqp_url = amqp_url
         self._ca_file = ca_file
+        self._tls_minimum = tls_minimum
         self._consumed = dict.fromkeys(history_queues(queues), RECORD) | {UPDATED: BROADCAST}
         self._queues = self._consumed | dict.fromkeys((*RETRIES, DEAD_LETTERS), RECORD)
         self._on_missing = on_missing
@@ -68,7 +79,11 @@ class RabbitProbe:
         """Raises RabbitUnavailable when the broker does not answer."""
         if self._connection is None:
             self._connection = open_connection(
-                self._amqp_url, self._ca_file, connect_seconds=PATIENCE_SECONDS, blocked_seconds=PATIENCE_SECONDS
+                self._amqp_url,
+                self._ca_file,
+                self._tls_minimum,
+                connect_seconds=PATIENCE_SECONDS,
+                blocked_seconds=PATIENCE_SECONDS,
             )
         try:
             problems = self._look_at_queues(self._connection)
@@ -131,19 +146,22 @@ def _publish(channel: Any) -> None:
     channel.basic_publish("", QUEUE, b"{}", pika.BasicProperties(delivery_mode=2), mandatory=True)
 
 
-class RabbitMark:
-    """The port BrokerMark: an exchange that nothing is published to, which names the installation as its alternate exchange.
+class BrokerMark:
+    """The mark of RabbitMQ.
+
+    An exchange that nothing is published to, which names the installation as its alternate exchange.
 
     That argument is compared when an exchange is declared again, so a single declaration writes the mark and reads it.
     """
 
-    def __init__(self, amqp_url: str, *, ca_file: str) -> None:
+    def __init__(self, amqp_url: str, *, ca_file: str, tls_minimum: TlsVersion = AMQP_TLS_MINIMUM) -> None:
         self._amqp_url = amqp_url
         self._ca_file = ca_file
+        self._tls_minimum = tls_minimum
 
     def mark(self, installation_id: str) -> str:
         """By declaring the exchange."""
-        with open_broker(self._amqp_url, self._ca_file) as connection:
+        with open_broker(self._amqp_url, self._ca_file, self._tls_minimum) as connection:
             try:
                 connection.channel().exchange_declare(
                     EXCHANGE, "fanout", durable=True, internal=True, arguments={"alternate-exchange": installation_id}
@@ -156,8 +174,11 @@ class RabbitMark:
         return installation_id
 
     def waiting(self) -> tuple[int, int]:
-        """By declaring queues passively; a queue that runs empty once in EMPTY_SECONDS holds nothing old."""
-        with open_broker(self._amqp_url, self._ca_file) as connection:
+        """How many updates are in queues that do not run empty now, and how many dead letters there are.
+
+        By declaring queues passively; a queue that runs empty once in EMPTY_SECONDS holds nothing old.
+        """
+        with open_broker(self._amqp_url, self._ca_file, self._tls_minimum) as connection:
             left = {name: _messages(connection, name) for name in (*history_queues(MAX_HISTORY_QUEUES), *RETRIES)}
             ends_at = monotonic() + EMPTY_SECONDS
             while (left := {name: count for name, count in left.items() if count}) and monotonic() < ends_at:

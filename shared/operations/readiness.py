@@ -19,7 +19,7 @@ PROFILES_SECONDS = 60.0
 class RedisFinding:
     """`unreadable` and `unwritable` say why nothing can be read or written, or are empty; `holder` is whose this Redis is.
 
-    While it is not `is_open`, the next update has PostgreSQL number updates anew.
+    While it is not `is_open`, the next update has PostgreSQL number updates anew. `unreplicated` says which replicas it lacks.
     """
 
     is_whole: bool = False
@@ -27,6 +27,7 @@ class RedisFinding:
     holder: str | None = None
     unreadable: str = ""
     unwritable: str = ""
+    unreplicated: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +57,20 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`problems` names by capability what keeps it from working; `age_seconds` is the age of the oldest finding."""
+    """`problems` names by capability what keeps it from working; `age_seconds` is the age of the oldest finding.
+
+    `needed` is the capability without which this instance is of no use.
+    """
 
     dependencies: Mapping[str, str]
     problems: Mapping[str, str]
     age_seconds: float
+    needed: str = ACCEPT
 
     @property
     def status(self) -> str:
-        """UNAVAILABLE when no update can be accepted, DEGRADED when something else does not work."""
-        if ACCEPT in self.problems:
+        """UNAVAILABLE when what is needed does not work, DEGRADED when something else does not."""
+        if self.needed in self.problems:
             return UNAVAILABLE
         return DEGRADED if self.problems else READY
 
@@ -89,7 +94,7 @@ def problems_of(found: Findings, own: Sequence[KeyPrint]) -> dict[str, str]:
     numbers = "rebuilding: PostgreSQL does not answer, and another Redis needs it to number updates" if needs_epoch else ""
     causes = {
         ACCEPT: (
-            redis_writes,
+            redis_writes or (redis.unreplicated if redis else ""),
             _foreign(redis, installation),
             board,
             numbers,

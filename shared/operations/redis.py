@@ -8,9 +8,10 @@ from typing import Any
 
 import redis
 
+from shared.core.redis_servers import lacking_replicas
 from shared.operations.overview import BoardState
 from shared.operations.readiness import RedisFinding
-from shared.stores.keys import Keys
+from shared.stores.keys import BoardKeys, ShardKeys
 from shared.stores.redis.connection import translated
 from shared.stores.redis.scripts import run_script
 
@@ -30,31 +31,33 @@ _REASONS = {
 }
 
 
-class RedisBoardGauge:
-    """The port BoardGauge."""
+class BoardGauge:
+    """The board and the outbox (Redis)."""
 
-    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+    def __init__(self, client: redis.Redis, keys: BoardKeys, shard: ShardKeys) -> None:
         self._redis: Any = client
-        self._keys = keys
+        self._keys = (keys.leaderboard, keys.whole, shard.outbox)
 
     @translated()
     def read(self) -> BoardState:
-        """One script, so that all is of one instant."""
-        keys = (self._keys.leaderboard, self._keys.leaderboard_whole, self._keys.outbox)
-        players, is_whole, accepted, outbox, oldest_ms = map(int, run_script(self._redis, "read_gauge", keys, ()))
+        """In one round trip, whatever the number of players."""
+        players, is_whole, accepted, outbox, oldest_ms = map(int, run_script(self._redis, "read_gauge", self._keys, ()))
         return BoardState(players, bool(is_whole), None if accepted < 0 else accepted, outbox, oldest_ms / 1000)
 
 
-class RedisQueueWatch:
-    """The port QueueWatch: a hash of instants. A queue that was never seen empty is taken to have been so until now."""
+class QueueWatch:
+    """Remembers when each queue was last seen empty (Redis): of a queue nobody can ask how old its oldest message is.
 
-    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+    A hash of instants. A queue that was never seen empty is taken to have been so until now.
+    """
+
+    def __init__(self, client: redis.Redis, keys: ShardKeys) -> None:
         self._redis: Any = client
         self._key = keys.queues_empty
 
     @translated()
     def waiting_since(self, messages: Mapping[str, int], now: datetime) -> dict[str, datetime]:
-        """One transaction."""
+        """Since when, at the most, each queue that has messages has had some; the empty ones are noted."""
         now_ms = round(now.timestamp() * 1000)
         waiting = [queue for queue, count in messages.items() if count]
         with self._redis.pipeline(transaction=True) as pipeline:
@@ -69,34 +72,40 @@ class RedisQueueWatch:
 class RedisProbe:
     """Writes to a key of its own, and reads what tells whether there is a board and whose Redis it is.
 
-    `on_missing` is called when there is no board, or updates are not numbered; it must not wait for anything.
+    `on_missing` is called when there is no board, or updates are not numbered; it must not wait for anything. There must be
+    so many `replicas`.
     """
 
-    def __init__(self, client: redis.Redis, keys: Keys, on_missing: Callable[[], object]) -> None:
+    def __init__(
+        self, client: redis.Redis, keys: BoardKeys, shard: ShardKeys, on_missing: Callable[[], object], replicas: int = 0
+    ) -> None:
         self._redis: Any = client
-        self._keys = keys
+        self._replicas = replicas
+        self._whole = keys.whole
+        self._keys = (shard.readiness_probe, keys.whole, keys.numbers, shard.installation)
         self._on_missing = on_missing
 
     @translated()
     def __call__(self) -> RedisFinding:
         """Raises RedisUnavailable when Redis does not answer."""
-        keys = self._keys
         try:
-            is_whole, is_open, holder = run_script(
-                self._redis,
-                "probe",
-                (keys.readiness_probe, keys.leaderboard_whole, keys.leaderboard_numbers, keys.installation),
-                (KEPT_SECONDS,),
-            )
+            is_whole, is_open, holder = run_script(self._redis, "probe", self._keys, (KEPT_SECONDS,))
         except (redis.ResponseError, redis.exceptions.BusyLoadingError) as error:
             return self._without_writing(reason_of(error))
         if not (is_whole and is_open):
             self._on_missing()
-        return RedisFinding(bool(is_whole), bool(is_open), holder.decode(errors="replace") or None)
+        return RedisFinding(
+            bool(is_whole), bool(is_open), holder.decode(errors="replace") or None, unreplicated=self._lacking_replicas()
+        )
+
+    def _lacking_replicas(self) -> str:
+        if not self._replicas:
+            return ""
+        return lacking_replicas(self._redis.info("replication"), self._replicas)
 
     def _without_writing(self, reason: str) -> RedisFinding:
         try:
-            is_whole = bool(self._redis.exists(self._keys.leaderboard_whole))
+            is_whole = bool(self._redis.exists(self._whole))
         except (redis.ResponseError, redis.exceptions.BusyLoadingError) as error:
             return RedisFinding(unreadable=reason_of(error), unwritable=reason)
         return RedisFinding(is_whole, unwritable=reason)
@@ -108,16 +117,16 @@ def reason_of(error: redis.RedisError) -> str:
     return _REASONS.get(code, f"Redis refuses to work ({code})")
 
 
-class RedisMark:
-    """The port BoardMark: a string."""
+class BoardMark:
+    """The id of the installation, in a string of Redis."""
 
-    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+    def __init__(self, client: redis.Redis, keys: ShardKeys) -> None:
         self._redis: Any = client
         self._key = keys.installation
 
     @translated()
     def holder(self) -> str | None:
-        """What the key holds."""
+        """Whose the store is; None when nobody marked it yet."""
         found = self._redis.get(self._key)
         return None if found is None else found.decode(errors="replace")
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from shared.boards.ports import Leaderboard
 from shared.ledger.balance import Balance
 from shared.ledger.events import Number
-from shared.ledger.ports import Ledger, Outbox
+
+if TYPE_CHECKING:
+    from shared.boards.redis import Leaderboard
+    from shared.ledger.postgresql import Ledger
+    from shared.ledger.redis import Outbox
+
 
 BATCH = 5000
 MAX_GAPS = 100

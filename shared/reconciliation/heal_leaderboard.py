@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.boards.open_epoch import open_epoch
+from shared.boards.settle_places import settle_board_places, settle_places
+from shared.boards.went_back import drop_what_went_back
 from shared.core.logs import get_logger
 from shared.ledger.catch_up import catch_up
-from shared.ledger.ports import Ledger
-from shared.reconciliation.rebuild_leaderboard import rebuild_leaderboard
+from shared.ledger.events import EVERY_BOARD
+from shared.reconciliation.rebuild_leaderboard import rebuild_leaderboard, show_viewers
+from shared.reconciliation.reconcile_boards import has_lost_members
 from shared.reconciliation.reconcile_scores import Reconciliation, ReconciliationOptions, reconcile_scores
 from shared.reconciliation.restore_windows import restore_results, restore_windows
+from shared.reconciliation.settle_moderation import settle_moderation
+
+if TYPE_CHECKING:
+    from shared.ledger.postgresql import Ledger
+
 
 _log = get_logger(__name__)
 
 
 def heal_leaderboard(stores: Reconciliation) -> dict[str, Any]:
     """Rebuild a board that is not whole, and open an epoch where none is open. Where another Redis serves the board than the last
-    time, restore what is kept of the latest updates and compare the board with the ledger; compare players who are suspected.
-    Mostly there is nothing to do. Raises LedgerBehind: try again.
+    time, restore what is kept of the latest updates and compare all boards with the ledger; compare players who are suspected,
+    and seasons that have lost a key. Show or hide players whose accounts were changed, or about whom was decided, of late, and
+    have Redis show what was decided about scores. Mostly there is nothing to do. Raises LedgerBehind: try again.
 
     A rebuilt board is compared with the ledger the next time, for what was still on its way.
     """
@@ -28,9 +37,20 @@ def heal_leaderboard(stores: Reconciliation) -> dict[str, Any]:
         open_epoch(stores.leaderboard, pipeline.ledger)
         outcome["reconciled"] = _reconcile(stores)
     else:
-        outcome |= rebuild_leaderboard(stores.leaderboard, stores.reconciliations, stores.windows, pipeline)
+        outcome |= rebuild_leaderboard(stores.leaderboard, stores.reconciliations, stores.windows, pipeline, stores.boards.hidden)
+    _settle_changed(stores)
+    settle_moderation(stores)
     restore_results(stores.windows, stores.leaderboard, pipeline.ledger)
     return outcome
+
+
+def _settle_changed(stores: Reconciliation) -> None:
+    """Whoever changed an account, or hid a player, may have died before the player moved, or moved them on a board that a new one
+    replaced.
+    """
+    changed = [profile.user_id for profile in stores.users.changed_of_late()]
+    show_viewers(stores.pipeline, settle_places(changed, stores.leaderboard, stores.boards.hidden))
+    show_viewers(stores.pipeline, settle_board_places(changed, stores.boards), [EVERY_BOARD])
 
 
 def _reconcile(stores: Reconciliation) -> bool:
@@ -43,6 +63,7 @@ def _reconcile(stores: Reconciliation) -> bool:
         if newest is not None:
             _give_up_lost(stores.pipeline.ledger, newest.epoch)
     if loses:
+        drop_what_went_back(stores.boards)
         # Until their windows are known no update is accepted, and none is told a score that lacks what this Redis never had.
         stores.leaderboard.suspect(restore_windows(stores.windows, stores.pipeline.ledger, stores.pipeline.clock))
         reconcile_scores(stores, ReconciliationOptions())
@@ -52,7 +73,7 @@ def _reconcile(stores: Reconciliation) -> bool:
         stores.board_check.know_server(server)
         _log.warning("the board of a new Redis was compared with the ledger", extra={"repaired": summary["repaired"]})
         return True
-    if stores.board_check.suspects():
+    if stores.board_check.suspects() or has_lost_members(stores):
         reconcile_scores(stores, ReconciliationOptions())
         return True
     return False

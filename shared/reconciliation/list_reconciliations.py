@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.accounts.find_users import name_users
-from shared.accounts.ports import Users
 from shared.core.clock import utc_text
 from shared.core.cursor import make_cursor, read_cursor
 from shared.reconciliation.model import PastRun
-from shared.reconciliation.ports import Reconciliations
+
+if TYPE_CHECKING:
+    from shared.accounts.postgresql import Users
+    from shared.reconciliation.postgresql import Reconciliations
+
 
 DEFAULT_LIMIT, MAX_LIMIT = 20, 100
 

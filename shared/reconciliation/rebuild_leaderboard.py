@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.boards.open_epoch import open_epoch
-from shared.boards.ports import Leaderboard, RateWindows
 from shared.core.errors import RabbitUnavailable
 from shared.core.logs import get_logger
 from shared.ledger.catch_up import Pipeline, catch_up
 from shared.ledger.events import ScoresRecorded
-from shared.reconciliation.ports import Reconciliations
 from shared.reconciliation.restore_windows import restore_windows
+
+if TYPE_CHECKING:
+    from shared.boards.hidden_postgresql import HiddenPlayers
+    from shared.boards.redis import Leaderboard, RateWindows
+    from shared.reconciliation.postgresql import Reconciliations
+
 
 STRAGGLER_SECONDS = 1.0
 PAGE = 5000
@@ -21,7 +25,7 @@ _log = get_logger(__name__)
 
 
 def rebuild_leaderboard(
-    leaderboard: Leaderboard, reconciliations: Reconciliations, windows: RateWindows, pipeline: Pipeline
+    leaderboard: Leaderboard, reconciliations: Reconciliations, windows: RateWindows, pipeline: Pipeline, hidden: HiddenPlayers
 ) -> dict[str, Any]:
     """Once the ledger has everything that was accepted; a whole board is left alone. Raises LedgerBehind.
 
@@ -33,7 +37,7 @@ def rebuild_leaderboard(
     pipeline.clock.sleep(STRAGGLER_SECONDS)
     catch_up(pipeline)
     restore_windows(windows, pipeline.ledger, pipeline.clock)
-    players = leaderboard.rebuild(pages(reconciliations))
+    players = leaderboard.rebuild(pages(reconciliations), hidden.pages_of_main())
     windows.windows_restored()
     open_epoch(leaderboard, pipeline.ledger)
     show_viewers(pipeline, players)
@@ -42,7 +46,7 @@ def rebuild_leaderboard(
 
 
 def pages(reconciliations: Reconciliations) -> Iterator[dict[str, int]]:
-    """What the whole board should say, page by page."""
+    """What the whole board should say, page by page, hidden players included."""
     page, after = reconciliations.points_after("", PAGE)
     yield page
     while after:
@@ -50,8 +54,8 @@ def pages(reconciliations: Reconciliations) -> Iterator[dict[str, int]]:
         yield page
 
 
-def show_viewers(pipeline: Pipeline, players: int) -> None:
-    """Have the board broadcast after so many places were repaired."""
+def show_viewers(pipeline: Pipeline, players: int, boards: Collection[str] = ()) -> None:
+    """Have boards broadcast on which so many places were repaired, `main` unless others are named."""
     if players:
         with suppress(RabbitUnavailable):
-            pipeline.publisher.publish_recorded(ScoresRecorded(players, pipeline.clock.now()))
+            pipeline.publisher.publish_recorded(ScoresRecorded(players, pipeline.clock.now(), boards=tuple(sorted(boards))))

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
+from shared.boards.board import MAIN
 from shared.boards.open_epoch import open_epoch
-from shared.boards.ports import Leaderboard, RateWindows
+from shared.boards.settle_places import settle_places
 from shared.core import metrics
 from shared.core.errors import InvalidParameter, LeaderboardRebuilding
 from shared.core.logs import get_logger
 from shared.ledger.catch_up import Pipeline, catch_up_to
 from shared.ledger.events import Number
-from shared.reconciliation.model import Discrepancy, Reading, ReconciliationRun, Sweep
-from shared.reconciliation.ports import BoardCheck, Reconciliations
+from shared.reconciliation.model import Discrepancy, Finding, Reading, ReconciliationRun, Sweep
 from shared.reconciliation.rebuild_leaderboard import PAGE, rebuild_leaderboard, show_viewers
+from shared.reconciliation.reconcile_boards import BoardRun, reconcile_boards
+
+if TYPE_CHECKING:
+    from shared.accounts.postgresql import Users
+    from shared.boards.fill_boards import BoardStores
+    from shared.boards.redis import Leaderboard, RateWindows
+    from shared.reconciliation.moderation_postgresql import ModeratedScores
+    from shared.reconciliation.postgresql import Reconciliations
+    from shared.reconciliation.redis import BoardCheck
+    from shared.reconciliation.standings_postgresql import SeasonBooks
+    from shared.reconciliation.standings_redis import SeasonCheck
+
 
 SWEPT = 1000
 MAX_DETAILS = 100
@@ -26,7 +39,7 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """What a run needs: the board with what is kept beside it, the ledger, and the way between them.
+    """What a run needs: `main` with what is kept beside it, the other boards, the ledger, and the way between them.
 
     Repairs that would lower the scores of more players than `max_players`, or by more than `max_points` in all, are not made.
     """
@@ -36,6 +49,11 @@ class Reconciliation:
     reconciliations: Reconciliations
     windows: RateWindows
     pipeline: Pipeline
+    users: Users
+    boards: BoardStores
+    season_check: SeasonCheck
+    season_books: SeasonBooks
+    moderated_scores: ModeratedScores
     max_players: int = MAX_LOWERED_PLAYERS
     max_points: int = MAX_LOWERED_POINTS
 
@@ -65,9 +83,10 @@ class ReconciliationOptions:
 def reconcile_scores(stores: Reconciliation, options: ReconciliationOptions) -> dict[str, Any]:
     """Find who is out of order, repair them unless it is a dry run, and return a summary; raises ReconciliationRunning.
 
-    Compared are all players whose total changed since the last run, those who are suspected, and a part of all others: the run
-    after goes on where this one stopped, so that a board of up to 1,000 players is compared whole each time and a larger one
-    in as many runs as it has thousands. `full` compares everybody now.
+    Compared are all players whose total changed since the last run, those who are suspected, those who are or should be
+    hidden, and a part of all others: the run after goes on where this one stopped, so that a board
+    of up to 1,000 players is compared whole each time and a larger one in as many runs as it has thousands. `full` compares
+    everybody now.
 
     Scores are read together with the number of the newest update in them and compared with the ledger up to that number, when it
     has caught up. A repair adds the difference, so it is right whatever came since.
@@ -76,7 +95,9 @@ def reconcile_scores(stores: Reconciliation, options: ReconciliationOptions) -> 
     ledger, or noted there as refused. Otherwise, and beyond the bounds, they stay, and an alarm is raised.
     """
     if not stores.leaderboard.is_whole():
-        rebuilt = rebuild_leaderboard(stores.leaderboard, stores.reconciliations, stores.windows, stores.pipeline)
+        rebuilt = rebuild_leaderboard(
+            stores.leaderboard, stores.reconciliations, stores.windows, stores.pipeline, stores.boards.hidden
+        )
         return {**_summary(0, 0, 0, options), **rebuilt, "discrepancies": []}
     with stores.reconciliations.alone() as run_number:
         return _reconcile(stores, options, run_number)
@@ -91,29 +112,37 @@ def _reconcile(stores: Reconciliation, options: ReconciliationOptions, run_numbe
     following = comparison.everybody() if options.full else comparison.sweep(start)
     if start != Sweep() or following != Sweep():
         comparison.changed(span.since)
+    comparison.hidden()
     suspects = comparison.suspected()
     found = _with_missing_points(comparison.differing(), stores)
-    reason = _why_nothing_is_lowered(found, comparison, stores, options)
-    withheld = [entry for entry in found if entry.is_lowering] if reason else []
+    reason, withheld = _not_lowered(found, comparison, stores, options)
     repairs, left = [entry for entry in found if entry not in withheld], withheld
+    board_run = BoardRun(run_number, mark, options.dry_run, options.full, options.beyond_bounds)
+    boards = reconcile_boards(stores, board_run, suspects)
     if not options.dry_run:
         repairs = _restored(repairs, stores, run_number)
         _repair(repairs, mark, stores, run_number)
         show_viewers(stores.pipeline, len(repairs))
+        show_viewers(stores.pipeline, len(boards.repaired), {entry.season.board.board_id for entry in boards.repaired})
         left = [entry for entry in found if entry not in repairs]
-        stores.board_check.clear(suspects.difference(entry.user_id for entry in left))
+        stores.board_check.clear(suspects.difference(entry.user_id for entry in chain[Finding](left, boards.left)))
         stores.board_check.save_sweep(following)
-    run = ReconciliationRun(span.opened, started_at, options.dry_run, options.full, comparison.checked, found)
-    summary = _summary(comparison.checked, len(found), len(repairs), options)
-    summary |= {"runId": stores.reconciliations.save(run), "leftForTheNextRun": len(left)}
+        stores.leaderboard.suspect(boards.suspects)
+    everything: list[Finding] = [*found, *boards.found]
+    run = ReconciliationRun(span.opened, started_at, options.dry_run, options.full, comparison.checked, everything)
+    repaired = len(repairs) + (0 if options.dry_run else len(boards.repaired))
+    summary = _summary(comparison.checked, len(everything), repaired, options)
+    summary |= {"runId": stores.reconciliations.save(run), "leftForTheNextRun": len(left) + len(boards.left)}
+    if boards.compared:
+        summary["boards"] = boards.as_json()
     metrics.reconciliation_runs.of(_text(options.dry_run)).inc()
-    metrics.discrepancies.of(_text(not options.dry_run)).inc(len(repairs))
+    metrics.discrepancies.of(_text(not options.dry_run)).inc(len(everything) - len(left) - len(boards.left))
+    metrics.lowerings_withheld.inc(len(withheld) + boards.withheld)
     if withheld:
         summary["leftBecause"] = reason
-        metrics.lowerings_withheld.inc(len(withheld))
         _log.error("points stay on the board that the ledger does not have", extra={"players": len(withheld), "reason": reason})
     _log.info("reconciled", extra=summary)
-    return {**summary, "discrepancies": [_as_json(entry) for entry in found[:MAX_DETAILS]]}
+    return {**summary, "discrepancies": [_as_json(entry) for entry in everything[:MAX_DETAILS]]}
 
 
 class _Comparison:
@@ -144,6 +173,13 @@ class _Comparison:
             self._compare(user_ids)
             self.checked += len(user_ids)
 
+    def hidden(self) -> None:
+        """Who is to be hidden, and who is hidden, whatever the ledger says."""
+        for user_ids in self._stores.boards.hidden.pages_of_main():
+            self._compare(user_ids)
+        for names in self._stores.board_check.hidden():
+            self._compare(names)
+
     def sweep(self, start: Sweep) -> Sweep:
         """A part of everybody: through the ledger, and through the board for whom the ledger does not know."""
         return Sweep(self._ledger_step(start.ledger_after, SWEPT), self._board_step(start.board_cursor, SWEPT))
@@ -171,10 +207,10 @@ class _Comparison:
 
     def _compare(self, user_ids: Sequence[str]) -> None:
         found = self._differing(user_ids)
-        # An account is made before its place on the board: one that has none yet may just be registering.
-        absent = [entry.user_id for entry in found if entry.board_score is None]
-        if absent:
-            found = [entry for entry in found if entry.board_score is not None] + self._differing(absent)
+        # An account is made, or changed, before its place on the board: one that has none yet may just be registering.
+        early = {entry.user_id for entry in found if entry.board_score is None or entry.is_misplaced}
+        if early:
+            found = [entry for entry in found if entry.user_id not in early] + self._differing(sorted(early))
         for user_id in user_ids:
             self._found.pop(user_id, None)
         self._found |= {entry.user_id: entry for entry in found}
@@ -186,17 +222,23 @@ class _Comparison:
         patience = self._stores.pipeline if self.is_proved else replace(self._stores.pipeline, catch_up_seconds=0)
         self.is_proved = catch_up_to(number, patience) and self.is_proved
         ledger = self._stores.reconciliations.points_at(user_ids, number)
-        return [
-            Discrepancy(user_id, ledger.get(user_id), board.get(user_id))
+        hidden = self._stores.boards.hidden.on_main(list(ledger))
+        compared = [
+            Discrepancy(
+                user_id,
+                ledger.get(user_id),
+                board.score(user_id),
+                is_misplaced=board.is_misplaced(user_id, is_hidden=user_id in hidden),
+            )
             for user_id in user_ids
-            if ledger.get(user_id) != board.get(user_id)
         ]
+        return [entry for entry in compared if entry.ledger_total != entry.board_score or entry.is_misplaced]
 
-    def _read(self, user_ids: Sequence[str]) -> tuple[Mapping[str, int], Number]:
+    def _read(self, user_ids: Sequence[str]) -> tuple[Reading, Number]:
         for _ in range(MAX_TRIES):
             reading: Reading = self._stores.board_check.read(user_ids)
             if reading.number is not None:
-                return reading.scores, reading.number
+                return reading, reading.number
             open_epoch(self._stores.leaderboard, self._stores.pipeline.ledger)
         raise LeaderboardRebuilding
 
@@ -208,19 +250,22 @@ def _with_missing_points(entries: Sequence[Discrepancy], stores: Reconciliation)
     return [replace(entry, missing_points=missing.get(entry.user_id, 0)) for entry in entries]
 
 
-def _why_nothing_is_lowered(
+def _not_lowered(
     found: Sequence[Discrepancy], comparison: _Comparison, stores: Reconciliation, options: ReconciliationOptions
-) -> str:
-    """Empty when points may be taken off the board."""
+) -> tuple[str, list[Discrepancy]]:
+    """Whose points may not be taken off the board, and why; what a moderator decided is proved by that."""
     lowered = [entry for entry in found if entry.is_lowering]
     if not lowered:
-        return ""
+        return "", []
     if not comparison.is_proved:
-        return "accepted updates are not accounted for yet: see `balance`"
+        return "accepted updates are not accounted for yet: see `balance`", lowered
+    decided = {each.user_id for each in stores.moderated_scores.unsettled() if each.board_id == MAIN.board_id}
+    lowered = [entry for entry in lowered if entry.user_id not in decided]
     points = -sum(entry.difference for entry in lowered)
     if not options.beyond_bounds and (len(lowered) > stores.max_players or points > stores.max_points):
-        return f"{points} points of {len(lowered)} players are beyond the bounds: look at them, then run it with beyondBounds"
-    return ""
+        reason = f"{points} points of {len(lowered)} players are beyond the bounds: look at them, then run it with beyondBounds"
+        return reason, lowered
+    return "", []
 
 
 def _restored(found: Sequence[Discrepancy], stores: Reconciliation, run_number: int) -> list[Discrepancy]:
@@ -235,8 +280,10 @@ def _repair(found: Sequence[Discrepancy], mark: str, stores: Reconciliation, run
     if not found:
         return
     stores.reconciliations.audit_repairs(found, run_number)
+    misplaced = [entry.user_id for entry in found if entry.is_misplaced and not entry.is_invented]
+    settle_places(misplaced, stores.leaderboard, stores.boards.hidden, enters=False)
     changes = {entry.user_id: None if entry.is_invented else entry.difference for entry in found}
-    stores.board_check.repair(changes, mark, run_number)
+    stores.board_check.repair(changes, mark, run_number, hidden=stores.boards.hidden.on_main(list(changes)))
 
 
 def _summary(checked: int, found: int, repaired: int, options: ReconciliationOptions) -> dict[str, Any]:
@@ -249,15 +296,8 @@ def _summary(checked: int, found: int, repaired: int, options: ReconciliationOpt
     }
 
 
-def _as_json(entry: Discrepancy) -> dict[str, Any]:
-    return {
-        "userId": entry.user_id,
-        "ledgerTotal": entry.ledger_total,
-        "boardBefore": entry.board_score,
-        "boardAfter": entry.board_score,
-        "missingPoints": entry.missing_points,
-        "difference": entry.difference,
-    }
+def _as_json(entry: Finding) -> dict[str, Any]:
+    return {"userId": entry.user_id, **entry.as_json()}
 
 
 def _text(flag: bool) -> str:

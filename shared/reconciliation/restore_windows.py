@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from shared.boards.ports import Leaderboard, RateWindows
+from typing import TYPE_CHECKING
+
 from shared.core.clock import Clock
 from shared.core.logs import get_logger
-from shared.ledger.ports import Ledger
+
+if TYPE_CHECKING:
+    from shared.boards.redis import Leaderboard, RateWindows
+    from shared.ledger.postgresql import Ledger
+
 
 _log = get_logger(__name__)
 
@@ -16,7 +21,7 @@ def restore_windows(windows: RateWindows, ledger: Ledger, clock: Clock) -> set[s
     windows.restore(accepted)
     if accepted:
         _log.warning("rate windows restored from the ledger", extra={"players": len(accepted)})
-    return set(accepted)
+    return {name.partition(" ")[0] for name in accepted}
 
 
 def restore_results(windows: RateWindows, leaderboard: Leaderboard, ledger: Ledger) -> None:

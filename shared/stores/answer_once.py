@@ -10,12 +10,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from shared.core.errors import BadMessage, IdempotencyKeyReused, RequestInProgress
 from shared.core.invocation import note
 from shared.stores.idempotency import Attempt, KeptAnswer, checked_key, key_hash, not_kept
-from shared.stores.ports import KeptAnswers, Sealer
+
+if TYPE_CHECKING:
+    from shared.stores.kept_answers import KeptAnswers
+    from shared.stores.sealing import Sealer
+
 
 MAX_TRIES = 3
 

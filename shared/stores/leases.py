@@ -23,8 +23,11 @@ class LeaseTaken(Exception):
     """Another holder has it. Never leaves the adapters."""
 
 
-class PostgresLeases:
-    """The port Leases: one statement each, so that no session is relied on."""
+class Leases:
+    """What only one holder at a time may do, until when, by the clock of the store (PostgreSQL).
+
+    One statement each, so that no session is relied on.
+    """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -38,7 +41,10 @@ class PostgresLeases:
         successor_of: str = "",
         detail: Mapping[str, Any] | None = None,
     ) -> dict[str, int]:
-        """By the database's clock."""
+        """Take or renew those that are free, the holder's, or its predecessor's; answer them with their fencing numbers.
+
+        A number rises when its lease is taken anew, also by the same holder after it has expired.
+        """
         with self._pool.connection(ANSWER_SECONDS) as session:
             rows = session.run(
                 statement("hold_leases"),
@@ -51,7 +57,7 @@ class PostgresLeases:
         return {name: int(fencing) for name, fencing in rows}
 
     def release(self, names: Sequence[str], holder: str) -> None:
-        """The rows stay, for their fencing numbers."""
+        """Let go of those that the holder has; another may take them at once."""
         with self._pool.connection(ANSWER_SECONDS) as session:
             session.run(
                 "UPDATE leases SET expires_at = clock_timestamp()"
@@ -61,7 +67,7 @@ class PostgresLeases:
             )
 
     def holders(self, names: Sequence[str]) -> dict[str, str]:
-        """By the primary key."""
+        """Who has these now; those that are free are absent."""
         if not names:
             return {}
         with self._pool.connection(ANSWER_SECONDS) as session:
@@ -72,7 +78,10 @@ class PostgresLeases:
         return dict(rows)
 
     def details_of_others(self, holders: Sequence[str]) -> list[Mapping[str, Any]]:
-        """All rows: there are few, and those of instances that ended long ago are removed on this occasion."""
+        """What holders other than these say of themselves, as long as they have a lease.
+
+        All rows: there are few, and those of instances that ended long ago are removed on this occasion.
+        """
         with self._pool.connection(ANSWER_SECONDS) as session:
             session.run("DELETE FROM leases WHERE name LIKE 'instance:%' AND expires_at < clock_timestamp() - INTERVAL '1 day'")
             rows = session.run(

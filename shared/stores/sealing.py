@@ -26,8 +26,10 @@ _FINGERPRINT_PURPOSE = b"scoreboard payload key 1"
 _FINGERPRINT_LENGTH = 16
 
 
-class AesGcmSealer:
-    """Seals as `<key id>.<base64url of nonce, ciphertext and tag>`; the first key seals, all of them open.
+class Sealer:
+    """Authenticated encryption of event payloads.
+
+    Seals as `<key id>.<base64url of nonce, ciphertext and tag>`; the first key seals, all of them open.
 
     The nonce is random, which is safe for 2^32 messages a key: twice what the ids of score_history can count.
     """
@@ -37,12 +39,12 @@ class AesGcmSealer:
         self._current = next(iter(keys))
 
     @classmethod
-    def from_setting(cls, setting: str) -> AesGcmSealer:
+    def from_setting(cls, setting: str) -> Sealer:
         """Of the keys in PAYLOAD_KEYS; raises ConfigurationError, never printing a key."""
         return cls(read_keys(setting))
 
     @classmethod
-    def under(cls, setting: str, secret: str) -> AesGcmSealer:
+    def under(cls, setting: str, secret: str) -> Sealer:
         """Of keys derived (HKDF, RFC 5869) from those in PAYLOAD_KEYS and a secret of a client: either alone opens nothing."""
         derived = {
             key_id: HKDF(SHA256(), KEY_BYTES, salt=None, info=_PURPOSE).derive(key + secret.encode(errors="replace"))
@@ -51,7 +53,7 @@ class AesGcmSealer:
         return cls(derived)
 
     def seal(self, secret: bytes, associated: bytes) -> str:
-        """Encrypt with the current key, bound to `associated`."""
+        """Encrypt with the current key, bound to `associated`; the answer names the key."""
         nonce = os.urandom(NONCE_BYTES)
         sealed = nonce + self._ciphers[self._current].encrypt(nonce, secret, associated)
         return f"{self._current}.{binascii.b2a_base64(sealed, newline=False).translate(_URL_SAFE).decode()}"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from math import ceil
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import msgspec
 
@@ -21,11 +21,13 @@ from shared.core.errors import (
     ScoreboardError,
     Unauthenticated,
     UnsupportedMediaType,
+    problem_type,
 )
 from shared.core.headers import SECURE_HEADERS, SECURITY_HEADERS
 from shared.core.ids import canonical_id
 from shared.core.invocation import OK, Invocation
 from shared.core.logs import get_logger
+from shared.core.rate_window import RateWindow, rate_limit_headers
 from shared.transport.bearer import bearer_token
 
 NO_EVENT = "This is no event of an HTTP API in payload format 2.0."
@@ -36,6 +38,7 @@ _log = get_logger(__name__)
 
 T = TypeVar("T")
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+Function = Callable[["HttpRequest"], "Reply"]
 
 
 class HttpRequest(msgspec.Struct, frozen=True):
@@ -106,6 +109,13 @@ class HttpRequest(msgspec.Struct, frozen=True):
             raise MalformedJson("The body must be a JSON object.")
         return body
 
+    def must_know(self, names: Sequence[str]) -> None:
+        """Raise InvalidParameter when the query of a request to the API has others than these."""
+        unknown = sorted(self.query.keys() - set(names))
+        if unknown and " /api/" in self.route_key:
+            known = f"known are {', '.join(f'`{name}`' for name in names)}" if names else "it takes none"
+            raise InvalidParameter(f"This resource has no query parameter `{unknown[0][:100]}`: {known}.")
+
     def integer(self, name: str, default: int, minimum: int, maximum: int) -> int:
         """A query parameter; raises InvalidParameter outside minimum..maximum."""
         raw = self.query.get(name)
@@ -156,12 +166,19 @@ class Reply(msgspec.Struct, frozen=True):
         return cls(200, body, headers or {})
 
     @classmethod
-    def tagged(cls, document: bytes, etag: str, if_none_match: str | None) -> Reply:
-        """200 with a document and its entity tag, or 304 to whoever has it: they may keep it, but must ask each time."""
-        headers = {"ETag": etag, "Cache-Control": "no-cache"}
+    def tagged(
+        cls,
+        document: bytes,
+        etag: str,
+        if_none_match: str | None,
+        headers: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+    ) -> Reply:
+        """200 with a document and its entity tag, or 304 to clients that have it: they may keep it, but must ask each time."""
+        headers = {"ETag": etag, "Cache-Control": "no-cache", **(headers or {})}
         if if_none_match is not None and _names(if_none_match, etag):
-            return cls(304, b"", headers, content_type="")
-        return cls(200, document, headers)
+            return cls(304, b"", {name: value for name, value in headers.items() if name != "Content-Encoding"}, content_type="")
+        return cls(200, document, headers, content_type)
 
     @classmethod
     def problem(cls, error: ScoreboardError, request_id: str) -> Reply:
@@ -172,7 +189,7 @@ class Reply(msgspec.Struct, frozen=True):
         if error.retry_after_seconds is not None:
             headers["Retry-After"] = str(max(1, ceil(error.retry_after_seconds)))
         document = {
-            "type": f"urn:scoreboard:problem:{error.code}",
+            "type": problem_type(error.code),
             "title": error.title,
             "status": error.status,
             "code": error.code,
@@ -182,23 +199,27 @@ class Reply(msgspec.Struct, frozen=True):
         }
         return cls(error.status, document, headers, "application/problem+json")
 
-    def to_response(self, request_id: str, *, is_secure: bool = False) -> dict[str, Any]:
-        """The response object of payload format 2.0; `is_secure` when the client came over TLS."""
+    def to_response(
+        self, request_id: str, *, is_secure: bool = False, windows: Mapping[str, RateWindow] | None = None
+    ) -> dict[str, Any]:
+        """The response object of payload format 2.0, which tells of `windows`; `is_secure` when the client came over TLS."""
         standard = SECURE_HEADERS if is_secure else SECURITY_HEADERS
         body = self.body if isinstance(self.body, bytes) else _json.encode(self.body)
+        is_binary = "Content-Encoding" in self.headers
+        told = rate_limit_headers(windows.values()) if windows else {}
         content_type = {"Content-Type": self.content_type} if self.content_type else {}
         return {
             "statusCode": self.status,
-            "headers": {**standard, **content_type, "X-Request-Id": request_id, **self.headers},
-            "body": body.decode(),
-            "isBase64Encoded": False,
+            "headers": {**standard, **content_type, "X-Request-Id": request_id, **told, **self.headers},
+            "body": (base64.b64encode(body) if is_binary else body).decode(),
+            "isBase64Encoded": is_binary,
         }
 
 
 def _names(if_none_match: str, etag: str) -> bool:
     """Weak comparison (RFC 9110, 8.8.3.2)."""
     given = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
-    return etag in given or given == ["*"]
+    return etag.removeprefix("W/") in given or given == ["*"]
 
 
 @lru_cache(64)
@@ -216,9 +237,19 @@ def _challenge(error: Unauthenticated) -> str:
     return f'Bearer realm="scoreboard", error="invalid_token", error_description="{error.title}"'
 
 
-def http_handler(function: Callable[[HttpRequest], Reply]) -> Handler:
-    """Make a Lambda handler: every error of the tree becomes its problem document, anything else a logged, generic 500."""
+@overload
+def http_handler(function: Function) -> Handler: ...
+@overload
+def http_handler(*, query: Sequence[str]) -> Callable[[Function], Handler]: ...
+def http_handler(function: Function | None = None, *, query: Sequence[str] = ()) -> Any:
+    """Make a Lambda handler: every error of the tree becomes its problem document, anything else a logged, generic 500.
 
+    `query` names the parameters that a route below /api/ knows; any other is refused.
+    """
+    return _handler(function, query) if function else lambda decorated: _handler(decorated, query)
+
+
+def _handler(function: Function, query: Sequence[str]) -> Handler:
     def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         try:
             request_id = str(event["requestContext"]["requestId"])
@@ -228,6 +259,8 @@ def http_handler(function: Callable[[HttpRequest], Reply]) -> Handler:
             try:
                 request = HttpRequest.from_event(event)
                 invocation.continues(request.headers)
+                if request.query:
+                    request.must_know(query)
                 reply = function(request)
                 invocation.outcome = OK
             except ScoreboardError as error:
@@ -240,6 +273,6 @@ def http_handler(function: Callable[[HttpRequest], Reply]) -> Handler:
             invocation.fields["route"] = event.get("routeKey")
             invocation.fields["status"] = reply.status
         is_secure = (event.get("headers") or {}).get("x-forwarded-proto") == "https"
-        return reply.to_response(request_id, is_secure=is_secure)
+        return reply.to_response(request_id, is_secure=is_secure, windows=invocation.windows)
 
     return lambda_handler

@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable, Collection
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any
 
 from shared.accounts.player import Caller
+from shared.core.backoff import doubled
 from shared.core.errors import ViewersUnavailable
 from shared.core.logs import get_logger
 from shared.stores.aws.http import SignedHttp
@@ -25,18 +26,6 @@ LONGEST_RETRY_SECONDS = 3.0
 NO_ANSWER = 0
 _WORTH_ANOTHER_TRY = (NO_ANSWER, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 _log = get_logger(__name__)
-
-
-class Publisher(Protocol):
-    """Whoever publishes to the channel; see EventsApi."""
-
-    def publish(self, text: str) -> int:
-        """The status of the answer."""
-        ...
-
-    def close(self) -> None:
-        """End all connections."""
-        ...
 
 
 class EventsApi:
@@ -70,7 +59,7 @@ class AppSyncViewers:
     def __init__(
         self,
         frames: Frames,
-        api: Publisher,
+        api: EventsApi,
         *,
         seconds: float = BROADCAST_SECONDS,
         monotonic: Callable[[], float] = time.monotonic,
@@ -86,7 +75,7 @@ class AppSyncViewers:
         """Nobody comes to the WebSocket API who is to be sent anything."""
         raise ViewersUnavailable
 
-    def know(self, connection_id: str, caller: Caller) -> None:
+    def know(self, connection_id: str, caller: Caller, *, hears_broadcast: bool) -> None:
         """Nobody comes here."""
 
     def dismiss(self, user_id: str, session_ids: Collection[str], at: datetime) -> None:
@@ -111,7 +100,7 @@ class AppSyncViewers:
             _log.warning("a frame could not be published", extra={"status": status})
             if status not in _WORTH_ANOTHER_TRY and status < HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise ViewersUnavailable
-            delay = min(FIRST_RETRY_SECONDS * 2**failures, LONGEST_RETRY_SECONDS) * random.uniform(0.5, 1)  # noqa: S311
+            delay = doubled(FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, failures) * random.uniform(0.5, 1)  # noqa: S311
             if self._monotonic() + delay >= until:
                 return Delivery(frame.version, is_complete=False)
             self._sleep(delay)

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from shared.boards.ports import Leaderboard
+from shared.boards.board import Board
 from shared.boards.ranking import Standing
 from shared.boards.read_board import Names
 from shared.core.clock import Clock
 from shared.core.errors import BadMessage, LeaderboardRebuilding, RabbitUnavailable
 from shared.core.invocation import note, note_updates
 from shared.core.logs import get_logger
-from shared.ledger.events import ScoresRecorded
-from shared.ledger.ports import EventCodec, EventPublisher
+from shared.ledger.events import EVERY_BOARD, ScoresRecorded
+from shared.ledger.ports import EventPublisher
 from shared.viewers.ports import Viewers
 
-TOP = 10
+if TYPE_CHECKING:
+    from shared.boards.redis import Leaderboard
+    from shared.ledger.messages import EventCodec
+
+
 _log = get_logger(__name__)
 
 
 def broadcast_scores(
     changes: Sequence[ScoresRecorded],
+    board: Board,
     leaderboard: Leaderboard,
     names: Names,
     viewers: Viewers,
@@ -37,7 +43,7 @@ def broadcast_scores(
 
     def read_board() -> tuple[Sequence[Standing], datetime]:
         as_of = clock.now()
-        return names.of(leaderboard.top(TOP)), as_of
+        return names.of(leaderboard.top(board.top, names.since)), as_of
 
     try:
         delivery = viewers.broadcast(read_board, min((each.accepted_at for each in changes if each.updates), default=None))
@@ -49,12 +55,20 @@ def broadcast_scores(
     return delivery.version
 
 
-def ask_for_broadcast(publisher: EventPublisher, clock: Clock) -> None:
-    """Through the queue of changes, with a change of none. While the broker is away the next change or sweep does it."""
+def ask_for_broadcast(publisher: EventPublisher, clock: Clock, boards: Sequence[str] = ()) -> None:
+    """Of `main`, or of these boards: through the queue of changes, with a change of none.
+
+    While the broker is away the next change or sweep does it.
+    """
     try:
-        publisher.publish_recorded(ScoresRecorded(0, clock.now()))
+        publisher.publish_recorded(ScoresRecorded(0, clock.now(), boards=tuple(boards)))
     except RabbitUnavailable:
         _log.warning("a broadcast could not be asked for")
+
+
+def ask_for_every_broadcast(publisher: EventPublisher, clock: Clock) -> None:
+    """The same of every board: what changed may stand on any."""
+    ask_for_broadcast(publisher, clock, [EVERY_BOARD])
 
 
 def heed_changes(bodies: Sequence[bytes], codec: EventCodec) -> list[ScoresRecorded]:

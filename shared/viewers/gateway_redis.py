@@ -12,7 +12,7 @@ import redis
 from shared.accounts.player import Caller
 from shared.accounts.session import REMEMBERED
 from shared.boards.ranking import Standing
-from shared.stores.keys import Keys
+from shared.stores.keys import BoardKeys
 from shared.stores.redis.connection import translated
 from shared.stores.redis.scripts import run_script
 from shared.viewers.frame import frame_behind_version
@@ -25,9 +25,9 @@ SESSION_ENDED, POLICY = 4401, 1008
 class RedisViewers:
     """The port Viewers. The gateway knows who is connected; the newest frame is kept for newcomers."""
 
-    def __init__(self, client: redis.Redis, keys: Keys, channel: str) -> None:
+    def __init__(self, client: redis.Redis, keys: BoardKeys, channel: str) -> None:
         self._redis: Any = client
-        self._keys = keys
+        self._version = keys.version
         self._channel = channel
 
     @translated()
@@ -35,7 +35,7 @@ class RedisViewers:
         """Whether there is a frame that the gateway can give a newcomer."""
         return bool(self._redis.exists(self._last))
 
-    def know(self, connection_id: str, caller: Caller) -> None:
+    def know(self, connection_id: str, caller: Caller, *, hears_broadcast: bool) -> None:
         """The gateway knows what the answer to the handshake says."""
 
     def dismiss(self, user_id: str, session_ids: Collection[str], at: datetime) -> None:
@@ -74,12 +74,12 @@ class RedisViewers:
     ) -> Delivery:
         """Publish the board, read anew when another broadcast overtook it, so that a newer version never shows an older board."""
         for _ in range(MAX_TRIES):
-            ticket = int(self._redis.get(self._keys.leaderboard_version) or 0)
+            ticket = int(self._redis.get(self._version) or 0)
             board, as_of = read_board()
             version = run_script(
                 self._redis,
                 "broadcast",
-                (self._keys.leaderboard_version, self._last),
+                (self._version, self._last),
                 (self._channel, frame_behind_version(board, as_of), ticket, _milliseconds(accepted_at)),
             )
             if int(version):

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from shared.accounts.player import Caller
-from shared.accounts.ports import Dismissals
+from shared.accounts.take_effect import Dismissals
 from shared.boards.ranking import Standing
 
 
@@ -38,8 +38,11 @@ class Viewers(Dismissals, Protocol):
         """
         ...
 
-    def know(self, connection_id: str, caller: Caller) -> None:
-        """Note whose connection it is, so that it can be dismissed."""
+    def know(self, connection_id: str, caller: Caller, *, hears_broadcast: bool) -> None:
+        """Note whose connection it is, so that it can be dismissed and may subscribe; see `welcome` for who `hears_broadcast`.
+
+        Raises TooManyViewers.
+        """
         ...
 
     def farewell(self, connection_id: str) -> None:

@@ -11,17 +11,20 @@ import redis
 
 from shared.accounts.player import Caller
 from shared.core.errors import InvalidTicket
-from shared.stores.keys import Keys
+from shared.stores.keys import ShardKeys
 from shared.stores.redis.connection import translated
 
 LIFETIME_SECONDS = 30
 MAX_TICKET_LENGTH = 64
 
 
-class RedisWsTickets:
-    """The port WsTickets: only a hash of the ticket is kept, and spending takes it away."""
+class WsTickets:
+    """Tickets for the WebSocket handshake (Redis, 30 s), good for one use of each step it takes.
 
-    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+    Only a hash of the ticket is kept, and spending takes it away.
+    """
+
+    def __init__(self, client: redis.Redis, keys: ShardKeys) -> None:
         self._redis = client
         self._keys = keys
 
@@ -32,7 +35,7 @@ class RedisWsTickets:
         return ticket, LIFETIME_SECONDS
 
     def allow(self, ticket: str, step: str, caller: Caller) -> None:
-        """Let a ticket be spent on a step."""
+        """Let a ticket that was spent be spent on another step as well."""
         document = {
             "userId": caller.user_id,
             "role": caller.role,

@@ -7,15 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.benchmarks import (
+    boards,
     cloud_viewers,
     cold_starts,
+    frames,
     growth,
     history_queues,
     live,
     logins,
     memory,
+    processes,
     reconciliation,
     record,
+    replicas,
     stages,
     stalls,
     sustained,
@@ -83,6 +87,11 @@ def _stages(_: argparse.Namespace) -> Found:
         return stages.measure(product, requests), {}
 
 
+def _boards(_: argparse.Namespace) -> Found:
+    with Product(None, "--workers", "1", **_OPTIONS) as product:
+        return boards.measure(product, updates.crowd(product), updates.CONNECTIONS), {}
+
+
 def _growth(_: argparse.Namespace) -> Found:
     with Product(None, "--workers", "1", **_OPTIONS) as product:
         figures, grown = growth.measure(product, updates.crowd(product), updates.CONNECTIONS)
@@ -113,14 +122,18 @@ def _workers(_: argparse.Namespace) -> Found:
 PARTS: dict[str, Callable[[argparse.Namespace], Found]] = {
     "product": _product,
     "updates": _updates,
+    "boards": _boards,
     "growth": _growth,
     "record": _record,
     "reconciliation": _reconciliation,
     "stages": _stages,
+    "replicas": lambda _: (replicas.measure(), {}),
+    "processes": lambda _: (processes.measure(), {}),
     "stalls": lambda _: (stalls.measure(), {}),
     "sustained": _sustained,
     "workers": _workers,
     "viewers": lambda _: (viewers.measure(), {}),
+    "frames": lambda _: (frames.measure(), {}),
     "cold-starts": lambda _: (cold_starts.measure(), {}),
     "history-queues": lambda _: (history_queues.measure(), {}),
     "cloud-viewers": lambda _: (cloud_viewers.measure(), {}),

@@ -15,15 +15,19 @@ from datetime import UTC, datetime, timedelta
 
 import redis
 
-from local_runtime.services.redis import PrivateRedis
-from local_runtime.services.run import running
+from local_runtime.instance.servers.redis import PrivateRedis
+from local_runtime.instance.servers.run import running
+from shared.boards.board import MAIN
 from shared.boards.ranking import Standing
-from shared.stores.keys import Keys
+from shared.stores.keys import ShardKeys
 from shared.stores.redis.connection import connect
-from shared.viewers.api_gateway import CHUNK, ApiGatewayViewers
-from shared.viewers.appsync import AppSyncViewers
+from shared.viewers.api_gateway import ApiGatewayViewers
+from shared.viewers.appsync import AppSyncViewers, EventsApi
 from shared.viewers.connections_redis import Connections, Quota
 from shared.viewers.frames_redis import Frames
+from shared.viewers.management_api import ManagementApi
+from shared.viewers.posts import CHUNK
+from shared.viewers.subscriptions_redis import Subscriptions
 from tests.benchmarks.figures import Figure, figure, table
 from tests.support.product import new_data_dir, remove_data_dir
 
@@ -81,7 +85,9 @@ class World:
     def read_board(self) -> tuple[Sequence[Standing], datetime]:
         """A board that is never the same twice."""
         score = int(self.seconds * 1000)
-        return [Standing(f"player-{n}", f"Player {n}", n, score) for n in range(1, 11)], START + timedelta(seconds=self.seconds)
+        return [Standing(f"player-{n}", f"player-{n}", f"Player {n}", n, score) for n in range(1, 11)], START + timedelta(
+            seconds=self.seconds
+        )
 
     def arrives(self, viewer: str, read_at: float, seconds: float) -> None:
         """A frame with a board of `read_at` is at a viewer's in so many seconds."""
@@ -95,7 +101,7 @@ def read_at(text: str) -> float:
     return int(text.partition('"score":')[2].partition("}")[0]) / 1000
 
 
-class SimulatedGateway:
+class SimulatedGateway(ManagementApi):
     """The @connections API for senders who together make `posts_per_second`; a chunk's posts overlap with the next one's."""
 
     def __init__(self, world: World, posts_per_second: int, api_requests: int) -> None:
@@ -137,7 +143,7 @@ class SimulatedGateway:
         """Nothing to end."""
 
 
-class SimulatedEvents:
+class SimulatedEvents(EventsApi):
     """The publish API of AppSync Events, and its way to all subscribers within its quota of outbound messages."""
 
     def __init__(self, world: World) -> None:
@@ -177,10 +183,11 @@ def through_api_gateway(client: redis.Redis, crowd: int, posts_per_second: int, 
     """The crowd comes as fast as AWS lets it; then it is measured for as long as everybody takes a few turns."""
     world = World()
     random.seed(7)
-    keys = Keys(f"{{{secrets.token_hex(6)}}}:")
+    shard = ShardKeys(f"{{{secrets.token_hex(6)}}}:")
     gateway = SimulatedGateway(world, posts_per_second, api_requests)
-    connections = Connections(client, keys, Quota(SHARE, max(SHARE // 5, CHUNK)), now=world.milliseconds)
-    frames = Frames(client, keys, now=world.milliseconds, sleep=world.pass_time)
+    connections = Connections(client, shard, Quota(SHARE, max(SHARE // 5, CHUNK)), now=world.milliseconds)
+    subscriptions = Subscriptions(client, shard, now=world.milliseconds)
+    frames = Frames(client, MAIN.keys(shard), shard, now=world.milliseconds, sleep=world.pass_time)
     began, joined = world.seconds, 0
     while joined < crowd:
         while joined < min(crowd, (world.seconds - began) * CONNECTIONS_PER_SECOND + 1):
@@ -190,20 +197,34 @@ def through_api_gateway(client: redis.Redis, crowd: int, posts_per_second: int, 
             if world.chance.random() < GONE_SHARE:
                 gateway.gone.add(viewer)
             joined += 1
-        _broadcast(world, frames, connections, gateway, 0.3)
+        _broadcast(world, frames, connections, subscriptions, gateway, 0.3)
         world.seconds = max(world.seconds, began + joined / CONNECTIONS_PER_SECOND)
     turn = crowd / min(posts_per_second, SHARE)
-    _broadcast(world, frames, connections, gateway, 6 + turn)
+    _broadcast(world, frames, connections, subscriptions, gateway, 6 + turn)
     world.measuring, posts, began = True, gateway.posts, world.seconds
-    _broadcast(world, frames, connections, gateway, max(5.0, 2 * turn))
+    _broadcast(world, frames, connections, subscriptions, gateway, max(5.0, 2 * turn))
     rate = (gateway.posts - posts) / (world.seconds - began)
-    client.delete(*client.scan_iter(f"{keys.prefix}*", 1000))
+    client.delete(*client.scan_iter(f"{shard.prefix}*", 1000))
     return Outcome(way, crowd, world.ages, world.first_seconds, rate, gateway.throttled)
 
 
-def _broadcast(world: World, frames: Frames, connections: Connections, gateway: SimulatedGateway, seconds: float) -> None:
+def _broadcast(
+    world: World,
+    frames: Frames,
+    connections: Connections,
+    subscriptions: Subscriptions,
+    gateway: SimulatedGateway,
+    seconds: float,
+) -> None:
     viewers = ApiGatewayViewers(
-        frames, connections, gateway, lanes=1, seconds=seconds, monotonic=world.monotonic, sleep=world.pass_time
+        frames,
+        connections,
+        subscriptions,
+        gateway,
+        lanes=1,
+        seconds=seconds,
+        monotonic=world.monotonic,
+        sleep=world.pass_time,
     )
     viewers.broadcast(world.read_board)
 
@@ -211,15 +232,15 @@ def _broadcast(world: World, frames: Frames, connections: Connections, gateway: 
 def through_appsync(client: redis.Redis, crowd: int) -> Outcome:
     """All are subscribed; newcomers have the board by HTTP."""
     world = World(seen_at=dict.fromkeys((f"viewer-{number}" for number in range(crowd)), 0.0))
-    keys = Keys(f"{{{secrets.token_hex(6)}}}:")
+    shard = ShardKeys(f"{{{secrets.token_hex(6)}}}:")
     events = SimulatedEvents(world)
-    frames = Frames(client, keys, now=world.milliseconds, sleep=world.pass_time)
+    frames = Frames(client, MAIN.keys(shard), shard, now=world.milliseconds, sleep=world.pass_time)
     viewers = AppSyncViewers(frames, events, monotonic=world.monotonic, sleep=world.pass_time)
     viewers.broadcast(world.read_board)
     world.measuring, posts, began = True, events.posts, world.seconds
     while world.seconds - began < 5:
         viewers.broadcast(world.read_board)
-    client.delete(*client.scan_iter(f"{keys.prefix}*", 1000))
+    client.delete(*client.scan_iter(f"{shard.prefix}*", 1000))
     return Outcome("AppSync Events", crowd, world.ages, [], (events.posts - posts) / (world.seconds - began), 0)
 
 

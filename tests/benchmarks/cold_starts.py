@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from local_runtime.manifest import Function
+from local_runtime.hosting.manifest import Function
 from tests.benchmarks.figures import Figure, figure
 from tests.lambda_runtime.deployment import Deployment, Plan, deployed, private_stores
 from tests.lambda_runtime.environment import ExecutionEnvironment

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -90,7 +91,8 @@ class _Viewer:
 
 class _Viewers:
     """Opens all, says `{"open": n, "refused": n, "seconds": s}`, then obeys: `{"watch": [stamps], "seconds": s}` is answered by
-    `{"first": {stamp: at}, "last": {stamp: at}, "seen": {stamp: viewers}}`; `{"reopen": true}` closes and opens all again.
+    `{"first": {stamp: at}, "last": {stamp: at}, "seen": {stamp: viewers}}`, with `null` for the stamps by all that came in those
+    seconds; `{"reopen": true}` closes and opens all again.
     """
 
     def __init__(self, order: dict[str, Any]) -> None:
@@ -143,20 +145,20 @@ class _Viewers:
             "slowest": slowest,
         }
 
-    def watch(self, stamps: Sequence[str], seconds: float) -> dict[str, Any]:
+    def watch(self, stamps: Sequence[str] | None, seconds: float) -> dict[str, Any]:
         """Until every viewer has the last stamp, or so long."""
-        wanted = {stamp.encode(): stamp for stamp in stamps}
+        wanted = None if stamps is None else frozenset(stamps)
         first: dict[str, float] = {}
         last: dict[str, float] = {}
-        seen = dict.fromkeys(stamps, 0)
+        seen = Counter(dict.fromkeys(stamps or (), 0))
         ends_at = time.monotonic() + seconds
-        while seen[stamps[-1]] < len(self._viewers) and time.monotonic() < ends_at:
+        while (stamps is None or seen[stamps[-1]] < len(self._viewers)) and time.monotonic() < ends_at:
             for key, _ in self._selector.select(0.5):
                 viewer = key.data
                 for frame in viewer.frames(self._receive(viewer)):
                     at = frame.find(self._stamp)
-                    stamp = wanted.get(frame[at + len(self._stamp) : frame.find(b",", at)]) if at >= 0 else None
-                    if stamp is not None:
+                    stamp = frame[at + len(self._stamp) : frame.find(b",", at)].decode() if at >= 0 else ""
+                    if stamp and (wanted is None or stamp in wanted):
                         now = time.monotonic()
                         first.setdefault(stamp, now)
                         last[stamp] = now

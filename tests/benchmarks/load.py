@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,14 @@ from tests.support.product import ROOT, descendants
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What came of it: answers by status, seconds, latencies in seconds (sorted), CPU seconds of the processes measured."""
+    """What came of it: answers by status, seconds, latencies in seconds (sorted), the longest time without any answer (seconds),
+    CPU seconds of the processes measured.
+    """
 
     statuses: dict[int, int]
     seconds: float
     latencies: list[float]
+    longest_pause: float
     cpu_seconds: float
 
     @property
@@ -75,16 +79,21 @@ def drive(
     )
     found: dict[str, Any] = json.loads(done.stdout)
     statuses = {int(status): count for status, count in found["statuses"].items()}
-    return Load(statuses, found["seconds"], sorted(found["latencies"]), cpu_seconds(pids) - before)
+    latencies = sorted(found["latencies"])
+    return Load(statuses, found["seconds"], latencies, found["longest_pause"], cpu_seconds(pids) - before)
 
 
 def cpu_seconds(pids: Sequence[int]) -> float:
     """User and system time of these processes and all below them."""
-    ticks = 0
-    for pid in set(pids).union(*(descendants(parent) for parent in pids)):
+    return sum(map(own_cpu_seconds, set(pids).union(*(descendants(parent) for parent in pids))))
+
+
+def own_cpu_seconds(pid: int) -> float:
+    """User and system time of one process, 0 when it has ended."""
+    with suppress(FileNotFoundError):
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
 
 
 class _Connection:
@@ -126,7 +135,7 @@ def _run(order: dict[str, Any]) -> dict[str, Any]:
         connection.due = began + (number / rate if rate else 0)
         idle.append(connection)
     interval = count / rate if rate else 0.0
-    busy = 0
+    busy, answered_at, longest_pause = 0, began, 0.0
     while True:
         now = time.monotonic()
         if now < ends_at:
@@ -155,10 +164,12 @@ def _run(order: dict[str, Any]) -> dict[str, Any]:
                 now = time.monotonic()
                 statuses[status] += 1
                 latencies.append(now - connection.due)
+                answered_at, longest_pause = now, max(longest_pause, now - answered_at)
                 connection.due += interval
                 idle.append(connection)
                 busy -= 1
-    return {"statuses": dict(statuses), "seconds": time.monotonic() - began, "latencies": latencies}
+    seconds = time.monotonic() - began
+    return {"statuses": dict(statuses), "seconds": seconds, "latencies": latencies, "longest_pause": longest_pause}
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from shared.boards.board import MAIN
 from shared.container import Container
 from shared.core.config import Settings
 from shared.ledger.events import ReceivedMessage, ScoreAccepted
-from shared.ledger.messages import RabbitEventCodec
+from shared.ledger.messages import EventCodec
 from shared.ledger.record_scores import record_scores
 from tests.benchmarks.figures import Figure, figure
 from tests.benchmarks.load import cpu_seconds
@@ -74,7 +74,7 @@ def _backlog(product: Product, stores: Container, ids: Sequence[str]) -> float:
 
 
 def _in_process(stores: Container, ids: Sequence[str], size: int) -> float:
-    codec = RabbitEventCodec(stores.sealer, MAIN)
+    codec = EventCodec(stores.sealer, MAIN.increments)
     messages = [ReceivedMessage(codec.update(event)) for event in _events(ids, EACH_BATCH)]
     ports = (stores.event_codec, stores.ledger, stores.topology, stores.publisher, stores.outbox, stores.clock)
     record_scores(messages[:size], *ports)

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from local_runtime.http.loop import HOOK as LOOP_HOOK
+from local_runtime.gateway.http.loop import HOOK as LOOP_HOOK
 from tests.benchmarks.figures import Figure, figure
 from tests.benchmarks.load import drive
 from tests.benchmarks.updates import CONNECTIONS
@@ -116,7 +116,7 @@ def _main() -> None:
 def _serve_bare() -> None:
     from gevent.server import StreamServer
 
-    from local_runtime.http.direct_socket import directly
+    from local_runtime.gateway.http.direct_socket import directly
 
     def handle(client: socket.socket, _address: object) -> None:
         line = directly(client)
@@ -161,21 +161,21 @@ class _Worker:
     """The application as a worker has it, and connections that are none."""
 
     def __init__(self, requests: Sequence[bytes]) -> None:
-        from local_runtime.deadline import GeventDeadline
-        from local_runtime.hosting import load_manifest
-        from local_runtime.http.app import create_app
-        from local_runtime.http.connection import connection_environ
-        from local_runtime.invoker import Invoker
-        from local_runtime.metrics import RuntimeMetrics
+        from local_runtime.gateway.http.app import create_app
+        from local_runtime.gateway.http.connection import connection_environ
+        from local_runtime.hosting.deadline import GeventDeadline
+        from local_runtime.hosting.invoker import Invoker
+        from local_runtime.hosting.load import load_manifest
+        from local_runtime.metrics import read
         from local_runtime.settings import InstanceSettings
+        from shared.core.metrics.processes import ProcessMetrics
 
         settings = InstanceSettings.from_environment(os.environ)
         manifest = load_manifest(settings, os.environ)
-        metrics = RuntimeMetrics(is_flushed=True)
-        self._invoker = Invoker(manifest, GeventDeadline(), metrics.observe_invocation)
+        self._invoker = Invoker(manifest, GeventDeadline())
         self._invoker.prepare()
         self._requests = requests
-        self._application = create_app(manifest, self._invoker, settings, metrics=metrics)
+        self._application = create_app(manifest, self._invoker, settings, metrics=ProcessMetrics(None, read))
         self._environ = connection_environ(("127.0.0.1", 8080), ("127.0.0.1", 5555), scheme="http")
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - where the lines of the log go
 
@@ -200,7 +200,7 @@ class _Worker:
         self._invoker.invoke = invoked  # type: ignore[method-assign]
 
     def _serve(self, first: int, turns: int) -> None:
-        from local_runtime.http.connection import HttpConnection, Patience
+        from local_runtime.gateway.http.connection import HttpConnection, Patience
 
         client = _Client(self._requests, first, turns)
         connection = HttpConnection(client, self._environ, self._application, object(), max_body=65536, patience=Patience())

@@ -73,7 +73,7 @@ def crowd(product: Product) -> list[bytes]:
     profiles = stores.users.profiles(ids)
     with product.redis() as client:
         client.delete("leaderboard:whole", "leaderboard")
-        stores.leaderboard.rebuild(pages(stores.reconciliations))
+        stores.leaderboard.rebuild(pages(stores.reconciliations), stores.hidden_players.pages_of_main())
         stores.profiles.put_many(profiles.values())
         with client.pipeline(transaction=False) as pipeline:
             for user_id in ids:

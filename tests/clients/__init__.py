@@ -1,1 +1,1 @@
-"""The clients of infra/clients against the real product."""
+"""Both clients against the real product."""

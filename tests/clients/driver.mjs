@@ -33,6 +33,15 @@ const commands = {
     for (let count = 0; count < times; count += 1) receipt = await accounts.get(name).addPoints(increment);
     return receipt;
   },
+  async rename({ name, display_name: displayName }) {
+    return [await accounts.get(name).rename(displayName), await accounts.get(name).me()];
+  },
+  async enter({ name, board, value, metadata }) {
+    return accounts.get(name).addEntry(board, value, { metadata });
+  },
+  async board_page({ name, board, limit, cursor }) {
+    return accounts.get(name).boardPage(board, { limit, cursor });
+  },
   async play_for({ name, seconds }) {
     const endsAt = Date.now() + seconds * 1000;
     let receipt;
@@ -43,7 +52,8 @@ const commands = {
     return receipt;
   },
   async impatient({ name, times }) {
-    for (let count = 0; count < times; count += 1) await accounts.get(name).addPoints(1, { waitWhenLimited: false });
+    // All at once: one after the other they would be within the limit on a slow machine.
+    await Promise.all(Array.from({ length: times }, () => accounts.get(name).addPoints(1, { waitWhenLimited: false })));
   },
   async end_session({ name }) {
     await accounts.get(name).call("DELETE", "/api/tokens");

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import secrets
 import signal
 import socket
@@ -13,29 +14,41 @@ from contextlib import ExitStack, closing
 
 import pytest
 import trustme
+from playwright.sync_api import Browser
+from scoreboard_client import AsyncScoreboard, Receipt, Scoreboard, ScoreboardError
 
-from infra.clients.python.scoreboard_client import Scoreboard, ScoreboardError
 from tests.clients.driven import COMMANDS, Driven, Refused, only_rises
+from tests.clients.game_page import GamePage
 from tests.support.api import PASSWORD
 from tests.support.forward_proxy import ForwardProxy
-from tests.support.product import Product
+from tests.support.product import ROOT, Product
 from tests.support.relay import Relay
+from tests.support.tasks import run_tasks
 from tests.support.tls_server import TlsServer
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.xdist_group("clients"), pytest.mark.timeout(240)]
 LANGUAGES = sorted(COMMANDS)
+PAGE = ROOT / "docs" / "clients.md"
 LIMIT = 40
 TOKEN = ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode() for part in ({}, {"sub": "u", "exp": 2**33}, {}))
 
 
 @pytest.fixture(scope="module")
-def product() -> Iterator[Product]:
-    """Two workers, an address that stays after a restart, and a limit that tests can wait for."""
+def game() -> Iterator[GamePage]:
+    """A page of another origin: that which the documents show."""
+    with GamePage(PAGE) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def product(game: GamePage) -> Iterator[Product]:
+    """Two workers, an address that stays after a restart, a limit that tests can wait for, and an origin that may come."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     options = ("--port", str(port), "--workers", "2")
-    with Product(None, *options, RATE_LIMIT_REQUESTS=str(LIMIT), RATE_WINDOW_SECONDS="2") as running:
+    environment = {"RATE_LIMIT_REQUESTS": str(LIMIT), "RATE_WINDOW_SECONDS": "2", "CORS_ALLOWED_ORIGINS": game.origin}
+    with Product(None, *options, **environment) as running:
         yield running
 
 
@@ -70,6 +83,37 @@ def test_an_update_whose_answers_are_lost_counts_once(client: Driven, product: P
         assert client.do("standing", name=name)["score"] == 5
         eventually(lambda: recorded(product, name) == (2, 5), 60, "the ledger has both updates, once")
         assert client.do("history", name=name, page_size=1) == [3, 2]
+
+
+def test_an_entry_on_a_board_whose_answers_are_lost_counts_once(client: Driven, product: Product) -> None:
+    board_id = f"board-{secrets.token_hex(6)}"
+    boards = json.dumps({"boards": {board_id: {"metadataBytes": 50}}})
+    assert product.verb("boards", "apply", "-", "--yes", stdin=boards).returncode == 0
+    other = joined(client, product)
+    client.do("enter", name=other, board=board_id, value=9)
+    with closing(Relay(product.base_url)) as way:
+        name = joined(client, product, way.url)
+        client.do("enter", name=name, board=board_id, value=2)
+        way.lose(3)
+        receipt = client.do("enter", name=name, board=board_id, value=3, metadata={"car": "red"})
+        assert (receipt["score"], receipt["rank"], receipt["periods"][0]["period"]) == (5, 2, "all_time")
+        first = client.do("board_page", name=name, board=board_id, limit=1)
+        second = client.do("board_page", name=name, board=board_id, limit=1, cursor=first["nextCursor"])
+    rows = [(row["username"], row["score"]) for row in first["data"] + second["data"]]
+    assert rows == [(other, 9), (name, 5)]
+    assert (second["nextCursor"], second["total"]) == (None, 2)
+
+
+def test_a_name_is_chosen_and_told(client: Driven, product: Product) -> None:
+    with closing(Relay(product.base_url)) as way:
+        name = joined(client, product, way.url)
+        way.lose(2)
+        own = [client.do("rename", name=name, display_name=chosen) for chosen in ("Ада", None)]
+    assert [(one["displayName"], one["username"], one["role"]) for one, _ in own] == [
+        ("Ада", name, "player"),
+        (name, name, "player"),
+    ]
+    assert all(told == renamed for renamed, told in own)
 
 
 def test_a_registration_whose_answers_are_lost_gives_the_api_key(client: Driven, product: Product) -> None:
@@ -129,7 +173,7 @@ def test_the_limit_is_waited_for_or_told(client: Driven, product: Product) -> No
     name = joined(client, product)
     assert client.do("add", name=name, times=LIMIT + 5)["score"] == LIMIT + 5
     with pytest.raises(Refused) as refused:
-        client.do("impatient", name=name, times=LIMIT + 1)
+        client.do("impatient", name=name, times=3 * LIMIT)
     assert (refused.value.error["status"], refused.value.error["code"]) == (429, "rate_limited")
     assert refused.value.error["key"]
 
@@ -188,6 +232,31 @@ def test_what_stood_once_is_tried_for_again_and_told(product: Product) -> None:
             eventually(lambda: client.shows(player.username, score), 60, "the board goes on")  # noqa: B023
 
 
+@pytest.mark.browser
+def test_a_page_of_an_allowed_origin_plays_with_the_client_of_the_server(
+    product: Product, game: GamePage, browser: Browser
+) -> None:
+    game.server_url = product.base_url
+    with closing(browser.new_page()) as page:
+        page.goto(game.origin)
+        page.get_by_text("live", exact=True).wait_for()
+        page.get_by_role("button", name="Score").click()
+        page.get_by_role("listitem").filter(has_text=re.compile(r"^guest-\w+ 5$")).wait_for()
+
+
+@pytest.mark.browser
+def test_a_page_of_another_origin_is_told_why_it_gets_no_answer(product: Product, game: GamePage, browser: Browser) -> None:
+    game.server_url = product.base_url
+    stranger = game.origin.replace("127.0.0.1", "localhost")
+    with closing(browser.new_page()) as page:
+        with page.expect_event("pageerror") as failed:
+            page.goto(f"{stranger}/copied")
+        assert failed.value.message == (
+            f"{product.base_url} answers, but the browser keeps the answers from this page. "
+            f"If that is the scoreboard, its CORS_ALLOWED_ORIGINS lacks {stranger}."
+        )
+
+
 def test_a_server_that_has_no_live_board_is_told_at_once(client: Driven, product: Product) -> None:
     client.do("join", name="guest", url=f"{product.base_url}/elsewhere", token_url=f"data:,{TOKEN}")
     client.do("watch", name="guest")
@@ -196,13 +265,13 @@ def test_a_server_that_has_no_live_board_is_told_at_once(client: Driven, product
     assert reason.startswith("not_found: ")
 
 
-def test_a_platform_without_websockets_is_told(product: Product) -> None:
+def test_a_platform_without_websockets_is_told_at_once(product: Product) -> None:
     with Driven("javascript") as client:
-        client.do("watch", name=joined(client, product), without_websocket=True)
-        eventually(lambda: client.ends == [0], 30, "the end")
-        assert client.reasons == [
-            "not_supported: There is no WebSocket here: give its class as the option `WebSocket`, or use Node 22 or newer."
-        ]
+        name = joined(client, product)
+        with pytest.raises(Refused) as refused:
+            client.do("watch", name=name, without_websocket=True)
+    assert refused.value.error["code"] == "not_supported"
+    assert "There is no WebSocket here: use Node 22 or newer" in refused.value.error["text"]
 
 
 def test_python_goes_through_the_proxy_of_the_environment(product: Product) -> None:
@@ -213,6 +282,27 @@ def test_python_goes_through_the_proxy_of_the_environment(product: Product) -> N
         eventually(lambda: client.boards, 20, "the board is shown")
         assert any(asked.startswith("POST http://scores.test:8080/api/") for asked in proxy.asked)
         assert "CONNECT scores.test:8080 HTTP/1.1" in proxy.asked
+
+
+def test_tasks_go_through_the_proxy_of_the_environment(product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play() -> Receipt:
+        async with AsyncScoreboard("http://scores.test:8080") as scoreboard:
+            name = f"client-{secrets.token_hex(6)}"
+            await scoreboard.register(name, PASSWORD)
+            await scoreboard.log_in(name, PASSWORD)
+            async with scoreboard.watch() as live:
+                await anext(live)
+            return await scoreboard.add_points(3)
+
+    with closing(ForwardProxy(product.base_url)) as proxy:
+        for variable, value in {"http_proxy": proxy.url, "HTTP_PROXY": proxy.url, "NO_PROXY": ""}.items():
+            monkeypatch.setenv(variable, value)
+        assert run_tasks(play())["score"] == 3
+        assert "CONNECT scores.test:8080 HTTP/1.1" in proxy.asked
+        with closing(ForwardProxy(product.base_url, lets_connect=False)) as closed:
+            monkeypatch.setenv("http_proxy", closed.url)
+            with pytest.raises(ScoreboardError, match=r"proxy_refused: no WebSocket to ws://scores.test:8080/ws"):
+                run_tasks(play())
 
 
 def test_a_proxy_that_lets_no_websocket_through_is_told(product: Product) -> None:
@@ -237,14 +327,15 @@ def test_a_proxy_is_not_asked_for_what_is_on_this_machine(product: Product) -> N
 
 def test_a_certificate_that_is_not_trusted_is_told_at_once() -> None:
     certificate = trustme.CA().issue_cert("127.0.0.1")
-    with TlsServer(certificate) as server:
-        scoreboard = Scoreboard(f"https://127.0.0.1:{server.port}", get_access_token=lambda: TOKEN)
-        with pytest.raises(ScoreboardError, match="CERTIFICATE_VERIFY_FAILED"):
+    with TlsServer(certificate) as server, Scoreboard(f"https://127.0.0.1:{server.port}") as scoreboard:
+        with pytest.raises(ScoreboardError, match=r"certificate_refused: .* CERTIFICATE_VERIFY_FAILED"):
             next(scoreboard.watch())
+        with pytest.raises(ScoreboardError, match=r"certificate_refused: .* CERTIFICATE_VERIFY_FAILED"):
+            scoreboard.log_in("ada", PASSWORD)
     assert server.handshakes <= 2
 
 
-@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "http://"])
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "socks4://127.0.0.1:1080", "http://"])
 def test_a_proxy_that_cannot_be_used_is_told(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     monkeypatch.setenv("HTTP_PROXY", proxy)
     with pytest.raises(ValueError, match=r"NO_PROXY=scores\.test"):

@@ -6,15 +6,15 @@ import json
 import subprocess
 import threading
 from collections import deque
-from typing import Any, cast
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scoreboard_client import AsyncScoreboard, LiveBoard, ScoreboardError
+from scoreboard_client.transports import Connection, ThreadTransport
 from websockets.exceptions import ConnectionClosedError
 from websockets.frames import Close
-from websockets.sync.client import ClientConnection
 
-from infra.clients.python.scoreboard_client import LiveBoard, Scoreboard, ScoreboardError
 from tests.clients.driven import HERE, NODE, only_rises
 
 BOARDS = st.integers(0, 20).map(lambda version: {"type": "leaderboard", "version": version, "data": [], "cache_time": ""})
@@ -33,36 +33,36 @@ class ScriptedConnection:
         self._messages = deque(messages)
         self._code = code
 
-    def recv(self, timeout: float) -> str:
+    async def recv(self, timeout: float) -> str:
         if self._messages:
             return self._messages.popleft()
         raise ConnectionClosedError(Close(self._code, ""), None)
 
-    def send(self, text: str) -> None: ...
+    async def send(self, text: str) -> None: ...
 
-    def close(self) -> None: ...
+    async def close(self) -> None: ...
 
 
-class ScriptedScoreboard(Scoreboard):
+class ScriptedScoreboard(AsyncScoreboard):
     """Gives out connections by script, and then stops whoever watches."""
 
     def __init__(self, script: list[tuple[list[str], int]], stop: threading.Event) -> None:
-        super().__init__("http://scores.test", rng=lambda: 0.0)
+        super().__init__("http://scores.test", rng=lambda: 0.0, transport=ThreadTransport)
         self._script = deque(script)
         self._over = stop
 
-    def websocket(self, alive_seconds: float) -> tuple[ClientConnection, float, float]:
+    async def websocket(self, alive_seconds: float, view: dict[str, Any] | None = None) -> tuple[Connection, float, float]:
         if not self._script:
             self._over.set()
             raise ScoreboardError(0, "no_websocket")
-        return cast("ClientConnection", ScriptedConnection(*self._script.popleft())), 240.0, 600.0
+        return ScriptedConnection(*self._script.popleft()), 240.0, 600.0
 
 
 @settings(max_examples=200, deadline=None)
 @given(CONNECTIONS)
 def test_versions_only_rise_in_python(script: list[tuple[list[str], int]]) -> None:
     stop = threading.Event()
-    shown = [board["version"] for board in LiveBoard(ScriptedScoreboard(script, stop), stop, 20.0)]
+    shown = [board["version"] for board in LiveBoard(ScriptedScoreboard(script, stop).watch(stop=stop))]
     assert only_rises(shown)
     arrived: list[Any] = [json.loads(text) for messages, _ in script for text in messages if '"data"' in text]
     assert max(shown, default=-1) == max((board["version"] for board in arrived), default=-1)

@@ -10,13 +10,13 @@ from typing import Any
 
 import redis
 
-from shared.audit.hmac_seals import HmacSealSigner
-from shared.audit.postgresql import PostgresAuditLog, PostgresAuditSeals
-from shared.audit.redis import RedisSealAnchor
+from shared.audit.hmac_seals import SealSigner
+from shared.audit.postgresql import AuditLog, AuditSeals
+from shared.audit.redis import SealAnchor
 from shared.audit.seal_audit import AuditChain, seal_audit
 from shared.audit.verify_audit import VerifyAudit, verify_audit
 from shared.core.clock import SystemClock
-from shared.stores.keys import Keys
+from shared.stores.keys import ShardKeys
 from shared.stores.postgresql.pool import Pool
 
 KEY = {"test": bytes(range(32))}
@@ -46,10 +46,10 @@ class Audit:
     def __init__(self, database_url: str, client: redis.Redis) -> None:
         self.url = database_url
         self.pool = Pool(database_url)
-        self.log = PostgresAuditLog(self.pool)
-        self.keys = Keys(f"{{{secrets.token_hex(6)}}}:")
-        self.anchor = RedisSealAnchor(client, self.keys)
-        self.chain = AuditChain(PostgresAuditSeals(self.pool), HmacSealSigner(KEY), self.anchor, SystemClock())
+        self.log = AuditLog(self.pool)
+        self.keys = ShardKeys(f"{{{secrets.token_hex(6)}}}:")
+        self.anchor = SealAnchor(client, self.keys)
+        self.chain = AuditChain(AuditSeals(self.pool), SealSigner(KEY), self.anchor, SystemClock())
 
     def add(self, rows: int, action: str = "score_accepted") -> None:
         """Rows as the product writes them."""

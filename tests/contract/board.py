@@ -12,14 +12,16 @@ from uuid import uuid4
 import redis
 
 from shared.accounts.player import Profile, Role
-from shared.accounts.redis import RedisProfiles
+from shared.accounts.redis import Profiles
 from shared.accounts.session import Missing
 from shared.boards.action_tickets import ActionTicket
-from shared.boards.redis import RedisLeaderboard, RedisRateWindows
+from shared.boards.board import MAIN
+from shared.boards.redis import Leaderboard, RateWindows
 from shared.boards.score import AcceptedUpdate, ScoreUpdate
 from shared.ledger.events import Number
-from shared.ledger.redis import RedisOutbox
-from shared.stores.keys import Keys, user_id_of
+from shared.ledger.redis import Outbox
+from shared.stores.keys import ShardKeys
+from shared.stores.redis.replicas import Replicas
 
 API_KEY, SOURCE_IP = "a" * 64, "198.51.100.7"
 WINDOW_MS = 60_000
@@ -42,14 +44,30 @@ class Board:
     """A board of its own on the shared Redis, whole from the beginning."""
 
     def __init__(
-        self, client: redis.Redis, *, limit: int = 100, now: Callable[[], datetime] | None = None, prefix: str | None = None
+        self,
+        client: redis.Redis,
+        *,
+        limit: int = 100,
+        now: Callable[[], datetime] | None = None,
+        prefix: str | None = None,
+        replicas: Replicas | None = None,
     ) -> None:
         self.client = client
-        self.keys = Keys(prefix or f"{{{secrets.token_hex(6)}}}:")
-        self.leaderboard = RedisLeaderboard(client, self.keys, rate_limit_requests=limit, rate_window_seconds=60, now=now)
-        self.profiles = RedisProfiles(client, self.keys)
-        self.outbox = RedisOutbox(client, self.keys)
-        self.windows = RedisRateWindows(client, self.keys, rate_window_seconds=WINDOW_MS // 1000, now=now)
+        self.shard = ShardKeys(prefix or f"{{{secrets.token_hex(6)}}}:")
+        self.keys = MAIN.keys(self.shard)
+        self.leaderboard = Leaderboard(
+            client,
+            MAIN,
+            self.keys,
+            self.shard,
+            rate_limit_requests=limit,
+            rate_window_seconds=60,
+            now=now,
+            replicas=replicas,
+        )
+        self.profiles = Profiles(client, self.shard)
+        self.outbox = Outbox(client, self.shard)
+        self.windows = RateWindows(client, self.keys, self.shard, rate_window_seconds=WINDOW_MS // 1000, now=now)
         self.rebuild([])
 
     def rebuild(self, points: Iterable[dict[str, int]]) -> int:
@@ -73,12 +91,12 @@ class Board:
         return user_id
 
     def set(self, user_id: str, score: int) -> None:
-        self.client.zadd(self.keys.leaderboard, {self.keys.member(user_id): score})
+        self.client.zadd(self.keys.leaderboard, {MAIN.member(user_id): score})
 
     def scores(self) -> dict[str, int]:
         """Everybody on the board."""
         rows = cast("list[tuple[bytes, float]]", self.client.zrange(self.keys.leaderboard, 0, -1, withscores=True))
-        return {user_id_of(member.decode()): int(score) for member, score in rows}
+        return {MAIN.user_id_of(member.decode()): int(score) for member, score in rows}
 
     def profile(self, user_id: str, *, role: Role = "player", disabled: bool = False) -> None:
         self.profiles.replace(Profile(user_id, "Ada", role, API_KEY, disabled))
@@ -107,4 +125,4 @@ class Board:
 
     def contents(self) -> dict[bytes, bytes]:
         """Every key of this board with its value."""
-        return {key: self.client.dump(key) for key in sorted(self.client.scan_iter(f"{self.keys.prefix}*", 1000))}  # type: ignore[misc]
+        return {key: self.client.dump(key) for key in sorted(self.client.scan_iter(f"{self.shard.prefix}*", 1000))}  # type: ignore[misc]

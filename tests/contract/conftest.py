@@ -7,17 +7,17 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from shared.stores.postgresql.migrations import PostgresMigrations
 from shared.stores.postgresql.pool import Pool
 from shared.stores.redis.connection import connect
 from tests.contract.audit import Audit
+from tests.support.tls_redis import TlsRedis
+from tests.support.tls_redis import tls_redis as running_tls_redis
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def database(database_url: str) -> Iterator[Pool]:
     """A pool on a database with the schema in it."""
     pool = Pool(database_url)
-    PostgresMigrations(pool).apply()
     yield pool
     pool.close()
 
@@ -28,6 +28,13 @@ def redis_client(redis_url: str) -> Iterator[redis.Redis]:
     client = connect(redis_url)
     yield client
     client.close()
+
+
+@pytest.fixture(scope="session")
+def tls_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsRedis]:
+    """A Redis that speaks nothing but TLS."""
+    with running_tls_redis(tmp_path_factory.mktemp("redis-tls")) as made:
+        yield made
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Run by a test in a process of its own: many greenlets write to a Redis whose address leads to another one in the middle.
 
-The arguments are Redis's URL and the loop's hook, which is empty for a host that offers none. The end of the input says that the
-address leads elsewhere.
+The argument is Redis's URL. The end of the input says that the address leads elsewhere.
 """
 
 from gevent import monkey
@@ -12,6 +11,7 @@ import sys  # noqa: E402 - the patches come first
 
 import gevent  # noqa: E402
 
+from local_runtime.gateway.http.loop import HOOK  # noqa: E402
 from shared.core.errors import RedisUnavailable  # noqa: E402
 from shared.core.loop import find_loop  # noqa: E402
 from shared.stores.redis.connection import connect, translated  # noqa: E402
@@ -20,7 +20,7 @@ GREENLETS = 50
 
 
 def main() -> None:
-    client = connect(sys.argv[1], loop=find_loop(sys.argv[2]))
+    client = connect(sys.argv[1], loop=find_loop(HOOK))
     over, stopping = gevent.event.Event(), gevent.event.Event()
     after = dict.fromkeys(range(GREENLETS), 0)
 

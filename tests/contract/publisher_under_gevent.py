@@ -15,9 +15,9 @@ import gevent.event  # noqa: E402
 from shared.boards.board import MAIN  # noqa: E402
 from shared.core.loop import find_loop  # noqa: E402
 from shared.ledger.events import ScoreAccepted  # noqa: E402
-from shared.ledger.messages import RabbitEventCodec  # noqa: E402
+from shared.ledger.messages import EventCodec  # noqa: E402
 from shared.ledger.publisher import RabbitPublisher  # noqa: E402
-from shared.stores.sealing import AesGcmSealer  # noqa: E402
+from shared.stores.sealing import Sealer  # noqa: E402
 
 PUBLISHERS, EACH = 100, 5
 
@@ -27,7 +27,7 @@ if __name__ == "__main__":
     publisher = RabbitPublisher(
         arguments["amqp_url"],
         ca_file=arguments["amqp_ca_file"],
-        codec=RabbitEventCodec(AesGcmSealer.from_setting(arguments["payload_keys"]), MAIN),
+        codec=EventCodec(Sealer.from_setting(arguments["payload_keys"]), MAIN.increments),
         on_confirmed=confirmed.extend,
         wait_seconds=20,
         loop=find_loop(arguments["loop_hook"]),

@@ -6,10 +6,11 @@ import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from shared.boards.redis import RedisLeaderboard
+from shared.boards.board import MAIN
+from shared.boards.redis import Leaderboard
 from shared.boards.score import AcceptedUpdate, ScoreUpdate
 from shared.core.errors import RateLimited
-from shared.stores.keys import Keys
+from shared.stores.keys import ShardKeys
 from shared.stores.redis.connection import connect
 
 THREADS = 8
@@ -17,7 +18,8 @@ THREADS = 8
 if __name__ == "__main__":
     arguments = json.loads(sys.stdin.readline())
     client = connect(arguments["redis_url"])
-    board = RedisLeaderboard(client, Keys(arguments["prefix"]), rate_limit_requests=100, rate_window_seconds=60)
+    shard = ShardKeys(arguments["prefix"])
+    board = Leaderboard(client, MAIN, MAIN.keys(shard), shard, rate_limit_requests=100, rate_window_seconds=60)
 
     def attempt(request_id: str) -> tuple[str, int, float]:
         """What came of it, what remains, and in how many seconds the window moves on."""

@@ -10,9 +10,9 @@ from uuid import uuid4
 import pytest
 
 from shared.accounts.player import Account
-from shared.accounts.postgresql import PostgresUsers
+from shared.accounts.postgresql import Users
 from shared.ledger.events import Acceptance, FirstResult, Number, ScoreAccepted
-from shared.ledger.postgresql import PostgresLedger
+from shared.ledger.postgresql import Ledger
 from shared.stores.postgresql.pool import Pool
 
 NOW = datetime.now(UTC).replace(microsecond=123000)
@@ -25,9 +25,9 @@ class Books:
 
     def __init__(self, database: Pool) -> None:
         self.database = database
-        self.ledger = PostgresLedger(database)
+        self.ledger = Ledger(database)
         account = Account(str(uuid4()), f"Player-{secrets.token_hex(6)}", "player", "hash", secrets.token_hex(32))
-        PostgresUsers(database).add(account)
+        Users(database).add(account)
         self.player = account.user_id
         self.epoch = self.ledger.open_epoch(None)
         self.next_epoch = self.ledger.open_epoch(None)

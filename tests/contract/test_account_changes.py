@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from shared.accounts.player import Account, AccountChange, Caller
-from shared.accounts.postgresql import PostgresAccountChanges, PostgresRefreshTokens, PostgresSessions, PostgresUsers
+from shared.accounts.postgresql import AccountChanges, RefreshTokens, Sessions, Users
 from shared.accounts.session import Successor
 from shared.core.errors import InvalidCredentials, LastAdmin, UnknownUser, WrongPassword
 from shared.stores.actor import Actor
@@ -29,8 +29,8 @@ class Accounts:
     """Accounts and their sessions in a database of the test's own."""
 
     def __init__(self, pool: Pool) -> None:
-        self.users, self.changes = PostgresUsers(pool), PostgresAccountChanges(pool)
-        self.tokens, self.sessions = PostgresRefreshTokens(pool), PostgresSessions(pool)
+        self.users, self.changes = Users(pool), AccountChanges(pool)
+        self.tokens, self.sessions = RefreshTokens(pool), Sessions(pool)
 
     def add(self, **fields: object) -> Account:
         name = f"Player-{secrets.token_hex(6)}"
@@ -56,7 +56,7 @@ def accounts(audit: Audit) -> Accounts:
     return Accounts(audit.pool)
 
 
-@pytest.mark.parametrize("change", [DISABLED, PLAYER, AccountChange(role="player", disabled=True)])
+@pytest.mark.parametrize("change", [DISABLED, PLAYER, AccountChange(simulated=True), AccountChange(role="player", disabled=True)])
 def test_the_last_active_admin_stays_one(accounts: Accounts, change: AccountChange) -> None:
     admin, other = accounts.add(role="admin"), accounts.add(role="admin")
     accounts.changes.change(other.user_id, DISABLED, ACTOR)
@@ -133,6 +133,6 @@ def test_sessions_that_were_idle_for_longer_than_a_token_lives_need_not_be_known
         lambda changes: changes.change_password(Account("nobody", "n", "player", "h", "k"), "hash", "", ACTOR),
     ],
 )
-def test_who_does_not_exist_is_not_changed(accounts: Accounts, attempt: Callable[[PostgresAccountChanges], object]) -> None:
+def test_who_does_not_exist_is_not_changed(accounts: Accounts, attempt: Callable[[AccountChanges], object]) -> None:
     with pytest.raises(UnknownUser):
         attempt(accounts.changes)

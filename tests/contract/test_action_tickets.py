@@ -11,8 +11,9 @@ import pytest
 import redis
 
 from shared.accounts.session import Missing
+from shared.boards.acceptance_redis import SPENT_BEFORE_MS, SPENT_MARGIN_MS
 from shared.boards.action_tickets import LIFETIME_SECONDS, ActionTicket
-from shared.boards.redis import SPENT_BEFORE_MS, SPENT_MARGIN_MS
+from shared.boards.board import MAIN
 from shared.boards.score import AcceptedUpdate, ScoreUpdate
 from shared.core.errors import (
     IdempotencyKeyReused,
@@ -115,7 +116,7 @@ def test_only_what_is_still_of_use_is_kept_of_spent_tickets(board: Board, clock:
     for _ in range(200):
         board.update(player, ticket=ticket_for(player, clock))
         clock.move(1000)
-    kept = board.client.zcard(board.keys.spent_tickets(player))
+    kept = board.client.zcard(board.shard.user(player).spent_tickets)
     assert kept == (LIFETIME_MS + SPENT_MARGIN_MS) // 1000
 
 
@@ -155,7 +156,7 @@ def test_a_refused_update_does_not_spend_its_ticket(redis_client: redis.Redis, c
         with pytest.raises(refusal):
             board.update(player, ticket=ticket, **how)
     clock.move(1)
-    board.client.zrem(board.keys.leaderboard, board.keys.member(player))
+    board.client.zrem(board.keys.leaderboard, MAIN.member(player))
     assert board.try_update(player, ticket=ticket) is Missing.MEMBER
     board.leaderboard.enter(player)
     assert board.update(player, ticket=ticket).score == 1
@@ -181,7 +182,7 @@ def test_what_is_wrong_with_a_ticket_is_told_between_the_key_and_the_limit(redis
 def test_after_a_rebuild_the_ledger_is_asked_for_tickets_that_may_have_been_spent_before(board: Board, clock: Clock) -> None:
     player = board.player()
     ticket = ticket_for(player, clock)
-    board.client.delete(board.keys.leaderboard_whole)
+    board.client.delete(board.keys.whole)
     board.rebuild([{player: 7}])
     clock.move(LIFETIME_MS - 1)
     assert board.try_update(player, ticket=ticket) is Missing.HISTORY
@@ -200,7 +201,7 @@ def test_after_a_rebuild_the_ledger_is_asked_for_tickets_that_may_have_been_spen
 def test_a_first_result_that_only_the_ledger_knew_is_found_under_the_key(board: Board, clock: Clock) -> None:
     player = board.player()
     ticket = ticket_for(player, clock)
-    board.client.delete(board.keys.leaderboard_whole)
+    board.client.delete(board.keys.whole)
     board.rebuild([{player: 7}])
     update = ScoreUpdate(ticket.request_id, player, 2, SOURCE_IP, None, "k", ticket.expires_at)
     assert board.leaderboard.apply(update) is Missing.HISTORY

@@ -16,8 +16,9 @@ from shared.accounts.player import Caller
 from shared.boards.ranking import Standing
 from shared.core.errors import TooManyViewers, ViewersUnavailable
 from shared.viewers import connections_redis as registry
-from shared.viewers.connections_redis import SHARDS, Chunk, Connections, Outcome, Quota, Throttled
+from shared.viewers.connections_redis import Connections, Quota
 from shared.viewers.frames_redis import Frames
+from shared.viewers.rings import SHARDS, Chunk, Outcome, Throttled
 from tests.contract.watching import AS_OF, ApiGatewayWatching, Board, api_gateway_watching, board, in_a_while
 from tests.support import aws
 
@@ -39,7 +40,7 @@ def send(watching: ApiGatewayWatching, score: int) -> bool:
 
 def taken_of(watching: ApiGatewayWatching, at_most: int = 100, holder: str = "holder") -> list[Chunk]:
     """A chunk of each shard that has one."""
-    chunks = [watching.connections.take(shard, holder, at_most) for shard in range(SHARDS)]
+    chunks = [watching.connections.take(place, holder, at_most) for place in watching.connections.main.places]
     return [chunk for chunk in chunks if isinstance(chunk, Chunk)]
 
 
@@ -109,7 +110,7 @@ def test_too_many_requests_slow_everybody_down(watching: ApiGatewayWatching) -> 
     answers = iter([429])
     watching.api.verdict = lambda _: next(answers, None)
     assert watching.another(Quota(1, 1000)).broadcast(lambda: board(1)).is_complete
-    tokens = float(watching.client.hget(watching.keys.viewers_quota, "tokens") or 0)
+    tokens = float(watching.client.hget(watching.shard.viewers_quota, "tokens") or 0)
     assert tokens < 1000 - 30, "more than the two posts was taken out of the bucket"
 
 
@@ -144,7 +145,7 @@ def test_a_newer_state_abandons_the_older_one(watching: ApiGatewayWatching) -> N
 def test_what_a_dead_broadcaster_had_in_hand_is_taken_over(watching: ApiGatewayWatching) -> None:
     names = watching.crowd(40)
     assert send(watching, 8)
-    Frames(watching.client, watching.keys, now=watching.now).read_after_now(lambda: board(9))
+    Frames(watching.client, watching.keys, watching.shard, now=watching.now).read_after_now(lambda: board(9))
     lost = {name for chunk in taken_of(watching) for name in chunk.connection_ids}
     assert len(lost) > 20
     assert watching.viewers.sweep().is_behind
@@ -158,7 +159,7 @@ def test_a_clock_that_was_set_back_does_not_hold_what_a_dead_broadcaster_had_in_
     watching.skipped_ms += 6 * registry.LEASE_MS
     names = watching.crowd(40)
     assert send(watching, 8)
-    Frames(watching.client, watching.keys, now=watching.now).read_after_now(lambda: board(9))
+    Frames(watching.client, watching.keys, watching.shard, now=watching.now).read_after_now(lambda: board(9))
     assert taken_of(watching)
     watching.skipped_ms = 0
     assert send(watching, 9)
@@ -167,7 +168,7 @@ def test_a_clock_that_was_set_back_does_not_hold_what_a_dead_broadcaster_had_in_
 
 def test_nobody_posts_to_the_same_viewers_at_the_same_time(watching: ApiGatewayWatching) -> None:
     watching.crowd(40)
-    Frames(watching.client, watching.keys, now=watching.now).read_after_now(lambda: board(1))
+    Frames(watching.client, watching.keys, watching.shard, now=watching.now).read_after_now(lambda: board(1))
     first = taken_of(watching)
     assert taken_of(watching, holder="somebody else") == []
     for chunk in first:
@@ -178,17 +179,17 @@ def test_nobody_posts_to_the_same_viewers_at_the_same_time(watching: ApiGatewayW
 
 def test_posts_keep_to_the_quota(watching: ApiGatewayWatching) -> None:
     watching.crowd(CROWD)
-    Frames(watching.client, watching.keys, now=watching.now).read_after_now(lambda: board(1))
+    Frames(watching.client, watching.keys, watching.shard, now=watching.now).read_after_now(lambda: board(1))
     at = watching.now()
-    limited = Connections(watching.client, watching.keys, Quota(100, 150), now=lambda: at)
+    limited = Connections(watching.client, watching.shard, Quota(100, 150), now=lambda: at)
 
     def take_all() -> int:
-        chunks = [limited.take(shard, "holder", 100) for shard in range(SHARDS)]
+        chunks = [limited.take(place, "holder", 100) for place in limited.main.places]
         return sum(len(chunk.connection_ids) for chunk in chunks if isinstance(chunk, Chunk))
 
     first = take_all()
     assert 150 - 30 < first <= 150
-    refused = [limited.take(shard, "another", 100) for shard in range(SHARDS)]
+    refused = [limited.take(place, "another", 100) for place in limited.main.places]
     assert [each for each in refused if isinstance(each, Throttled)], "some shard is left that waits for requests"
     assert all(each.seconds <= 0.3 for each in refused if isinstance(each, Throttled))
     at += 300
@@ -201,7 +202,7 @@ def test_posts_keep_to_the_quota(watching: ApiGatewayWatching) -> None:
 
 def test_nobody_is_always_last(watching: ApiGatewayWatching) -> None:
     names = [*watching.crowd(CROWD), "c-0="]
-    frames, turns = Frames(watching.client, watching.keys, now=watching.now), Counter[str]()
+    frames, turns = Frames(watching.client, watching.keys, watching.shard, now=watching.now), Counter[str]()
     assert send(watching, 0)
     for score in range(1, 40):  # a board that changes before anybody gets through a shard
         watching.skipped_ms += 200
@@ -209,7 +210,8 @@ def test_nobody_is_always_last(watching: ApiGatewayWatching) -> None:
         for chunk in taken_of(watching, at_most=5):
             turns.update(chunk.connection_ids)
             watching.connections.settle(chunk, Outcome(served=list(chunk.connection_ids)), 1)
-    by_shard = [{turns[name] for name in names if registry._shard(name) == shard} for shard in range(SHARDS)]
+    main = watching.connections.main
+    by_shard = [{turns[name] for name in names if main.place_of(name) == place} for place in main.places]
     assert all(max(seen) - min(seen) <= 1 for seen in by_shard if seen), by_shard
 
 
@@ -218,7 +220,7 @@ def test_who_comes_and_goes_during_a_round_takes_nobodys_turn(watching: ApiGatew
     for name in names:
         watching.join(name, ends_at)
     assert send(watching, 1)
-    Frames(watching.client, watching.keys, now=watching.now).read_after_now(lambda: board(2))
+    Frames(watching.client, watching.keys, watching.shard, now=watching.now).read_after_now(lambda: board(2))
     for chunk in taken_of(watching, at_most=4):
         for connection_id in chunk.connection_ids[-2:]:  # the ring's place among them
             watching.viewers.farewell(connection_id)
@@ -266,7 +268,7 @@ def test_who_must_have_been_disconnected_by_now_is_dropped_although_nobody_said_
 
 def test_who_is_dismissed_is_not_served_any_more_and_closed(watching: ApiGatewayWatching) -> None:
     for name, user_id, session_id in (("a=", "u-1", "s-1"), ("b=", "u-1", "s-2"), ("c=", "u-2", "s-3")):
-        watching.viewers.know(name, Caller(user_id, "player", in_a_while(), session_id))
+        watching.viewers.know(name, Caller(user_id, "player", in_a_while(), session_id), hears_broadcast=True)
         watching.join(name)
     watching.viewers.dismiss("u-1", ["s-1"], datetime.now(UTC))
     assert send(watching, 1)
@@ -282,7 +284,7 @@ def test_who_is_dismissed_is_not_served_any_more_and_closed(watching: ApiGateway
 
 def test_there_is_a_limit_to_the_viewers_of_a_shard(watching: ApiGatewayWatching, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "MAX_CONNECTIONS", 2 * SHARDS)
-    full = [f"full-{number}" for number in range(200) if registry._shard(f"full-{number}") == 3][:3]
+    full = [f"full-{number}" for number in range(200) if watching.connections.main.place_of(f"full-{number}").shard == 3][:3]
     for name in full[:2]:
         watching.join(name)
     with pytest.raises(TooManyViewers):
@@ -294,7 +296,7 @@ def test_there_is_a_limit_to_the_viewers_of_a_shard(watching: ApiGatewayWatching
 
 def test_a_frame_fits_into_one_websocket_frame(watching: ApiGatewayWatching) -> None:
     def read_board() -> Board:
-        return [Standing(f"u-{rank}", "Ü" * 2500, rank, 1) for rank in range(1, 11)], AS_OF
+        return [Standing(f"u-{rank}", "ada", "Ü" * 2500, rank, 1) for rank in range(1, 11)], AS_OF
 
     watching.viewers.broadcast(read_board)
     [text] = watching.api.received["c-0="]

@@ -68,7 +68,7 @@ def test_after_a_failure_only_the_newest_state_is_published(watching: AppSyncWat
 
 
 def _next_tick(watching: AppSyncWatching) -> None:
-    watching.client.hset(watching.keys.frame, "next_at", 0)
+    watching.client.hset(watching.shard.viewers.frame, "next_at", 0)
 
 
 def test_a_publish_that_runs_out_of_time_says_so_and_the_next_one_goes_on(watching: AppSyncWatching) -> None:
@@ -82,7 +82,7 @@ def test_a_publish_that_runs_out_of_time_says_so_and_the_next_one_goes_on(watchi
 
 
 def test_a_frame_that_a_crash_left_unpublished_goes_out_although_the_board_did_not_change(watching: AppSyncWatching) -> None:
-    Frames(watching.client, watching.keys).read_after_now(lambda: board(1))
+    Frames(watching.client, watching.keys, watching.shard).read_after_now(lambda: board(1))
     assert watching.viewers.sweep().is_behind
     watching.viewers.broadcast(lambda: board(1))
     assert scores(watching) == [1]
@@ -102,7 +102,7 @@ def test_a_signature_with_another_key_is_refused(watching: AppSyncWatching, monk
 
 
 def test_a_large_board_fits_into_an_event(watching: AppSyncWatching) -> None:
-    lines = [Standing(f"u-{rank}", "Ü" * 60_000, rank, 1) for rank in range(1, 11)]
+    lines = [Standing(f"u-{rank}", "ada", "Ü" * 60_000, rank, 1) for rank in range(1, 11)]
     watching.viewers.broadcast(lambda: (lines, AS_OF))
     assert len(watching.api.published) == 1
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from shared.accounts.player import Caller
-from shared.accounts.postgresql import PostgresUsers
+from shared.accounts.postgresql import Users
 from shared.audit.entries import AuditEntry, AuditFilter
 from shared.audit.export_audit_log import ENTRIES_AT_ONCE, export_audit_log
 from shared.audit.get_audit_log import get_audit_log, parse_filter, parse_instant
@@ -119,7 +119,7 @@ def test_answers_are_bounded_whatever_stands_in_the_entries(audit: Audit) -> Non
         "INSERT INTO audit_log (action, actor, detail)"
         " SELECT 'long', 'test', jsonb_build_object('text', repeat('x', 16000)) FROM generate_series(1, 500)"
     )
-    users, wanted, seen = PostgresUsers(audit.pool), AuditFilter(action="long"), 0
+    users, wanted, seen = Users(audit.pool), AuditFilter(action="long"), 0
     cursor: str | None = ""
     while cursor is not None:
         page = get_audit_log(wanted, 200, cursor, audit.log, users)
@@ -140,7 +140,7 @@ def test_pages_follow_each_other_whatever_is_added_meanwhile(mixed: Audit) -> No
     seen: list[int] = []
     page: dict[str, Any] = {"nextCursor": ""}
     while page["nextCursor"] is not None:
-        page = get_audit_log(AuditFilter(), 5, page["nextCursor"], mixed.log, PostgresUsers(mixed.pool))
+        page = get_audit_log(AuditFilter(), 5, page["nextCursor"], mixed.log, Users(mixed.pool))
         seen += [entry["id"] for entry in page["data"]]
         mixed.add(1)
     assert seen == whole

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from shared.audit.entries import NO_HASH, Seal, Signature
-from shared.audit.hmac_seals import HmacSealSigner
-from shared.audit.ports import SealSigner
-from shared.audit.postgresql import PostgresAuditSeals
+from shared.audit.hmac_seals import SealSigner
+from shared.audit.postgresql import AuditSeals
 from shared.audit.seal_audit import ROWS_A_SEAL, WAIT_SECONDS, seal_audit
 from shared.core.errors import InvalidParameter, PostgresUnavailable
 from shared.stores.postgresql.errors import StatementRejected
@@ -21,11 +20,11 @@ from tests.contract.audit import KEY, Audit, StepClock
 
 SEALS, ROWS = 4, 3
 LAST_ID = SEALS * ROWS
-FORGER = HmacSealSigner({"test": bytes(32)})
+FORGER = SealSigner({"test": bytes(32)})
 CHANGED, NOT_OURS = "covers rows that were changed", "is not one of ours"
 
 
-class Recorded:
+class Recorded(SealSigner):
     """A signer of signatures that were made before: all that a forger has."""
 
     def __init__(self, seals: list[Seal]) -> None:
@@ -38,8 +37,11 @@ class Recorded:
         raise NotImplementedError
 
 
-class Stranger:
+class Stranger(SealSigner):
     """A signer with a key that nobody knows."""
+
+    def __init__(self) -> None:
+        pass
 
     def sign(self, hash_text: str) -> Signature:
         return Signature("unheard-of", FORGER.sign(hash_text).mac)
@@ -285,11 +287,11 @@ def test_what_is_remembered_is_the_whole_seal(audit: Audit) -> None:
 
 def test_a_key_that_was_given_up_is_no_finding_when_a_later_one_signed_after_it(audit: Audit) -> None:
     audit.add_sealed(2, ROWS)
-    both = HmacSealSigner({"new": bytes(range(32, 64)), **KEY})
+    both = SealSigner({"new": bytes(range(32, 64)), **KEY})
     audit.chain = replace(audit.chain, signer=both)
     audit.add_sealed(2, ROWS)
     assert audit.problems() == []
-    audit.chain = replace(audit.chain, signer=HmacSealSigner({"new": bytes(range(32, 64))}))
+    audit.chain = replace(audit.chain, signer=SealSigner({"new": bytes(range(32, 64))}))
     assert audit.problems() == []
 
 
@@ -414,7 +416,7 @@ def test_seals_are_signed_with_keys_of_their_own(audit: Audit) -> None:
 def test_a_second_run_with_a_pool_of_its_own_sees_the_first(audit: Audit, database_url: str) -> None:
     audit.add_sealed(1, ROWS)
     other = Pool(f"{database_url.rpartition('/')[0]}/{audit.run('SELECT current_database()')[0][0]}")
-    assert seal_audit(replace(audit.chain, seals=PostgresAuditSeals(other))) == {"seals": 0, "rows": 0}
+    assert seal_audit(replace(audit.chain, seals=AuditSeals(other))) == {"seals": 0, "rows": 0}
     other.close()
 
 

@@ -11,13 +11,14 @@ import pytest
 import trustme
 from pika.exceptions import AMQPError
 
+from local_runtime.hosting.queue.broker import connection_parameters as consumer_parameters
 from local_runtime.instance.errors import InstanceError
 from local_runtime.instance.outside import check_outside_servers
-from local_runtime.queue.broker import connection_parameters as consumer_parameters
 from shared.core.errors import ConfigurationError, RabbitUnavailable
-from shared.ledger.dead_letters_rabbitmq import RabbitDeadLetterQueue
-from shared.ledger.queues import RabbitTopology
-from shared.operations.rabbitmq import RabbitProbe
+from shared.core.tls_versions import AMQP_TLS_MINIMUM, TlsVersion
+from shared.ledger.dead_letters_rabbitmq import DeadLetterQueue
+from shared.ledger.queues import Topology
+from shared.operations.rabbitmq import BrokerMark, RabbitProbe, RabbitQueueGauge
 from shared.stores.rabbitmq.publishing_thread import PublisherHooks, PublishingThread
 from tests.support.tls_server import TlsServer
 from tests.support.waiting import eventually
@@ -32,9 +33,9 @@ WRONG = {
 }
 
 
-def publisher(url: str, ca_file: str) -> None:
+def publisher(url: str, ca_file: str, minimum: TlsVersion) -> None:
     """Raises what all others raise when its thread has found that it cannot connect."""
-    thread = PublishingThread(url, ca_file, PublisherHooks(lambda _: None, lambda: None, lambda: None))
+    thread = PublishingThread(url, ca_file, PublisherHooks(lambda _: None, lambda: None, lambda: None), tls_minimum=minimum)
     try:
         eventually(lambda: not thread.usable, 10, "the broker given up")
     finally:
@@ -42,13 +43,20 @@ def publisher(url: str, ca_file: str) -> None:
     raise RabbitUnavailable
 
 
-CLIENTS: dict[str, Callable[[str, str], object]] = {
+def consumer(url: str, ca_file: str, minimum: TlsVersion) -> None:
+    environment = {"AMQP_URL": url, "AMQP_CA_FILE": ca_file, "AMQP_TLS_MINIMUM": minimum}
+    pika.BlockingConnection(consumer_parameters(environment, "/"))
+
+
+CLIENTS: dict[str, Callable[[str, str, TlsVersion], object]] = {
     "publisher": publisher,
-    "topology": lambda url, ca: RabbitTopology(url, ca_file=ca, retry_delays=(1, 2, 3)).declare(),
-    "dead letters": lambda url, ca: RabbitDeadLetterQueue(url, ca_file=ca).count(),
-    "health": lambda url, ca: RabbitProbe(url, ca_file=ca)(),
-    "consumer": lambda url, ca: pika.BlockingConnection(consumer_parameters({"AMQP_URL": url, "AMQP_CA_FILE": ca}, "/")),
-    "check at start": lambda url, ca: check_outside_servers({"AMQP_URL": url}, {"AMQP_URL": ca}),
+    "topology": lambda url, ca, tls: Topology(url, ca_file=ca, retry_delays=(1, 2, 3), tls_minimum=tls).declare(),
+    "dead letters": lambda url, ca, tls: DeadLetterQueue(url, ca_file=ca, tls_minimum=tls).count(),
+    "health": lambda url, ca, tls: RabbitProbe(url, ca_file=ca, tls_minimum=tls)(),
+    "queues": lambda url, ca, tls: RabbitQueueGauge(url, ca_file=ca, tls_minimum=tls).read(),
+    "mark": lambda url, ca, tls: BrokerMark(url, ca_file=ca, tls_minimum=tls).mark("ours"),
+    "consumer": consumer,
+    "check at start": lambda url, ca, tls: check_outside_servers({"AMQP_URL": url}, {"AMQP_URL": ca}, tls),
 }
 
 
@@ -71,16 +79,31 @@ def test_a_server_that_is_not_the_right_one_is_told_nothing(authority: trustme.C
     certificate = (authority if is_known else trustme.CA()).issue_cert(name)
     with TlsServer(certificate, newest=newest) as server:
         with pytest.raises(REFUSED):
-            CLIENTS[client](f"amqps://user:secret@127.0.0.1:{server.port}/", ca_file)
+            CLIENTS[client](f"amqps://user:secret@127.0.0.1:{server.port}/", ca_file, AMQP_TLS_MINIMUM)
         assert server.handshakes > 0
     assert server.heard == []
 
 
+@pytest.mark.parametrize(
+    ("newest", "minimum"), [(ssl.TLSVersion.TLSv1_3, "1.3"), (ssl.TLSVersion.TLSv1_3, "1.2"), (ssl.TLSVersion.TLSv1_2, "1.2")]
+)
 @pytest.mark.parametrize("client", CLIENTS)
-def test_the_right_server_is_spoken_to(authority: trustme.CA, ca_file: str, client: str) -> None:
-    with TlsServer(authority.issue_cert("127.0.0.1")) as server, pytest.raises(REFUSED):  # it does not know what to say
-        CLIENTS[client](f"amqps://user:secret@127.0.0.1:{server.port}/", ca_file)
+def test_the_right_server_is_spoken_to(
+    authority: trustme.CA, ca_file: str, client: str, newest: ssl.TLSVersion, minimum: TlsVersion
+) -> None:
+    certificate = authority.issue_cert("127.0.0.1")
+    with TlsServer(certificate, newest=newest) as server, pytest.raises(REFUSED):  # it does not know what to say
+        CLIENTS[client](f"amqps://user:secret@127.0.0.1:{server.port}/", ca_file, minimum)
     assert server.heard[0] == AMQP_HEADER
+
+
+def test_a_server_that_has_no_cipher_with_forward_secrecy_is_told_nothing(authority: trustme.CA, ca_file: str) -> None:
+    certificate = authority.issue_cert("127.0.0.1")
+    with TlsServer(certificate, newest=ssl.TLSVersion.TLSv1_2, ciphers="AES256-GCM-SHA384:AES128-SHA256") as server:
+        with pytest.raises(REFUSED):
+            consumer(f"amqps://user:secret@127.0.0.1:{server.port}/", ca_file, "1.2")
+        assert server.handshakes > 0
+    assert server.heard == []
 
 
 @pytest.mark.parametrize("content", [None, "no certificate at all"])
@@ -89,4 +112,4 @@ def test_a_ca_file_that_cannot_be_read_is_named(tmp_path: Path, content: str | N
     if content is not None:
         path.write_text(content)
     with pytest.raises(ConfigurationError, match=r"AMQP_CA_FILE.*ca\.pem"):
-        RabbitTopology("amqps://user:secret@127.0.0.1:1/", ca_file=str(path), retry_delays=(1, 2, 3)).declare()
+        Topology("amqps://user:secret@127.0.0.1:1/", ca_file=str(path), retry_delays=(1, 2, 3)).declare()

@@ -7,7 +7,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Barrier
@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from local_runtime.services.postgresql import FUNCTIONS_USER, USER, PrivatePostgreSQL
+from local_runtime.instance.servers.postgresql import FUNCTIONS_USER, USER, PrivatePostgreSQL
 from shared.audit.entries import NO_HASH, Content, Seal
 from shared.audit.seal_audit import AuditChain, seal_audit
 from shared.boards.board import MAIN
@@ -23,17 +23,18 @@ from shared.container import Container
 from shared.core.config import Settings
 from shared.core.errors import ForeignStores
 from shared.ledger.events import ReceivedMessage, ScoreAccepted
-from shared.ledger.messages import RabbitEventCodec
-from shared.ledger.queues import DEAD_LETTERS, HISTORY, RETRIES, history_queues
+from shared.ledger.messages import EventCodec
+from shared.ledger.queues import DEAD_LETTERS, HISTORY, RETRIES
 from shared.operations.claim_stores import mark_again
 from shared.operations.prepare_stores import prepare_stores
 from shared.operations.rabbitmq import EXCHANGE
-from shared.stores.postgresql.migrations import MIGRATIONS, PostgresMigrations
+from shared.stores.postgresql.migrations import MIGRATIONS, Migrations
 from shared.stores.postgresql.pool import Pool
 from shared.stores.rabbitmq.connection import open_channel
 from shared.stores.sealing import fingerprint
 from tests.support.keys import new_signing_key
 from tests.support.product import query
+from tests.support.queues import empty_broker
 from tests.support.waiting import eventually
 
 
@@ -98,13 +99,10 @@ class Stores:
 def broker(amqp_url: str, amqp_ca_file: str) -> Iterator[Any]:
     """A channel, and no mark before and after."""
     with open_channel(amqp_url, amqp_ca_file) as channel:
-        channel.exchange_delete(EXCHANGE)
-        for queue in (*history_queues(4), *RETRIES, DEAD_LETTERS):
-            with suppress(Exception), open_channel(amqp_url, amqp_ca_file) as other:
-                other.queue_purge(queue)
         channel.confirm_delivery()
+        empty_broker(amqp_url, amqp_ca_file)
         yield channel
-        channel.exchange_delete(EXCHANGE)
+        empty_broker(amqp_url, amqp_ca_file)
 
 
 @pytest.fixture
@@ -131,7 +129,7 @@ def with_older_schema(stores: Stores, tmp_path: Path) -> None:
     for path in sorted(MIGRATIONS.glob("000*.sql")):
         shutil.copy(path, tmp_path)
     with closing(Pool(stores.url)) as pool:
-        PostgresMigrations(pool, tmp_path).apply()
+        Migrations(pool, tmp_path).apply()
     query(stores.url, f"GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA public TO {FUNCTIONS_USER}")
     query(stores.url, f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {FUNCTIONS_USER}")
 
@@ -264,7 +262,7 @@ def test_a_message_that_the_ledger_did_not_take_needs_the_key_it_is_sealed_with_
 def parked(instance: Container, request_id: str) -> bytes:
     """A dead letter as the consumer keeps it; answers its body."""
     event = ScoreAccepted(request_id, "nobody", 1, 1, instance.clock.now(), "198.51.100.7")
-    body = RabbitEventCodec(instance.sealer, MAIN).update(event)
+    body = EventCodec(instance.sealer, MAIN.increments).update(event)
     instance.ledger.record([], unreadable=[ReceivedMessage(body).refused("not understood")])
     return body
 
@@ -334,7 +332,7 @@ def test_stores_that_came_back_empty_are_marked_again_when_the_board_is_rebuilt(
     key = payload_key()
     installation_id = stores.start(key)["installation"]
     instance = stores.instance(key)
-    instance._redis.delete(instance._keys.installation)
+    instance._redis.delete(instance._shard.installation)
     broker.exchange_delete(EXCHANGE)
     mark_again(instance.ownership)
     assert instance.board_mark.holder() == instance.broker_mark.mark("another") == installation_id
@@ -344,10 +342,10 @@ def test_redis_and_broker_of_another_installation_are_noticed(stores: Stores, br
     key = payload_key()
     installation_id = stores.start(key)["installation"]
     instance = stores.instance(key)
-    instance._redis.set(instance._keys.installation, "someone-elses")
+    instance._redis.set(instance._shard.installation, "someone-elses")
     with pytest.raises(ForeignStores, match=f"REDIS_URL .* installation someone-elses, .* {installation_id}"):
         stores.start(key)
-    instance._redis.set(instance._keys.installation, installation_id)
+    instance._redis.set(instance._shard.installation, installation_id)
     broker.exchange_delete(EXCHANGE)
     instance.broker_mark.mark("someone-elses")
     with pytest.raises(ForeignStores, match=f"AMQP_URL .* installation someone-elses, .* {installation_id}"):

@@ -20,6 +20,9 @@ from tests.benchmarks.cloud_viewers import (
 CROWD = 1000
 
 
+pytestmark = pytest.mark.long
+
+
 def p99(ages: list[float]) -> float:
     return sorted(ages)[int(len(ages) * 0.99)]
 

@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 from shared.boards.board import MAIN
 from shared.core.errors import BadMessage
 from shared.ledger.events import Number, ScoreAccepted, ScoresRecorded
-from shared.ledger.messages import RabbitEventCodec
-from shared.stores.sealing import AesGcmSealer
+from shared.ledger.messages import EventCodec
+from shared.stores.sealing import Sealer
 
 OLD, NEW = secrets.token_bytes(32), secrets.token_bytes(32)
 EVENT = ScoreAccepted("r-1", "u-1", 3, 12, datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC), "198.51.100.7")
 FULL = EVENT._replace(number=Number(4, 1_000_000), outbox_id="1795873112620-3", key_id="k" * 36, rank=5)
 BOUND: list[Any] = ["score.accepted", "r-1", "u-1", 3, 12]
 RECORDED = ScoresRecorded(17, EVENT.accepted_at)
-SEALER = AesGcmSealer({"old": OLD})
-CODEC = RabbitEventCodec(SEALER, MAIN)
+SEALER = Sealer({"old": OLD})
+CODEC = EventCodec(SEALER, MAIN.increments)
 GARBAGE = [b"", b"{", b"null", b"[]", b"{}", b"\xff\xfe", b'"text"', b'{"encrypted_data": 3}', b'{"encrypted_data": "x"}']
 
 
@@ -40,7 +40,7 @@ def sealed_update(secret: object, bound: list[Any]) -> bytes:
     return json.dumps({**plain, "encrypted_data": encrypted}).encode()
 
 
-def refused(body: bytes, codec: RabbitEventCodec = CODEC) -> str:
+def refused(body: bytes, codec: EventCodec = CODEC) -> str:
     with pytest.raises(BadMessage) as error:
         codec.open_update(body)
     return error.value.detail
@@ -78,9 +78,34 @@ def test_sealed_fields_of_a_later_version_are_passed_over() -> None:
     assert CODEC.open_update(body) == EVENT._replace(number=Number(2, 9))
 
 
-def test_an_update_of_a_board_that_is_not_here_is_told_by_its_name() -> None:
-    body = sealed_update({"v": 1, "accepted_at": 0, "board": "chess"}, BOUND)
-    assert refused(body) == "there is no board 'chess' here: redrive it to a version that has it"
+ENTRY = EVENT._replace(
+    number=Number(2, 9), board_id="chess", second=-7, metadata='{"level":3}', places="all_time:1:12:-7:1:1|weekly:30:12:-7:4:0"
+)
+
+
+def test_an_entry_on_another_board_arrives_whole() -> None:
+    assert CODEC.open_update(CODEC.update(ENTRY)) == ENTRY
+    largest = ENTRY._replace(increment=-(2**53) + 1, new_score=2**53 - 1, second=2**53 - 1)
+    assert CODEC.open_update(CODEC.update(largest)) == largest
+    most = "9" * 16
+    longest = ENTRY._replace(board_id="b" * 40, places="|".join([f"{'p' * 40}:999999999:-{most}:-{most}:{most}:1"] * 4))
+    assert CODEC.open_update(CODEC.update(longest)) == longest
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"places": ""}, "an entry without places or number"),
+        ({"places": "all_time:0:1:1:1:1"}, "an entry without places or number"),
+        ({"places": "|".join(["p:1:1:1:1:1"] * 5)}, "an entry without places or number"),
+        ({"number": None}, "an entry without places or number"),
+        ({"second": 2**53}, "a field is out of its range"),
+        ({"increment": 2**53}, "a field is out of its range"),
+        ({"board_id": "b" * 41}, "a field is out of its range"),
+    ],
+)
+def test_an_entry_that_the_script_never_wrote_is_not_read(change: dict[str, Any], reason: str) -> None:
+    assert refused(CODEC.update(ENTRY._replace(**change))) == reason
 
 
 def test_two_messages_of_one_event_look_different() -> None:
@@ -193,12 +218,12 @@ def test_an_instant_outside_the_calendar_is_refused(accepted_at: int) -> None:
 
 
 def test_keys_can_be_changed_while_messages_are_on_their_way() -> None:
-    after = RabbitEventCodec(AesGcmSealer({"new": NEW, "old": OLD}), MAIN)
-    finished = RabbitEventCodec(AesGcmSealer({"new": NEW}), MAIN)
+    after = EventCodec(Sealer({"new": NEW, "old": OLD}), MAIN.increments)
+    finished = EventCodec(Sealer({"new": NEW}), MAIN.increments)
     on_its_way, fresh = CODEC.update(EVENT), after.update(EVENT)
     assert after.open_update(on_its_way) == after.open_update(fresh) == finished.open_update(fresh) == EVENT
     assert refused(on_its_way, finished) == "sealed with a key `old` that is not among PAYLOAD_KEYS"
 
 
 def test_a_key_of_the_same_name_but_other_bytes_opens_nothing() -> None:
-    assert "does not decrypt" in refused(CODEC.update(EVENT), RabbitEventCodec(AesGcmSealer({"old": NEW}), MAIN))
+    assert "does not decrypt" in refused(CODEC.update(EVENT), EventCodec(Sealer({"old": NEW}), MAIN.increments))

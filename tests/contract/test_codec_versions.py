@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 
 from shared.boards.board import MAIN
 from shared.ledger.events import ScoreAccepted, ScoresRecorded
-from shared.ledger.messages import RabbitEventCodec
-from shared.stores.sealing import AesGcmSealer
+from shared.ledger.messages import EventCodec
+from shared.stores.sealing import Sealer
 
 AT = datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC)
 UPDATE = (
@@ -30,7 +30,7 @@ RECORDED = (
 
 
 def test_messages_of_the_first_version_are_read() -> None:
-    codec = RabbitEventCodec(AesGcmSealer.from_setting("golden:" + base64.b64encode(bytes(range(32))).decode()), MAIN)
+    codec = EventCodec(Sealer.from_setting("golden:" + base64.b64encode(bytes(range(32))).decode()), MAIN.increments)
     request_id, user_id = "6d1a6e0b-7f6f-4b9e-8f55-0b9c4d0f8a11", "018f2c3a-1b2c-8d3e-9f40-112233445566"
     assert codec.open_update(UPDATE) == ScoreAccepted(request_id, user_id, 3, 12, AT, "198.51.100.7")
     assert codec.open_update(MARKER) == "3f0c2b9e-0000-4000-8000-00000000c0de"

@@ -16,12 +16,12 @@ from shared.boards.board import MAIN
 from shared.container import Container
 from shared.core.errors import RabbitUnavailable
 from shared.ledger.dead_letter import DISCARDED, PARKED, REDRIVEN, STANDING, WAITING, Choice, DeadLetter
-from shared.ledger.dead_letters_rabbitmq import RabbitDeadLetterQueue
+from shared.ledger.dead_letters_rabbitmq import DeadLetterQueue
 from shared.ledger.events import Number, ReceivedMessage, RefusedMessage, ScoreAccepted
 from shared.ledger.letter_stores import sift, with_body
 from shared.ledger.letters_postgresql import MAX_BODY_BYTES
-from shared.ledger.messages import RabbitEventCodec
-from shared.ledger.queues import DEAD_LETTERS, QUEUES, RabbitTopology
+from shared.ledger.messages import EventCodec
+from shared.ledger.queues import DEAD_LETTERS, QUEUES, Topology
 from shared.stores.actor import Actor
 from shared.stores.rabbitmq.consuming import take_messages
 from tests.handlers.players import accepted_points, add_account, new_player
@@ -40,7 +40,7 @@ class Parking(Queues):
     def __init__(self, deployed: Container) -> None:
         super().__init__(deployed)
         self.letters = deployed.dead_letters
-        self.codec = RabbitEventCodec(deployed.sealer, MAIN)
+        self.codec = EventCodec(deployed.sealer, MAIN.increments)
         self.empty()
 
     def empty(self) -> None:
@@ -542,7 +542,7 @@ def test_more_than_a_broker_gives_back_in_order_are_looked_at_with_one_consumer(
 
 
 def test_a_broker_that_is_away_is_told_so() -> None:
-    away = RabbitDeadLetterQueue("amqp://127.0.0.1:1/", ca_file="")
+    away = DeadLetterQueue("amqp://127.0.0.1:1/", ca_file="")
     for ask in (away.count, lambda: away.sift(lambda copies: [None for _ in copies])):
         with pytest.raises(RabbitUnavailable):
             ask()
@@ -550,7 +550,7 @@ def test_a_broker_that_is_away_is_told_so() -> None:
 
 def test_a_queue_made_by_an_older_version_is_kept(parking: Parking, deployed: Container) -> None:
     settings = deployed.settings
-    topology = RabbitTopology(settings.amqp_url, ca_file=settings.amqp_ca_file, retry_delays=(1, 1, 1))
+    topology = Topology(settings.amqp_url, ca_file=settings.amqp_ca_file, retry_delays=(1, 1, 1))
     with parking.channel() as channel:
         channel.queue_delete(DEAD_LETTERS)
         channel.queue_declare(DEAD_LETTERS, durable=True, arguments={"x-queue-type": "quorum"})

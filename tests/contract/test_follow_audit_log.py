@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared.accounts.player import Account
-from shared.accounts.postgresql import PostgresUsers
+from shared.accounts.postgresql import Users
 from shared.audit.follow_audit_log import ENTRIES_AT_ONCE, PATIENCE_SECONDS, FollowAuditLog, follow_audit_log
 from shared.core.clock import SystemClock
 from shared.core.errors import InvalidParameter
@@ -20,7 +20,7 @@ NOTHING: dict[str, Any] = {"entries": [], "usernames": {}, "after": 0, "more": F
 
 def follow(audit: Audit, clock: SystemClock | None = None, **wanted: Any) -> dict[str, Any]:
     command = FollowAuditLog.parse(wanted)
-    return follow_audit_log(command, audit.log, audit.chain.seals, PostgresUsers(audit.pool), clock or SystemClock())
+    return follow_audit_log(command, audit.log, audit.chain.seals, Users(audit.pool), clock or SystemClock())
 
 
 def ids(answer: dict[str, Any]) -> list[int]:
@@ -73,7 +73,7 @@ def test_more_than_fits_comes_in_parts(audit: Audit) -> None:
 
 @pytest.mark.parametrize("how", [{"last": 10}, {"after": 0}])
 def test_a_user_is_found_by_id_or_name_in_what_is_about_them_and_what_they_did(audit: Audit, how: dict[str, Any]) -> None:
-    PostgresUsers(audit.pool).add(Account("u-9", "grace", "admin", "hash", "hash"), actor="operator")
+    Users(audit.pool).add(Account("u-9", "grace", "admin", "hash", "hash"), actor="operator")
     already = follow(audit)["after"]
     for actor, user_id in (("u-9", "u-9"), ("u-9", "u-2"), ("u-2", "u-9"), ("u-2", "u-2")):
         add(audit, actor, user_id)

@@ -12,9 +12,9 @@ import pytest
 from shared.boards.board import MAIN
 from shared.container import Container
 from shared.ledger.events import ScoreAccepted
-from shared.ledger.messages import RabbitEventCodec
+from shared.ledger.messages import EventCodec
 from shared.ledger.publisher import RabbitPublisher
-from shared.ledger.queues import RabbitTopology, history_queues, queue_of
+from shared.ledger.queues import Topology, history_queues, queue_of
 from shared.stores.rabbitmq.connection import open_channel
 from tests.support.waiting import eventually
 
@@ -22,9 +22,9 @@ FOUR = history_queues(4)
 ACCEPTED_AT = datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC)
 
 
-def topology(deployed: Container, queues: int) -> RabbitTopology:
+def topology(deployed: Container, queues: int) -> Topology:
     settings = deployed.settings
-    return RabbitTopology(settings.amqp_url, ca_file=settings.amqp_ca_file, retry_delays=(1, 1, 1), queues=queues)
+    return Topology(settings.amqp_url, ca_file=settings.amqp_ca_file, retry_delays=(1, 1, 1), queues=queues)
 
 
 def taken(deployed: Container, queue: str) -> list[ScoreAccepted | str]:
@@ -36,7 +36,7 @@ def taken(deployed: Container, queue: str) -> list[ScoreAccepted | str]:
 
 
 @pytest.fixture
-def four(deployed: Container) -> Iterator[RabbitTopology]:
+def four(deployed: Container) -> Iterator[Topology]:
     """All four queues, empty at first; afterwards the further ones are gone."""
     declared = topology(deployed, 4)
     declared.declare()
@@ -53,7 +53,7 @@ def publisher(deployed: Container) -> Iterator[RabbitPublisher]:
     settings = deployed.settings
     options = {
         "ca_file": settings.amqp_ca_file,
-        "codec": RabbitEventCodec(deployed.sealer, MAIN),
+        "codec": EventCodec(deployed.sealer, MAIN.increments),
         "wait_seconds": 10.0,
         "queues": 4,
     }
@@ -78,7 +78,7 @@ def test_players_are_spread_evenly_and_always_the_same_way() -> None:
 
 
 def test_a_players_updates_arrive_in_one_queue_in_their_order(
-    four: RabbitTopology, publisher: RabbitPublisher, deployed: Container
+    four: Topology, publisher: RabbitPublisher, deployed: Container
 ) -> None:
     sent = updates(40)
     publisher.publish_accepted(sent)
@@ -89,7 +89,7 @@ def test_a_players_updates_arrive_in_one_queue_in_their_order(
 
 
 def test_a_marker_stands_behind_the_updates_of_every_queue(
-    four: RabbitTopology, publisher: RabbitPublisher, deployed: Container
+    four: Topology, publisher: RabbitPublisher, deployed: Container
 ) -> None:
     publisher.publish_accepted(updates(40))
     marker_ids = publisher.publish_marker("m")
@@ -98,7 +98,7 @@ def test_a_marker_stands_behind_the_updates_of_every_queue(
 
 
 def test_what_lies_in_queues_no_longer_used_goes_through_the_first_one(
-    four: RabbitTopology, publisher: RabbitPublisher, deployed: Container
+    four: Topology, publisher: RabbitPublisher, deployed: Container
 ) -> None:
     sent = updates(20)
     publisher.publish_accepted(sent)

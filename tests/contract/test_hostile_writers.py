@@ -14,23 +14,27 @@ import msgspec
 import pytest
 import redis
 
-from local_runtime.invoker import MAX_PAYLOAD_BYTES
-from local_runtime.services.postgresql import FUNCTIONS_USER, PrivatePostgreSQL
+from local_runtime.hosting.invoker import MAX_PAYLOAD_BYTES
+from local_runtime.instance.servers.postgresql import FUNCTIONS_USER, PrivatePostgreSQL
 from shared.accounts.player import Account, Caller
-from shared.accounts.postgresql import PostgresUsers
+from shared.accounts.postgresql import Users
 from shared.audit.entries import MAX_SEQ, NO_HASH, AuditFilter, Content, Seal, Signature
 from shared.audit.export_audit_log import export_audit_log
 from shared.audit.follow_audit_log import FollowAuditLog, follow_audit_log
 from shared.audit.get_audit_log import get_audit_log
-from shared.audit.hmac_seals import HmacSealSigner
+from shared.audit.hmac_seals import SealSigner
+from shared.boards.board import MAIN
+from shared.boards.definition import BoardDefinition
+from shared.boards.postgresql import Boards
 from shared.core.errors import PostgresUnavailable
 from shared.ledger.get_score_history import get_score_history
-from shared.ledger.postgresql import PostgresLedger
-from shared.operations.postgresql import PostgresLedgerGauge
+from shared.ledger.postgresql import Ledger
+from shared.operations.postgresql import LedgerGauge
 from shared.reconciliation.list_reconciliations import list_reconciliations
-from shared.reconciliation.postgresql import PostgresReconciliations
+from shared.reconciliation.postgresql import Reconciliations
+from shared.stores.actor import Actor
 from shared.stores.postgresql.errors import StatementRejected
-from shared.stores.postgresql.migrations import PostgresMigrations
+from shared.stores.postgresql.migrations import Migrations
 from shared.stores.postgresql.pool import Pool
 from shared.stores.postgresql.session import Session
 from shared.stores.postgresql.statements import statement
@@ -84,7 +88,19 @@ PLAIN: dict[str, Any] = {
     "bytea": b"",
     "double precision": 0.0,
 }
-KNOWN: dict[str, Any] = {"user_id": PLAYER, "role": "player"}
+BOARD = BoardDefinition("hostile", "Hostile")
+KNOWN: dict[str, Any] = {
+    "user_id": PLAYER,
+    "role": "player",
+    "board_id": BOARD.board_id,
+}
+# A decision to hide somebody: those about scores say more.
+KNOWN_OF: dict[str, dict[str, Any]] = {
+    "moderation_entries": {
+        "action": "hide",
+        **dict.fromkeys(("undoes", "struck", "value", "second", "places", "epoch", "sequence")),
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +180,7 @@ class Hostile:
 
     def can_be_read(self) -> None:
         """By all who read what this role may write."""
-        audit_log, users = self.audit.log, PostgresUsers(self.pool)
+        audit_log, users = self.audit.log, Users(self.pool)
         for wanted in (AuditFilter(), AuditFilter(since=ADMIN.expires_at - timedelta(days=1), until=ADMIN.expires_at)):
             cursor: str | None = ""
             while cursor is not None:
@@ -179,13 +195,13 @@ class Hostile:
             command, more = replace(command, after=part["after"]), part["more"]
         last = FollowAuditLog(None, 1000, None, None, None)
         assert answer(follow_audit_log(last, audit_log, self.audit.chain.seals, users, self.audit.chain.clock))["entries"]
-        PostgresLedgerGauge(self.pool).read()
-        PostgresLedgerGauge(self.pool).newest_updates(200)
-        PostgresReconciliations(self.pool).missing([PLAYER])
-        with PostgresReconciliations(self.pool).alone() as run_number:
-            PostgresReconciliations(self.pool).restore([PLAYER], run_number)
-        answer(list_reconciliations(100, "", PostgresReconciliations(self.pool), users))
-        answer(get_score_history(PLAYER, 100, "", ADMIN, PostgresLedger(self.pool), users))
+        LedgerGauge(self.pool).read()
+        LedgerGauge(self.pool).newest_updates(200)
+        Reconciliations(self.pool, MAIN.increments).missing([PLAYER])
+        with Reconciliations(self.pool, MAIN.increments).alone() as run_number:
+            Reconciliations(self.pool, MAIN.increments).restore([PLAYER], run_number)
+        answer(list_reconciliations(100, "", Reconciliations(self.pool, MAIN.increments), users))
+        answer(get_score_history(PLAYER, 100, "", ADMIN, Ledger(self.pool), users))
 
 
 def answer(document: dict[str, Any]) -> dict[str, Any]:
@@ -196,6 +212,9 @@ def answer(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def plain(column: Column) -> Any:
+    of_table = KNOWN_OF.get(column.table, {})
+    if column.name in of_table:
+        return of_table[column.name]
     if column.name in KNOWN and (column.table, column.name) != ("users", "user_id"):
         return KNOWN[column.name]
     return PLAIN.get(column.kind, secrets.token_hex(8))
@@ -204,8 +223,9 @@ def plain(column: Column) -> Any:
 @pytest.fixture
 def hostile(private_postgresql: PrivatePostgreSQL, own_database_url: str, redis_client: redis.Redis) -> Iterator[Hostile]:
     owner = Pool(own_database_url)
-    PostgresMigrations(owner, functions_role=FUNCTIONS_USER).apply()
-    PostgresUsers(owner).add(Account(PLAYER, "hostile", "player", "hash", secrets.token_hex(32)))
+    Migrations(owner, functions_role=FUNCTIONS_USER).apply()
+    Users(owner).add(Account(PLAYER, "hostile", "player", "hash", secrets.token_hex(32)))
+    Boards(owner).put(BOARD, Actor("test"))
     owner.close()
     functions_url = f"{private_postgresql.functions_url.rpartition('/')[0]}/{own_database_url.rpartition('/')[2]}"
     made = Hostile(own_database_url, functions_url, redis_client)
@@ -213,6 +233,7 @@ def hostile(private_postgresql: PrivatePostgreSQL, own_database_url: str, redis_
     made.close()
 
 
+@pytest.mark.long
 def test_no_value_in_any_column_stops_the_seals_or_the_readers(hostile: Hostile) -> None:
     columns = hostile.columns()
     taken = 0
@@ -232,12 +253,12 @@ def test_no_value_in_any_column_stops_the_seals_or_the_readers(hostile: Hostile)
                             f" WHERE ctid = (SELECT ctid FROM {table} LIMIT 1)",
                             value=value,
                         )
-            if table == "audit_log":
-                for action, detail in product(("score_accepted", "score_refused"), EXTREMES["jsonb"]):
-                    taken += hostile.insert(can_insert, {"action": action, "detail": detail})
-            hostile.seals_and_verifies()
-            assert hostile.audit.problems() == [], column
-            hostile.can_be_read()
+        if table == "audit_log":
+            for action, detail in product(("score_accepted", "score_refused"), EXTREMES["jsonb"]):
+                taken += hostile.insert(can_insert, {"action": action, "detail": detail})
+        hostile.seals_and_verifies()
+        assert hostile.audit.problems() == [], table
+        hostile.can_be_read()
     assert taken > 100
 
 
@@ -356,7 +377,7 @@ def forgery(hostile: Hostile, number: int, key_id: str, last: Seal) -> Seal:
     [[given]] = hostile.run("SELECT last_value FROM audit_log_id_seq")
     content = replace(content, first_id=min(content.first_id, given), last_id=given)
     hash_text = Seal.hash_of(number, content, last.hash)
-    signature = HmacSealSigner({key_id: bytes(32)}).sign(hash_text)
+    signature = SealSigner({key_id: bytes(32)}).sign(hash_text)
     return Seal(number, content, last.hash, hash_text, signature)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import cast
 from uuid import uuid4
 
 import pytest
@@ -12,8 +13,9 @@ import redis
 
 from shared.accounts.player import Role
 from shared.accounts.session import Missing
+from shared.boards.board import MAIN
 from shared.boards.ranking import Position
-from shared.boards.redis import RedisLeaderboard
+from shared.boards.redis import BoardCache, Leaderboard
 from shared.boards.score import AcceptedUpdate, ScoreUpdate
 from shared.core.errors import (
     IdempotencyKeyReused,
@@ -27,7 +29,7 @@ from shared.core.errors import (
     UnknownPlayer,
 )
 from shared.ledger.events import FirstResult
-from shared.stores.keys import Keys
+from shared.stores.keys import ShardKeys
 from shared.stores.redis.connection import connect
 from tests.contract.board import API_KEY, SOURCE_IP, WINDOW_MS, Board, Clock
 
@@ -70,8 +72,8 @@ def test_what_is_wrong_is_told_in_a_fixed_order(redis_client: redis.Redis) -> No
     board = Board(redis_client, limit=1)
     player = board.player()
     board.update(player, 1, key="used")
-    board.client.delete(board.keys.leaderboard_whole, board.keys.profile(player))
-    board.client.zrem(board.keys.leaderboard, board.keys.member(player))
+    board.client.delete(board.keys.whole, board.shard.user(player).profile)
+    board.client.zrem(board.keys.leaderboard, MAIN.member(player))
 
     def outcome(api_key: str = "wrong", key: str = "used") -> type[ScoreboardError] | AcceptedUpdate | Missing:
         try:
@@ -92,7 +94,7 @@ def test_what_is_wrong_is_told_in_a_fixed_order(redis_client: redis.Redis) -> No
     assert outcome() is InvalidApiKey
     assert outcome(api_key=API_KEY) is IdempotencyKeyReused
     assert outcome(api_key=API_KEY, key="fresh") is RateLimited
-    board.client.delete(board.keys.requests(player))
+    board.client.delete(board.shard.user(player).requests)
     assert outcome(api_key=API_KEY, key="fresh") is Missing.MEMBER
     board.leaderboard.enter(player)
     assert isinstance(outcome(api_key=API_KEY, key="fresh"), AcceptedUpdate)
@@ -119,7 +121,7 @@ def test_a_refused_update_changes_nothing(
 @pytest.mark.parametrize("score", [MAX_SCORE - 4, MAX_SCORE, MAX_SCORE + 1, 2**53, 1e300, float("inf"), float("-inf")])
 def test_a_score_that_could_not_be_recorded_is_refused_and_changes_nothing(board: Board, score: float) -> None:
     player = board.player()
-    board.client.zadd(board.keys.leaderboard, {board.keys.member(player): score})
+    board.client.zadd(board.keys.leaderboard, {MAIN.member(player): score})
     before = board.contents()
     with pytest.raises(ScoreOutOfBounds):
         board.update(player, 5, key="k")
@@ -184,7 +186,7 @@ def test_only_the_result_of_a_key_is_kept(board: Board) -> None:
     player = board.player()
     board.update(player, key="k")
     board.update(player)
-    results = list(board.client.scan_iter(f"{board.keys.prefix}user:{player}:result:*", 1000))
+    results = list(board.client.scan_iter(f"{board.shard.prefix}user:{player}:result:*", 1000))
     assert len(results) == 1, "an id that nobody can send again is not kept"
 
 
@@ -222,7 +224,7 @@ def test_an_update_that_is_replayed_is_published_again_while_it_waits_in_the_out
     assert (again.replayed, again.request_id) == (True, first.request_id)
     assert (again.outbox_id, again.number) == (first.outbox_id, first.number)
     board.leaderboard.ensure_kept(command, again)
-    board.client.xdel(board.keys.outbox, first.outbox_id or "")
+    board.client.xdel(board.shard.outbox, first.outbox_id or "")
     again = board.leaderboard.apply(ScoreUpdate(str(uuid4()), player, 3, SOURCE_IP, key_id="k"))
     assert isinstance(again, AcceptedUpdate)
     assert (again.replayed, again.outbox_id, again.number) == (True, None, None)
@@ -237,14 +239,14 @@ def test_an_update_is_kept_until_redis_has_lost_it(board: Board) -> None:
     assert again.replayed
     for accepted in (first, again):
         board.leaderboard.ensure_kept(command, accepted)
-    board.client.hdel(board.keys.leaderboard_numbers, "open")
+    board.client.hdel(board.keys.numbers, "open")
     with pytest.raises(RedisUnavailable):
         board.leaderboard.ensure_kept(command, first)
     board.open_epoch()
     with pytest.raises(RedisUnavailable):
         board.leaderboard.ensure_kept(command, first)
     board.leaderboard.ensure_kept(command, again)
-    board.client.delete(board.keys.result(player, "k"))
+    board.client.delete(board.shard.user(player).result("k"))
     with pytest.raises(RedisUnavailable):
         board.leaderboard.ensure_kept(command, again)
 
@@ -318,7 +320,7 @@ def test_a_script_that_redis_forgot_is_sent_again(board: Board) -> None:
 def test_a_board_that_is_not_whole_takes_no_updates(board: Board) -> None:
     player = board.player(score=3)
     assert board.leaderboard.is_whole()
-    board.client.delete(board.keys.leaderboard_whole)
+    board.client.delete(board.keys.whole)
     assert not board.leaderboard.is_whole()
     before = board.contents()
     with pytest.raises(LeaderboardRebuilding):
@@ -343,7 +345,7 @@ def test_very_many_players_are_rebuilt_even_twice_at_once(board: Board) -> None:
     with ThreadPoolExecutor(2) as threads:
         assert list(threads.map(board.leaderboard.rebuild, [pages, pages])) == [len(points)] * 2
     assert board.scores() == points
-    assert not list(board.client.scan_iter(f"{board.keys.prefix}*rebuild*")), "no board is left halfway"
+    assert not list(board.client.scan_iter(f"{board.shard.prefix}*rebuild*")), "no board is left halfway"
 
 
 def test_a_slower_rebuild_does_not_undo_the_updates_since_a_faster_one(board: Board) -> None:
@@ -374,8 +376,8 @@ def test_one_who_registers_during_a_rebuild_stands_on_the_board_after_it(board: 
 
 def test_a_board_that_is_not_whole_shows_nobody_a_wrong_place(board: Board) -> None:
     player = board.player(score=3)
-    board.client.delete(board.keys.leaderboard_whole)
-    board.client.zrem(board.keys.leaderboard, board.keys.member(player))
+    board.client.delete(board.keys.whole)
+    board.client.zrem(board.keys.leaderboard, MAIN.member(player))
     with pytest.raises(LeaderboardRebuilding):
         board.leaderboard.top(10)
 
@@ -393,7 +395,7 @@ def test_one_of_many_who_find_the_board_empty_asks_for_its_rebuild(board: Board)
 def test_after_a_rebuild_the_ledger_is_asked_for_a_key_that_is_not_known_here(redis_client: redis.Redis, clock: Clock) -> None:
     board = Board(redis_client, now=clock)
     player = board.player()
-    board.client.delete(board.keys.leaderboard_whole)
+    board.client.delete(board.keys.whole)
     board.rebuild([{player: 7}])
     clock.move(1000)
     update = ScoreUpdate("r-1", player, 2, SOURCE_IP, None, "key")
@@ -446,12 +448,14 @@ def test_a_player_without_a_member_is_asked_for_and_counted_afterwards(board: Bo
 def test_the_best_stand_first_and_of_equals_the_greater_id(board: Board) -> None:
     for user_id, score in {"b": 5, "a": 5, "c": 9, "d": 0}.items():
         board.set(user_id, score)
-    assert board.leaderboard.top(3) == [Position("c", 1, 9), Position("b", 2, 5), Position("a", 3, 5)]
-    assert board.leaderboard.top(10)[-1] == Position("d", 4, 0)
+    assert board.leaderboard.top(3).positions == [Position("c", 1, 9), Position("b", 2, 5), Position("a", 3, 5)]
+    assert board.leaderboard.top(10).positions[-1] == Position("d", 4, 0)
 
 
 def test_a_redis_that_is_away_is_told_so() -> None:
-    away = RedisLeaderboard(connect("redis://127.0.0.1:1/0"), Keys(), rate_limit_requests=1, rate_window_seconds=1)
+    away = Leaderboard(
+        connect("redis://127.0.0.1:1/0"), MAIN, MAIN.keys(ShardKeys()), ShardKeys(), rate_limit_requests=1, rate_window_seconds=1
+    )
     for ask in (
         away.is_whole,
         away.ask_for_rebuild,
@@ -460,3 +464,65 @@ def test_a_redis_that_is_away_is_told_so() -> None:
     ):
         with pytest.raises(RedisUnavailable):
             ask()
+
+
+def hidden(board: Board) -> dict[str, int]:
+    rows = cast("list[tuple[bytes, float]]", board.client.zrange(board.keys.hidden, 0, -1, withscores=True))
+    return {MAIN.user_id_of(member.decode()): int(score) for member, score in rows}
+
+
+def test_a_hidden_player_keeps_every_point_and_stands_nowhere(board: Board) -> None:
+    first, second = board.player(score=9), board.player(score=5)
+    assert board.leaderboard.hide([first, "never-there"]) == 1
+    assert (board.scores(), hidden(board)) == ({second: 5}, {first: 9, "never-there": 0})
+    assert [(place.user_id, place.rank) for place in board.leaderboard.top(10).positions] == [(second, 1)]
+    assert board.leaderboard.hide([first]) == 0
+    board.leaderboard.enter(first)
+    assert first not in board.scores(), "who is hidden does not enter"
+    assert board.try_update(first) is Missing.MEMBER
+    assert board.leaderboard.show([first, second, "nobody"]) == 1
+    assert (board.scores(), hidden(board)) == ({first: 9, second: 5}, {"never-there": 0})
+
+
+def test_who_stands_on_both_has_the_points_of_both(board: Board) -> None:
+    player = board.player(score=9)
+    board.client.zadd(board.keys.hidden, {MAIN.member(player): 4})
+    assert board.leaderboard.hide([player]) == 1
+    assert (board.scores(), hidden(board)) == ({}, {player: 13})
+    board.set(player, 2)
+    assert board.leaderboard.show([player]) == 1
+    assert (board.scores(), hidden(board)) == ({player: 15}, {})
+
+
+def test_prepared_boards_go_when_somebody_moves_and_at_no_other_time(board: Board) -> None:
+    player, cache = board.player(score=1), BoardCache(board.client, board.keys)
+    sizes = (MAIN.top, MAIN.max_top)
+    for move, are_left in (("enter", True), ("show", True), ("hide", False), ("hide", True), ("show", False)):
+        for size in sizes:
+            cache.put(size, b"{}")
+        getattr(board.leaderboard, move)(player if move == "enter" else [player])
+        assert [cache.get(size) is not None for size in sizes] == [are_left] * 2, move
+
+
+def test_very_many_players_are_hidden_in_steps(board: Board) -> None:
+    points = {f"p-{number:05}": number for number in range(2_500)}
+    board.client.delete(*board.contents())
+    board.rebuild([points])
+    assert board.leaderboard.hide(points) == len(points)
+    assert (board.scores(), hidden(board)) == ({}, points)
+
+
+def test_a_rebuilt_board_has_its_disabled_players_hidden(board: Board) -> None:
+    player, banned, newcomer, unknown = (str(uuid4()) for _ in range(4))
+    board.client.delete(*board.contents())
+    board.client.zadd(board.keys.hidden, {"user:from-before": 3})
+
+    def disabled() -> Iterator[list[str]]:
+        board.leaderboard.enter(newcomer)
+        board.leaderboard.enter(banned)
+        yield [banned, unknown]
+
+    assert board.leaderboard.rebuild([{player: 41, banned: 7}], disabled()) == 2
+    assert (board.scores(), hidden(board)) == ({player: 41, newcomer: 0}, {banned: 7})
+    assert board.client.ttl(board.keys.hidden) == -1
+    assert not list(board.client.scan_iter(f"{board.shard.prefix}*rebuild*"))

@@ -10,7 +10,7 @@ import pytest
 
 from shared.core.errors import ConfigurationError
 from shared.stores.postgresql.errors import StatementRejected, UniqueViolation
-from shared.stores.postgresql.migrations import PostgresMigrations
+from shared.stores.postgresql.migrations import Migrations
 from shared.stores.postgresql.pool import Pool
 
 SPECIFIED = {
@@ -33,7 +33,11 @@ SPECIFIED = {
 }
 
 ADDED = {
-    "users": {"disabled": ("boolean", None, "NO", "false")},
+    "users": {
+        **dict.fromkeys(("disabled", "simulated"), ("boolean", None, "NO", "false")),
+        "display_name": ("character varying", 50, "YES", None),
+        "display_name_folded": ("text", None, "YES", None),
+    },
     "score_history": dict.fromkeys(("epoch", "sequence"), ("bigint", None, "YES", None)),
 }
 
@@ -70,7 +74,7 @@ def test_tables_are_exactly_as_specified(database: Pool, table: str) -> None:
 
 
 def test_a_second_run_does_nothing(database: Pool) -> None:
-    assert PostgresMigrations(database).apply() == []
+    assert Migrations(database).apply() == []
 
 
 def test_many_at_once_run_each_migration_once(database_url: str, tmp_path: Path) -> None:
@@ -78,7 +82,7 @@ def test_many_at_once_run_each_migration_once(database_url: str, tmp_path: Path)
     write(tmp_path, "9002_once_more", "INSERT INTO once_only VALUES (2)")
     pools = [Pool(database_url, size=1) for _ in range(6)]
     with ThreadPoolExecutor(6) as threads:
-        applied = list(threads.map(lambda pool: PostgresMigrations(pool, tmp_path).apply(), pools))
+        applied = list(threads.map(lambda pool: Migrations(pool, tmp_path).apply(), pools))
     assert sorted(name for names in applied for name in names) == ["9001_once", "9002_once_more"]
     with pools[0].connection() as session:
         assert session.run("SELECT n FROM once_only ORDER BY n") == [[1], [2]]
@@ -88,7 +92,7 @@ def test_many_at_once_run_each_migration_once(database_url: str, tmp_path: Path)
 
 def test_a_migration_that_fails_leaves_nothing(database: Pool, tmp_path: Path) -> None:
     write(tmp_path, "9011_fails", "CREATE TABLE half_done (n INT); SELECT no_such_column")
-    migrations = PostgresMigrations(database, tmp_path)
+    migrations = Migrations(database, tmp_path)
     with pytest.raises(StatementRejected):
         migrations.apply()
     write(tmp_path, "9011_fails", "CREATE TABLE half_done (n INT)")
@@ -97,7 +101,7 @@ def test_a_migration_that_fails_leaves_nothing(database: Pool, tmp_path: Path) -
 
 def test_a_migration_edited_after_it_ran_is_noticed(database: Pool, tmp_path: Path) -> None:
     write(tmp_path, "9021_edited", "SELECT 1")
-    migrations = PostgresMigrations(database, tmp_path)
+    migrations = Migrations(database, tmp_path)
     assert migrations.apply() == ["9021_edited"]
     write(tmp_path, "9021_edited", "SELECT 2")
     with pytest.raises(ConfigurationError, match="9021_edited was edited"):

@@ -9,14 +9,15 @@ import pytest
 import redis
 
 from shared.accounts.session import Missing
+from shared.boards.board import MAIN
 from shared.boards.score import NewestEpoch
 from shared.ledger.events import Number
-from shared.stores.keys import Keys
+from shared.stores.keys import ShardKeys
 from shared.stores.redis.connection import connect
 from shared.stores.redis.scripts import greeting
 from tests.contract.board import Board
 
-PREFIX = "{numbers}:"
+SHARD = ShardKeys("{numbers}:")
 
 
 @pytest.fixture
@@ -28,15 +29,15 @@ def observer(redis_url: str) -> Iterator[redis.Redis]:
 @pytest.fixture
 def board(redis_url: str, observer: redis.Redis) -> Iterator[Board]:
     """Its connections greet, as those of the product do."""
-    client = connect(redis_url, greet=greeting(Keys(PREFIX), lambda: None))
-    yield Board(client, limit=10_000, prefix=PREFIX)
+    client = connect(redis_url, greet=greeting(MAIN.keys(SHARD), SHARD, lambda: None))
+    yield Board(client, limit=10_000, prefix=SHARD.prefix)
     client.close()
-    observer.delete(*observer.scan_iter(f"{PREFIX}*"))
+    observer.delete(*observer.scan_iter(f"{SHARD.prefix}*"))
 
 
 def another_server_serves(board: Board, observer: redis.Redis) -> None:
     """As far as a connection that begins can tell."""
-    observer.hset(board.keys.leaderboard_numbers, "server", "another run/another replication")
+    observer.hset(board.keys.numbers, "server", "another run/another replication")
     board.client.close()
 
 
@@ -96,7 +97,7 @@ def test_a_sequence_that_went_back_repeats_no_number(board: Board, observer: red
     """A replica that lacked the last writes, or a Redis that lost its last second, takes over."""
     player = board.player()
     numbers = [board.update(player).number for _ in range(3)]
-    kept = {key: observer.dump(key) for key in (board.keys.leaderboard_numbers, board.keys.outbox)}
+    kept = {key: observer.dump(key) for key in (board.keys.numbers, board.shard.outbox)}
     numbers += [board.update(player).number for _ in range(4)]
     for key, value in kept.items():
         observer.restore(key, 0, value, replace=True)  # type: ignore[arg-type]
@@ -110,26 +111,26 @@ def test_a_sequence_that_went_back_repeats_no_number(board: Board, observer: red
 
 def test_ended_sessions_are_read_again_after_another_server(board: Board, observer: redis.Redis) -> None:
     player = board.player()
-    observer.zadd(board.keys.ended_sessions, {"*": 4e12, "ended": 4e12})
+    observer.zadd(board.shard.ended_sessions, {"*": 4e12, "ended": 4e12})
     board.update(player, session_id="s")
     another_server_serves(board, observer)
     board.leaderboard.is_whole()
-    assert observer.zrange(board.keys.ended_sessions, 0, -1) == ["ended"], "the mark that says all are here is gone"
+    assert observer.zrange(board.shard.ended_sessions, 0, -1) == ["ended"], "the mark that says all are here is gone"
     board.open_epoch()
     assert board.try_update(player, session_id="s") is Missing.SESSIONS
 
 
 def test_first_results_from_before_another_server_are_asked_of_the_ledger(board: Board, observer: redis.Redis) -> None:
     player = board.player()
-    assert observer.get(board.keys.leaderboard_whole) == "0", "of a new board all first results are here"
+    assert observer.get(board.keys.whole) == "0", "of a new board all first results are here"
     another_server_serves(board, observer)
     board.open_epoch()
-    assert int(str(observer.get(board.keys.leaderboard_whole))) > 1_700_000_000_000
+    assert int(str(observer.get(board.keys.whole))) > 1_700_000_000_000
     assert board.try_update(player, key="k") is Missing.HISTORY
 
 
 def test_of_several_who_open_an_epoch_one_does(board: Board) -> None:
-    board.client.hdel(board.keys.leaderboard_numbers, "open")
+    board.client.hdel(board.keys.numbers, "open")
     before = board.leaderboard.newest_epoch()
     with ThreadPoolExecutor(8) as threads:
         opened = list(threads.map(lambda epoch: board.leaderboard.open_epoch(epoch, before), range(2, 10)))
@@ -150,6 +151,6 @@ def test_a_new_redis_says_that_it_never_counted(redis_client: redis.Redis) -> No
 def test_a_rebuilt_board_counts_in_a_new_epoch(board: Board) -> None:
     player = board.player()
     board.update(player)
-    board.client.delete(board.keys.leaderboard_whole)
+    board.client.delete(board.keys.whole)
     board.leaderboard.rebuild([{player: 1}])
     assert board.try_update(player) is Missing.EPOCH

@@ -14,8 +14,8 @@ from shared.core.errors import RedisUnavailable
 from shared.core.forks import process_name
 from shared.ledger import redis as module
 from shared.ledger.events import Number, ScoreAccepted, Unpublished
-from shared.ledger.redis import BEGINNING, RedisOutbox
-from shared.stores.keys import Keys
+from shared.ledger.redis import BEGINNING, Outbox
+from shared.stores.keys import ShardKeys
 from shared.stores.redis.connection import connect
 
 ACCEPTED_AT = datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC)
@@ -23,16 +23,16 @@ OLD_FIELDS = (b"request_id", b"user_id", b"increment", b"new_score", b"accepted_
 
 
 @pytest.fixture
-def keys() -> Keys:
-    return Keys(f"{{{secrets.token_hex(6)}}}:")
+def keys() -> ShardKeys:
+    return ShardKeys(f"{{{secrets.token_hex(6)}}}:")
 
 
 @pytest.fixture
-def outbox(redis_client: redis.Redis, keys: Keys) -> RedisOutbox:
-    return RedisOutbox(redis_client, keys)
+def outbox(redis_client: redis.Redis, keys: ShardKeys) -> Outbox:
+    return Outbox(redis_client, keys)
 
 
-def add(client: redis.Redis, keys: Keys, entry_id: str = "*", process: str = "another") -> ScoreAccepted:
+def add(client: redis.Redis, keys: ShardKeys, entry_id: str = "*", process: str = "another") -> ScoreAccepted:
     """An entry as the script writes it."""
     event = ScoreAccepted(str(uuid4()), str(uuid4()), 3, 12, ACCEPTED_AT, "198.51.100.7", Number(2, 7), "", "key", 4)
     fields = {
@@ -53,7 +53,7 @@ def add(client: redis.Redis, keys: Keys, entry_id: str = "*", process: str = "an
     return event._replace(outbox_id=written.decode())
 
 
-def test_an_empty_outbox_has_nothing_and_begins_at_the_beginning(outbox: RedisOutbox) -> None:
+def test_an_empty_outbox_has_nothing_and_begins_at_the_beginning(outbox: Outbox) -> None:
     assert outbox.pending(0, 10) == []
     assert outbox.newest_id() == BEGINNING
     assert outbox.waiting("", BEGINNING, 10) == []
@@ -63,13 +63,13 @@ def test_an_empty_outbox_has_nothing_and_begins_at_the_beginning(outbox: RedisOu
     outbox.settle(["1-1"])
 
 
-def test_entries_come_oldest_first_and_no_more_than_asked_for(redis_client: redis.Redis, keys: Keys, outbox: RedisOutbox) -> None:
+def test_entries_come_oldest_first_and_no_more_than_asked_for(redis_client: redis.Redis, keys: ShardKeys, outbox: Outbox) -> None:
     entries = [add(redis_client, keys) for _ in range(5)]
     assert outbox.pending(0, 10) == entries
     assert outbox.pending(0, 2) == entries[:2]
 
 
-def test_only_those_who_waited_long_enough_are_given(redis_client: redis.Redis, keys: Keys, outbox: RedisOutbox) -> None:
+def test_only_those_who_waited_long_enough_are_given(redis_client: redis.Redis, keys: ShardKeys, outbox: Outbox) -> None:
     seconds, _ = redis_client.time()
     old = add(redis_client, keys, f"{(seconds - 60) * 1000}-7")
     younger = add(redis_client, keys, f"{(seconds - 30) * 1000}-0")
@@ -80,7 +80,7 @@ def test_only_those_who_waited_long_enough_are_given(redis_client: redis.Redis, 
     assert outbox.pending(0, 10) == [old, younger, fresh]
 
 
-def test_what_is_settled_waits_no_longer(redis_client: redis.Redis, keys: Keys, outbox: RedisOutbox) -> None:
+def test_what_is_settled_waits_no_longer(redis_client: redis.Redis, keys: ShardKeys, outbox: Outbox) -> None:
     first, second, third = (add(redis_client, keys) for _ in range(3))
     outbox.settle([first.outbox_id, third.outbox_id])
     assert outbox.pending(0, 10) == [second]
@@ -88,14 +88,14 @@ def test_what_is_settled_waits_no_longer(redis_client: redis.Redis, keys: Keys, 
     assert outbox.pending(0, 10) == []
 
 
-def test_the_newest_id_is_remembered_when_nothing_waits(redis_client: redis.Redis, keys: Keys, outbox: RedisOutbox) -> None:
+def test_the_newest_id_is_remembered_when_nothing_waits(redis_client: redis.Redis, keys: ShardKeys, outbox: Outbox) -> None:
     ids = [add(redis_client, keys).outbox_id for _ in range(3)]
     assert outbox.newest_id() == ids[-1]
     outbox.settle(ids)
     assert outbox.newest_id() == ids[-1]
 
 
-def test_later_entries_do_not_count_as_waiting(redis_client: redis.Redis, keys: Keys, outbox: RedisOutbox) -> None:
+def test_later_entries_do_not_count_as_waiting(redis_client: redis.Redis, keys: ShardKeys, outbox: Outbox) -> None:
     first, second = add(redis_client, keys), add(redis_client, keys)
     newest = outbox.newest_id()
     add(redis_client, keys)
@@ -109,7 +109,7 @@ def test_later_entries_do_not_count_as_waiting(redis_client: redis.Redis, keys: 
 
 
 def test_a_redis_that_is_away_is_told_so() -> None:
-    away = RedisOutbox(connect("redis://127.0.0.1:1/0"), Keys())
+    away = Outbox(connect("redis://127.0.0.1:1/0"), ShardKeys())
     for ask in (
         away.newest_id,
         lambda: away.pending(5, 1),
@@ -124,7 +124,7 @@ def test_a_redis_that_is_away_is_told_so() -> None:
             ask()
 
 
-def test_a_clock_that_was_set_back_keeps_nothing_waiting(redis_client: redis.Redis, keys: Keys, outbox: RedisOutbox) -> None:
+def test_a_clock_that_was_set_back_keeps_nothing_waiting(redis_client: redis.Redis, keys: ShardKeys, outbox: Outbox) -> None:
     seconds, _ = redis_client.time()
     ahead = add(redis_client, keys, f"{(seconds + 3600) * 1000}-0")
     after = add(redis_client, keys)
@@ -132,13 +132,13 @@ def test_a_clock_that_was_set_back_keeps_nothing_waiting(redis_client: redis.Red
     assert outbox.pending(5, 10) == [ahead, after]
 
 
-def test_one_relays_and_when_the_clock_was_set_back_another(redis_client: redis.Redis, keys: Keys, outbox: RedisOutbox) -> None:
+def test_one_relays_and_when_the_clock_was_set_back_another(redis_client: redis.Redis, keys: ShardKeys, outbox: Outbox) -> None:
     assert [outbox.claim_relay("left") for _ in range(2)] == [True, False]
     redis_client.pexpire(keys.relay_claimed("left"), 3_600_000)
     assert [outbox.claim_relay("left") for _ in range(2)] == [True, False]
 
 
-def test_an_entry_that_cannot_be_read_is_set_aside(redis_client: redis.Redis, keys: Keys, outbox: RedisOutbox) -> None:
+def test_an_entry_that_cannot_be_read_is_set_aside(redis_client: redis.Redis, keys: ShardKeys, outbox: Outbox) -> None:
     by_hand = {b"request_id": b"x"}
     redis_client.xadd(keys.outbox, {"request_id": "x"})
     entry = add(redis_client, keys)
@@ -149,7 +149,7 @@ def test_an_entry_that_cannot_be_read_is_set_aside(redis_client: redis.Redis, ke
 
 
 def test_an_entry_of_a_version_that_did_not_number_updates_is_read(
-    redis_client: redis.Redis, keys: Keys, outbox: RedisOutbox
+    redis_client: redis.Redis, keys: ShardKeys, outbox: Outbox
 ) -> None:
     event = add(redis_client, keys)
     entries: Any = redis_client.xrange(keys.outbox)
@@ -160,7 +160,7 @@ def test_an_entry_of_a_version_that_did_not_number_updates_is_read(
     assert outbox.pending(0, 10) == outbox.unpublished(0, 10).events == [expected]
 
 
-def test_what_its_process_has_published_is_not_unpublished(redis_client: redis.Redis, keys: Keys, outbox: RedisOutbox) -> None:
+def test_what_its_process_has_published_is_not_unpublished(redis_client: redis.Redis, keys: ShardKeys, outbox: Outbox) -> None:
     ours = [add(redis_client, keys, process=process_name()) for _ in range(2)]
     other = add(redis_client, keys)
     later = add(redis_client, keys, process=process_name())
@@ -172,7 +172,7 @@ def test_what_its_process_has_published_is_not_unpublished(redis_client: redis.R
 
 
 def test_what_was_relayed_is_not_unpublished_and_frees_what_processes_noted(
-    redis_client: redis.Redis, keys: Keys, outbox: RedisOutbox
+    redis_client: redis.Redis, keys: ShardKeys, outbox: Outbox
 ) -> None:
     first, second = add(redis_client, keys, process=process_name()), add(redis_client, keys)
     outbox.published([first.outbox_id])
@@ -186,10 +186,10 @@ def test_what_was_relayed_is_not_unpublished_and_frees_what_processes_noted(
 
 
 def test_of_many_confirms_the_last_is_noted_at_times(
-    redis_client: redis.Redis, keys: Keys, monkeypatch: pytest.MonkeyPatch
+    redis_client: redis.Redis, keys: ShardKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "NOTE_EVERY_SECONDS", 3600.0)
-    outbox = RedisOutbox(redis_client, keys)
+    outbox = Outbox(redis_client, keys)
 
     def noted() -> object:
         return redis_client.hget(keys.outbox_published, process_name())
@@ -203,14 +203,14 @@ def test_of_many_confirms_the_last_is_noted_at_times(
     assert noted() == b"11-5", "what it leaves out is published once more if the process dies, and counts once"
 
 
-def test_beyond_the_most_entries_the_oldest_go(redis_client: redis.Redis, keys: Keys, outbox: RedisOutbox) -> None:
+def test_beyond_the_most_entries_the_oldest_go(redis_client: redis.Redis, keys: ShardKeys, outbox: Outbox) -> None:
     entries = [add(redis_client, keys) for _ in range(5)]
     assert outbox.trim(5) == 0
     assert outbox.trim(2) == 3
     assert outbox.pending(0, 10) == entries[3:]
 
 
-def test_a_clock_that_was_set_back_is_unpublished_once(redis_client: redis.Redis, keys: Keys, outbox: RedisOutbox) -> None:
+def test_a_clock_that_was_set_back_is_unpublished_once(redis_client: redis.Redis, keys: ShardKeys, outbox: Outbox) -> None:
     seconds, _ = redis_client.time()
     ahead = add(redis_client, keys, f"{(seconds + 3600) * 1000}-0")
     after = add(redis_client, keys)

@@ -11,16 +11,16 @@ from uuid import uuid4
 
 import pytest
 
-from local_runtime.services.postgresql import FUNCTIONS_USER, USER, PrivatePostgreSQL
-from local_runtime.services.run import running
+from local_runtime.instance.servers.postgresql import FUNCTIONS_USER, USER, PrivatePostgreSQL
+from local_runtime.instance.servers.run import running
 from shared.accounts.player import Account
-from shared.accounts.postgresql import PostgresUsers
+from shared.accounts.postgresql import Users
 from shared.core.errors import NotFound
 from shared.ledger.events import ScoreAccepted
-from shared.ledger.postgresql import PostgresLedger
-from shared.stores.leases import PostgresLeases
+from shared.ledger.postgresql import Ledger
+from shared.stores.leases import Leases
 from shared.stores.postgresql.errors import StatementRejected, UniqueViolation
-from shared.stores.postgresql.migrations import PostgresMigrations
+from shared.stores.postgresql.migrations import Migrations
 from shared.stores.postgresql.pool import Pool
 from tests.support.pgbouncer import PgBouncer
 from tests.support.product import query
@@ -57,7 +57,7 @@ def owners_url(pgbouncer: PgBouncer, private_postgresql: PrivatePostgreSQL, data
 def functions_url(pgbouncer: PgBouncer, private_postgresql: PrivatePostgreSQL, owners_url: str, database_name: str) -> str:
     """The schema has come through the pooler, too."""
     owner = Pool(owners_url)
-    PostgresMigrations(owner, functions_role=FUNCTIONS_USER).apply()
+    Migrations(owner, functions_role=FUNCTIONS_USER).apply()
     owner.close()
     return f"{pgbouncer.through(private_postgresql.functions_url).rpartition('/')[0]}/{database_name}"
 
@@ -71,14 +71,14 @@ def pool(functions_url: str) -> Iterator[Pool]:
 
 def new_player(pool: Pool) -> str:
     account = Account(str(uuid4()), f"Player-{secrets.token_hex(6)}", "player", "hash", secrets.token_hex(32))
-    PostgresUsers(pool).add(account)
+    Users(pool).add(account)
     return account.user_id
 
 
 def play(functions_url: str, client: int) -> list[str]:
     """What one client sees that is not right: its statements differ from those of the others in number, order and type."""
     pool = Pool(functions_url, size=1)
-    ledger, wrong = PostgresLedger(pool), []
+    ledger, wrong = Ledger(pool), []
     player, total = new_player(pool), 0
 
     def compare(what: str, seen: object, expected: object) -> None:
@@ -102,6 +102,7 @@ def play(functions_url: str, client: int) -> list[str]:
     return wrong
 
 
+@pytest.mark.long
 def test_many_clients_on_two_connections_get_no_wrong_answer(functions_url: str) -> None:
     with ThreadPoolExecutor(CLIENTS) as playing:
         found = playing.map(play, [functions_url] * CLIENTS, range(CLIENTS))
@@ -158,7 +159,7 @@ def test_a_transaction_commits_or_leaves_nothing(pool: Pool) -> None:
 
 
 def test_leases_hold_where_no_session_does(pool: Pool) -> None:
-    leases, name = PostgresLeases(pool), f"test-{secrets.token_hex(6)}"
+    leases, name = Leases(pool), f"test-{secrets.token_hex(6)}"
     for _ in range(10):
         assert leases.hold([name], "a", 60) == {name: 1}
         assert leases.hold([name], "b", 60) == {}

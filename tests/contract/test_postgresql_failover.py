@@ -9,8 +9,11 @@ from contextlib import ExitStack
 
 import pytest
 
-from local_runtime.services.postgresql import SUPERUSER, USER, PrivatePostgreSQL
-from local_runtime.services.run import running
+from local_runtime.instance.errors import InstanceError
+from local_runtime.instance.outside import check_outside_servers
+from local_runtime.instance.servers.ports import free_port
+from local_runtime.instance.servers.postgresql import SUPERUSER, USER, PrivatePostgreSQL
+from local_runtime.instance.servers.run import running
 from shared.core.errors import PostgresUnavailable
 from shared.stores.postgresql.pool import Pool
 from tests.support.product import let_superuser_in, new_data_dir, query, remove_data_dir
@@ -128,3 +131,30 @@ def test_one_that_stays_read_only_is_not_connected_to_with_every_statement(
     for _ in range(200):
         assert not write(pool)
     assert relay.connections - before <= 3 + 2 * (time.monotonic() - began)
+
+
+def test_of_several_servers_the_one_that_takes_writes_is_found(
+    servers: tuple[PrivatePostgreSQL, PrivatePostgreSQL], first: PrivatePostgreSQL
+) -> None:
+    """Behind one that is away, and again when it stops taking them."""
+    account, _, where = first.url.rpartition("@")
+    place, _, database = where.partition("/")
+    other = servers[1].url.rpartition("@")[2].partition("/")[0]
+    pool = Pool(f"{account}@127.0.0.1:{free_port()},{place},{other}/{database}", size=2)
+    assert write(pool)
+    assert port(pool) == int(place.rpartition(":")[2])
+    set_read_only(first, "on")
+    eventually(lambda: write(pool), 10, "the other one found")
+    assert port(pool) == int(other.rpartition(":")[2])
+    pool.close()
+
+
+def test_servers_that_all_only_read_are_no_database(first: PrivatePostgreSQL) -> None:
+    account, _, where = first.url.rpartition("@")
+    place, _, database = where.partition("/")
+    set_read_only(first, "on")
+    pool = Pool(f"{account}@{place},{place}/{database}")
+    with pytest.raises(PostgresUnavailable), pool.connection():
+        pass
+    with pytest.raises(InstanceError, match="takes no writes"):
+        check_outside_servers({"DATABASE_URL": f"{account}@{place},{place}/{database}"}, {})

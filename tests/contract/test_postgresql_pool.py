@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from shared.core.database_url import DatabaseUrl
 from shared.core.errors import ConfigurationError, NotFound, PostgresUnavailable
 from shared.stores.postgresql.errors import StatementRejected, UniqueViolation
 from shared.stores.postgresql.pool import Pool
-from shared.stores.postgresql.url import DatabaseUrl
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).resolve().parent.parent.parent

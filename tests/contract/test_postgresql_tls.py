@@ -13,9 +13,9 @@ import pytest
 
 from local_runtime.instance.errors import InstanceError
 from local_runtime.instance.outside import check_outside_servers
-from local_runtime.services.certificates import Certificates, ensure_certificates
-from local_runtime.services.postgresql import PrivatePostgreSQL
-from local_runtime.services.run import running
+from local_runtime.instance.servers.certificates import Certificates, ensure_certificates
+from local_runtime.instance.servers.postgresql import PrivatePostgreSQL
+from local_runtime.instance.servers.run import running
 from shared.core.errors import ConfigurationError, PostgresUnavailable
 from shared.stores.postgresql.pool import Pool
 from tests.support.product import new_data_dir, remove_data_dir

@@ -7,17 +7,25 @@ from collections.abc import Iterator
 
 import pytest
 
-from local_runtime.services.postgresql import FUNCTIONS_USER, USER, PrivatePostgreSQL
+from local_runtime.instance.servers.postgresql import FUNCTIONS_USER, USER, PrivatePostgreSQL
 from shared.core.errors import ConfigurationError
 from shared.stores.postgresql.errors import StatementRejected
-from shared.stores.postgresql.migrations import PostgresMigrations
+from shared.stores.postgresql.migrations import Migrations
 from shared.stores.postgresql.pool import Pool
 from tests.support.product import query
 
 FORBIDDEN = [
     *(
         statement.format(table=table)
-        for table in ("audit_log", "audit_seals", "score_history", "reconciliation_runs")
+        for table in (
+            "audit_log",
+            "audit_seals",
+            "score_history",
+            "score_entries",
+            "final_ranks",
+            "moderation_entries",
+            "reconciliation_runs",
+        )
         for statement in (
             "DELETE FROM {table}",
             "TRUNCATE {table}",
@@ -35,6 +43,9 @@ FORBIDDEN = [
     "UPDATE audit_log SET actor = 'nobody'",
     "UPDATE audit_seals SET hash = ''",
     "UPDATE score_history SET increment = 5",
+    "UPDATE score_entries SET value = 5",
+    "UPDATE final_ranks SET rank = 1",
+    "UPDATE moderation_entries SET reason = 'none'",
     "UPDATE reconciliation_runs SET discrepancies = 0",
     "DROP TRIGGER audit_log_append_only ON audit_log",
     "INSERT INTO audit_log (id, action, actor) VALUES (-1, 'invented', 'nobody')",
@@ -78,7 +89,7 @@ def prepare(postgresql: PrivatePostgreSQL, functions_role: str = FUNCTIONS_USER)
     """As at every start."""
     owner = Pool(postgresql.url)
     try:
-        PostgresMigrations(owner, functions_role=functions_role).apply()
+        Migrations(owner, functions_role=functions_role).apply()
     finally:
         owner.close()
 

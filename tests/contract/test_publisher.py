@@ -13,20 +13,22 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
-from pika.exceptions import AMQPConnectionError, ChannelClosedByBroker
+from pika.exceptions import AMQPConnectionError, ChannelClosedByBroker, ConnectionClosedByBroker
 
-from local_runtime.http.loop import HOOK as LOOP_HOOK
-from local_runtime.services import programs
-from local_runtime.services.rabbitmq import PrivateRabbitMQ
+from local_runtime.gateway.http.loop import HOOK as LOOP_HOOK
+from local_runtime.instance.servers import programs
+from local_runtime.instance.servers.ports import free_port
+from local_runtime.instance.servers.rabbitmq import PrivateRabbitMQ
 from shared.boards.board import MAIN
 from shared.container import Container
 from shared.core import metrics
 from shared.core.errors import ConfigurationError, RabbitUnavailable, RedisUnavailable
 from shared.ledger.events import Number, ScoreAccepted, ScoresRecorded
-from shared.ledger.messages import RabbitEventCodec
+from shared.ledger.messages import EventCodec
 from shared.ledger.publisher import RabbitPublisher
 from shared.ledger.queues import HISTORY, REBUILD, UPDATED
 from shared.stores.rabbitmq.connection import open_connection
@@ -54,7 +56,7 @@ def make(deployed: Container) -> Iterator[Make]:
     def publisher(on_confirmed: Callable[[Any], None], **options: Any) -> RabbitPublisher:
         arguments = {
             "ca_file": deployed.settings.amqp_ca_file,
-            "codec": RabbitEventCodec(deployed.sealer, MAIN),
+            "codec": EventCodec(deployed.sealer, MAIN.increments),
             "wait_seconds": 10,
             **options,
         }
@@ -191,11 +193,28 @@ def test_a_missing_queue_of_the_broadcast_is_noticed_and_declared(make: Make, br
     found: list[tuple[Any, bytes]] = []
 
     def arrived() -> bool:
-        with suppress(ChannelClosedByBroker):
+        with suppress(ChannelClosedByBroker, ConnectionClosedByBroker):  # not there yet, not ready yet
             found.extend(broker.drain(UPDATED))
         return bool(found)
 
     eventually(arrived, 20, "the message")
+
+
+def test_of_several_brokers_the_next_one_is_used_when_one_is_lost(
+    make: Make, broker: Queues, relay: Relay, deployed: Container
+) -> None:
+    relayed, own = urlsplit(relay.url), urlsplit(deployed.settings.amqp_url)
+    away = f"127.0.0.1:{free_port()}"
+    url = relay.url.replace(relayed.netloc, f"{relayed.netloc},{own.hostname}:{own.port},{away}")
+    settled: list[str] = []
+    publisher, (first, second) = make(settled.extend, amqp_url=url), entries_of(2)
+    publisher.publish_accepted([first])
+    assert relay.connections == 1
+    relay.cut()
+    eventually(lambda: goes_out(publisher, [second]), 15, "the other broker found")
+    eventually(lambda: settled == ["0-0", "1-0"], 15, "both confirmed")
+    with open_connection(url, deployed.settings.amqp_ca_file) as connection:
+        assert connection.is_open, "whoever makes a connection of its own gets past those that are away"
 
 
 def test_queues_are_missing_one_by_one(make: Make, broker: Queues) -> None:
@@ -283,6 +302,7 @@ def suspended(broker: PrivateRabbitMQ, queue: str) -> Iterator[None]:
         evaluate(f"sys:resume({process}).")
 
 
+@pytest.mark.long
 def test_a_channel_that_is_not_answered_is_replaced(
     relay: Relay, make: Make, broker: Queues, private_rabbitmq: PrivateRabbitMQ
 ) -> None:

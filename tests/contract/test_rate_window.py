@@ -18,10 +18,11 @@ import redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local_runtime.services.redis import PrivateRedis
-from local_runtime.services.run import running
+from local_runtime.instance.servers.redis import PrivateRedis
+from local_runtime.instance.servers.run import running
+from shared.boards.acceptance_redis import SPENT_MARGIN_MS
 from shared.boards.action_tickets import LIFETIME_SECONDS, ActionTicket
-from shared.boards.redis import SPENT_MARGIN_MS, RedisRateWindows
+from shared.boards.redis import RateWindows
 from shared.boards.score import AcceptedUpdate
 from shared.core.errors import IdempotencyKeyReused, InvalidApiKey, RateLimited, TicketAlreadyUsed
 from shared.stores.redis.connection import connect
@@ -176,7 +177,7 @@ def _racer(redis_url: str, board: Board, player: str) -> subprocess.Popen[str]:
     )
     assert racer.stdin is not None
     request_ids = [str(uuid4()) for _ in range(EACH)]
-    arguments = {"redis_url": redis_url, "prefix": board.keys.prefix, "user_id": player, "request_ids": request_ids}
+    arguments = {"redis_url": redis_url, "prefix": board.shard.prefix, "user_id": player, "request_ids": request_ids}
     racer.stdin.write(json.dumps(arguments) + "\n")
     racer.stdin.flush()
     return racer
@@ -246,11 +247,16 @@ def test_nothing_is_left_in_redis_of_those_who_stopped_playing(redis_client: red
     clock.move(1)
     assert [board.windows.forget(20), board.windows.forget(20), board.windows.forget(20)] == [20, 10, 0]
     left = board.contents().keys() - empty
-    own = {board.keys.requests(active), board.keys.spent_tickets(active), board.keys.rate_windows, board.keys.outbox}
+    own = {
+        board.shard.user(active).requests,
+        board.shard.user(active).spent_tickets,
+        board.shard.rate_windows,
+        board.shard.outbox,
+    }
     assert left == {key.encode() for key in own}
     clock.move(WINDOW_MS)
     assert board.windows.forget(1000) == 1
-    assert board.contents().keys() - empty == {board.keys.outbox.encode()}
+    assert board.contents().keys() - empty == {board.shard.outbox.encode()}
 
 
 class Interrupted:
@@ -277,7 +283,7 @@ def test_one_who_comes_back_while_being_forgotten_keeps_the_window(redis_client:
     board.update(player)
     clock.move(WINDOW_MS)
     client: Any = Interrupted(redis_client, lambda: board.update(player))
-    windows = RedisRateWindows(client, board.keys, rate_window_seconds=60, now=clock)
+    windows = RateWindows(client, board.keys, board.shard, rate_window_seconds=60, now=clock)
     assert windows.forget(10) == 0
     with pytest.raises(RateLimited):
         board.update(player)
@@ -293,4 +299,4 @@ def test_a_clock_that_was_set_back_leaves_nothing_behind_for_ever(redis_client: 
     assert board.windows.forget(10) == 0
     clock.move(1)
     assert board.windows.forget(10) == 1
-    assert board.client.exists(board.keys.rate_windows) == 0
+    assert board.client.exists(board.shard.rate_windows) == 0

@@ -10,13 +10,14 @@ from uuid import uuid4
 import pytest
 
 from shared.accounts.player import Account, Role
-from shared.accounts.postgresql import PostgresUsers
+from shared.accounts.postgresql import Users
+from shared.boards.board import MAIN
 from shared.core.errors import ReconciliationRunning
 from shared.ledger.events import Number, ScoreAccepted
-from shared.ledger.postgresql import PostgresLedger
+from shared.ledger.postgresql import Ledger
 from shared.reconciliation import postgresql as module
 from shared.reconciliation.model import Discrepancy, ReconciliationRun
-from shared.reconciliation.postgresql import PostgresReconciliations
+from shared.reconciliation.postgresql import Reconciliations
 from shared.stores.postgresql.pool import Pool
 
 ACCEPTED_AT = datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC)
@@ -27,12 +28,12 @@ class Books:
 
     def __init__(self, database: Pool) -> None:
         self.database = database
-        self.ledger = PostgresLedger(database)
-        self.reconciliations = PostgresReconciliations(database)
+        self.ledger = Ledger(database)
+        self.reconciliations = Reconciliations(database, MAIN.increments)
 
     def player(self, role: Role = "player") -> str:
         account = Account(str(uuid4()), f"Player-{secrets.token_hex(6)}", role, "hash", secrets.token_hex(32))
-        PostgresUsers(self.database).add(account)
+        Users(self.database).add(account)
         return account.user_id
 
     def record(self, user_id: str, *increments: int) -> list[str]:
@@ -186,11 +187,11 @@ def test_a_ledger_row_that_was_changed_changes_the_total(books: Books) -> None:
 def test_one_run_at_a_time(books: Books, database_url: str) -> None:
     another = Pool(database_url)
     with books.reconciliations.alone():
-        with pytest.raises(ReconciliationRunning), PostgresReconciliations(another).alone():
+        with pytest.raises(ReconciliationRunning), Reconciliations(another, MAIN.increments).alone():
             raise AssertionError("two at once")
         with pytest.raises(ReconciliationRunning), books.reconciliations.alone():
             raise AssertionError("two at once")
-    with PostgresReconciliations(another).alone():
+    with Reconciliations(another, MAIN.increments).alone():
         pass
     another.close()
 
@@ -224,7 +225,7 @@ def test_a_run_and_its_repairs_are_written_down(books: Books) -> None:
             id=run_id,
         )
         audited = session.run("SELECT action, actor, detail FROM audit_log WHERE user_id = :id", id=entry.user_id)
-    found = {"ledgerTotal": 5, "boardBefore": 999, "boardAfter": 999, "missingPoints": 0, "difference": -994}
+    found = {"ledgerTotal": 5, "boardBefore": 999, "boardAfter": 999, "missingPoints": 0, "difference": -994, "misplaced": False}
     assert row[:6] == [3, ACCEPTED_AT, True, True, 9, 2]
     assert row[6][0] == {"userId": entry.user_id, **found}
     assert row[6][1]["ledgerTotal"] is None

@@ -11,24 +11,24 @@ import redis
 
 from shared.accounts.player import Caller
 from shared.core.errors import ConfigurationError, InvalidTicket, RedisUnavailable
-from shared.stores.keys import Keys
+from shared.stores.keys import ShardKeys
 from shared.stores.redis.connection import connect, translated
-from shared.viewers.tickets_redis import RedisWsTickets
+from shared.viewers.tickets_redis import WsTickets
 
 CALLER = Caller("u-1", "player", datetime(2026, 11, 23, 12, 15, tzinfo=UTC))
 
 
 @pytest.fixture
-def keys() -> Keys:
-    return Keys(f"{{{secrets.token_hex(4)}}}")
+def keys() -> ShardKeys:
+    return ShardKeys(f"{{{secrets.token_hex(4)}}}")
 
 
 @pytest.fixture
-def tickets(redis_client: redis.Redis, keys: Keys) -> RedisWsTickets:
-    return RedisWsTickets(redis_client, keys)
+def tickets(redis_client: redis.Redis, keys: ShardKeys) -> WsTickets:
+    return WsTickets(redis_client, keys)
 
 
-def test_a_ticket_is_good_once(tickets: RedisWsTickets) -> None:
+def test_a_ticket_is_good_once(tickets: WsTickets) -> None:
     ticket, lifetime_seconds = tickets.issue(CALLER)
     assert lifetime_seconds == 30
     assert tickets.spend(ticket) == CALLER
@@ -36,7 +36,7 @@ def test_a_ticket_is_good_once(tickets: RedisWsTickets) -> None:
         tickets.spend(ticket)
 
 
-def test_of_many_who_spend_one_ticket_at_once_one_gets_in(tickets: RedisWsTickets) -> None:
+def test_of_many_who_spend_one_ticket_at_once_one_gets_in(tickets: WsTickets) -> None:
     ticket, _ = tickets.issue(CALLER)
 
     def spend(_: int) -> bool:
@@ -50,12 +50,12 @@ def test_of_many_who_spend_one_ticket_at_once_one_gets_in(tickets: RedisWsTicket
 
 
 @pytest.mark.parametrize("ticket", ["", "nonsense", "x" * 10_000, "ü", "\ud800"])
-def test_a_made_up_ticket_is_refused(tickets: RedisWsTickets, ticket: str) -> None:
+def test_a_made_up_ticket_is_refused(tickets: WsTickets, ticket: str) -> None:
     with pytest.raises(InvalidTicket):
         tickets.spend(ticket)
 
 
-def test_a_ticket_is_kept_hashed_and_not_for_long(redis_client: redis.Redis, keys: Keys, tickets: RedisWsTickets) -> None:
+def test_a_ticket_is_kept_hashed_and_not_for_long(redis_client: redis.Redis, keys: ShardKeys, tickets: WsTickets) -> None:
     ticket, _ = tickets.issue(CALLER)
     (key,) = redis_client.scan_iter(keys.prefix + "*")
     assert ticket.encode() not in key
@@ -80,7 +80,7 @@ def test_a_connection_the_server_closed_is_replaced_unnoticed(redis_url: str, re
     client.close()
 
 
-def test_our_own_mistakes_are_not_outages(redis_client: redis.Redis, keys: Keys) -> None:
+def test_our_own_mistakes_are_not_outages(redis_client: redis.Redis, keys: ShardKeys) -> None:
     redis_client.set(keys.prefix + "text", "x", ex=10)
     with pytest.raises(redis.ResponseError), translated():
         redis_client.incr(keys.prefix + "text")

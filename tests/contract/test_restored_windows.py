@@ -11,6 +11,7 @@ import redis
 from shared.accounts.session import Missing
 from shared.boards.action_tickets import ActionTicket
 from shared.boards.rate_window import Losses
+from shared.boards.redis import WINDOWS_AT_ONCE
 from shared.core.errors import RateLimited, RateWindowLost, TicketAlreadyUsed
 from shared.ledger.events import Acceptance, FirstResult
 from tests.contract.board import Board, Clock
@@ -24,8 +25,8 @@ def milliseconds(clock: Clock) -> int:
 
 def lose(board: Board) -> None:
     """Another Redis serves the board from now on, which is here the same one."""
-    board.client.hset(board.keys.leaderboard_numbers, "server", "another")
-    board.client.hdel(board.keys.leaderboard_numbers, "open")
+    board.client.hset(board.keys.numbers, "server", "another")
+    board.client.hdel(board.keys.numbers, "open")
     board.open_epoch()
 
 
@@ -63,6 +64,19 @@ def test_a_minute_after_a_loss_every_window_is_empty_again(board: Board, clock: 
     assert board.update(player).score == 1
 
 
+@pytest.mark.parametrize("count", [0, 1, 2, WINDOWS_AT_ONCE + 1, 2 * WINDOWS_AT_ONCE + 2])
+def test_the_windows_of_many_are_restored_in_a_few_round_trips(board: Board, clock: Clock, count: int) -> None:
+    now = milliseconds(clock)
+    players = [f"player-{number}" for number in range(count)]
+    board.client.script_flush()
+    before = board.client.info("commandstats").get("cmdstat_eval", {"calls": 0})["calls"]
+    board.windows.restore({player: [Acceptance(now, "r-1")] for player in players})
+    windows = [board.client.lrange(board.shard.user(player).requests, 0, -1) for player in players]
+    assert windows == count * [[str(now).encode()]]
+    sent = board.client.info("commandstats").get("cmdstat_eval", {"calls": 0})["calls"]
+    assert sent - before == min(count, 1), "Redis is sent the script once"
+
+
 def test_a_window_is_restored_with_what_the_ledger_has(board: Board, clock: Clock) -> None:
     player, other = board.player(), board.player()
     board.update(player)
@@ -70,7 +84,7 @@ def test_a_window_is_restored_with_what_the_ledger_has(board: Board, clock: Cloc
     lose(board)
     board.windows.restore({player: [Acceptance(kept, "r-1"), Acceptance(kept, "r-2"), Acceptance(kept - 30_000, "r-3")]})
     board.windows.windows_restored()
-    assert board.client.lrange(board.keys.requests(player), 0, -1) == [
+    assert board.client.lrange(board.shard.user(player).requests, 0, -1) == [
         str(kept).encode(),
         str(kept).encode(),
         str(kept - 30_000).encode(),
@@ -79,7 +93,7 @@ def test_a_window_is_restored_with_what_the_ledger_has(board: Board, clock: Cloc
         board.update(player)
     assert refused.value.retry_after_seconds == 30
     assert board.update(other).score == 1, "others are not held up"
-    assert board.client.zscore(board.keys.rate_windows, player)
+    assert board.client.zscore(board.shard.rate_windows, player)
 
 
 def test_a_spent_ticket_is_restored(board: Board, clock: Clock) -> None:
@@ -120,7 +134,7 @@ def test_a_first_result_that_is_there_stays_as_it_is(board: Board, clock: Clock)
 def test_a_first_result_has_no_ttl_and_holds_for_exactly_a_day(board: Board, clock: Clock) -> None:
     player = board.player()
     first = board.update(player, 2, key="k")
-    assert board.client.ttl(board.keys.result(player, "k")) == -1, "a full Redis takes away what has one"
+    assert board.client.ttl(board.shard.user(player).result("k")) == -1, "a full Redis takes away what has one"
     clock.move(A_DAY_MS - 1)
     board.profile(player)
     assert board.update(player, 2, key="k").replayed
@@ -140,5 +154,5 @@ def test_first_results_are_forgotten_after_their_day_but_not_those_of_a_key_used
     again = board.update(player, key="b")
     forgotten = [board.windows.forget_results(2) for _ in range(3)]
     assert forgotten == [2, 2, 0], "by Redis's own clock all four were kept at the same time"
-    assert [bool(board.client.exists(board.keys.result(player, key))) for key in ("a", "b", "c")] == [False, True, False]
+    assert [bool(board.client.exists(board.shard.user(player).result(key))) for key in ("a", "b", "c")] == [False, True, False]
     assert board.update(player, key="b").request_id == again.request_id

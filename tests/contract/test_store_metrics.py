@@ -12,17 +12,17 @@ import pytest
 import redis
 
 from shared.accounts.player import Account
-from shared.accounts.postgresql import PostgresUsers
+from shared.accounts.postgresql import Users
 from shared.boards.board import MAIN
 from shared.container import Container
 from shared.core import metrics
 from shared.core.errors import NotYourScore, RabbitUnavailable
 from shared.ledger.events import ScoreAccepted
-from shared.ledger.messages import RabbitEventCodec
-from shared.ledger.postgresql import PostgresLedger
+from shared.ledger.messages import EventCodec
+from shared.ledger.postgresql import Ledger
 from shared.ledger.publisher import RabbitPublisher
-from shared.operations.redis import RedisQueueWatch
-from shared.stores.keys import Keys
+from shared.operations.redis import QueueWatch
+from shared.stores.keys import ShardKeys
 from shared.stores.postgresql.pool import Pool
 from shared.stores.redis.connection import MeasuredRedis, connect
 from shared.stores.redis.scripts import LAYER, run_script
@@ -70,8 +70,8 @@ def test_every_script_has_a_histogram_of_its_own(redis_client: redis.Redis, name
 def test_a_script_that_redis_meets_for_the_first_time_is_measured_once(client: redis.Redis) -> None:
     client.script_flush()
     since = Since()
-    keys = Keys(f"{uuid4()}:")
-    run_script(client, "admit", (keys.ended_sessions, keys.profile("nobody")), ("", "1"))
+    keys = ShardKeys(f"{uuid4()}:")
+    run_script(client, "admit", (keys.ended_sessions, keys.user("nobody").profile), ("", "1"))
     assert since("redis_command_duration_seconds", "admit") == 1
     assert since("redis_errors_total", "admit") == 0
     assert since("redis_command_duration_seconds", "EVALSHA") == since("redis_command_duration_seconds", "EVAL") == 0
@@ -105,9 +105,9 @@ def update(user_id: str) -> ScoreAccepted:
 
 def test_rows_are_counted_when_they_are_there_and_transactions_whatever_comes_of_them(database: Pool) -> None:
     account, since = Account(str(uuid4()), f"Player-{uuid4().hex[:12]}", "player", "hash", uuid4().hex), Since()
-    PostgresUsers(database).add(account)
+    Users(database).add(account)
     events = [update(account.user_id) for _ in range(3)]
-    ledger = PostgresLedger(database)
+    ledger = Ledger(database)
     ledger.record(events)
     ledger.record([*events, update(account.user_id)])  # three of them it has
     assert since("postgresql_rows_inserted_total", "users") == 1
@@ -121,7 +121,7 @@ def test_rows_are_counted_when_they_are_there_and_transactions_whatever_comes_of
 
 def _publisher(deployed: Container, url: str, **options: Any) -> RabbitPublisher:
     ca_file = deployed.settings.amqp_ca_file
-    codec = RabbitEventCodec(deployed.sealer, MAIN)
+    codec = EventCodec(deployed.sealer, MAIN.increments)
     return RabbitPublisher(url, ca_file=ca_file, codec=codec, on_confirmed=lambda _ids: None, **options)
 
 
@@ -146,7 +146,7 @@ def test_every_confirmed_message_counts_and_so_does_every_one_that_was_not(deplo
 
 
 def test_a_queue_has_waited_since_it_was_last_seen_empty(redis_client: redis.Redis) -> None:
-    watch = RedisQueueWatch(redis_client, Keys(f"{uuid4()}:"))
+    watch = QueueWatch(redis_client, ShardKeys(f"{uuid4()}:"))
     now, minute = ACCEPTED_AT, timedelta(minutes=1)
     assert watch.waiting_since({"a": 0, "b": 3}, now) == {"b": now}, "whoever is met with messages begins to wait now"
     assert watch.waiting_since({"a": 2, "b": 3}, now + minute) == {"a": now, "b": now}

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from shared.accounts.player import Account, Profile
-from shared.accounts.postgresql import PostgresRefreshTokens, PostgresSessions, PostgresUsers
+from shared.accounts.postgresql import RefreshTokens, Sessions, Users
 from shared.accounts.session import Renewal, Successor
 from shared.core.errors import InvalidCredentials, UsernameTaken
 from shared.stores.postgresql.pool import Pool
@@ -26,22 +26,22 @@ def new_account(**changes: object) -> Account:
 
 
 @pytest.fixture
-def users(database: Pool) -> PostgresUsers:
-    return PostgresUsers(database)
+def users(database: Pool) -> Users:
+    return Users(database)
 
 
 @pytest.fixture
-def tokens(database: Pool) -> PostgresRefreshTokens:
-    return PostgresRefreshTokens(database)
+def tokens(database: Pool) -> RefreshTokens:
+    return RefreshTokens(database)
 
 
 @pytest.fixture
-def sessions(database: Pool) -> PostgresSessions:
-    return PostgresSessions(database)
+def sessions(database: Pool) -> Sessions:
+    return Sessions(database)
 
 
 @pytest.fixture
-def account(users: PostgresUsers) -> Account:
+def account(users: Users) -> Account:
     stored = new_account()
     users.add(stored)
     return stored
@@ -56,24 +56,24 @@ def follower() -> Successor:
     return Successor(token(), f"sealed {token()}")
 
 
-def test_an_account_is_found_by_id_and_by_name_however_capitalised(users: PostgresUsers, account: Account) -> None:
+def test_an_account_is_found_by_id_and_by_name_however_capitalised(users: Users, account: Account) -> None:
     assert users.by_id(account.user_id) == account
     assert users.by_username(account.username) == account
     assert users.by_username(account.username.upper()) == account
 
 
-def test_nobody_is_found_under_another_name(users: PostgresUsers) -> None:
+def test_nobody_is_found_under_another_name(users: Users) -> None:
     assert users.by_id("nobody") is None
     assert users.by_username("nobody") is None
 
 
 @pytest.mark.parametrize("change", [str, str.lower, str.upper])
-def test_a_name_is_given_once_however_capitalised(users: PostgresUsers, account: Account, change: type[str]) -> None:
+def test_a_name_is_given_once_however_capitalised(users: Users, account: Account, change: type[str]) -> None:
     with pytest.raises(UsernameTaken):
         users.add(new_account(username=change(account.username)))
 
 
-def test_two_at_once_do_not_get_the_same_name(users: PostgresUsers) -> None:
+def test_two_at_once_do_not_get_the_same_name(users: Users) -> None:
     name = new_account().username
 
     def register(_: int) -> bool:
@@ -87,7 +87,7 @@ def test_two_at_once_do_not_get_the_same_name(users: PostgresUsers) -> None:
         assert sum(threads.map(register, range(8))) == 1
 
 
-def test_profiles_come_without_passwords_and_only_of_those_who_exist(users: PostgresUsers, account: Account) -> None:
+def test_profiles_come_without_passwords_and_only_of_those_who_exist(users: Users, account: Account) -> None:
     other = new_account(role="admin")
     users.add(other)
     found = users.profiles([account.user_id, other.user_id, "nobody"])
@@ -98,7 +98,7 @@ def test_profiles_come_without_passwords_and_only_of_those_who_exist(users: Post
     assert users.profiles([]) == {}
 
 
-def test_a_new_account_stands_in_the_audit_log(database: Pool, users: PostgresUsers) -> None:
+def test_a_new_account_stands_in_the_audit_log(database: Pool, users: Users) -> None:
     registered, created = new_account(), new_account(role="admin")
     users.add(registered, source_ip="198.51.100.7")
     users.add(created, actor="operator")
@@ -113,7 +113,7 @@ def test_a_new_account_stands_in_the_audit_log(database: Pool, users: PostgresUs
     ]
 
 
-def test_a_refused_account_leaves_no_audit_row(database: Pool, users: PostgresUsers, account: Account) -> None:
+def test_a_refused_account_leaves_no_audit_row(database: Pool, users: Users, account: Account) -> None:
     refused = new_account(username=account.username)
     with pytest.raises(UsernameTaken):
         users.add(refused)
@@ -121,7 +121,7 @@ def test_a_refused_account_leaves_no_audit_row(database: Pool, users: PostgresUs
         assert session.run("SELECT 1 FROM audit_log WHERE user_id = :id", id=refused.user_id) == []
 
 
-def test_a_refresh_token_is_good_once(tokens: PostgresRefreshTokens, account: Account) -> None:
+def test_a_refresh_token_is_good_once(tokens: RefreshTokens, account: Account) -> None:
     first, second = token(), follower()
     tokens.add(first, "family-once", account, LATER)
     assert tokens.rotate(first, second, NOW, LATER) == Renewal(account.user_id, "family-once")
@@ -129,7 +129,7 @@ def test_a_refresh_token_is_good_once(tokens: PostgresRefreshTokens, account: Ac
 
 
 def test_a_spent_refresh_token_ends_its_family_and_no_other(
-    database: Pool, tokens: PostgresRefreshTokens, sessions: PostgresSessions, account: Account
+    database: Pool, tokens: RefreshTokens, sessions: Sessions, account: Account
 ) -> None:
     first, second, other = token(), follower(), token()
     tokens.add(first, "family-theft", account, LATER)
@@ -150,7 +150,7 @@ def test_a_spent_refresh_token_ends_its_family_and_no_other(
     assert rows == [[{"session": "family-theft"}]]
 
 
-def test_of_many_who_spend_one_token_at_once_all_get_one_successor(tokens: PostgresRefreshTokens, account: Account) -> None:
+def test_of_many_who_spend_one_token_at_once_all_get_one_successor(tokens: RefreshTokens, account: Account) -> None:
     first, successors = token(), [follower() for _ in range(6)]
     tokens.add(first, f"family-{first[:8]}", account, LATER)
     with ThreadPoolExecutor(6) as threads:
@@ -165,7 +165,7 @@ def test_of_many_who_spend_one_token_at_once_all_get_one_successor(tokens: Postg
     assert not tokens.rotate(winner.token_hash, follower(), NOW, LATER).ended
 
 
-def test_unknown_and_expired_refresh_tokens_are_refused(tokens: PostgresRefreshTokens, account: Account) -> None:
+def test_unknown_and_expired_refresh_tokens_are_refused(tokens: RefreshTokens, account: Account) -> None:
     with pytest.raises(InvalidCredentials):
         tokens.rotate(token(), follower(), NOW, LATER)
     old = token()
@@ -174,7 +174,7 @@ def test_unknown_and_expired_refresh_tokens_are_refused(tokens: PostgresRefreshT
         tokens.rotate(old, follower(), LATER, LATER)
 
 
-def test_expired_refresh_tokens_are_cleared_away(database: Pool, tokens: PostgresRefreshTokens, account: Account) -> None:
+def test_expired_refresh_tokens_are_cleared_away(database: Pool, tokens: RefreshTokens, account: Account) -> None:
     old = token()
     tokens.add(old, "family-cleared", account, NOW - timedelta(days=1))
     tokens.add(token(), "family-new", account, LATER)

@@ -9,18 +9,31 @@ from itertools import count
 import pytest
 import redis
 
+from shared.boards.board import MAIN
 from shared.boards.ranking import Standing
 from shared.core.errors import RedisUnavailable
-from shared.stores.keys import Keys
+from shared.stores.keys import ShardKeys
 from shared.stores.redis.connection import connect
-from shared.viewers.api_gateway import api_gateway_viewers
 from shared.viewers.appsync import AppSyncViewers, EventsApi
+from shared.viewers.connections_redis import Quota
 from shared.viewers.frames_redis import Frames
 from shared.viewers.gateway_redis import RedisViewers
 from shared.viewers.ports import Viewers
-from tests.contract.watching import AS_OF, WAYS, Board, RedisWatching, Watching, board, in_a_while, redis_watching
+from tests.contract.watching import (
+    AS_OF,
+    WAYS,
+    Board,
+    RedisWatching,
+    Watching,
+    api_gateway_viewers,
+    board,
+    in_a_while,
+    redis_watching,
+)
 from tests.support import aws
 from tests.support.waiting import eventually
+
+KEYS = MAIN.keys(ShardKeys())
 
 
 @pytest.fixture(params=list(WAYS))
@@ -43,7 +56,9 @@ def redis_milliseconds(client: redis.Redis) -> int:
 
 
 def test_a_frame_holds_the_board_and_its_instant(watching: Watching) -> None:
-    delivery = watching.viewers.broadcast(lambda: ([Standing("u-1", 'Zoë "Z"', 1, 7), Standing("u-2", "Bob", 2, 3)], AS_OF))
+    delivery = watching.viewers.broadcast(
+        lambda: ([Standing("u-1", "zoe", 'Zoë "Z"', 1, 7), Standing("u-2", "bob", "bob", 2, 3)], AS_OF)
+    )
     assert delivery.is_complete
     [frame] = watching.frames()
     assert list(frame) == ["type", "version", "data", "cache_time"]
@@ -51,8 +66,8 @@ def test_a_frame_holds_the_board_and_its_instant(watching: Watching) -> None:
         "type": "leaderboard",
         "version": delivery.version,
         "data": [
-            {"userId": "u-1", "username": 'Zoë "Z"', "rank": 1, "score": 7},
-            {"userId": "u-2", "username": "Bob", "rank": 2, "score": 3},
+            {"userId": "u-1", "username": "zoe", "displayName": 'Zoë "Z"', "rank": 1, "score": 7},
+            {"userId": "u-2", "username": "bob", "displayName": "bob", "rank": 2, "score": 3},
         ],
         "cache_time": "2026-11-23T12:00:00.123Z",
     }
@@ -125,9 +140,9 @@ def away() -> redis.Redis:
 @pytest.mark.parametrize(
     "viewers",
     [
-        RedisViewers(away(), Keys(), "frames"),
-        api_gateway_viewers(away(), Keys(), "http://127.0.0.1:1/live", 5000),
-        AppSyncViewers(Frames(away(), Keys()), EventsApi("http://127.0.0.1:1/event", "/scoreboard/live")),
+        RedisViewers(away(), KEYS, "frames"),
+        api_gateway_viewers(away(), ShardKeys(), "http://127.0.0.1:1/live", Quota(5000, 1000)),
+        AppSyncViewers(Frames(away(), KEYS, ShardKeys()), EventsApi("http://127.0.0.1:1/event", "/scoreboard/live")),
     ],
     ids=list(WAYS),
 )
@@ -138,7 +153,10 @@ def test_a_redis_that_is_away_is_told_so(viewers: Viewers) -> None:
 
 @pytest.mark.parametrize(
     "viewers",
-    [RedisViewers(away(), Keys(), "frames"), api_gateway_viewers(away(), Keys(), "http://127.0.0.1:1/live", 5000)],
+    [
+        RedisViewers(away(), KEYS, "frames"),
+        api_gateway_viewers(away(), ShardKeys(), "http://127.0.0.1:1/live", Quota(5000, 1000)),
+    ],
     ids=["redis", "api-gateway"],
 )
 def test_nobody_is_let_in_while_redis_is_away(viewers: Viewers) -> None:

@@ -11,14 +11,17 @@ from typing import Any, Protocol, cast
 
 import redis
 
+from shared.boards.board import MAIN
 from shared.boards.ranking import Standing
-from shared.stores.keys import Keys
-from shared.viewers.api_gateway import ApiGatewayViewers, ManagementApi
+from shared.stores.keys import BoardKeys, ShardKeys
+from shared.viewers.api_gateway import ApiGatewayViewers
 from shared.viewers.appsync import AppSyncViewers, EventsApi
 from shared.viewers.connections_redis import Connections, Quota
-from shared.viewers.frames_redis import Frames
+from shared.viewers.frames_redis import Frames, Milliseconds, server_time
 from shared.viewers.gateway_redis import RedisViewers
+from shared.viewers.management_api import ManagementApi
 from shared.viewers.ports import Viewers
+from shared.viewers.subscriptions_redis import Subscriptions
 from tests.support import aws
 
 AS_OF = datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC)
@@ -27,7 +30,7 @@ Board = tuple[Sequence[Standing], datetime]
 
 def board(score: int) -> Board:
     """One player with so many points."""
-    return [Standing("u-1", "Ada", 1, score)], AS_OF
+    return [Standing("u-1", "ada", "Ada", 1, score)], AS_OF
 
 
 def in_a_while() -> datetime:
@@ -39,7 +42,7 @@ class Watching(Protocol):
     """An adapter, and what a viewer behind it gets."""
 
     viewers: Viewers
-    keys: Keys
+    keys: BoardKeys
     client: redis.Redis
 
     def frames(self) -> list[Any]:
@@ -56,7 +59,7 @@ class RedisWatching:
 
     def __init__(self, client: redis.Redis) -> None:
         name = secrets.token_hex(6)
-        self.client, self.keys, self.channel = client, Keys(f"{{{name}}}:"), f"{name}:frames"
+        self.client, self.keys, self.channel = client, MAIN.keys(ShardKeys(f"{{{name}}}:")), f"{name}:frames"
         self.viewers = RedisViewers(client, self.keys, self.channel)
         self._seen: list[Any] = []
         self._subscription: Any = cast("Any", client).pubsub(ignore_subscribe_messages=True)
@@ -80,22 +83,32 @@ class RedisWatching:
 
     def lose_everything(self) -> None:
         """See Watching."""
-        self.client.delete(self.keys.leaderboard_version, f"{self.channel}:last")
+        self.client.delete(self.keys.version, f"{self.channel}:last")
 
     def close(self) -> None:
         """Stop listening."""
         self._subscription.close()
 
 
+def api_gateway_viewers(
+    client: redis.Redis, shard: ShardKeys, url: str, quota: Quota, now: Milliseconds = server_time, **options: Any
+) -> ApiGatewayViewers:
+    """The adapter as the container makes it."""
+    frames = Frames(client, MAIN.keys(shard), shard, now=now)
+    connections = Connections(client, shard, quota, now=now)
+    return ApiGatewayViewers(frames, connections, Subscriptions(client, shard, now=now), ManagementApi(url), **options)
+
+
 class ApiGatewayWatching:
     """A viewer connected to a WebSocket API that a stand-in plays."""
 
     def __init__(self, client: redis.Redis, url: str, api: aws.Connections) -> None:
-        self.client, self.keys, self.api = client, Keys(f"{{{secrets.token_hex(6)}}}:"), api
-        self._url = f"{url}/{aws.STAGE}"
+        self.client, self.shard, self.api = client, ShardKeys(f"{{{secrets.token_hex(6)}}}:"), api
+        self.keys = MAIN.keys(self.shard)
+        self.url = f"{url}/{aws.STAGE}"
         self._made: list[ApiGatewayViewers] = []
         self.skipped_ms = 0
-        self.connections = Connections(client, self.keys, Quota(5000, 1000), now=self.now)
+        self.connections = Connections(client, self.shard, Quota(5000, 1000), now=self.now)
         self.viewers = self.another()
         self.join("c-0=")
 
@@ -106,9 +119,7 @@ class ApiGatewayWatching:
 
     def another(self, quota: Quota = Quota(5000, 1000), **options: Any) -> ApiGatewayViewers:  # noqa: B008 - it is frozen
         """A second adapter of the same viewers, as in another process."""
-        frames = Frames(self.client, self.keys, now=self.now)
-        connections = Connections(self.client, self.keys, quota, now=self.now)
-        self._made.append(ApiGatewayViewers(frames, connections, ManagementApi(self._url), **options))
+        self._made.append(api_gateway_viewers(self.client, self.shard, self.url, quota, self.now, **options))
         return self._made[-1]
 
     def crowd(self, size: int) -> list[str]:
@@ -136,7 +147,7 @@ class ApiGatewayWatching:
 
     def lose_everything(self) -> None:
         """See Watching; viewers come again when their sockets are closed."""
-        for key in self.client.scan_iter(f"{self.keys.prefix}*"):
+        for key in self.client.scan_iter(f"{self.shard.prefix}*"):
             self.client.delete(key)
         self.join("c-0=")
 
@@ -150,7 +161,8 @@ class AppSyncWatching:
     """A subscriber of an AppSync Events API that a stand-in plays."""
 
     def __init__(self, client: redis.Redis, url: str, api: aws.EventsApi) -> None:
-        self.client, self.keys, self.api = client, Keys(f"{{{secrets.token_hex(6)}}}:"), api
+        self.client, self.shard, self.api = client, ShardKeys(f"{{{secrets.token_hex(6)}}}:"), api
+        self.keys = MAIN.keys(self.shard)
         self._url = f"{url}/event"
         self._made: list[AppSyncViewers] = []
         self.viewers = self.another()
@@ -158,7 +170,7 @@ class AppSyncWatching:
     def another(self, channel: str = "/scoreboard/live", api_key: str = "", **options: Any) -> AppSyncViewers:
         """A second adapter of the same viewers, as in another process."""
         events_api = EventsApi(self._url, channel, api_key)
-        self._made.append(AppSyncViewers(Frames(self.client, self.keys), events_api, **options))
+        self._made.append(AppSyncViewers(Frames(self.client, self.keys, self.shard), events_api, **options))
         return self._made[-1]
 
     def frames(self) -> list[Any]:
@@ -171,7 +183,7 @@ class AppSyncWatching:
 
     def lose_everything(self) -> None:
         """See Watching."""
-        self.client.delete(self.keys.frame, self.keys.leaderboard_version)
+        self.client.delete(self.shard.viewers.frame, self.keys.version)
 
     def close(self) -> None:
         """End all connections."""

@@ -50,8 +50,17 @@ def check(product: Product, left: dict[str, Any]) -> None:
         assert (answer.status, answer.data["score"]) == (200, points[user_id] + 2)
         points[user_id] += 2
     eventually(lambda: ledger(product, points) == points == board(product, points), 60, "later updates in both")
+    see_that_names_can_be_chosen(player_of(product, players[playing[0]]))
     product.invoke("seal_audit")
     verb(product, "verify-audit")
+
+
+def see_that_names_can_be_chosen(player: Player) -> None:
+    """By those who have none yet: the older version may have known none."""
+    account = player.get("/api/me").data
+    assert account["displayName"] == account["username"] == player.username
+    player.api.request("PATCH", "/api/me", {"displayName": "Ада"}, player.authorization)
+    assert (player.get("/api/me").data["displayName"], player.standing()["displayName"]) == ("Ада", "Ада")
 
 
 def see_that_it_is_known(product: Product, each: dict[str, Any], left: dict[str, Any]) -> None:
@@ -76,10 +85,11 @@ def player_of(product: Product, each: dict[str, Any]) -> Player:
 
 
 def board(product: Product, points: dict[str, int]) -> dict[str, int]:
-    """What the leaderboard says."""
+    """What the leaderboard says, and beside it what is kept of the disabled account."""
+    members = [f"user:{user_id}" for user_id in points]
     with product.redis() as client:
-        scores = client.zmscore("leaderboard", [f"user:{user_id}" for user_id in points])
-    return {user_id: int(score or 0) for user_id, score in zip(points, scores, strict=True)}
+        both = zip(points, client.zmscore("leaderboard", members), client.zmscore("leaderboard:hidden", members), strict=True)
+    return {user_id: int(shown or hidden or 0) for user_id, shown, hidden in both}
 
 
 def ledger(product: Product, points: dict[str, int]) -> dict[str, int]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pika
 
-from local_runtime.tls import amqp_context
+from shared.core.amqp import url_parameters
 from tests.support.api import PASSWORD, Player
 from tests.support.product import Product, alive
 from tests.support.waiting import eventually
@@ -80,7 +80,7 @@ class History:
             told = self.verb("dead-letters", "list", "--limit", "100")
             return parked in told and "\twaiting\t" not in told
 
-        eventually(all_parked, 120, parked)
+        eventually(all_parked, 240, parked)  # what the broker holds back is sent again after a minute or two
         product.query(TAKEN_BACK)
 
     def play_unrecorded(self) -> None:
@@ -155,9 +155,7 @@ class History:
     def channel(self) -> Any:
         """To the product's broker."""
         runtime = self.product.runtime
-        parameters = pika.URLParameters(runtime["amqp_url"])
-        parameters.ssl_options = pika.SSLOptions(amqp_context(runtime["ca_file"]), "127.0.0.1")
-        return pika.BlockingConnection(parameters).channel()
+        return pika.BlockingConnection(url_parameters(runtime["amqp_url"], runtime["ca_file"])).channel()
 
 
 def end(pid: int) -> None:

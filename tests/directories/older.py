@@ -12,11 +12,11 @@ from typing import Any
 import pika
 
 from local_runtime.instance.keyring import Keyring
-from local_runtime.services import programs
-from local_runtime.services.postgresql import PrivatePostgreSQL
-from local_runtime.services.rabbitmq import PrivateRabbitMQ
-from local_runtime.services.run import running
-from local_runtime.tls import amqp_context
+from local_runtime.instance.servers import programs
+from local_runtime.instance.servers.postgresql import PrivatePostgreSQL
+from local_runtime.instance.servers.rabbitmq import PrivateRabbitMQ
+from local_runtime.instance.servers.run import running
+from shared.core.amqp import url_parameters
 from tests.directories.make_fixture import DUMP_FILE, LEFT_FILE, MESSAGES_FILE, SECRET_FILE
 
 
@@ -49,9 +49,7 @@ def _restore(url: str, dump: str) -> None:
 
 
 def _publish(broker: PrivateRabbitMQ, taken: dict[str, Any]) -> None:
-    parameters = pika.URLParameters(broker.url)
-    parameters.ssl_options = pika.SSLOptions(amqp_context(str(broker.ca_file)), "127.0.0.1")
-    connection = pika.BlockingConnection(parameters)
+    connection = pika.BlockingConnection(url_parameters(broker.url, str(broker.ca_file)))
     channel = connection.channel()
     channel.confirm_delivery()
     for name, arguments in taken["queues"].items():

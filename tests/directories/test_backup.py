@@ -14,8 +14,8 @@ import pytest
 
 from tests.directories.check import board, check, ledger
 from tests.directories.history import OPTIONS, History
-from tests.faults.campaign import wait_for_answers
-from tests.faults.load import Load
+from tests.faults.campaign import everybody, wait_for_answers
+from tests.faults.load import BOARD
 from tests.support.product import Product
 from tests.support.waiting import eventually
 
@@ -63,15 +63,16 @@ def test_what_is_under_way_and_what_could_not_be_recorded_is_in_a_backup(product
 
 def test_a_backup_under_load_holds_every_update_that_was_acknowledged_before_it(product: Product) -> None:
     product.start()
-    load = Load([product.api.new_player() for _ in range(6)])
+    load = everybody(product, 6)
     with load.running():
         wait_for_answers(load)
         time.sleep(2)
-        before = dict(load.acknowledged)
+        before, before_on_board = dict(load.acknowledged), dict(load.on_board)
         file = product.data_dir.with_name("backup")
         done = product.verb("backup", str(file))
         assert done.returncode == 0, done.stdout + done.stderr
         after = {user_id: points + 5 for user_id, points in load.acknowledged.items()}  # those under way, too
+        after_on_board = {user_id: points + 5 for user_id, points in load.on_board.items()}
         wait_for_answers(load)
     assert load.violations == []
     product.stop()
@@ -89,6 +90,10 @@ def test_a_backup_under_load_holds_every_update_that_was_acknowledged_before_it(
         assert board(copy, before) == ledger(copy, before) == found
         player = load.players[0]
         player.api = copy.api
+        places = {user_id: player.get(f"/api/boards/{BOARD}/scores/{user_id}").data["places"] for user_id in before}
+        on_board = {user_id: of_player[0]["score"] for user_id, of_player in places.items()}
+        for user_id, score in on_board.items():
+            assert before_on_board[user_id] <= score <= after_on_board[user_id]
         assert player.score(3).data["score"] == found[player.user_id] + 3
     finally:
         copy.stop()

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, Route, expect, sync_playwright
 
 from tests.support.api import PASSWORD
 from tests.support.product import ROOT, Product
@@ -28,7 +29,8 @@ CHROMIUM_OPTIONS = (
     "--disable-component-update",
     "--disable-sync",
 )
-WAIT_MS = 15_000
+
+expect.set_options(timeout=15_000)  # ms
 
 # Notes what is over before a test could look: states of the connection, rows that glided, violations of the policy.
 WITNESS = """
@@ -62,6 +64,21 @@ def sign_in(page: Page, username: str) -> None:
     page.get_by_label("Name", exact=True).fill(username)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
+
+
+def show_public_board(page: Page, document: Mapping[str, Any]) -> None:
+    """Have the page, when it is opened next, show this board to a guest, as where the operator has made the board public."""
+
+    def make_public(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, body=answer.text().replace('data-board="private"', 'data-board="public"'))
+
+    ticket = {"ticket": "x", "expiresIn": 30, "pingInterval": 240, "reconnectIn": 800}
+    frame = json.dumps({"type": "leaderboard", "version": 1, **document})
+    page.route(lambda url: urlsplit(url).path == "/", make_public)
+    page.route("**/api/ws-tickets", lambda route: route.fulfill(status=201, json={"data": ticket}))
+    page.route("**/api/scores", lambda route: route.fulfill(json=document))
+    page.route_web_socket("**/ws?ticket=x", lambda socket: socket.send(frame))
 
 
 @contextmanager
@@ -128,7 +145,7 @@ class Visitor:
 
     def expect_live(self) -> None:
         """Wait until the connection is live."""
-        expect(self.page.locator("#connection")).to_have_attribute("data-state", "live", timeout=WAIT_MS)
+        expect(self.page.locator("#connection")).to_have_attribute("data-state", "live")
 
     def press(self, increment: int) -> None:
         """Choose the points and press the button."""
@@ -137,7 +154,7 @@ class Visitor:
 
     def expect_score(self, score: int) -> None:
         """Wait until the visitor's own score is shown so."""
-        expect(self.page.locator("#own-score .score-value")).to_have_text(f"{score:,}", timeout=WAIT_MS)
+        expect(self.page.locator("#own-score .score-value")).to_have_text(f"{score:,}")
 
     @property
     def score_button(self) -> Locator:

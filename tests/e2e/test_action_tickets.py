@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import APIResponse, Browser, Route, expect
 
-from tests.e2e.page_browser import WAIT_MS, Visitor
+from tests.e2e.page_browser import Visitor
 from tests.support.api import Player
 from tests.support.product import ROOT, Product, clean_environment
 from tests.support.waiting import eventually
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.xdist_group("tickets")
 
 UPDATES = re.compile(r"/api/score/[^/?]+$")
 TICKETS = re.compile(r"/api/score/[^/?]+/tickets$")
-TOLERATED = [r"status of 401 .*/api/scores\)$", r"status of 428"]
+TOLERATED = [r"status of 428"]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,6 @@ def strict() -> Iterator[Product]:
 def visitor(browser: Browser, strict: Product) -> Iterator[Visitor]:
     """A registered visitor of the page; at the end nothing may have gone wrong but what the test tolerates."""
     page = browser.new_context().new_page()
-    page.set_default_timeout(WAIT_MS)
     visitor = Visitor(page, strict.base_url, list(TOLERATED))
     visitor.watch()
     page.goto(strict.base_url)

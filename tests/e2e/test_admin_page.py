@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-from tests.e2e.page_browser import WAIT_MS, Visitor, make_admin, sign_in
+from tests.e2e.page_browser import Visitor, make_admin, sign_in
 from tests.support.api import PASSWORD, Answer, Api, Player, problem
 from tests.support.product import Product
 from tests.support.waiting import eventually
@@ -48,7 +48,6 @@ def visit(browser: Browser, product: Product) -> Iterator[Visit]:
 
     def open_page(*, tolerate: str = "^$", with_clock: bool = False) -> Visitor:
         page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
-        page.set_default_timeout(WAIT_MS)
         if with_clock:
             page.clock.install()
         visitor = Visitor(page, product.base_url, [tolerate])
@@ -118,6 +117,9 @@ def test_health_rates_and_totals_are_seen_and_a_part_that_stops_is_seen_too(
 
     eventually(lambda: seen(updates), 30, "the updates in their chart")
     eventually(lambda: seen(latency), 30, "how long they took")
+    hour = admin.get_by_role("group", name="The last hour of this instance").get_by_role("img")
+    expect(hour).to_have_count(6)
+    expect(hour.and_(admin.get_by_role("img", name=re.compile(r"^Who watched: viewers \d")))).to_have_count(1)
     redis = product.pid("redis")
     os.kill(redis, signal.SIGSTOP)
     try:
@@ -127,10 +129,13 @@ def test_health_rates_and_totals_are_seen_and_a_part_that_stops_is_seen_too(
         expect(accepts).to_have_attribute("data-state", "down", timeout=SLOW_MS)
         expect(accepts).to_contain_text("Redis does not answer")
         expect(admin.locator("#overview-state")).not_to_be_empty(timeout=SLOW_MS)
+        admin.locator("[data-alarm=DependencyDown]").get_by_text("What to do").click()
+        expect(admin.get_by_text("the supervisor starts it again")).to_be_visible()
     finally:
         os.kill(redis, signal.SIGCONT)
     expect(chip(admin, "Redis")).to_have_attribute("data-state", "up", timeout=SLOW_MS)
     expect(admin.locator("#overview-state")).to_be_empty(timeout=SLOW_MS)
+    expect(admin.locator("[data-alarm=DependencyDown]")).to_be_hidden()
 
 
 def test_a_dead_letter_is_seen_with_its_reason_and_redriven(admin: Page, product: Product, player: Player) -> None:
@@ -172,6 +177,10 @@ def test_a_dead_letter_is_opened_and_discarded_with_a_reason(admin: Page, produc
         product.query(delete, id=player.user_id)
     assert player.score(2).status == 200, "the account is known for some seconds longer"
     expect(admin.locator("#letter-count")).to_have_text("1", timeout=SLOW_MS)
+    tile = admin.locator("#rates .chart[data-state=alarm]")
+    expect(tile).to_contain_text("Dead letters")
+    tile.get_by_text("What to do").click()
+    expect(tile.get_by_role("link", name="then redrive or discard them")).to_have_attribute("href", "#dead-letters")
     letters = section(admin, "Dead letters")
     row = letters.get_by_role("row", name=player.user_id)
     row.get_by_role("button", name="Open").click()
@@ -233,6 +242,9 @@ def test_the_audit_log_is_searched_by_user_action_time_and_request_and_read_page
 def test_a_disabled_user_is_refused_until_enabled_again(admin: Page, player: Player) -> None:
     assert player.score(1).status == 200
     users = find(section(admin, "Users"), player.username)
+    standing = player.standing()
+    for column, value in (("Score", "1"), ("Rank", f"{standing['rank']:,}")):
+        expect(users.locator(f"tbody td[data-column={column}]")).to_have_text(value)
     users.get_by_role("button", name=f"Disable {player.username}").click()
     expect(admin.get_by_role("dialog")).to_contain_text("All their sessions end at once")
     confirm(admin, "Disable")
@@ -280,6 +292,17 @@ def test_a_role_is_changed_and_the_last_admin_stays_one(
     confirm(admin, "Make player")
     expect(own.get_by_role("status")).to_contain_text("This is the last admin")
     expect(own.get_by_role("row", name=admin_name)).to_contain_text("admin")
+
+
+def test_a_name_is_found_and_taken_away(admin: Page, product: Product, player: Player) -> None:
+    name = f"Rüpel {secrets.token_hex(4)}"
+    assert product.api.request("PATCH", "/api/me", {"displayName": name}, player.authorization).status == 200
+    users = find(section(admin, "Users"), name)
+    expect(users.get_by_role("row", name=name)).to_contain_text(player.username)
+    users.get_by_role("button", name="Take name away").click()
+    confirm(admin, "Take it away")
+    expect(users.get_by_role("row", name=player.username)).not_to_contain_text(name)
+    assert player.get("/api/me").data["displayName"] == player.username
 
 
 def test_a_difference_is_found_by_a_dry_run_and_repaired_on_demand(admin: Page, product: Product, player: Player) -> None:
@@ -379,5 +402,16 @@ def test_what_the_runtime_knows_is_told_to_whom_the_api_tells_the_rest(product: 
     runtime = answer.data["runtime"]
     assert runtime["processes"]["consumer"] is True
     assert runtime["functions"]["issue_token"]["count"] >= 1
-    assert set(answer.data) == {"at", "board", "queues", "ledger", "runtime"}
+    assert set(answer.data) == {"at", "board", "queues", "ledger", "lastMinute", "runtime"}
     assert "redis_url" not in answer.body.decode()
+
+
+def test_the_last_hour_is_told_to_admins(product: Product, player: Player, admin_name: str) -> None:
+    api = Api(product.base_url)
+    assert problem(api.get("/admin/history")) == (401, "missing_token")
+    assert problem(player.get("/admin/history")) == (403, "forbidden")
+    tokens = api.post("/api/tokens", {"username": admin_name, "password": PASSWORD}).data
+    samples = api.get("/admin/history", Authorization=f"Bearer {tokens['accessToken']}").data
+    assert samples, "one is taken at the start"
+    assert set(samples[-1]) == {"at", "updates", "refusals", "viewers", "outbox", "deadLetters"}
+    assert any(sample["outbox"] is not None for sample in samples), "the stores were asked, but while a test had stopped one"

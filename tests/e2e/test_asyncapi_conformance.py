@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
-from infra.asyncapi import DOCUMENT
+from infra.documents.asyncapi import DOCUMENT
 from shared.ledger.queues import MAX_HISTORY_QUEUES, history_queues
 from shared.stores.rabbitmq.connection import open_channel
 from tests.support.api import Api

@@ -16,7 +16,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
-from local_runtime.services.postgresql import FUNCTIONS_USER
+from local_runtime.instance.servers.postgresql import FUNCTIONS_USER
 from tests.support.api import PASSWORD, Player
 from tests.support.product import ROOT, Product, query
 from tests.support.waiting import eventually

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import Any
 import pika
 import pytest
 
+from shared.core.amqp import url_parameters
 from tests.support.api import Answer, Player
 from tests.support.product import ROOT, Product, clean_environment
 from tests.support.waiting import eventually
@@ -84,9 +84,7 @@ def discard_copies_of_tests(product: Product) -> None:
 @contextmanager
 def channel(product: Product) -> Iterator[Any]:
     runtime = product.runtime
-    parameters = pika.URLParameters(runtime["amqp_url"])
-    parameters.ssl_options = pika.SSLOptions(ssl.create_default_context(cafile=runtime["ca_file"]))
-    with pika.BlockingConnection(parameters) as connection:
+    with pika.BlockingConnection(url_parameters(runtime["amqp_url"], runtime["ca_file"])) as connection:
         yield connection.channel()
 
 
@@ -236,7 +234,12 @@ def test_a_broker_that_came_back_with_a_new_directory_loses_none(product: Produc
         request_ids += [accepted(player) for _ in range(5)]
         os.kill(stopped, signal.SIGCONT)
         eventually(lambda: states(product).get("parked") == 35, SLOW_SECONDS, "all of them parked")
-        product.query("UPDATE unrecorded_updates SET state = 'waiting', attempts = 1 WHERE user_id = :id", id=player.user_id)
+        # Their time starts minutes from now, so that no schedule sends them again while the product restarts.
+        product.query(
+            "UPDATE unrecorded_updates SET state = 'waiting', attempts = 1, changed_at = now() + INTERVAL '4 minutes'"
+            " WHERE user_id = :id",
+            id=player.user_id,
+        )
         assert product.stop() == 0
         shutil.rmtree(product.data_dir / "rabbitmq")
         product.start()
@@ -245,6 +248,6 @@ def test_a_broker_that_came_back_with_a_new_directory_loses_none(product: Produc
     ids = [str(row[0]) for row in product.query("SELECT id FROM unrecorded_updates WHERE state = 'parked'")]
     assert said(product, "redrive", *ids).startswith("30 moved back to be recorded")
     eventually(lambda: states(product).get("parked") is None, SLOW_SECONDS, "the parked ones recorded")
-    product.query("UPDATE unrecorded_updates SET changed_at = changed_at - INTERVAL '70 seconds'")
+    product.query("UPDATE unrecorded_updates SET changed_at = changed_at - INTERVAL '6 minutes'")
     product.invoke("relay_outbox")
     expect_all_recorded_once(product, request_ids)

@@ -1,7 +1,8 @@
-"""The examples run as they stand, and so does what the clients' documents show."""
+"""The examples run as they stand."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -14,10 +15,8 @@ from tests.clients.driven import NODE
 from tests.support.product import ROOT, Product
 from tests.support.waiting import eventually
 
-EXAMPLES, CLIENTS = ROOT / "infra" / "examples", ROOT / "infra" / "clients"
+EXAMPLES = ROOT / "infra" / "examples"
 PROGRAMS = {"play.sh": "bash", "play.py": sys.executable, "play.mjs": str(NODE)}
-LANGUAGES = {"python": (".py", sys.executable), "javascript": (".mjs", str(NODE))}
-ON_THE_README = "http://127.0.0.1:8080"
 
 
 def run(*command: str | Path, directory: Path = ROOT, **environment: str) -> str:
@@ -46,23 +45,17 @@ def test_every_example_is_run() -> None:
     assert {path.name for path in EXAMPLES.glob("play.*")} == set(PROGRAMS)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_the_program_in_a_clients_document_runs(product: Product, tmp_path: Path, language: str) -> None:
-    text = (CLIENTS / language / "README.md").read_text(encoding="utf-8")
-    (program,) = re.findall(r"^```(?:js|python)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-    assert ON_THE_README in program
-    for path in (CLIENTS / language).glob("scoreboard*"):
-        (tmp_path / path.name).write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
-    suffix, interpreter = LANGUAGES[language]
-    if language == "javascript":
-        (tmp_path / "package.json").write_text('{"type": "module"}')
-    file = tmp_path / f"program{suffix}"
-    file.write_text(program.replace(ON_THE_README, product.base_url), encoding="utf-8")
-    said = run(interpreter, file, directory=tmp_path)
-    assert re.search(r"\b5\b", said), said
-
-
 def test_every_file_the_documents_link_to_exists() -> None:
-    for document in [*EXAMPLES.glob("*.md"), *CLIENTS.glob("*/README.md")]:
+    documents = [*EXAMPLES.glob("*.md"), *ROOT.glob("infra/clients/*/README.md"), ROOT / "docs" / "clients.md"]
+    for document in documents:
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8")):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+@pytest.mark.parametrize("file", ["godot/scoreboard.gd", "unity/Scoreboard.cs"])
+def test_a_client_that_is_not_run_asks_for_what_there_is(file: str) -> None:
+    described = json.loads((ROOT / "functions" / "get_openapi" / "openapi.json").read_text(encoding="utf-8"))["paths"]
+    asked = set(re.findall(r'"(/api/[a-z/-]+)', (ROOT / "infra" / "clients" / file).read_text(encoding="utf-8")))
+    assert {"/api/users", "/api/tokens", "/api/score/", "/api/scores"} <= asked
+    for path in asked:
+        assert path in described or f"{path}{{user_id}}" in described, path

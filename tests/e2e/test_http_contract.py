@@ -30,7 +30,7 @@ def test_registration_answers_the_account_and_shows_the_key_once(api: Api) -> No
     username = unique_name()
     answer = api.post("/api/users", {"username": username, "password": PASSWORD})
     assert answer.status == 201
-    assert set(answer.data) == {"userId", "username", "role", "apiKey"}
+    assert set(answer.data) == {"userId", "username", "displayName", "role", "apiKey"}
     assert (answer.data["username"], answer.data["role"]) == (username, "player")
     assert answer.headers["X-Request-Id"]
     assert "hashed" not in answer.body.decode()
@@ -71,7 +71,7 @@ def test_a_taken_username_is_refused(api: Api, player: Player) -> None:
 
 def test_tokens_are_issued_and_refreshed(api: Api, player: Player) -> None:
     first = api.post("/api/tokens", {"username": player.username, "password": PASSWORD}).data
-    assert set(first) == {"accessToken", "tokenType", "expiresIn", "refreshToken"}
+    assert set(first) == {"userId", "accessToken", "tokenType", "expiresIn", "refreshToken"}
     assert (first["tokenType"], first["expiresIn"]) == ("Bearer", 900)
     second = api.post("/api/tokens", {"refreshToken": first["refreshToken"]}).data
     assert second["refreshToken"] != first["refreshToken"]
@@ -179,7 +179,7 @@ def test_the_leaderboard_is_exactly_as_specified(player: Player) -> None:
     assert answer.json["cache_time"].endswith("Z")
     assert 1 <= len(answer.json["data"]) <= 3
     assert [line["rank"] for line in answer.json["data"]] == list(range(1, len(answer.json["data"]) + 1))
-    assert all(set(line) == {"userId", "username", "rank", "score"} for line in answer.json["data"])
+    assert all(set(line) == {"userId", "username", "displayName", "rank", "score"} for line in answer.json["data"])
 
 
 @pytest.mark.parametrize("limit", ["0", "101", "-1", "ten", "1.5", ""])
@@ -193,7 +193,7 @@ def test_the_leaderboard_needs_a_token(api: Api) -> None:
 
 def test_a_players_standing_has_neighbours(player: Player) -> None:
     data = player.get(f"/api/score/{player.user_id}?neighbours=2").data
-    assert set(data) == {"userId", "username", "rank", "score", "neighbours"}
+    assert set(data) == {"userId", "username", "displayName", "rank", "score", "neighbours"}
     assert data["username"] == player.username
     assert len(data["neighbours"]) <= 5
 

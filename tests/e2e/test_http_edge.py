@@ -22,6 +22,12 @@ def test_unknown_paths_and_wrong_methods_are_told_apart(api: Api) -> None:
     assert "GET" in wrong.headers["Allow"]
 
 
+def test_a_slash_too_many_leads_to_the_page(api: Api) -> None:
+    for page in ("/docs", "/admin"):
+        moved = api.get(f"{page}/")
+        assert (moved.status, moved.headers["Location"], moved.body) == (308, page, b"")
+
+
 def test_a_clients_request_id_is_taken_over(api: Api) -> None:
     assert api.get("/healthz", **{"X-Request-Id": "trace-42"}).headers["X-Request-Id"] == "trace-42"
     assert api.get("/healthz", **{"X-Request-Id": "bad id!"}).headers["X-Request-Id"] != "bad id!"

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from local_runtime.services.postgresql import PrivatePostgreSQL
-from local_runtime.services.rabbitmq import PrivateRabbitMQ
-from local_runtime.services.redis import PrivateRedis
-from local_runtime.services.run import running
+from local_runtime.instance.servers.postgresql import PrivatePostgreSQL
+from local_runtime.instance.servers.rabbitmq import PrivateRabbitMQ
+from local_runtime.instance.servers.redis import PrivateRedis
+from local_runtime.instance.servers.run import running
 from tests.support.api import Player
 from tests.support.product import ROOT, Product, clean_environment, new_data_dir, query, remove_data_dir
 from tests.support.waiting import eventually

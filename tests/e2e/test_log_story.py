@@ -17,6 +17,8 @@ from tests.support.product import Product, new_data_dir, remove_data_dir
 from tests.support.terminal import Shown
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.xdist_group("log-story")
+
 SERVER, CLIENT, PRODUCER, CONSUMER = 2, 3, 4, 5
 SPAN = "b2" * 8
 
@@ -93,6 +95,7 @@ def test_a_consumer_that_was_killed_tells_the_rest_when_it_is_back(traced: Produ
 
 def test_a_broker_that_is_away_makes_a_detour_that_is_told_too(traced: Product) -> None:
     gamer = Gamer(traced)
+    story(traced, gamer.score()[1])  # who never published anything does not notice
     broker = traced.kill("rabbitmq")
     eventually(lambda: grep(traced, "the broker is away; updates wait in the outbox"), 20, "noticed")
     _, update_id = gamer.score()

@@ -11,15 +11,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import APIResponse, Browser, Page, Route, WebSocket, expect
 
-from tests.e2e.page_browser import WAIT_MS, Visitor
+from tests.e2e.page_browser import Visitor, show_public_board
 from tests.support.api import PASSWORD, Api, Player
 from tests.support.product import Product
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.browser
 
-# Chromium notes every refused request in the console. A visitor without a token asks whether the board is public, once.
-GUEST_IS_REFUSED = r"status of 401 .*/api/scores\)$"
 SERVER_IS_AWAY = r"ERR_CONNECTION|ERR_EMPTY_RESPONSE|WebSocket connection|status of 50[234]"
 
 UPDATES = re.compile(r"/api/score/[^/?]+$")
@@ -34,8 +32,7 @@ def visit(browser: Browser, product: Product) -> Iterator[Visit]:
 
     def open_page(*, tolerate: str | None = None, **context_options: Any) -> Visitor:
         page = browser.new_context(**context_options).new_page()
-        page.set_default_timeout(WAIT_MS)
-        visitor = Visitor(page, product.base_url, [GUEST_IS_REFUSED, *([tolerate] if tolerate else [])])
+        visitor = Visitor(page, product.base_url, [tolerate] if tolerate else [])
         visitor.watch()
         visitors.append(visitor)
         page.goto(product.base_url)
@@ -141,6 +138,8 @@ def test_the_keyboard_alone_is_enough(visit: Visit) -> None:
     keys.press("Enter")
     visitor.expect_score(4)
     expect(page.locator("#announcer")).to_contain_text("Scored 3 points. You have 4")
+    tab_to(page, "#key-box summary")
+    keys.press("Enter")
     tab_to(page, "#dismiss-key")
     keys.press("Enter")
     expect(page.locator("#key-box")).to_be_hidden()
@@ -221,9 +220,38 @@ def test_a_reload_stays_signed_in_and_signing_out_does_not(visit: Visit) -> None
     expect(visitor.score_button).to_be_hidden()
 
 
+def test_a_player_chooses_the_name_that_others_see(visit: Visit, page_api: Api) -> None:
+    viewer, visitor = page_api.new_player(), visit(tolerate="status of 422")
+    visitor.register()
+    player = player_of(visitor, page_api)
+    lift(player)
+    name, naming = f"\N{FOX FACE} {secrets.token_hex(4)}", visitor.page.get_by_role("dialog")
+    with viewer.watch() as watching:
+        visitor.page.get_by_role("button", name="Change your name").click()
+        naming.get_by_label("What others see").fill("a\u200bb")
+        naming.get_by_role("button", name="Save").click()
+        expect(naming.get_by_role("alert")).to_contain_text("The name must not contain U+200B (ZERO WIDTH SPACE)")
+        naming.get_by_label("What others see").fill(name)
+        naming.get_by_role("button", name="Save").click()
+        expect(naming).to_be_hidden()
+        while not any(line["displayName"] == name for line in json.loads(watching.recv(timeout=10))["data"]):
+            pass
+    expect(visitor.page.locator("#own-title")).to_have_text(name)
+    expect(visitor.row(player.user_id).locator(".name")).to_have_text(name)
+    expect(visitor.row(player.user_id).locator(".username")).to_have_text(visitor.username)
+    visitor.page.get_by_role("button", name="Change your name").click()
+    expect(naming.get_by_label("What others see")).to_have_value(name)
+    naming.get_by_label("What others see").fill("")
+    naming.get_by_role("button", name="Save").click()
+    expect(visitor.row(player.user_id).locator(".name")).to_have_text(visitor.username)
+    expect(visitor.row(player.user_id).locator(".username")).to_be_hidden()
+
+
 def test_the_api_key_is_shown_once_and_kept_nowhere(visit: Visit) -> None:
     visitor = visit(permissions=["clipboard-read", "clipboard-write"])
     visitor.register()
+    expect(visitor.page.locator("#api-key")).to_be_hidden()
+    visitor.page.get_by_text("Your API key").click()
     key = visitor.page.locator("#api-key").input_value()
     assert len(key) >= 20
     visitor.page.get_by_role("button", name="Copy").click()
@@ -367,17 +395,65 @@ def test_refusals_are_said_in_words_where_the_remedy_is(visit: Visit, page_api: 
     expect(page.locator("#username")).to_have_attribute("aria-invalid", "true")
     page.get_by_label("Password", exact=True).fill("short")
     page.get_by_role("button", name="Create player").click()
-    expect(page.get_by_role("alert")).to_contain_text("12 to 128 characters")
+    expect(page.get_by_role("alert")).to_have_text("The password must have 12 to 128 characters.")
+    page.get_by_label("Password", exact=True).fill("password1234")
+    page.get_by_role("button", name="Create player").click()
+    expect(page.get_by_role("alert")).to_contain_text("The password is one of those that are tried first.")
 
 
 def test_names_are_text_and_never_markup(visit: Visit) -> None:
     name = "<img src=x onerror=alert(1)><b>bold"
-    line = {"userId": "1", "username": name, "rank": 1, "score": 7}
+    line = {"userId": "1", "username": "ada", "displayName": name, "rank": 1, "score": 7}
     visitor = visit()
-    visitor.page.route("**/api/scores", lambda route: route.fulfill(json={"data": [line], "cache_time": "2026-01-01T00:00:00Z"}))
+    show_public_board(visitor.page, {"data": [line], "cache_time": "2026-01-01T00:00:00Z"})
     visitor.page.reload()
     expect(visitor.page.locator("#board-list .row .name")).to_have_text(name)
     expect(visitor.page.locator("#board-list img, #board-list b")).to_have_count(0)
+
+
+@pytest.mark.parametrize("size", [(390, 844), (1366, 700)], ids=["phone", "laptop"])
+def test_what_a_player_needs_is_in_the_first_view(visit: Visit, page_api: Api, size: tuple[int, int]) -> None:
+    fill_top_ten(page_api)
+    visitor = visit(viewport={"width": size[0], "height": size[1]}, tolerate="status of 429")
+    visitor.register()
+    for is_open in (False, True):
+        if is_open:
+            visitor.page.get_by_text("Your API key").click()
+        for selector in ("#score-button", "#own-rank", "#own-score"):
+            expect(visitor.page.locator(selector)).to_be_in_viewport(ratio=1)
+    player = player_of(visitor, page_api)
+    assert 429 in {player.score(1).status for _ in range(101)}
+    visitor.score_button.click()
+    for selector in ("#play-notice", "#score-button", "#own-rank"):
+        expect(visitor.page.locator(selector)).to_be_in_viewport(ratio=1)
+
+
+def test_why_equal_scores_stand_in_their_order_is_said_where_there_are_some(visit: Visit) -> None:
+    lines = [
+        {"userId": str(rank), "username": f"player-{rank}", "displayName": f"player-{rank}", "rank": rank, "score": 9}
+        for rank in (1, 2)
+    ]
+    visitor = visit()
+    for scores, is_said in ((9, 9), True), ((9, 8), False):
+        data = [{**line, "score": score} for line, score in zip(lines, scores, strict=True)]
+        show_public_board(visitor.page, {"data": data, "cache_time": "2026-01-01T00:00:00Z"})
+        visitor.page.reload()
+        expect(visitor.page.locator("#board-list .row")).to_have_count(2)
+        expect(visitor.page.get_by_text("whoever registered first stands first")).to_be_visible(visible=is_said)
+        visitor.page.unroute_all(behavior="wait")
+
+
+def test_a_board_on_a_wall_can_be_read_from_a_distance(visit: Visit) -> None:
+    visitor = visit(viewport={"width": 1920, "height": 1080})
+    lines = [
+        {"userId": str(rank), "username": f"player-{rank}", "displayName": f"player-{rank}", "rank": rank, "score": 99 - rank}
+        for rank in range(1, 11)
+    ]
+    show_public_board(visitor.page, {"data": lines, "cache_time": "2026-01-01T00:00:00Z"})
+    visitor.page.reload()
+    expect(visitor.page.locator("#board-list .row").last).to_be_in_viewport(ratio=1)
+    expect(visitor.page.locator("#board-list .name").first).to_have_css("font-size", "30px")
+    assert visitor.too_wide() == []
 
 
 def test_nothing_is_wider_than_a_small_phone(visit: Visit, page_api: Api) -> None:
@@ -456,6 +532,7 @@ def test_the_page_allows_no_inline_code_and_no_other_host(page_api: Api) -> None
 
 def test_a_board_that_is_not_public_says_how_to_see_it(visit: Visit) -> None:
     visitor = visit()
-    expect(visitor.page.locator("#board-note")).to_contain_text("Sign in or create a player")
-    eventually(lambda: any(url.endswith("/api/scores") for url in visitor.requests), what="the page asked for the board")
+    expect(visitor.page.locator("#board-note")).to_contain_text("Only players see this board. Sign in, or create a player")
     expect(visitor.page.locator("#board-list .row")).to_have_count(0)
+    asked = [url for url in visitor.requests if "/api/" in url]
+    assert asked == [f"{visitor.base_url}/api/boards"], "what would be refused is not asked for"

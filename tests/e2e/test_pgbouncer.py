@@ -10,8 +10,8 @@ from secrets import token_hex
 
 import pytest
 
-from local_runtime.services.postgresql import PrivatePostgreSQL
-from local_runtime.services.run import running
+from local_runtime.instance.servers.postgresql import PrivatePostgreSQL
+from local_runtime.instance.servers.run import running
 from tests.support.pgbouncer import PgBouncer
 from tests.support.product import ROOT, Product, clean_environment, new_data_dir, query, remove_data_dir
 from tests.support.waiting import eventually

@@ -7,7 +7,9 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +17,7 @@ from tests.support.api import Api
 from tests.support.product import ROOT, clean_environment, new_data_dir, remove_data_dir
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.xdist_group("readme")
+pytestmark = [pytest.mark.xdist_group("readme"), pytest.mark.timeout(500)]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 VERBS = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8").partition("## The verbs")[2].partition("\n## ")[0]
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", README + VERBS, re.DOTALL | re.MULTILINE)
@@ -25,13 +27,15 @@ TARGETS = re.findall(r"^\| `make (\w+)` \|", README, re.MULTILINE)
 class Newcomer:
     """Somebody with a shell in a fresh clone; only port and data directory differ from what the README assumes."""
 
-    def __init__(self) -> None:
+    def __init__(self, home: Path) -> None:
+        self.home = home
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.data_dir = new_data_dir()
         self.environment = {
             **clean_environment(),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",  # as after `. .venv/bin/activate`
             "SCOREBOARD_PORT": str(self.port),
             "SCOREBOARD_DATA_DIR": str(self.data_dir),
         }
@@ -45,11 +49,11 @@ class Newcomer:
         script = command.replace("127.0.0.1:8080", f"127.0.0.1:{self.port}")
         return subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script],
-            cwd=ROOT,
+            cwd=self.home,
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=200,
             check=False,
         )
 
@@ -58,7 +62,7 @@ class Newcomer:
             ["bash", "-c", f"exec {command}"], cwd=ROOT, env=self.environment, start_new_session=True, stdout=subprocess.DEVNULL
         )
         self.started.append(process)
-        eventually(self._is_served, 90, f"`{command}` serves")
+        eventually(self._is_served, 180, f"`{command}` serves")
         return process
 
     def _is_served(self) -> bool:
@@ -69,8 +73,8 @@ class Newcomer:
 
 
 @pytest.fixture
-def newcomer() -> Iterator[Newcomer]:
-    newcomer = Newcomer()
+def newcomer(tmp_path: Path) -> Iterator[Newcomer]:
+    newcomer = Newcomer(tmp_path)
     yield newcomer
     for process in newcomer.started:
         if process.poll() is None:
@@ -88,7 +92,7 @@ def test_every_command_works_in_its_order(newcomer: Newcomer) -> None:
         assert done.returncode == 0, block + done.stdout + done.stderr
         assert '"status":4' not in done.stdout, done.stdout
         assert '"status":5' not in done.stdout, done.stdout
-    assert "local_runtime down" in BLOCKS[-1]
+    assert "scoreboard down" in BLOCKS[-1]
     assert instance.wait(20) == 0
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pika
 import pytest
 
-from local_runtime.queue.broker import connection_parameters
+from local_runtime.hosting.queue.broker import connection_parameters
 from tests.support.api import Player, frame_with
 from tests.support.product import Product, descendants
 from tests.support.redis_pair import redis_pair

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import asdict
-from itertools import count
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from tests.e2e.persistent_players import Players, out_of_order
 from tests.lambda_runtime.deployment import Stores, private_stores
-from tests.support.api import Api, Player, frame_with
+from tests.support.api import Player, frame_with
 from tests.support.keys import new_keys
 from tests.support.product import ROOT, Product, clean_environment, query
 from tests.support.waiting import eventually
@@ -43,9 +39,7 @@ def stores() -> Iterator[Stores]:
 @pytest.fixture(scope="module")
 def environment(stores: Stores) -> dict[str, str]:
     """What both have."""
-    urls = {name.upper(): value for name, value in asdict(stores).items()}
-    renamed = {"OWNER_DATABASE_URL": "MIGRATIONS_DATABASE_URL", "CA_FILE": "AMQP_CA_FILE"}
-    return {**{renamed.get(name, name): url for name, url in urls.items()}, **new_keys(), "RATE_LIMIT_REQUESTS": "1000000"}
+    return {**stores.environment(), **new_keys(), "RATE_LIMIT_REQUESTS": "1000000"}
 
 
 @pytest.fixture(scope="module")
@@ -60,84 +54,6 @@ def second(first: Product, environment: dict[str, str]) -> Iterator[Product]:
         yield running
 
 
-class Players:
-    """Play at any of the instances, each update until it is answered; what was answered 200 counts."""
-
-    def __init__(self, instances: list[Product], number: int) -> None:
-        self._urls = [instance.base_url for instance in instances]
-        self.players = [Api(self._urls[place % len(self._urls)]).new_player() for place in range(number)]
-        self.points = [0] * number
-        self._ended = threading.Event()
-
-    def play(self, place: int) -> None:
-        """One update after the other; when an instance does not answer the same one is sent to the next."""
-        player, turns = self.players[place], count(place)
-        while not self._ended.is_set():
-            increment, headers = 1 + self.points[place] % 5, {"Idempotency-Key": secrets.token_hex(8)}
-            while not self._is_accepted(player, next(turns), increment, headers):
-                self._ended.wait(0.05)
-            self.points[place] += increment
-
-    def _is_accepted(self, player: Player, turn: int, increment: int, headers: dict[str, str]) -> bool:
-        path, api = f"/api/score/{player.user_id}", Api(self._urls[turn % len(self._urls)])
-        try:
-            answer = api.post(path, {"increment": increment}, {**player.authorization, **headers})
-        except OSError:
-            return False
-        assert answer.status in (200, 503), answer.body
-        return answer.status == 200
-
-    def move(self, instances: list[Product]) -> None:
-        """Where the instances listen now."""
-        self._urls = [instance.base_url for instance in instances]
-
-    @contextmanager
-    def playing(self) -> Iterator[None]:
-        """All of them, in the background."""
-        with ThreadPoolExecutor(len(self.players)) as pool:
-            games = [pool.submit(self.play, place) for place in range(len(self.players))]
-            try:
-                yield
-            finally:
-                self._ended.set()
-            for game in games:
-                game.result(60)
-
-    def wait_for(self, points: int) -> None:
-        """Until so many more were acknowledged."""
-        enough = sum(self.points) + points
-        eventually(lambda: sum(self.points) >= enough, 60, f"{points} more points")
-
-    def check(self, stores: Stores, instance: Product, *, in_order: bool = True) -> None:
-        """Board, ledger and answers agree for each player, and each history is in the order it was made in."""
-        ids = [player.user_id for player in self.players]
-        acknowledged = dict(zip(ids, self.points, strict=True))
-        board, path = Api(instance.base_url), "/api/score/{}"
-        for player in self.players:
-            standing = board.request("GET", path.format(player.user_id), headers=player.authorization).data
-            assert standing["score"] == acknowledged[player.user_id]
-
-        def ledger() -> dict[str, int]:
-            sql = "SELECT user_id, sum(increment) FROM score_history WHERE user_id = ANY(CAST(:ids AS text[])) GROUP BY user_id"
-            return {user_id: int(points) for user_id, points in query(stores.owner_database_url, sql, ids=ids)}
-
-        eventually(lambda: ledger() == acknowledged, 150, "the ledger has what was acknowledged")
-        assert not in_order or out_of_order(stores, ids) == 0
-
-
-def out_of_order(stores: Stores, user_ids: list[str]) -> int:
-    """Rows of the ledger that stand behind a later one of their player; of all players where no ids are given."""
-    sql = """
-        SELECT count(*) FROM (
-            SELECT new_score, max(new_score) OVER (PARTITION BY user_id ORDER BY id ROWS UNBOUNDED PRECEDING) AS highest
-            FROM score_history
-            WHERE user_id = ANY(CAST(:ids AS text[])) OR CAST(:ids AS text[]) = '{}'
-        ) AS rows_so_far
-        WHERE new_score < highest
-    """
-    return int(query(stores.owner_database_url, sql, ids=user_ids)[0][0])
-
-
 def holders(stores: Stores) -> dict[str, str]:
     """Who does what one does at a time."""
     rows = query(stores.owner_database_url, "SELECT name, holder FROM leases WHERE expires_at > now() AND name NOT LIKE 'inst%'")
@@ -148,7 +64,7 @@ def consumers(stores: Stores) -> int:
     """How many consume the queue of updates, as the broker counts them."""
     import pika
 
-    from local_runtime.queue.broker import connection_parameters
+    from local_runtime.hosting.queue.broker import connection_parameters
 
     environment = {"AMQP_URL": stores.amqp_url, "AMQP_CA_FILE": stores.ca_file}
     connection = pika.BlockingConnection(connection_parameters(environment, "/"))
@@ -219,7 +135,7 @@ def test_games_at_both_at_once_add_up_and_every_history_is_in_order(first: Produ
         for done in pool.map(simulate, (first, second)):
             assert done.returncode == 0, done.stdout + done.stderr
             assert json.loads(done.stdout)["wrong"] == []
-    assert out_of_order(stores, []) == 0
+    assert out_of_order(stores.owner_database_url, []) == 0
 
 
 def test_one_may_be_restarted_under_load(first: Product, second: Product, stores: Stores) -> None:
@@ -232,7 +148,7 @@ def test_one_may_be_restarted_under_load(first: Product, second: Product, stores
             instance.start()
             players.move([first, second])
             players.wait_for(50)
-    players.check(stores, first)
+    players.check(stores.owner_database_url, first)
     eventually(lambda: sorted(holders(stores)) == ONE_AT_A_TIME, 60, "each has a holder again")
 
 
@@ -268,7 +184,7 @@ def test_a_killed_instance_loses_nothing_and_the_other_takes_over(first: Product
         eventually(lambda: taken_over(stores, staying), 60, "the other one does it all")
         players.wait_for(50)
     # What the killed one had accepted and not published is recorded behind what came later: the relay finds it within a minute.
-    players.check(stores, staying, in_order=False)
+    players.check(stores.owner_database_url, staying, in_order=False)
     leader = players.players[players.points.index(max(players.points))]
     leader.api = staying.api
     with leader.watch() as viewer:

@@ -26,12 +26,6 @@ def data_dir(product: Product) -> str:
     return str(product.data_dir)
 
 
-def score(player: Player, increment: int = 5) -> str:
-    """The request id of an accepted update."""
-    request_id: str = player.score(increment).data["requestId"]
-    return request_id
-
-
 @pytest.mark.parametrize("columns", [80, 140])
 @pytest.mark.parametrize("ends_with", [signal.SIGINT, signal.SIGTERM])
 def test_top_moves_on_a_screen_of_its_own_and_gives_the_terminal_back(
@@ -40,7 +34,7 @@ def test_top_moves_on_a_screen_of_its_own_and_gives_the_terminal_back(
     player.climb()
     with Shown("top", "--data-dir", data_dir, columns=columns) as top:
         top.wait_for(player.username)
-        score(player, 4)
+        player.add_points(4)
         top.wait_for("+4")
         assert top.interrupt(ends_with) == 0
         assert top.raw.index(ENTER_SCREEN) < top.raw.index(LEAVE_SCREEN)
@@ -65,7 +59,7 @@ def test_top_in_a_pipe_is_a_line_a_change(player: Player, data_dir: str) -> None
     player.climb()
     with Shown("top", "--data-dir", data_dir, "--json", "--limit", "10") as top:
         top.wait_for(player.username)
-        score(player)
+        player.add_points(5)
         eventually(lambda: len(top.lines) > 1, 30, "a second board")
         assert top.interrupt() == 0
         boards = [json.loads(line) for line in top.lines]
@@ -75,10 +69,10 @@ def test_top_in_a_pipe_is_a_line_a_change(player: Player, data_dir: str) -> None
 
 
 def test_tail_shows_what_was_asked_for(player: Player, data_dir: str) -> None:
-    first = score(player)
+    first = player.add_points(5)
     with Shown("tail", "--data-dir", data_dir, "--user", player.username, "--json") as tail:
         tail.wait_for(first)
-        second = score(player)
+        second = player.add_points(5)
         tail.wait_for(second)
         assert tail.interrupt() == 0
         entries = [json.loads(line) for line in tail.lines]
@@ -103,7 +97,7 @@ def test_tail_survives_a_detail_that_is_no_object(product: Product, player: Play
         )
         product.query(f"ALTER TABLE audit_log ADD CONSTRAINT {name} CHECK (jsonb_typeof(detail) = 'object') NOT VALID")
         tail.wait_for("odd")
-        tail.wait_for(score(player))
+        tail.wait_for(player.add_points(5))
         assert tail.interrupt() == 0
         assert "Traceback" not in tail.text
 
@@ -119,14 +113,14 @@ def test_both_go_on_when_the_instance_has_started_again(own: Product) -> None:
     with ExitStack() as stack:
         tail = stack.enter_context(Shown("tail", "--data-dir", str(own.data_dir), "--json", "--action", "score_accepted"))
         top = stack.enter_context(Shown("top", "--data-dir", str(own.data_dir)))
-        wanted = [score(player) for _ in range(10)]
+        wanted = [player.add_points(5) for _ in range(10)]
         tail.wait_for(wanted[-1])
         top.wait_for(f"{player.username} 50")
         assert own.stop() == 0
         tail.wait_for("the instance does not answer: waiting for it")
         own.start()
         player = replace(player, api=own.api)
-        wanted += [score(player) for _ in range(10)]
+        wanted += [player.add_points(5) for _ in range(10)]
         tail.wait_for(wanted[-1])
         top.wait_for(f"{player.username} 100")
         assert (tail.interrupt(), top.interrupt()) == (0, 0)

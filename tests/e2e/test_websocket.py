@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
+import secrets
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from websockets.sync.client import ClientConnection, connect
 from tests.support.api import Api, frame_with
 from tests.support.hosted import Hosted
 from tests.support.product import Product
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def test_a_viewer_gets_a_snapshot_at_once(api: Api, path: str) -> None:
     with api.new_player().watch(path) as viewer:
         frame = json.loads(viewer.recv(timeout=5))
     assert set(frame) == {"type", "version", "data", "cache_time"}
-    assert all(set(line) == {"userId", "username", "rank", "score"} for line in frame["data"])
+    assert all(set(line) == {"userId", "username", "displayName", "rank", "score"} for line in frame["data"])
 
 
 def test_a_ticket_admits_once(api: Api) -> None:
@@ -78,7 +80,8 @@ def test_versions_only_rise_and_the_last_state_arrives(api: Api) -> None:
 def test_a_message_too_big_ends_the_connection(api: Api) -> None:
     with api.new_player().watch() as viewer:
         viewer.recv(timeout=5)
-        viewer.send("x" * (129 * 1024))
+        with suppress(ConnectionClosed):  # the server need not hear all of it
+            viewer.send("x" * (129 * 1024))
         with pytest.raises(ConnectionClosed) as closed:
             receive_until_closed(viewer)
     assert closed.value.rcvd is not None
@@ -92,6 +95,25 @@ def test_all_viewers_see_the_board_whoever_serves_them(api: Api) -> None:
         score = player.climb()
         for viewer in viewers:
             frame_with(viewer, player.user_id, score)
+
+
+def test_a_new_name_is_sent_to_whoever_watches_and_shown_everywhere(api: Api) -> None:
+    player = api.new_player()
+    player.climb()
+    name = f"\N{FOX FACE} {secrets.token_hex(4)}"
+
+    def is_shown(lines: list[dict[str, Any]]) -> bool:
+        return any((line["username"], line["displayName"]) == (player.username, name) for line in lines)
+
+    with player.watch() as viewer:
+        assert api.request("PATCH", "/api/me", {"displayName": name}, player.authorization).status == 200
+        while not is_shown(json.loads(viewer.recv(timeout=10))["data"]):
+            pass
+    with player.watch() as newcomer:
+        assert is_shown(json.loads(newcomer.recv(timeout=5))["data"])
+    for _ in range(4):  # whichever worker answers
+        assert (player.standing()["displayName"], player.get("/api/me").data["displayName"]) == (name, name)
+    eventually(lambda: is_shown(player.get("/api/scores").json["data"]), 10, "the prepared board with the name")
 
 
 def close_code(viewer: ClientConnection) -> int | None:

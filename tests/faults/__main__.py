@@ -10,8 +10,7 @@ from collections import Counter
 from pathlib import Path
 from random import Random
 
-from tests.faults.campaign import Seen, compare, in_random_order, playing_field, run
-from tests.faults.load import Load
+from tests.faults.campaign import Seen, compare, everybody, in_random_order, playing_field, run
 
 REST_SECONDS = (1.0, 4.0)
 DISK_MEGABYTES = 4096  # of memory, as far as it is used: a campaign leaves about a megabyte for each thousand updates
@@ -31,7 +30,7 @@ def main() -> int:
     seen: dict[str, Seen] = {}
     wrong: list[str] = []
     with playing_field(DISK_MEGABYTES) as product:
-        load = Load([product.api.new_player() for _ in range(arguments.players)])
+        load = everybody(product, arguments.players)
         for first in range(0, len(faults), arguments.compare_every):
             group = faults[first : first + arguments.compare_every]
             for name, found in run(product, load, group, random, REST_SECONDS).items():

@@ -13,7 +13,8 @@ from itertools import pairwise
 from random import Random
 
 from tests.faults.catalogue import CATALOGUE, Fault, redrive_all
-from tests.faults.load import Attempt, Load
+from tests.faults.load import BOARD, CUP, Attempt, Load
+from tests.support.api import PASSWORD, Player
 from tests.support.product import Product
 from tests.support.small_disk import ProductOnDisk, SmallDisk
 from tests.support.waiting import eventually
@@ -48,6 +49,15 @@ def playing_field(megabytes: int) -> Iterator[ProductOnDisk]:
     settings = {"RATE_LIMIT_REQUESTS": "1000000", "RETRY_DELAYS_SECONDS": "0.2,0.4,0.6"}
     with SmallDisk(megabytes) as disk, disk.product("--port", str(port), **settings) as product:
         yield product
+
+
+def everybody(product: Product, players: int) -> Load:
+    """So many players, and an admin who has made the board."""
+    name = "admin"
+    product.verb("create-user", name, "--role", "admin", "--password-stdin", stdin=f"{PASSWORD}\n")
+    tokens = product.api.post("/api/tokens", {"username": name, "password": PASSWORD}).data
+    admin = Player(product.api, tokens["userId"], name, "", tokens["accessToken"], tokens["refreshToken"])
+    return Load([product.api.new_player() for _ in range(players)], admin)
 
 
 def run(
@@ -98,11 +108,56 @@ def compare(product: Product, load: Load) -> dict[str, tuple[int, int, int]]:
         outbox, in_flight, told = _balance(product)
         if outbox or in_flight:
             load.violations.append(f"the books do not balance: {told}")
-    recorded = [row[0] for row in product.query("SELECT request_id FROM score_history")]
+    accepted = "SELECT request_id FROM score_history UNION ALL SELECT request_id FROM score_entries"
+    recorded = [row[0] for row in product.query(accepted)]
     lost = load.request_ids.difference(recorded)
     if lost:
         load.violations.append(f"answered 200 and not in the ledger: {sorted(lost)[:10]}")
+    load.violations += _of_boards(product, load)
     return differing()
+
+
+def _of_boards(product: Product, load: Load) -> list[str]:
+    """What is wrong with the board: scores, entries that are not in one season of each period, final ranks of closed seasons."""
+
+    def wrong() -> list[str]:
+        sums = "SELECT period, user_id, sum(score) FROM season_totals WHERE board_id = :board GROUP BY period, user_id"
+        totals = product.query(sums, board=BOARD)
+        ledger = {(period, user_id): int(score) for period, user_id, score in totals}
+        found = []
+        for user_id, points in load.on_board.items():
+            answer = load.admin.get(f"/api/boards/{BOARD}/scores/{user_id}")
+            places = answer.data["places"] if answer.status == 200 else []
+            shown = next((place["score"] for place in places if place["period"] == "all_time"), 0)
+            numbers = points, shown, ledger.get(("all_time", user_id), 0), ledger.get((CUP, user_id), 0)
+            if len(set(numbers)) > 1:
+                found.append(f"acknowledged, board, ledger and all cups of {user_id} are {numbers}")
+        return found
+
+    try:
+        eventually(lambda: not wrong(), SETTLE_SECONDS, "the same number everywhere on the board, too")
+    except AssertionError:
+        return wrong()
+    found = []
+    once = "SELECT count(*) FROM score_entries WHERE places !~ '^all_time:1:[^|]+[|]cup:[0-9]+:[^|]+$'"
+    if strange := product.query(once)[0][0]:
+        found.append(f"{strange} entries are not in one season of each period")
+    closed = product.query(_FROZEN_OTHERWISE)
+    if closed:
+        found.append(f"final ranks are not what the ledger says: {closed[:5]}")
+    return found
+
+
+_FROZEN_OTHERWISE = """
+SELECT season, user_id, total.score, final.score
+FROM (SELECT season, user_id, score FROM season_totals WHERE board_id = 'cups' AND period = 'cup') AS total
+FULL JOIN (
+    SELECT season, user_id, score FROM final_ranks JOIN board_seasons USING (board_id, period, season, version)
+    WHERE board_id = 'cups' AND period = 'cup'
+) AS final USING (season, user_id)
+WHERE season IN (SELECT season FROM board_seasons WHERE board_id = 'cups' AND period = 'cup' AND closed_at IS NOT NULL)
+    AND total.score IS DISTINCT FROM final.score
+"""
 
 
 def _balance(product: Product) -> tuple[int, int, str]:

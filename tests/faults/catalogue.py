@@ -17,8 +17,8 @@ import pg8000.exceptions
 import pytest
 import redis
 
-from local_runtime.services import programs
-from local_runtime.services.postgresql import DATABASE
+from local_runtime.instance.servers import programs
+from local_runtime.instance.servers.postgresql import DATABASE
 from tests.support.product import Product, descendants, query, remove_data_dir
 from tests.support.small_disk import ProductOnDisk
 from tests.support.waiting import eventually

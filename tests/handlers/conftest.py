@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from shared.boards.open_epoch import open_epoch
-from shared.container import Container, container
-from shared.core.config import Settings
+from shared.accounts.check_access import restore_sessions
+from shared.container import Container
+from shared.reconciliation.rebuild_leaderboard import pages
 from tests.handlers.consumer import Bench
+from tests.handlers.players import board_in_agreement
+from tests.support import aws
+from tests.support.product import query
 
 Redeploy = Callable[..., Container]
+Cloud = tuple[aws.Connections, Container]
 
 
 @pytest.fixture
-def redeploy(deployed: Container, monkeypatch: pytest.MonkeyPatch) -> Iterator[Redeploy]:
-    """Change variables; handlers get a container made from what they are then."""
-    made: list[Container] = []
-
-    def change(**environment: str) -> Container:
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        container.cache_clear()
-        made.append(container())
-        return made[-1]
-
-    yield change
-    for one in made:
-        one.close()
+def deps(deployed: Container, redeploy: Redeploy) -> Iterator[Container]:
+    """A board of its own that agrees with the ledger, and a consumer that keeps it so."""
+    with board_in_agreement(redeploy) as made:
+        restore_sessions(made)
+        yield made
 
 
 @pytest.fixture
@@ -36,11 +32,21 @@ def bench(deployed: Container) -> Bench:
     return Bench(deployed)
 
 
-@pytest.fixture(scope="module")
-def known_again(function_environment: dict[str, str]) -> Iterator[None]:
-    """A Redis that was a replica is another one afterwards: other tests begin when it is known and nothing is in doubt."""
-    yield
-    made = Container(Settings.from_environment(function_environment))
-    open_epoch(made.leaderboard, made.ledger)
-    made.rate_windows.windows_restored()
-    made.close()
+@pytest.fixture
+def nothing_public(deployed: Container) -> None:
+    """Boards of other tests are private from now on."""
+    query(deployed.settings.migrations_database_url, "UPDATE boards SET definition = definition || '{\"public\": false}'")
+
+
+@pytest.fixture
+def cloud(redeploy: Redeploy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    """The functions as they are deployed, on a board of their own; a stand-in holds the connections."""
+    for name, value in aws.CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    api = aws.Connections()
+    with aws.serving(api) as url:
+        prefix = f"{{{secrets.token_hex(6)}}}:"
+        made = redeploy(BROADCAST_CHANNEL="", KEY_PREFIX=prefix, WEBSOCKET_MANAGEMENT_URL=f"{url}/{aws.STAGE}")
+        made.leaderboard.rebuild(pages(made.reconciliations), made.hidden_players.pages_of_main())
+        yield api, made
+        made.close()

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from local_runtime.events.queue import QueueDelivery, queue_event
+from local_runtime.hosting.events.queue import QueueDelivery, queue_event
 from shared.boards.board import MAIN
 from shared.container import Container
 from shared.ledger.events import ScoreAccepted
-from shared.ledger.messages import RabbitEventCodec
+from shared.ledger.messages import EventCodec
 from tests.handlers.events import invoke
 from tests.support.queues import Queues
 
@@ -34,7 +34,7 @@ class Bench(Queues):
 
     def __init__(self, deployed: Container) -> None:
         super().__init__(deployed)
-        self.codec = RabbitEventCodec(deployed.sealer, MAIN)
+        self.codec = EventCodec(deployed.sealer, MAIN.increments)
         for queue in (DEAD_LETTERS, UPDATED, *RETRIES):
             self.drain(queue)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import redis
 
-from shared.accounts.ports import Access, Profiles
+from shared.accounts.redis import Access, Profiles
 from shared.accounts.session import EndedSession
 from shared.container import Container
 from tests.support.waiting import eventually
@@ -19,29 +19,26 @@ class Killed(BaseException):
     """SIGKILL: nothing after it is carried out, and nothing is answered."""
 
 
-class DyingAccess:
-    """The port Access of a worker that is killed before it tells Redis which sessions ended."""
+class DyingAccess(Access):
+    """The access of a worker that is killed before it tells Redis which sessions ended."""
 
     def __init__(self, access: Access) -> None:
-        self._access = access
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._access, name)
+        vars(self).update(vars(access))
 
     def end(self, ended: Iterable[EndedSession]) -> None:
         raise Killed
 
 
-class DyingProfiles:
-    """The port Profiles of a worker that is killed before it tells Redis how an account has changed."""
+class DyingProfiles(Profiles):
+    """The profiles of a worker that is killed before it tells Redis how an account has changed."""
 
     def __init__(self, profiles: Profiles) -> None:
-        self._profiles = profiles
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._profiles, name)
+        vars(self).update(vars(profiles))
 
     def replace(self, profile: object) -> None:
+        raise Killed
+
+    def renew(self, profiles: object) -> None:
         raise Killed
 
 

@@ -1,4 +1,4 @@
-"""Builds events on the payloads of tests/events, calls handlers as Lambda does, holds each answer against the description."""
+"""Builds events on the sample payloads, calls handlers as Lambda does, holds each answer against the description."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+
+from infra.documents.openapi import NOT_DESCRIBED
+from local_runtime.hosting.events.sample import sample_payload
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 REQUEST_ID = "JKJaXmPLvHcESHA="
@@ -43,8 +46,8 @@ class HandlerReply:
 
 
 def payload(name: str) -> dict[str, Any]:
-    """A payload of tests/events, fresh."""
-    event: dict[str, Any] = json.loads((ROOT / "tests" / "events" / f"{name}.json").read_text(encoding="utf-8"))
+    """A sample payload, fresh."""
+    event: dict[str, Any] = sample_payload(name)
     return event
 
 
@@ -114,21 +117,24 @@ def call(function: str, route_key: str, **request: Any) -> HandlerReply:
     """Invoke an HTTP function and see that status, code and headers of its answer are those described in openapi.json."""
     answer = invoke(function, http_event(route_key, **request))
     assert set(answer) == {"statusCode", "headers", "body", "isBase64Encoded"}
+    assert answer["headers"]["X-Request-Id"] == REQUEST_ID
     reply = HandlerReply(answer["statusCode"], answer["headers"], answer["body"])
+    if function in NOT_DESCRIBED:
+        return reply
     method, path = route_key.split(" ", 1)
     described = _openapi()["paths"][path][method.lower()]["responses"]
-    assert str(reply.status) in described, f"{route_key} answered {reply.status}, which is not described: {reply.body}"
-    response = _resolved(described[str(reply.status)])
+    assert str(reply.status) in described or reply.status >= 400, f"{route_key} answered {reply.status}, which is not described"
+    response = _resolved(described.get(str(reply.status), described["default"]))
     content_type = reply.headers.get("Content-Type")
     if "content" not in response:
         assert (content_type, reply.body) == (None, ""), f"{route_key} answered something, which is not described"
         return reply
     assert content_type in response["content"], f"{route_key} answered {content_type}, which is not described"
     if reply.status >= 400:
-        codes = response["content"][content_type]["schema"]["allOf"][1]["properties"]["code"]["enum"]
+        codes = response["content"][content_type]["schema"]["properties"]["code"]["enum"]
         assert reply.json["code"] in codes, f"{route_key} answered {reply.json['code']}, which is not described"
         assert reply.json["requestId"] == REQUEST_ID
-        missing = set(response["headers"]) - set(reply.headers)
+        missing = set(response.get("headers", ())) - set(reply.headers)
         assert not missing, f"{route_key} answered {reply.status} without {missing}"
     return reply
 

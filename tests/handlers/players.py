@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from local_runtime.manifest import Function, QueueBinding
-from local_runtime.queue.broker import connection_parameters
-from local_runtime.queue.mapping import EventSourceMapping
+from local_runtime.hosting.manifest import Function, QueueBinding
+from local_runtime.hosting.queue.broker import connection_parameters
+from local_runtime.hosting.queue.mapping import EventSourceMapping
 from shared.accounts.player import Account, Role
 from shared.boards.open_epoch import open_epoch
 from shared.container import Container
+from shared.ledger.catch_up import catch_up
 from shared.ledger.events import Number
 from shared.reconciliation.rebuild_leaderboard import pages
 from shared.stores.rabbitmq.connection import open_connection
@@ -56,7 +57,7 @@ class Player:
 def new_board(redeploy: Any) -> Container:
     """A container on a board of its own that agrees with the ledger."""
     made: Container = redeploy(KEY_PREFIX=f"{{{secrets.token_hex(6)}}}:")
-    made.leaderboard.rebuild(pages(made.reconciliations))
+    made.leaderboard.rebuild(pages(made.reconciliations), made.hidden_players.pages_of_main())
     _begin_a_new_book(made)
     open_limits(made)
     return made
@@ -67,7 +68,9 @@ def board_in_agreement(redeploy: Any) -> Iterator[Container]:
     """A board of its own that agrees with the ledger, all that was on its way to it included, and a consumer that keeps it up."""
     made: Container = redeploy(KEY_PREFIX=f"{{{secrets.token_hex(6)}}}:")
     with consuming(made):
-        assert invoke("rebuild_leaderboard", {})["rebuilt"] is True
+        catch_up(made.pipeline)
+        made.leaderboard.rebuild(pages(made.reconciliations), made.hidden_players.pages_of_main())
+        made.rate_windows.windows_restored()
         _begin_a_new_book(made)
         open_limits(made)
         yield made

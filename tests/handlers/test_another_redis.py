@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 import redis
 
 from shared.container import Container
@@ -13,14 +12,12 @@ from tests.handlers.events import call
 from tests.handlers.players import new_board
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.usefixtures("known_again")
-
 
 def forget_server(board: Container, redis_url: str) -> None:
     """As if the board had been numbered in another one."""
     with redis.Redis.from_url(redis_url) as client:
-        client.hset(board._keys.leaderboard_numbers, "server", "another run/another replication")
-        client.delete(board._keys.rebuild_asked)
+        client.hset(board._board_keys.numbers, "server", "another run/another replication")
+        client.delete(board._board_keys.rebuild_asked)
 
 
 def asked(bench: Bench) -> int:
@@ -46,6 +43,6 @@ def test_readiness_asks_for_a_board_that_is_not_there(
     board = new_board(redeploy)
     asked(bench)
     with redis.Redis.from_url(redis_url) as client:
-        client.delete(board._keys.leaderboard_whole, board._keys.rebuild_asked)
+        client.delete(board._board_keys.whole, board._board_keys.rebuild_asked)
     assert call("check_health", "GET /readyz").status == 503
     eventually(lambda: asked(bench) == 1, 20, "the message that wakes rebuild_leaderboard")

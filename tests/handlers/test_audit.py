@@ -209,7 +209,7 @@ def test_an_accepted_update_pays_nothing(board: Container, player: Player) -> No
         assert player.score().status == 200
     assert redis.info("commandstats")["cmdstat_evalsha"]["calls"] - before == 20
     assert "refusals" not in vars(board)  # nobody even asked for what counts them
-    assert redis.exists(board._keys.refusals, board._keys.refusal_kinds) == 0
+    assert redis.exists(board._shard.refusals, board._shard.refusal_kinds) == 0
 
 
 def test_what_admins_do_is_audited_with_where_it_came_from(board: Container, admin: Player) -> None:

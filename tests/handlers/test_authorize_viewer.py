@@ -9,7 +9,7 @@ import pytest
 from shared.accounts.player import Caller
 from shared.container import Container
 from tests.handlers.conftest import Redeploy
-from tests.handlers.events import invoke, payload
+from tests.handlers.events import call, invoke, payload
 
 LIVE = "/scoreboard/live"
 
@@ -51,6 +51,16 @@ def test_viewers_never_publish(deployed: Container) -> None:
     ticket = new_ticket(deployed)
     assert is_let_in("EVENT_CONNECT", ticket)
     assert not is_let_in("EVENT_PUBLISH", ticket, LIVE)
+
+
+def test_a_ticket_without_an_account_connects_and_subscribes_while_the_board_is_public(redeploy: Redeploy) -> None:
+    redeploy(PUBLIC_LEADERBOARD="true")
+    tickets = [call("issue_ws_ticket", "POST /api/ws-tickets").data["ticket"] for _ in range(2)]
+    asked = [("EVENT_CONNECT", None), ("EVENT_CONNECT", None), ("EVENT_SUBSCRIBE", LIVE), ("EVENT_SUBSCRIBE", LIVE)]
+    assert [is_let_in(operation, tickets[0], channel) for operation, channel in asked] == [True, False, True, False]
+    assert is_let_in("EVENT_CONNECT", tickets[1])
+    redeploy(PUBLIC_LEADERBOARD="false")
+    assert not is_let_in("EVENT_SUBSCRIBE", tickets[1], LIVE)
 
 
 @pytest.mark.parametrize("ticket", ["", "nonsense", "x" * 1000, "é"])

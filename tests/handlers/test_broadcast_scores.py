@@ -12,14 +12,14 @@ import pika
 import pytest
 import redis
 
-from local_runtime.events.queue import QueueDelivery, queue_event
+from local_runtime.hosting.events.queue import QueueDelivery, queue_event
 from shared.boards.board import MAIN
 from shared.container import Container
 from shared.core.errors import RedisUnavailable, ViewersUnavailable
 from shared.ledger.events import ScoresRecorded
-from shared.ledger.messages import RabbitEventCodec
+from shared.ledger.messages import EventCodec
 from shared.reconciliation.rebuild_leaderboard import pages
-from tests.handlers.conftest import Redeploy
+from tests.handlers.conftest import Cloud, Redeploy
 from tests.handlers.events import invoke, websocket_event
 from tests.handlers.players import delivered, give, new_player
 from tests.support import aws
@@ -53,12 +53,12 @@ def flushed(deployed: Container, client: redis.Redis) -> Iterator[None]:
     """Redis loses everything; the board is filled again after the test."""
     client.flushall()
     yield
-    deployed.leaderboard.rebuild(pages(deployed.reconciliations))
+    deployed.leaderboard.rebuild(pages(deployed.reconciliations), deployed.hidden_players.pages_of_main())
 
 
 def tell(deployed: Container, *updates: int, garbage: int = 0) -> None:
     """Hand the function a batch, after so many messages that mean nothing."""
-    codec = RabbitEventCodec(deployed.sealer, MAIN)
+    codec = EventCodec(deployed.sealer, MAIN.increments)
     bodies = [b"garbage"] * garbage + [codec.recorded(ScoresRecorded(number, deployed.clock.now())) for number in updates]
     batch = [QueueDelivery(tag, False, pika.BasicProperties(), body) for tag, body in enumerate(bodies, 1)]
     assert invoke("broadcast_scores", queue_event("arn", "score_updated_queue", "/", batch)) is None
@@ -67,7 +67,7 @@ def tell(deployed: Container, *updates: int, garbage: int = 0) -> None:
 def lead(deployed: Container) -> str:
     """A new player in the first place."""
     player = new_player(deployed)
-    best = max([0, *(position.score for position in deployed.leaderboard.top(1))])
+    best = max([0, *(position.score for position in deployed.leaderboard.top(1).positions)])
     give(deployed, {player.user_id: best + 1})
     return player.user_id
 
@@ -80,7 +80,7 @@ def test_a_batch_of_changes_is_one_frame_with_the_board(deployed: Container, fra
     assert frame["type"] == "leaderboard"
     assert len(frame["data"]) <= 10
     first = frame["data"][0]
-    assert (set(first), first["userId"], first["rank"]) == ({"userId", "username", "rank", "score"}, leader, 1)
+    assert (set(first), first["userId"], first["rank"]) == ({"userId", "username", "displayName", "rank", "score"}, leader, 1)
     assert first["username"].startswith("Player-")
 
 
@@ -122,21 +122,7 @@ def test_a_redis_that_is_away_sends_the_batch_back(deployed: Container, redeploy
         tell(deployed, 1)
 
 
-@pytest.fixture
-def cloud(redeploy: Redeploy, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[aws.Connections, Container]]:
-    """The functions as they are deployed, on a board of their own; a stand-in holds the connections."""
-    for name, value in aws.CREDENTIALS.items():
-        monkeypatch.setenv(name, value)
-    api = aws.Connections()
-    with aws.serving(api) as url:
-        prefix = f"{{{secrets.token_hex(6)}}}:"
-        made = redeploy(BROADCAST_CHANNEL="", KEY_PREFIX=prefix, WEBSOCKET_MANAGEMENT_URL=f"{url}/{aws.STAGE}")
-        made.leaderboard.rebuild(pages(made.reconciliations))
-        yield api, made
-        made.close()
-
-
-def test_on_api_gateway_a_viewer_gets_the_board_with_the_first_broadcast(cloud: tuple[aws.Connections, Container]) -> None:
+def test_on_api_gateway_a_viewer_gets_the_board_with_the_first_broadcast(cloud: Cloud) -> None:
     api, deployed = cloud
     event = websocket_event("$connect", connection_id=api.connect("XfGLwd8wDjMCIPg="))
     token, _ = deployed.access_tokens.issue("u-1", "player", deployed.clock.now())
@@ -152,7 +138,7 @@ def test_on_api_gateway_a_viewer_gets_the_board_with_the_first_broadcast(cloud: 
     assert invoke("sweep_viewers", {}) == {"ended": 0}
 
 
-def test_a_sweep_has_those_served_whom_a_crash_left_waiting(cloud: tuple[aws.Connections, Container]) -> None:
+def test_a_sweep_has_those_served_whom_a_crash_left_waiting(cloud: Cloud) -> None:
     api, deployed = cloud
     deployed.viewers.welcome(api.connect("left-waiting="), deployed.clock.now() + timedelta(minutes=1))
     with delivered(deployed, "score_updated_queue") as messages:
@@ -165,9 +151,7 @@ def test_a_sweep_has_those_served_whom_a_crash_left_waiting(cloud: tuple[aws.Con
         assert messages() == []
 
 
-def test_a_gateway_that_does_not_let_us_sends_the_batch_back(
-    cloud: tuple[aws.Connections, Container], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_gateway_that_does_not_let_us_sends_the_batch_back(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     api, deployed = cloud
     deployed.viewers.welcome(api.connect("viewer="), deployed.clock.now() + timedelta(minutes=1))
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
@@ -182,7 +166,7 @@ def test_with_appsync_the_board_is_published_there(redeploy: Redeploy, monkeypat
     with aws.serving(api) as url:
         prefix = f"{{{secrets.token_hex(6)}}}:"
         made = redeploy(BROADCAST_CHANNEL="", KEY_PREFIX=prefix, APPSYNC_EVENTS_URL=f"{url}/event")
-        made.leaderboard.rebuild(pages(made.reconciliations))
+        made.leaderboard.rebuild(pages(made.reconciliations), made.hidden_players.pages_of_main())
         leader = lead(made)
         tell(made, 1)
         made.close()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from shared.accounts.argon2 import PasswordHasher
 from shared.container import Container
 from shared.core.errors import TooBusy
 from tests.handlers.dying import killed
@@ -61,7 +62,7 @@ def test_only_its_owner_changes_it_and_only_with_the_old_one(player: LoggedIn) -
     assert player.again().is_in()
 
 
-class BusyHasher:
+class BusyHasher(PasswordHasher):
     """Turns everybody away."""
 
     def hash(self, password: str) -> str:

@@ -36,13 +36,27 @@ def audit_log(admin: Player) -> HandlerReply:
 def test_a_disabled_account_is_out_with_the_next_request_and_stays_out(admin: Player, player: LoggedIn) -> None:
     assert player.is_in()
     reply = change(admin, player.user_id, {"disabled": True})
-    assert reply.data == {"userId": player.user_id, "username": player.username, "role": "player", "disabled": True}
+    account = {"userId": player.user_id, "username": player.username, "displayName": player.username, "role": "player"}
+    assert reply.data == {**account, "disabled": True, "simulated": False}
     assert not player.is_in()
     assert not player.can_stay()
     assert log_in(player.username).problem == (401, "invalid_credentials")
     assert change(admin, player.user_id, {"disabled": False}).data["disabled"] is False
     assert not player.is_in(), "the session is over for good"
     assert player.again().is_in()
+
+
+def test_an_admin_takes_a_name_away_and_gives_none(admin: Player, player: LoggedIn, database_url: str) -> None:
+    assert player.call("update_me", "PATCH /api/me", body={"displayName": "Rüpel"}).data["displayName"] == "Rüpel"
+    assert change(admin, player.user_id, {"displayName": "Lamb"}).problem == (422, "invalid_parameter")
+    assert change(admin, player.user_id, {"disabled": False}).data["displayName"] == "Rüpel"
+    assert change(admin, player.user_id, {"displayName": None}).data["displayName"] == player.username
+    assert player.call("get_me", "GET /api/me").data["displayName"] == player.username
+    assert player.call("get_user_score", "GET /api/score/{user_id}").data["displayName"] == player.username
+    [detail] = query(
+        database_url, "SELECT detail FROM audit_log WHERE actor = :id AND user_id = :user", id=admin.user_id, user=player.user_id
+    )
+    assert detail == [{"displayName": {"from": "Rüpel", "to": None}}]
 
 
 def test_a_disabled_account_is_out_with_a_token_of_no_session_too(deployed: Container, admin: Player, player: LoggedIn) -> None:
@@ -89,7 +103,7 @@ def test_a_redis_that_lost_its_last_moments_does_not_take_a_change_back(
     before = deployed.profiles.get_many([player.user_id])[player.user_id]
     change(admin, player.user_id, {"role": "admin"})
     deployed.profiles.replace(before)
-    deployed._redis.zrem(deployed._keys.ended_sessions, "*")  # as the first connection to another Redis does
+    deployed._redis.zrem(deployed._shard.ended_sessions, "*")  # as the first connection to another Redis does
     if is_started:
         invoke("prepare_stores", {})
     caller = outside if is_started else player

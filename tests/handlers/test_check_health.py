@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import redis
 
-from local_runtime.services.postgresql import FUNCTIONS_USER, SUPERUSER, USER
+from local_runtime.instance.servers.postgresql import FUNCTIONS_USER, SUPERUSER, USER
 from shared.container import Container, container
 from shared.ledger.queues import DEAD_LETTERS, HISTORY, RETRIES, UPDATED
 from shared.operations.rabbitmq import QUEUE
@@ -20,8 +20,6 @@ from tests.handlers.events import HandlerReply, call
 from tests.support.product import connect, query
 from tests.support.queues import Queues
 from tests.support.waiting import eventually
-
-pytestmark = pytest.mark.usefixtures("known_again")
 
 NAMES = ("redis", "rabbitmq", "postgresql")
 CAPABILITIES = ("acceptUpdates", "record", "broadcast", "logIn", "read")
@@ -249,7 +247,12 @@ def test_a_read_only_database_is_told_and_left_when_it_is_over(consumed: Contain
 
 @pytest.mark.parametrize(
     ("right", "table", "lost_with_it"),
-    [("INSERT", "score_history", {"record"}), ("INSERT", "refresh_tokens", {"logIn"}), ("SELECT", "users", {"record", "logIn"})],
+    [
+        ("INSERT", "score_history", {"record"}),
+        ("INSERT", "score_entries", {"record"}),
+        ("INSERT", "refresh_tokens", {"logIn"}),
+        ("SELECT", "users", {"record", "logIn"}),
+    ],
 )
 def test_rights_that_are_lost_are_named(
     consumed: Container, database_url: str, right: str, table: str, lost_with_it: set[str]

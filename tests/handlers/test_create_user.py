@@ -21,7 +21,7 @@ def event(**changes: object) -> dict[str, Any]:
 
 def test_an_admin_is_made_who_stands_on_no_board(deployed: Container, database_url: str) -> None:
     created = invoke("create_user", event())
-    assert set(created) == {"userId", "username", "role", "apiKey"}
+    assert set(created) == {"userId", "username", "displayName", "role", "apiKey"}
     assert created["role"] == "admin"
     assert deployed.leaderboard.scores([created["userId"]]) == {}
     rows = query(database_url, "SELECT action, actor FROM audit_log WHERE user_id = :user_id", user_id=created["userId"])

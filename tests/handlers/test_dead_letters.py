@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -15,9 +16,10 @@ from shared.container import Container
 from shared.core.errors import InvalidParameter, NotFound
 from shared.ledger.catch_up import Pipeline, catch_up
 from shared.ledger.dead_letter import PARKED
-from shared.ledger.events import RefusedMessage, ScoreAccepted
-from shared.ledger.messages import RabbitEventCodec
+from shared.ledger.events import Number, RefusedMessage, ScoreAccepted
+from shared.ledger.messages import EventCodec
 from shared.ledger.queues import DEAD_LETTERS
+from tests.handlers.boards import define_board
 from tests.handlers.conftest import Redeploy
 from tests.handlers.consumer import HISTORY, RETRIES, Bench
 from tests.handlers.events import HandlerReply, call, invoke
@@ -135,7 +137,7 @@ def test_a_redrive_after_the_cause_is_gone_counts_once(
         assert done == {"redriven": 1, "left": 0, "outcomes": {"recorded": 1}}
         assert (told["requestId"], told["outcome"], told["reason"]) == (parked.request_id, "recorded", None)
         assert deployed.ledger.totals([parked.user_id]) == {parked.user_id: 4}
-        body = RabbitEventCodec(deployed.sealer, MAIN).update(parked)
+        body = EventCodec(deployed.sealer, MAIN.increments).update(parked)
         deployed.topology.park([RefusedMessage(body, "unknown user", 4)])
         eventually(lambda: deployed.dead_letter_queue.count() == 1, 20, "a second copy parked")
         again = redriven(admin, {"requestIds": [parked.request_id]}).data
@@ -370,3 +372,35 @@ def test_the_operators_function_lists_shows_redrives_and_discards(bench: Bench, 
     ):
         with pytest.raises(error):
             invoke("manage_dead_letters", event)
+
+
+def test_an_entry_on_another_board_is_kept_shown_and_redriven_as_an_update_is(
+    bench: Bench, deployed: Container, admin: Player, database_url: str
+) -> None:
+    board_id, user_id = define_board(deployed), str(uuid4())
+    entry = bench.event(user_id, 2**40)._replace(
+        number=Number(2**30 + secrets.randbelow(2**20), 7), board_id=board_id, metadata='{"car":"r"}', places="all_time:1:1:0:1:1"
+    )
+    bench.record(bench.codec.update(entry), x_attempts=3)
+    eventually(lambda: bench.deployed.dead_letter_queue.count() == 1, 20, "it parked")
+    letter = shown(admin, entry.request_id).data
+    assert (letter["reason"], letter["increment"], letter["number"]["sequence"]) == ("unknown user", None, 7)
+    assert {name: letter["content"][name] for name in ("board", "value", "metadata", "places")} == {
+        "board": board_id,
+        "value": 2**40,
+        "metadata": {"car": "r"},
+        "places": entry.places,
+    }
+    add_account(deployed, user_id)
+    with consuming(deployed):
+        assert redriven(admin, {"ids": [letter["id"]]}).status == 200
+        sql = "SELECT score FROM season_totals WHERE user_id = :user_id"
+        eventually(lambda: query(database_url, sql, user_id=user_id) == [[2**40]], 20, "the entry recorded")
+        eventually(lambda: listed(admin).json["total"] == 0, 20, "no letter left")
+    found = call("get_audit_log", "GET /api/admin/audit-log", headers=admin.authorization, query={"requestId": entry.request_id})
+    assert "score_accepted" in [row["action"] for row in found.data]
+    unknown = entry._replace(
+        request_id=str(uuid4()), number=Number(2**30 + secrets.randbelow(2**20), 8), board_id="no-such-board"
+    )
+    bench.record(bench.codec.update(unknown), x_attempts=3)
+    assert shown(admin, unknown.request_id).data["reason"] == "unknown board"

@@ -32,7 +32,8 @@ def add(deployed: Container, *usernames: str) -> None:
 
 def test_one_is_found_by_name_and_by_id_however_it_is_capitalised(deployed: Container, admin: Player) -> None:
     player = new_player(deployed)
-    account = {"userId": player.user_id, "username": player.username, "role": "player", "disabled": False}
+    names = {"username": player.username, "displayName": player.username}
+    account = {"userId": player.user_id, **names, "role": "player", "disabled": False, "simulated": False}
     assert found(admin, username=player.username.upper()).data == [account]
     assert found(admin, userId=player.user_id).data == [account]
     assert found(admin, userId="nobody").json == {"data": [], "nextCursor": None}
@@ -50,6 +51,36 @@ def test_all_that_begin_so_come_page_by_page_in_the_order_of_their_names(deploye
     assert names(found(admin, search=f"{tag}_")) == [f"{tag}_c"], "no wildcard"
 
 
+def test_those_are_found_whose_display_name_begins_so_however_it_is_written(deployed: Container, admin: Player) -> None:
+    tag, here = secrets.token_hex(5), f"Олег {secrets.token_hex(3)}"
+    for name, display_name in (
+        (f"{tag}-b", f"{here} 2"),
+        (f"{tag}-A", here.upper()),
+        (f"{tag}-c", None),
+        (f"{tag}-d", f"x{here}"),
+    ):
+        account = Account(secrets.token_hex(16), name, "player", "hash", secrets.token_hex(32), display_name=display_name)
+        deployed.users.add(account)
+    reply = found(admin, search=here.lower())
+    assert [(each["username"], each["displayName"]) for each in reply.data] == [
+        (f"{tag}-A", here.upper()),
+        (f"{tag}-b", f"{here} 2"),
+    ]
+    first = found(admin, search=here, limit="1")
+    assert names(first) == [f"{tag}-A"]
+    second = found(admin, search=here, limit="1", cursor=first.json["nextCursor"])
+    assert (names(second), second.json["nextCursor"]) == ([f"{tag}-b"], None)
+    assert found(admin, search=f"{here}_").data == found(admin, search=f"{here}%").data == [], "no wildcard"
+    assert names(found(admin, search=tag)) == [f"{tag}-A", f"{tag}-b", f"{tag}-c", f"{tag}-d"]
+
+
+def test_one_whose_names_both_begin_so_is_found_once(deployed: Container, admin: Player) -> None:
+    tag = secrets.token_hex(8)
+    account = Account(secrets.token_hex(16), tag, "player", "hash", secrets.token_hex(32), display_name=tag.upper())
+    deployed.users.add(account)
+    assert names(found(admin, search=tag[:10])) == [tag]
+
+
 def test_all_are_listed_when_nothing_is_asked(deployed: Container, admin: Player) -> None:
     new_player(deployed)
     page = found(admin, limit="2")
@@ -60,7 +91,7 @@ def test_all_are_listed_when_nothing_is_asked(deployed: Container, admin: Player
 
 @pytest.mark.parametrize(
     "query",
-    [{"search": "a%"}, {"search": "a b"}, {"limit": "0"}, {"cursor": "x"}, {"search": "a", "userId": "b"}, {"userId": ""}],
+    [{"search": "a\nb"}, {"search": "a" * 51}, {"limit": "0"}, {"cursor": "x"}, {"search": "a", "userId": "b"}, {"userId": ""}],
 )
 def test_nonsense_is_told(admin: Player, query: dict[str, str]) -> None:
     assert found(admin, **query).problem == (422, "invalid_parameter")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from infra.asyncapi import DOCUMENT
+from infra.documents.asyncapi import DOCUMENT
 from tests.handlers.events import call
 
 

@@ -39,7 +39,13 @@ def test_the_ten_best_come_best_first_with_the_instant_they_were_read(board: Con
     document = get().json
     assert list(document) == ["data", "cache_time"]
     assert document["data"] == [
-        {"userId": player.user_id, "username": player.username, "rank": place, "score": 1001 - place}
+        {
+            "userId": player.user_id,
+            "username": player.username,
+            "displayName": player.username,
+            "rank": place,
+            "score": 1001 - place,
+        }
         for place, player in enumerate(players[:10], 1)
     ]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", document["cache_time"])
@@ -58,7 +64,13 @@ def test_no_more_than_a_hundred_come(board: Container) -> None:
         give(board, {f"stranger-{number:03}": 5000})
     lines = get("100").json["data"]
     assert len(lines) == 100
-    assert lines[0] == {"userId": "stranger-100", "username": "stranger-100", "rank": 1, "score": 5000}
+    assert lines[0] == {
+        "userId": "stranger-100",
+        "username": "stranger-100",
+        "displayName": "stranger-100",
+        "rank": 1,
+        "score": 5000,
+    }
 
 
 @pytest.mark.parametrize("limit", ["0", "101", "-1", "ten", "", "1.5", "1e1", "\u0661"])

@@ -26,7 +26,7 @@ def get(user_id: str, reader: Player | None, neighbours: str | None = None) -> H
 def players(deployed: Container) -> list[Player]:
     """Seven players in the first seven places."""
     made = [new_player(deployed) for _ in range(7)]
-    best = max([0, *(position.score for position in deployed.leaderboard.top(1))])
+    best = max([0, *(position.score for position in deployed.leaderboard.top(1).positions)])
     for place, player in enumerate(made):
         give(deployed, {player.user_id: best + 70 - 10 * place})
     return made
@@ -34,7 +34,7 @@ def players(deployed: Container) -> list[Player]:
 
 def test_a_player_is_shown_with_two_neighbours_on_each_side(players: list[Player]) -> None:
     data = get(players[3].user_id, players[0]).data
-    assert set(data) == {"userId", "username", "rank", "score", "neighbours"}
+    assert set(data) == {"userId", "username", "displayName", "rank", "score", "neighbours"}
     assert (data["userId"], data["username"], data["rank"]) == (players[3].user_id, players[3].username, 4)
     assert [(line["userId"], line["username"], line["rank"]) for line in data["neighbours"]] == [
         (players[n].user_id, players[n].username, n + 1) for n in (1, 2, 4, 5)

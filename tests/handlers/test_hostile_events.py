@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pika.exceptions import ChannelClosedByBroker
 
-from local_runtime.services.rabbitmq import MAX_MESSAGE_BYTES
+from local_runtime.instance.servers.rabbitmq import MAX_MESSAGE_BYTES
 from shared.boards.board import MAIN
 from shared.container import Container
 from shared.core.errors import InvalidInput, MalformedRequest, ScoreboardError
 from shared.ledger.events import ScoreAccepted, ScoresRecorded
-from shared.ledger.messages import RabbitEventCodec
-from shared.stores.sealing import AesGcmSealer
+from shared.ledger.messages import EventCodec
+from shared.stores.sealing import Sealer
 from tests.handlers.consumer import ACCEPTED_AT, DEAD_LETTERS, HISTORY, Bench
 from tests.handlers.events import ROOT, invoke
 from tests.handlers.players import new_player
@@ -27,6 +27,7 @@ SOURCES = {path.parent.name: path.read_text() for path in sorted((ROOT / "functi
 WRAPPERS = ("@direct_handler", "@quiet_handler", "@schedule_handler")
 CALLED = [name for name, source in SOURCES.items() if any(wrapper in source for wrapper in WRAPPERS)]
 READ_THEIR_INPUT = (
+    "change_users",
     "create_user",
     "export_audit_log",
     "follow_audit_log",
@@ -67,12 +68,12 @@ def test_an_event_of_the_wrong_shape_is_told_so(deployed: Container, function: s
 
 
 @pytest.fixture(scope="module")
-def stranger() -> RabbitEventCodec:
+def stranger() -> EventCodec:
     """Who has a key of another instance under another name."""
-    return RabbitEventCodec(AesGcmSealer.from_setting("other:" + "A" * 43 + "="), MAIN)
+    return EventCodec(Sealer.from_setting("other:" + "A" * 43 + "="), MAIN.increments)
 
 
-def hostile(codec: RabbitEventCodec, stranger: RabbitEventCodec, user_id: str, data: Any) -> bytes:
+def hostile(codec: EventCodec, stranger: EventCodec, user_id: str, data: Any) -> bytes:
     """A message that must not count, made with what hypothesis chooses."""
     good = ScoreAccepted(str(uuid4()), user_id, 3, 3, ACCEPTED_AT, "198.51.100.7")
     fields: dict[str, Any] = json.loads(codec.update(good))
@@ -120,7 +121,7 @@ JSON = st.recursive(
 @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_hostile_messages_are_parked_and_the_good_ones_of_their_batch_recorded(
-    bench: Bench, deployed: Container, stranger: RabbitEventCodec, data: Any
+    bench: Bench, deployed: Container, stranger: EventCodec, data: Any
 ) -> None:
     user_id = new_player(deployed).user_id
     bad = [hostile(bench.codec, stranger, user_id, data) for _ in range(data.draw(st.integers(1, 6)))]
@@ -141,7 +142,7 @@ def test_headers_of_any_kind_are_no_reason_to_keep_a_batch(bench: Bench, deploye
     assert (body, properties.headers["x-attempts"]) == (b"nonsense", 1)
 
 
-def test_the_broadcast_is_moved_by_nothing_that_does_not_decrypt(bench: Bench, stranger: RabbitEventCodec) -> None:
+def test_the_broadcast_is_moved_by_nothing_that_does_not_decrypt(bench: Bench, stranger: EventCodec) -> None:
     event = ScoresRecorded(1, ACCEPTED_AT)
     for body in (b"", b"[" * 100_000, b'{"encrypted_data": "A"}', stranger.recorded(event), bench.codec.update(bench.event("u"))):
         assert bench.deliver("broadcast_scores", "score_updated_queue", body) is None

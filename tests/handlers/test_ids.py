@@ -14,6 +14,7 @@ from shared.audit.verify_audit import KnownHead
 from shared.container import Container
 from shared.ledger.read_dead_letters import parse_name
 from shared.ledger.redrive_dead_letters import parse_choice
+from tests.handlers.boards import define_board
 from tests.handlers.events import HandlerReply, call, invoke, websocket_event
 from tests.handlers.players import Player, consuming, new_player
 from tests.handlers.test_roles import ROUTES, TABLE, with_password
@@ -27,8 +28,10 @@ def admin(deployed: Container) -> Player:
     return new_player(deployed, "admin")
 
 
-def asked(route: str, player: Player, caller: Player, user_id: str) -> HandlerReply:
+def asked(deployed: Container, route: str, player: Player, caller: Player, user_id: str) -> HandlerReply:
     parameters = {"user_id": user_id}
+    if "{board}" in route:
+        parameters["board"] = define_board(deployed)
     request = TABLE[route].request()
     return call(ROUTES[route], route, path_parameters=parameters, headers=caller.authorization, **request)
 
@@ -42,7 +45,7 @@ def test_ones_own_id_is_ones_own_in_any_letter_case(
     if route.endswith("/password"):
         with_password(deployed, player)
     caller = admin if "/api/admin/" in route else player
-    reply = asked(route, player, caller, spelled(player.user_id))
+    reply = asked(deployed, route, player, caller, spelled(player.user_id))
     assert reply.status == TABLE[route].status("admin" if caller is admin else "player"), reply.body
     if reply.body:
         told = json.loads(reply.body)["data"]
@@ -52,7 +55,7 @@ def test_ones_own_id_is_ones_own_in_any_letter_case(
 @pytest.mark.parametrize("route", OF_A_PLAYER)
 def test_an_id_of_another_player_in_capitals_is_another_players(deployed: Container, route: str) -> None:
     player, other = new_player(deployed), new_player(deployed)
-    assert asked(route, player, other, player.user_id.upper()).status == TABLE[route].status("other")
+    assert asked(deployed, route, player, other, player.user_id.upper()).status == TABLE[route].status("other")
 
 
 def filters(player: Player, request_id: str) -> list[Mapping[str, str]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from shared.accounts.ports import PasswordHasher
+from shared.accounts.argon2 import PasswordHasher
 from shared.container import Container
 from shared.core.errors import BadMessage
 from tests.handlers.conftest import Redeploy
@@ -36,11 +36,12 @@ def account(deployed: Container) -> dict[str, str]:
 
 def test_a_log_in_answers_a_token_pair(deployed: Container, account: dict[str, str]) -> None:
     reply = tokens(username=account["username"], password=PASSWORD)
-    assert set(reply.data) == {"accessToken", "tokenType", "expiresIn", "refreshToken"}
+    assert set(reply.data) == {"userId", "accessToken", "tokenType", "expiresIn", "refreshToken"}
     assert (reply.data["tokenType"], reply.data["expiresIn"]) == ("Bearer", 900)
     assert reply.headers["Cache-Control"] == "no-store"
     caller = deployed.authenticate(reply.data["accessToken"])
     assert (caller.user_id, caller.role) == (account["userId"], "player")
+    assert reply.data["userId"] == tokens(refreshToken=reply.data["refreshToken"]).data["userId"] == account["userId"]
 
 
 def test_capital_letters_in_the_name_do_not_matter(account: dict[str, str]) -> None:
@@ -187,22 +188,22 @@ def test_an_unknown_name_is_answered_like_a_wrong_password(account: dict[str, st
     assert unknown.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-class CountingHasher:
+class CountingHasher(PasswordHasher):
     """The hasher, and how many hashes it computed against one that somebody has, and against none."""
 
     def __init__(self, hasher: PasswordHasher) -> None:
-        self._hasher = hasher
+        self._real = hasher
         self.of_accounts = self.of_nobody = 0
 
     def hash(self, password: str) -> str:
-        return self._hasher.hash(password)
+        return self._real.hash(password)
 
     def verify(self, hashed: str | None, password: str) -> bool:
         if hashed is None:
             self.of_nobody += 1
         else:
             self.of_accounts += 1
-        return self._hasher.verify(hashed, password)
+        return self._real.verify(hashed, password)
 
 
 @pytest.mark.parametrize("username", ["nobody-has-this-name", "no name at all", "x" * 5000])

@@ -44,13 +44,13 @@ def test_what_is_recorded_refused_or_there_already_leaves_the_outbox(
 ) -> None:
     board = new_board(redeploy)
     with redis.Redis.from_url(redis_url) as client:
-        ids = [client.xadd(board._keys.outbox, {"request_id": "r"}).decode() for _ in range(4)]
+        ids = [client.xadd(board._shard.outbox, {"request_id": "r"}).decode() for _ in range(4)]
         events = [bench.event(user)._replace(outbox_id=entry) for user, entry in zip((user_id, user_id, "x"), ids, strict=False)]
         bodies = [bench.codec.update(event) for event in events]
         bench.record(bodies[0])
-        assert client.xlen(board._keys.outbox) == 3
+        assert client.xlen(board._shard.outbox) == 3
         bench.record(*bodies, b"poison", bench.codec.update(bench.event(user_id)))
-        assert [entry for entry, _ in client.xrange(board._keys.outbox)] == [ids[3].encode()]
+        assert [entry for entry, _ in client.xrange(board._shard.outbox)] == [ids[3].encode()]
 
 
 def test_a_redis_that_is_away_does_not_send_the_batch_back(

@@ -29,8 +29,9 @@ def test_a_newcomer_becomes_a_player_on_the_board_with_zero(deployed: Container)
     username = unique_name()
     reply = register(username=username, password=PASSWORD)
     assert reply.status == 201
-    assert set(reply.data) == {"userId", "username", "role", "apiKey"}
+    assert set(reply.data) == {"userId", "username", "displayName", "role", "apiKey"}
     assert (reply.data["username"], reply.data["role"]) == (username, "player")
+    assert reply.headers["Location"] == f"/api/score/{reply.data['userId']}"
     assert deployed.leaderboard.scores([reply.data["userId"]]) == {reply.data["userId"]: 0}
 
 

@@ -11,6 +11,7 @@ from shared.container import Container
 from shared.core import metrics
 from shared.core.errors import RedisUnavailable
 from shared.ledger.events import ScoreAccepted
+from shared.ledger.queues import RETRIES
 from shared.ledger.relay_outbox import BATCH, relay_outbox
 from tests.handlers.conftest import Redeploy
 from tests.handlers.consumer import HISTORY, Bench
@@ -38,7 +39,10 @@ def leave(board: Container, redis_url: str, user_id: str, count: int, seconds: i
 
 
 @pytest.fixture
-def board(deployed: Container, redeploy: Redeploy) -> Container:
+def board(bench: Bench, redeploy: Redeploy) -> Container:
+    """With no updates of other tests on their way, nor waiting for another try."""
+    for queue in (HISTORY, *RETRIES):
+        bench.drain(queue)
     return new_board(redeploy)
 
 
@@ -155,7 +159,7 @@ def test_a_consumer_that_is_away_for_long_makes_no_more_copies(board: Container,
 def test_what_its_process_published_is_not_published_again(board: Container, bench: Bench) -> None:
     bench.drain(HISTORY)
     new_player(board).score()
-    eventually(lambda: board._redis.hlen(board._keys.outbox_published) == 1, 10, "the confirm noted")
+    eventually(lambda: board._redis.hlen(board._shard.outbox_published) == 1, 10, "the confirm noted")
     assert relay_outbox(board.pipeline, board.queue_gauge, 10, older_than_seconds=0) == 0
     assert board.topology.backlog() == 1
 

@@ -10,6 +10,7 @@ import pytest
 import redis
 
 from shared.container import Container
+from tests.handlers.boards import add_entry, define_board
 from tests.handlers.events import call
 from tests.handlers.players import Player, consuming, new_player
 from tests.support.waiting import eventually
@@ -60,7 +61,8 @@ def test_updates_are_settled_together_by_the_batch_that_records_them(deployed: C
     with ThreadPoolExecutor(16) as threads:
         list(threads.map(update, players * 20))
     found = commands(counted)
-    assert (found["evalsha"], found["xdel"]) == (len(players) * 20, 0)
+    greetings = counted.info("stats")["total_connections_received"]  # a script each
+    assert (found["evalsha"] - greetings, found["xdel"]) == (len(players) * 20, 0)
     assert counted.xlen("outbox") == len(players) * 20
     with consuming(deployed):
         eventually(lambda: counted.xlen("outbox") == 0, 20, "the outbox empty")
@@ -76,3 +78,23 @@ def test_a_known_player_asks_nothing_of_postgresql(deployed: Container) -> None:
     for _ in range(UPDATES):
         update(player)
     assert not pool._idle, "an update opened a connection to PostgreSQL"
+
+
+def test_a_board_is_read_in_the_round_trip_in_which_its_reader_is_checked(deployed: Container, counted: Any) -> None:
+    player, board_id = new_player(deployed), define_board(deployed)
+    add_entry(board_id, player, {"value": 1})
+    for route, function, more in (
+        ("GET /api/boards/{board}/scores", "get_board_scores", {}),
+        ("GET /api/boards/{board}/scores/{user_id}", "get_board_place", {}),
+        ("POST /api/boards/{board}/scores/query", "query_board_scores", {"body": {"userIds": [player.user_id]}}),
+    ):
+        path = {"board": board_id, "user_id": player.user_id}
+
+        def read() -> None:
+            assert call(function, route, path_parameters=path, headers=player.authorization, **more).status == 200  # noqa: B023
+
+        read()
+        counted.config_resetstat()
+        read()
+        found = commands(counted)
+        assert (found["evalsha"], found["eval"], found["hset"]) == (2, 0, 0), "access and board, in one write"

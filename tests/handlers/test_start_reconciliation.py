@@ -68,7 +68,15 @@ def test_runs_are_listed_with_what_they_found(board: Container) -> None:
     assert [run["runId"] for run in first.data] == [made[2], made[1]]
     assert [(run["dryRun"], run["full"], run["found"]) for run in first.data] == [(False, False, 0), (False, True, 1)]
     assert first.data[1]["discrepancies"] == [
-        {"userId": player.user_id, "ledgerTotal": 0, "boardBefore": 7, "boardAfter": 7, "missingPoints": 0, "difference": -7}
+        {
+            "userId": player.user_id,
+            "ledgerTotal": 0,
+            "boardBefore": 7,
+            "boardAfter": 7,
+            "missingPoints": 0,
+            "difference": -7,
+            "misplaced": False,
+        }
     ]
     assert first.data[1]["startedAt"] <= first.data[1]["finishedAt"]
     assert first.json["usernames"] == {player.user_id: player.username}

@@ -237,7 +237,7 @@ def test_an_empty_redis_takes_no_updates_until_it_is_rebuilt(deployed: Container
     reply = player.score(1)
     assert reply.problem == (503, "leaderboard_rebuilding")
     assert reply.headers["Retry-After"] == "1"
-    board.leaderboard.rebuild(pages(board.reconciliations))
+    board.leaderboard.rebuild(pages(board.reconciliations), board.hidden_players.pages_of_main())
     assert player.score(1).status == 200
 
 
@@ -289,6 +289,19 @@ def test_a_database_that_is_away_does_not_stop_known_players(deployed: Container
     assert player.score().data["score"] == 2
     deployed.profiles.drop(player.user_id)
     assert player.score().problem == (503, "database_unavailable")
+
+
+def test_without_the_replicas_that_must_have_it_no_update_is_acknowledged(
+    deployed: Container, player: Player, redeploy: Redeploy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.stores.redis.replicas.WAIT_MS", 100)
+    redeploy(REDIS_REPLICAS="1")
+    refused = player.score(3, Idempotency_Key="kept")
+    assert refused.problem == (503, "leaderboard_unavailable")
+    assert "Retry-After" in refused.headers
+    redeploy(REDIS_REPLICAS="0")
+    again = player.score(3, Idempotency_Key="kept")
+    assert (again.status, again.data["score"], again.headers["Idempotency-Replayed"]) == (200, 3, "true")
 
 
 def test_a_redis_that_is_away_is_told_so(player: Player, redeploy: Redeploy) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -12,10 +13,12 @@ import redis
 from shared.accounts.player import Caller
 from shared.accounts.session import EndedSession
 from shared.container import Container
-from shared.stores.keys import Keys
-from shared.viewers.connections_redis import SHARDS
+from shared.stores.actor import Actor
+from shared.stores.keys import ShardKeys
+from shared.viewers.rings import SHARDS
+from tests.handlers.boards import define_board
 from tests.handlers.conftest import Redeploy
-from tests.handlers.events import invoke, websocket_event
+from tests.handlers.events import call, invoke, websocket_event
 from tests.handlers.players import delivered, new_player
 
 
@@ -87,6 +90,67 @@ def test_a_ticket_outlives_no_session(deployed: Container) -> None:
     assert connect(player.authorization) == {"statusCode": 401}
 
 
+def anonymous_ticket() -> str:
+    ticket: str = call("issue_ws_ticket", "POST /api/ws-tickets", source_ip="203.0.113.7").data["ticket"]
+    return ticket
+
+
+def test_a_ticket_without_an_account_admits_once_to_a_public_board(redeploy: Redeploy) -> None:
+    public = redeploy(PUBLIC_LEADERBOARD="true")
+    ticket = anonymous_ticket()
+    admitted = connect(query={"ticket": ticket})
+    assert admitted["statusCode"] == 200
+    assert admitted["headers"]["X-Session-Labels"] == "", "nobody's connection is never dismissed"
+    lasts = float(admitted["headers"]["X-Session-Expires-At"]) - public.clock.now().timestamp()
+    assert 880 < lasts <= 900
+    assert connect(query={"ticket": ticket}) == {"statusCode": 401}
+    assert connect() == {"statusCode": 401}, "a public board asks for a ticket, too"
+
+
+@pytest.mark.usefixtures("nothing_public")
+def test_a_ticket_without_an_account_is_worth_nothing_when_the_board_is_public_no_more(redeploy: Redeploy) -> None:
+    redeploy(PUBLIC_LEADERBOARD="true")
+    ticket = anonymous_ticket()
+    redeploy(PUBLIC_LEADERBOARD="false")
+    assert connect(query={"ticket": ticket}) == {"statusCode": 401}
+
+
+@pytest.mark.usefixtures("nothing_public")
+def test_who_comes_without_an_account_for_a_public_board_hears_nothing_of_main(deployed: Container) -> None:
+    board_id = define_board(deployed, public=True)
+    told = call("issue_ws_ticket", "POST /api/ws-tickets", source_ip="203.0.113.7").data
+    assert told["broadcast"] is False
+    ticket = told["ticket"]
+    admitted = connect(query={"ticket": ticket})
+    assert (admitted["statusCode"], admitted["headers"]["X-Session-Broadcast"]) == (200, "no")
+    assert admitted["headers"]["X-Session-Labels"] == ""
+    deployed.boards.delete(board_id, Actor("test"))
+    assert call("issue_ws_ticket", "POST /api/ws-tickets").problem == (401, "missing_token")
+
+
+@pytest.mark.usefixtures("nothing_public")
+def test_where_boards_are_not_live_a_public_one_lets_nobody_in(deployed: Container, redeploy: Redeploy) -> None:
+    define_board(deployed, public=True)
+    ticket = anonymous_ticket()
+    redeploy(BROADCAST_CHANNEL="", APPSYNC_EVENTS_URL="http://127.0.0.1:1/event")
+    assert connect(query={"ticket": ticket}) == {"statusCode": 401}
+    assert call("issue_ws_ticket", "POST /api/ws-tickets").problem == (401, "missing_token")
+
+
+def test_on_api_gateway_nobodys_connection_ends_by_itself_and_is_kept_under_no_account(
+    redeploy: Redeploy, redis_url: str
+) -> None:
+    prefix = f"{{{secrets.token_hex(4)}}}:"
+    redeploy(BROADCAST_CHANNEL="", KEY_PREFIX=prefix, WEBSOCKET_MANAGEMENT_URL="", PUBLIC_LEADERBOARD="true")
+    assert connect(query={"ticket": anonymous_ticket()})["statusCode"] == 200
+    keys = ShardKeys(prefix)
+    with redis.Redis.from_url(redis_url) as client:
+        ends = [ms for shard in range(SHARDS) for _, ms in client.zrange(keys.viewers.connections(shard), 0, -1, withscores=True)]
+        assert client.exists(keys.user("").viewers) == 0
+    assert len(ends) == 1
+    assert 880_000 < ends[0] - time.time() * 1000 <= 900_000
+
+
 def test_a_disabled_account_does_not_watch(deployed: Container) -> None:
     assert connect(new_player(deployed, disabled=True).authorization) == {"statusCode": 403}
 
@@ -134,7 +198,7 @@ def test_on_api_gateway_viewers_are_noted_until_their_session_ends_and_forgotten
     ends_at_ms = deployed.authenticate(token).expires_at.timestamp() * 1000
 
     def noted(client: Any) -> dict[bytes, float]:
-        shards = [client.zrange(Keys(prefix).viewers(shard), 0, -1, withscores=True) for shard in range(SHARDS)]
+        shards = [client.zrange(ShardKeys(prefix).viewers.connections(shard), 0, -1, withscores=True) for shard in range(SHARDS)]
         return dict(entry for shard in shards for entry in shard)
 
     with redis.Redis.from_url(redis_url) as client, delivered(deployed, "score_updated_queue") as messages:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from infra.check_template.command import broken_rules, lint_findings, main, problems_of
-from infra.check_template.translation import translate
+from infra.checks.template.command import broken_rules, lint_findings, main, problems_of
+from infra.checks.template.translation import translate
 from infra.sam import read_sam
 from local_runtime.settings import DEFAULT_TEMPLATE, PROJECT_ROOT
 

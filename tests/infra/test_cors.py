@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from infra.check_template.translation import translate
+from infra.checks.template.translation import translate
 from infra.sam import read_sam
-from local_runtime.hosting import load_manifest
+from local_runtime.hosting.load import load_manifest
 from local_runtime.instance.environment import with_provided_names
 from local_runtime.settings import DEFAULT_TEMPLATE, InstanceSettings
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.documents import ENV_EXAMPLE, ROOT
+from infra.documents.command import main
+from infra.documents.reference import ENV_EXAMPLE
+from local_runtime.settings import PROJECT_ROOT as ROOT
 from local_runtime.settings import InstanceSettings
 from shared.core.config import Settings
 
@@ -17,10 +19,13 @@ SHOWN = dict(re.findall(r"^# ([A-Z][A-Z0-9_]+)=(.*)$", ENV_EXAMPLE.read_text(), 
 
 def test_every_default_can_be_set_as_it_is_shown() -> None:
     needed = {name: "given" for name, value in SHOWN.items() if not value}
-    assert Settings.from_environment({**SHOWN, **needed, "CORS_ALLOWED_ORIGINS": ""}) == Settings.from_environment(
-        {**needed, "CORS_ALLOWED_ORIGINS": ""}
-    )
+    needed |= dict.fromkeys(("CORS_ALLOWED_ORIGINS", "SCOREBOARD_FRAME_ANCESTORS"), "")  # "given" is no origin
+    assert Settings.from_environment({**SHOWN, **needed}) == Settings.from_environment(needed)
     assert InstanceSettings.from_environment(SHOWN).as_environment().keys() <= SHOWN.keys()
+
+
+def test_what_is_generated_is_up_to_date() -> None:
+    assert main(["--check"]) == 0
 
 
 DOCUMENTS = [ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

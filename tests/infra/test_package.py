@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.check_template.command import broken_rules
-from infra.check_template.translation import translate
+from infra.checks.template.command import broken_rules
+from infra.checks.template.translation import translate
 from infra.package import artefact as artefacts
 from infra.package.artefact import Artefact
 from infra.package.command import DEFAULT_CACHE, build, main
@@ -25,7 +25,7 @@ from infra.package.contents import LAYER_REQUIREMENTS, build_function, build_lay
 from infra.package.deployable import deployable_template
 from infra.package.elf import NotElf, read_shared_object
 from infra.package.target import Target
-from infra.package.wheels import fetch_wheels
+from infra.package.wheels import fetch_wheels, unpack_wheel
 from infra.sam import LAYER, Function, read_sam
 from local_runtime.cli.errors import CliError
 from local_runtime.settings import PROJECT_ROOT
@@ -77,6 +77,7 @@ def test_a_function_has_its_directory_and_nothing_else(built: Mapping[str, Artef
     compiled = f"__pycache__/handler.cpython-{SAM.runtime.removeprefix('python').replace('.', '')}.pyc"
     assert set(built["update_score"].files) == {"handler.py", compiled}
     assert set(built["get_openapi"].files) == {"handler.py", compiled, "openapi.json"}
+    assert {"files/index.html", "files/app.js", "files/style.css", "files/scoreboard.js"} <= set(built["get_page"].files)
 
 
 def test_the_layer_has_the_package_and_its_libraries_under_python(built: Mapping[str, Artefact]) -> None:
@@ -241,6 +242,31 @@ def test_the_deployable_template_is_the_template_with_the_zips_in_their_places(t
     ((_, layer),) = sam.resources(LAYER)
     assert (layer["ContentUri"], layer["CompatibleArchitectures"], sam.architecture) == ("layer.zip", ["x86_64"], "x86_64")
     assert broken_rules(translate(sam), SAM) == []
+
+
+def test_the_deployable_template_allows_the_runtime_that_the_artefacts_are_for_and_no_other(tmp_path: Path) -> None:
+    newest = SAM.runtimes[-1]
+    path = tmp_path / "template.yaml"
+    path.write_text(deployable_template(SAM, Target(newest, "arm64")), encoding="utf-8")
+    assert (read_sam(path).runtime, read_sam(path).runtimes) == (newest, (newest,))
+    assert broken_rules(translate(read_sam(path)), SAM) == []
+
+
+@pytest.mark.parametrize("runtime", SAM.runtimes)
+def test_every_runtime_of_the_template_has_all_libraries_of_the_layer(runtime: str) -> None:
+    target = Target(runtime, "arm64")
+    wheels = fetch_wheels(LAYER_REQUIREMENTS, target, DEFAULT_CACHE)
+    pinned = {line.partition("==")[0] for line in LAYER_REQUIREMENTS.read_text().splitlines() if "==" in line}
+    assert len(wheels) == len(pinned)
+    layer = Artefact("layer", {path: content for wheel in wheels for path, content in unpack_wheel(wheel).items()})
+    assert layer.problems(target) == []
+
+
+def test_a_runtime_that_the_template_has_not_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    template = copy_of_the_sources(tmp_path)
+    template.write_text(deployable_template(SAM, HERE))
+    assert main(["update_score", "--runtime", SAM.runtimes[-1], "--template", str(template), "--out", str(tmp_path / "out")]) == 2
+    assert f"lets functions run on {HERE.runtime}, and not on {SAM.runtimes[-1]}" in capfd.readouterr().err
 
 
 def test_an_unknown_name_is_refused_with_those_there_are(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from infra import requirements
+from infra.package import requirements
 
 
 def test_the_layers_requirements_are_up_to_date() -> None:

@@ -11,12 +11,12 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from infra.check_template.command import STORES
+from infra.checks.template.command import STORES
+from infra.deploy.secret import DATABASE_CA, PARAMETERS, Clients, main
 from infra.sam import read_sam
-from infra.secret import DATABASE_CA, PARAMETERS, Clients, main
-from local_runtime.template.tree import Report, load_template
+from local_runtime.hosting.template.tree import Report, load_template
 from shared.core.config import Settings
-from shared.stores.postgresql.url import DatabaseUrl
+from shared.core.database_url import DatabaseUrl
 
 PASSWORD = "p" * 64
 

@@ -13,10 +13,11 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from infra.secret_scan import files_to_scan, scan, unknown
+from infra.checks.secret_scan import files_to_scan, scan, unknown
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-LOCKED = ("infra/layer-requirements.txt", "requirements.txt", "tests/benchmarks/peers/requirements.txt")
+OF_ALL = ("infra/package/layer-requirements.txt", "infra/package/runtime-requirements.txt")  # parts of requirements.txt
+LOCKED = (*OF_ALL, "requirements.txt", "tests/benchmarks/peers/requirements.txt", "infra/kubernetes/helm-requirements.txt")
 _PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;]+)(?:\s*;[^#]*?)?(?P<hashes>(?:\s+--hash=sha256:[0-9a-f]{64})+)")
 
 
@@ -29,8 +30,16 @@ def locked_lines(name: str) -> list[str]:
 @pytest.mark.parametrize("name", LOCKED)
 def test_every_requirement_is_pinned_to_one_version_with_its_hashes(name: str) -> None:
     lines = locked_lines(name)
-    assert len(lines) > 10
+    assert lines
     assert [line[:60] for line in lines if not _PIN.fullmatch(line.strip())] == []
+
+
+@pytest.mark.parametrize("name", OF_ALL)
+def test_what_runs_and_what_is_deployed_is_what_is_tested(name: str) -> None:
+    def pins(lines: list[str]) -> set[str]:
+        return {line.split(" ")[0] for line in lines}
+
+    assert pins(locked_lines(name)) <= pins(locked_lines("requirements.txt"))
 
 
 def test_what_is_pinned_is_what_the_project_asks_for() -> None:

@@ -13,16 +13,16 @@ from typing import Any
 
 import redis
 
-from local_runtime.manifest import Function, Manifest
-from local_runtime.queue.broker import connection_parameters
-from local_runtime.queue.mapping import EventSourceMapping
-from local_runtime.services.postgresql import PrivatePostgreSQL
-from local_runtime.services.rabbitmq import PrivateRabbitMQ
-from local_runtime.services.redis import PrivateRedis
-from local_runtime.services.run import running
+from local_runtime.hosting.manifest import Function, Manifest
+from local_runtime.hosting.queue.broker import connection_parameters
+from local_runtime.hosting.queue.mapping import EventSourceMapping
+from local_runtime.hosting.template import read_template
+from local_runtime.hosting.template.tree import Node, Report, load_template
+from local_runtime.instance.servers.postgresql import PrivatePostgreSQL
+from local_runtime.instance.servers.rabbitmq import PrivateRabbitMQ
+from local_runtime.instance.servers.redis import PrivateRedis
+from local_runtime.instance.servers.run import running
 from local_runtime.settings import DEFAULT_TEMPLATE
-from local_runtime.template import read_template
-from local_runtime.template.tree import Node, Report, load_template
 from tests.lambda_runtime.environment import ACCOUNT_ID, REGION
 from tests.lambda_runtime.functions import Functions
 from tests.lambda_runtime.http_api import HttpApi
@@ -48,6 +48,16 @@ class Stores:
     database_url: str
     owner_database_url: str
     ca_file: str
+
+    def environment(self) -> dict[str, str]:
+        """The same as the variables of an instance that uses them."""
+        return {
+            "REDIS_URL": self.redis_url,
+            "AMQP_URL": self.amqp_url,
+            "AMQP_CA_FILE": self.ca_file,
+            "DATABASE_URL": self.database_url,
+            "MIGRATIONS_DATABASE_URL": self.owner_database_url,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import IO, Any
 from uuid import uuid4
 
-from local_runtime.invoker import FunctionError, FunctionTimedOut, PayloadTooLarge
-from local_runtime.manifest import Function
+from local_runtime.hosting.invoker import FunctionError, FunctionTimedOut, PayloadTooLarge
+from local_runtime.hosting.manifest import Function
 from tests.lambda_runtime.packages import Packages, interpreter
 from tests.lambda_runtime.runtime_api import MAX_PAYLOAD_BYTES, Invocation, RuntimeApi
 from tests.support.aws import ACCESS_KEY

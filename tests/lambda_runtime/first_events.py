@@ -10,13 +10,13 @@ from uuid import uuid4
 
 import pika
 
-from local_runtime.events.http import HttpRequestParts, http_event
-from local_runtime.events.identity import ApiIdentity
-from local_runtime.events.queue import QueueDelivery, queue_event
+from local_runtime.hosting.events.http import HttpRequestParts, http_event
+from local_runtime.hosting.events.identity import ApiIdentity
+from local_runtime.hosting.events.queue import QueueDelivery, queue_event
 from shared.boards.board import MAIN
 from shared.ledger.events import ScoreAccepted, ScoresRecorded
-from shared.ledger.messages import RabbitEventCodec
-from shared.stores.sealing import AesGcmSealer
+from shared.ledger.messages import EventCodec
+from shared.stores.sealing import Sealer
 from tests.lambda_runtime.deployment import Deployment
 from tests.support.api import PASSWORD, Player
 
@@ -26,7 +26,7 @@ Events = dict[str, Callable[[], dict[str, Any]]]
 def first_events(deployment: Deployment, player: Player) -> Events:
     """By function; each call makes a fresh one of this player's."""
     assert deployment.plan.secret is not None
-    codec = RabbitEventCodec(AesGcmSealer.from_setting(deployment.plan.secret["PAYLOAD_KEYS"]), MAIN)
+    codec = EventCodec(Sealer.from_setting(deployment.plan.secret["PAYLOAD_KEYS"]), MAIN.increments)
     routes = {route.function.name: route for route in deployment.manifest.http_routes}
 
     def http(name: str, body: bytes = b"") -> Callable[[], dict[str, Any]]:

@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from local_runtime.invoker import FunctionError, FunctionTimedOut, PayloadTooLarge
-from local_runtime.manifest import Function
+from local_runtime.hosting.invoker import FunctionError, FunctionTimedOut, PayloadTooLarge
+from local_runtime.hosting.manifest import Function
 from tests.lambda_runtime.environment import ExecutionEnvironment
 from tests.lambda_runtime.packages import Packages
 

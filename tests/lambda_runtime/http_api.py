@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from local_runtime.events.http import HttpAnswer, HttpRequestParts, MalformedAnswer, http_answer, http_event
-from local_runtime.events.identity import ApiIdentity
-from local_runtime.events.websocket import new_id
-from local_runtime.invoker import FunctionError, FunctionTimedOut, PayloadTooLarge
-from local_runtime.manifest import HttpRoute
+from local_runtime.hosting.events.http import HttpAnswer, HttpRequestParts, MalformedAnswer, http_answer, http_event
+from local_runtime.hosting.events.identity import ApiIdentity
+from local_runtime.hosting.events.websocket import new_id
+from local_runtime.hosting.invoker import FunctionError, FunctionTimedOut, PayloadTooLarge
+from local_runtime.hosting.manifest import HttpRoute
 from tests.lambda_runtime.environment import ACCOUNT_ID
 from tests.support.loopback import Answered, Asked
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from urllib.parse import urlsplit
 
 import pytest
 from websockets.sync.client import ClientConnection
 
-from local_runtime.invoker import FunctionError
+from local_runtime.hosting.invoker import FunctionError
 from tests.lambda_runtime.deployment import Deployment, beside
 from tests.support.api import Player, frame_with
 from tests.support.relay import Relay
@@ -76,6 +78,17 @@ def test_every_function_of_the_template_loads(deployment: Deployment) -> None:
                 deployment.functions.invoke(function, {})
             except FunctionError as error:
                 assert not error.error_type.startswith("Runtime."), error  # noqa: PT017 - most refuse an empty event
+
+
+def test_the_page_comes_with_its_files_and_may_watch_the_board(deployment: Deployment) -> None:
+    page = deployment.api.get("/")
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "script-src 'self'; " in page.headers["Content-Security-Policy"]
+    viewers = urlsplit(deployment.ws_url)
+    assert f"connect-src 'self' {viewers.scheme}://{viewers.netloc}; " in page.headers["Content-Security-Policy"]
+    for path in re.findall(rb'"(/assets/[^"]+)"', page.body):
+        assert deployment.api.get(path.decode()).status == 200, path
+    assert deployment.api.get("/", **{"If-None-Match": page.headers["ETag"]}).status == 304
 
 
 def test_schedules_and_operators_functions_work(deployment: Deployment) -> None:

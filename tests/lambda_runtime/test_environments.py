@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from local_runtime.invoker import FunctionError, FunctionTimedOut, PayloadTooLarge
-from local_runtime.manifest import Function
+from local_runtime.hosting.invoker import FunctionError, FunctionTimedOut, PayloadTooLarge
+from local_runtime.hosting.manifest import Function
 from tests.lambda_runtime.functions import Functions
 from tests.lambda_runtime.packages import Packages, write_zip
 from tests.support.waiting import eventually

@@ -26,6 +26,7 @@ LIBRARIES = {
     "flask",
     "prometheus_client",
 }
+TRIES = 3
 TOKENS = {"jwt", "cryptography"}
 BOARD = {"redis", "hiredis"}
 # Of the libraries, those that the first event of each loads.
@@ -64,8 +65,11 @@ def test_a_first_event_loads_what_it_needs_and_no_more(deployment: Deployment, n
     assert player.score(1).status == 200, "its profile is known"
     assert player.get("/api/scores").status == 200
     event = first_events(deployment, player)[name]
-    profiled(deployment, name, event())  # another process has met those on the board: their names are cached
-    assert profiled(deployment, name, event()) == NEEDED[name]
+    found = [profiled(deployment, name, event())]
+    # Names that nobody has asked for yet, or whose time in the cache was over just then, are cached from now on.
+    while found[-1] != NEEDED[name] and len(found) < TRIES:
+        found.append(profiled(deployment, name, event()))
+    assert found[-1] == NEEDED[name]
 
 
 def test_no_handler_brings_a_client_library_with_it(deployment: Deployment) -> None:

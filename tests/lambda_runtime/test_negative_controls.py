@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local_runtime.invoker import FunctionError
+from local_runtime.hosting.invoker import FunctionError
 from local_runtime.settings import DEFAULT_TEMPLATE
 from tests.lambda_runtime.deployment import Deployment, beside
 from tests.lambda_runtime.packages import Packages, altered

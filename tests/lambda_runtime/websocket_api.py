@@ -14,21 +14,21 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
-from local_runtime.events.identity import ApiIdentity
-from local_runtime.events.websocket import (
+from local_runtime.gateway.websocket.ids import ConnectionIds
+from local_runtime.gateway.websocket.selection import route_selector
+from local_runtime.gateway.websocket.signature import SignedRequest
+from local_runtime.hosting.events.identity import ApiIdentity
+from local_runtime.hosting.events.websocket import (
     NO_STATUS_REASON,
     Peer,
-    connect_answer,
     connect_event,
     disconnect_event,
     message_event,
     new_id,
+    websocket_answer,
 )
-from local_runtime.invoker import FunctionError, FunctionTimedOut, PayloadTooLarge
-from local_runtime.manifest import Function, WebSocketApi
-from local_runtime.websocket.ids import ConnectionIds
-from local_runtime.websocket.selection import route_selector
-from local_runtime.websocket.signature import SignedRequest
+from local_runtime.hosting.invoker import FunctionError, FunctionTimedOut, PayloadTooLarge
+from local_runtime.hosting.manifest import Function, WebSocketApi
 from tests.lambda_runtime.environment import ACCOUNT_ID
 from tests.lambda_runtime.http_api import Invoke
 from tests.support.aws import MAX_MESSAGE_BYTES, Connections
@@ -93,7 +93,7 @@ class WebSockets:
         peer = Peer(self._ids.new(), host, connection.remote_address[0], agent, time.time())
         event = connect_event(peer, headers, url.query, self._identity, new_id(), time.time())
         try:
-            answer = connect_answer(self._invoke(self._functions["$connect"], event))
+            answer = websocket_answer(self._invoke(self._functions["$connect"], event))
         except _FAILURES:
             return Response(500, "Internal Server Error", Headers())
         if not 200 <= answer.status < 300:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
@@ -18,45 +17,49 @@ from uuid import uuid4
 import pg8000.native
 import pytest
 import redis
-from hypothesis import HealthCheck, Phase, assume, settings
+from hypothesis import assume
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
-from shared.accounts.player import Caller
-from shared.accounts.redis import RedisAccess, RedisProfiles
+from shared.accounts.player import AccountChange, Caller
+from shared.accounts.redis import Access, Profiles
 from shared.boards.action_tickets import ActionTicket
+from shared.boards.board import MAIN
+from shared.boards.fill_boards import BoardStores
 from shared.boards.open_epoch import open_epoch
-from shared.boards.redis import RedisLeaderboard, RedisRateWindows
+from shared.boards.redis import Leaderboard, RateWindows
+from shared.boards.settle_places import settle_places
+from shared.boards.states_redis import BoardStates
 from shared.boards.update_score import parse_update, update_score
 from shared.container import Container
-from shared.core.config import Settings
-from shared.core.errors import LeaderboardRebuilding, RateWindowLost, TicketAlreadyUsed
+from shared.core.errors import LeaderboardRebuilding, RateWindowLost, TicketAlreadyUsed, UnknownPlayer
 from shared.core.ids import new_request_id
 from shared.ledger import redis as outbox_module
 from shared.ledger.catch_up import Pipeline
 from shared.ledger.events import Number, ReceivedMessage, ScoreAccepted
-from shared.ledger.redis import RedisOutbox
-from shared.ledger.relay_outbox import relay_outbox
+from shared.ledger.redis import Outbox
 from shared.reconciliation.balance_books import balance_books
 from shared.reconciliation.heal_leaderboard import heal_leaderboard
 from shared.reconciliation.rebuild_leaderboard import pages, rebuild_leaderboard
 from shared.reconciliation.reconcile_scores import Reconciliation, ReconciliationOptions, reconcile_scores
-from shared.reconciliation.redis import RedisBoardCheck
-from shared.stores.keys import Keys
+from shared.reconciliation.redis import BoardCheck
+from shared.reconciliation.standings_redis import SeasonCheck
+from shared.stores.actor import Actor
+from shared.stores.keys import ShardKeys
 from shared.stores.redis.connection import connect
 from tests.handlers.players import add_account
-from tests.model.world import Broker, Crash, Fate, ImpatientOutbox, Interrupted, Killed, RedisWorld, WorldClock
+from tests.model.machine import Travelling, run_machine
+from tests.model.world import Broker, Fate, ImpatientOutbox, Interrupted, Killed, RedisWorld, WorldClock
 from tests.support.product import connect as database_connection
 
-EXAMPLES = int(os.environ.get("SCOREBOARD_MODEL_EXAMPLES", "150"))
-STEPS = 30
+EXAMPLES = int(os.environ.get("SCOREBOARD_MODEL_EXAMPLES", "60"))
 PLAYERS = 3
-MOST_ENTRIES = 10**6
 CATCH_UP_SECONDS = 1.0
 PLAYER, INCREMENT = st.integers(0, PLAYERS - 1), st.integers(1, 5)
 KEY = st.sampled_from((None, "a", "b", "c"))
 TICKET = st.booleans()
-MEANWHILE = st.lists(st.tuples(st.sampled_from(("nothing", "update", "relay", "consume")), PLAYER, INCREMENT, KEY), max_size=12)
+OTHERS = ("nothing", "update", "relay", "consume", "account")
+MEANWHILE = st.lists(st.tuples(st.sampled_from(OTHERS), PLAYER, INCREMENT, KEY), max_size=12)
 A_DAY = st.sampled_from((timedelta(hours=24, seconds=1), timedelta(hours=26)))
 TAMPERINGS = ("raised", "lowered", "deleted", "invented", "row deleted")
 
@@ -78,8 +81,11 @@ AGES = (
 )
 
 
-class ExactlyOnce(RuleBasedStateMachine):
+class ExactlyOnce(Travelling):
     """`points` is what each player must have; `accepted` holds every update that the script took, by request id.
+
+    Those who are `disabled` are hidden from the board, with their points; `untold` are those who may stand where
+    they should not, and `uncached` those of whom the cached profile, which lives a minute, may say something else.
 
     `beyond` is what the board shows beyond that until the next reconciliation: points of updates that were discarded. While
     `is_behind`, Redis has an earlier state, and shows something else.
@@ -88,15 +94,15 @@ class ExactlyOnce(RuleBasedStateMachine):
     def __init__(self, deployed: Container, client: redis.Redis, database: pg8000.native.Connection) -> None:
         super().__init__()
         self.deployed, self.client, self.database = deployed, client, database
-        self.accepted: dict[str, ScoreAccepted] = {}
-        self.acknowledged: set[str] = set()
         self.numbers: dict[Number, str] = {}
         self.yesterdays: set[str] = set()
         self.discarded: set[str] = set()
+        self.disabled: set[str] = set()
+        self.untold: set[str] = set()
+        self.uncached: set[str] = set()
         self.spent: list[tuple[int, ActionTicket]] = []
         self.refused_player: int | None = None
-        self.earlier: tuple[dict[bytes, bytes], set[str]] | None = None
-        self.is_behind = self.is_changing = False
+        self.is_changing = False
         self.unanswered: list[tuple[int, str]] = []
         self.poison = 0
         self.meanwhile: list[tuple[str, int, int, str | None]] = []
@@ -104,13 +110,14 @@ class ExactlyOnce(RuleBasedStateMachine):
     @initialize(all_keys_known=st.booleans())
     def begin(self, all_keys_known: bool) -> None:
         """Three players on a board of their own; the ledger knows all keys of the day, or may lack some of an older version."""
-        self.keys = Keys(f"{{{secrets.token_hex(6)}}}:")
-        self.board = RedisLeaderboard(self.client, self.keys, rate_limit_requests=10**6, rate_window_seconds=60)
-        self.outbox = RedisOutbox(self.client, self.keys)
-        self.redis = RedisWorld(self.client, self.keys)
+        self.shard = ShardKeys(f"{{{secrets.token_hex(6)}}}:")
+        self.keys = MAIN.keys(self.shard)
+        self.board = Leaderboard(self.client, MAIN, self.keys, self.shard, rate_limit_requests=10**6, rate_window_seconds=60)
+        self.outbox = Outbox(self.client, self.shard)
+        self.redis = RedisWorld(self.client, self.shard)
         self.accounts: Any = SimpleNamespace(
-            access=RedisAccess(self.client, self.keys),
-            profiles=RedisProfiles(self.client, self.keys),
+            access=Access(self.client, self.shard),
+            profiles=Profiles(self.client, self.shard),
             users=self.deployed.users,
             sessions=self.deployed.sessions,
         )
@@ -120,11 +127,28 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.beyond = dict.fromkeys(self.user_ids, 0)
         impatient: Any = ImpatientOutbox(self.outbox)
         self.pipeline = Pipeline(self.deployed.ledger, impatient, self.broker, WorldClock(self.others_go_on), CATCH_UP_SECONDS)
-        board_check: Any = Interrupted(RedisBoardCheck(self.client, self.keys), self.something_happens)
+        self.check = BoardCheck(self.client, MAIN, self.keys)
+        board_check: Any = Interrupted(self.check, self.something_happens)
+        users: Any = Interrupted(self.deployed.users, self.something_happens)
         reconciliations: Any = Interrupted(self.deployed.reconciliations, self.something_happens)
-        self.windows = RedisRateWindows(self.client, self.keys, rate_window_seconds=60)
-        self.stores = Reconciliation(self.board, board_check, reconciliations, self.windows, self.pipeline)
-        self.board.rebuild(pages(self.deployed.reconciliations))
+        self.windows = RateWindows(self.client, self.keys, self.shard, rate_window_seconds=60)
+        hidden: Any = Interrupted(self.deployed.hidden_players, self.something_happens)
+        states = BoardStates(self.client, self.keys, self.shard)
+        boards = BoardStores(states, self.deployed.boards, self.deployed.board_seasons, hidden)
+        seasons = SeasonCheck(self.client, self.keys, self.shard)
+        self.stores = Reconciliation(
+            self.board,
+            board_check,
+            reconciliations,
+            self.windows,
+            self.pipeline,
+            users,
+            boards,
+            seasons,
+            self.deployed.season_books,
+            self.deployed.moderated_scores,
+        )
+        self.board.rebuild(pages(self.deployed.reconciliations), self.deployed.hidden_players.pages_of_main())
         open_epoch(self.board, self.deployed.ledger)
         self.database.run(OPENED, by=172_800.0 if all_keys_known else 0.0)
 
@@ -145,9 +169,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         return next((event for event in today if key_id and event.key_id == key_id), None)
 
     def forget_everything(self) -> None:
-        """FLUSHALL. What nobody but Redis had is gone, and it must have been promised to nobody."""
-        self.redis.empty()
-        self.is_behind = False
+        super().forget_everything()
         self.beyond = dict.fromkeys(self.user_ids, 0)
 
     def recorded(self) -> set[str]:
@@ -166,17 +188,14 @@ class ExactlyOnce(RuleBasedStateMachine):
         )
         return [row[0] for row in rows or ()]
 
-    def in_outbox(self) -> set[str]:
-        return {event.request_id for event in self.outbox.pending(0, 10_000)}
-
     def only_in_redis(self) -> set[str]:
-        return set(self.accepted) - self.broker.waiting() - self.recorded() - set(self.noted())
+        return super().only_in_redis() - set(self.noted())
 
     def are_lost(self, request_ids: set[str]) -> None:
-        """Nobody was promised these, and no store has them any more."""
         for request_id in request_ids:
-            event = self.accepted.pop(request_id)
+            event = self.accepted[request_id]
             self.points[event.user_id] -= event.increment
+        super().are_lost(request_ids)
 
     # What happens
 
@@ -209,7 +228,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         user_id = self.user_ids[player]
         increment = increment if key is None else "abc".index(key) + 1
         caller = Caller(user_id, "player", self.pipeline.clock.now(), "of-the-model")
-        command = parse_update(user_id, {"increment": increment}, caller, "198.51.100.7", api_key=None, idempotency_key=key)
+        command = parse_update(user_id, {"increment": increment}, caller, "198.51.100.7", MAIN, api_key=None, idempotency_key=key)
         first = self.first_of(command.key_id)
         is_spent = ticket is not None and ticket.request_id in self.accepted
         if ticket is not None:
@@ -218,12 +237,17 @@ class ExactlyOnce(RuleBasedStateMachine):
         shown = self.points[user_id] + self.beyond[user_id] + increment
         self.broker.fate = fate
         try:
-            receipt = update_score(command, self.board, self.accounts, self.deployed.ledger, self.broker)
+            receipt = update_score(
+                command, self.board, self.deployed.hidden_players, self.accounts, self.deployed.ledger, self.broker
+            )
         except Killed:
             self.unanswered += [(player, key)] if key else []
             return
         except LeaderboardRebuilding:
             assert not self.board.is_whole()
+            return
+        except UnknownPlayer:
+            assert user_id in self.disabled | self.uncached
             return
         except RateWindowLost:
             assert self.is_behind
@@ -234,6 +258,7 @@ class ExactlyOnce(RuleBasedStateMachine):
             return
         finally:
             self.broker.fate = Fate.GOOD
+        assert user_id not in self.disabled - self.uncached
         request_id = receipt.update.request_id
         self.acknowledged.add(request_id)
         assert receipt.update.replayed is (first is not None)
@@ -257,60 +282,29 @@ class ExactlyOnce(RuleBasedStateMachine):
             self.relay(Fate.GOOD)
         elif what == "consume" and self.broker.has_consumer:
             self.broker.consume(2)
+        elif what == "account":
+            self.an_admin_changes_an_account(player, self.user_ids[player] not in self.disabled, "everybody")
 
-    @rule(fate=st.sampled_from([fate for fate in Fate if fate is not Fate.REDIS_EMPTIED]))
-    def relay(self, fate: Fate) -> None:
-        """May die like anybody else."""
-        self.broker.fate = fate
-        with suppress(Killed):
-            relay_outbox(replace(self.pipeline, clock=WorldClock()), self.broker, MOST_ENTRIES)
-        self.broker.fate = Fate.GOOD
-
-    def others_go_on(self) -> None:
-        """While somebody waits, the consumer and the relay work."""
-        if self.broker.has_consumer:
-            self.broker.consume(len(self.broker.queue))
-            self.relay(Fate.GOOD)
-
-    @rule(count=st.integers(1, 20), crash=st.sampled_from(Crash))
-    def consume(self, count: int, crash: Crash) -> None:
-        self.broker.consume(count, crash)
-
-    @precondition(lambda self: self.broker.queue)
-    @rule(data=st.data())
-    def deliver_in_another_order_and_twice(self, data: st.DataObject) -> None:
-        queue = data.draw(st.permutations(self.broker.queue[:6]))
-        self.broker.queue[:6] = [*queue, data.draw(st.sampled_from(queue))]
+    @rule(player=PLAYER, disabled=st.booleans(), told=st.sampled_from(("nobody", "the cache", "everybody")))
+    def an_admin_changes_an_account(self, player: int, disabled: bool, told: str) -> None:
+        """Whoever does it may die between the stores."""
+        user_id = self.user_ids[player]
+        self.deployed.account_changes.change(user_id, AccountChange(disabled=disabled), Actor("an admin"))
+        self.disabled = self.disabled | {user_id} if disabled else self.disabled - {user_id}
+        self.untold.add(user_id)
+        self.uncached.add(user_id)
+        if told == "nobody":
+            return
+        self.accounts.profiles.replace(self.deployed.users.profiles([user_id])[user_id])
+        self.uncached.discard(user_id)
+        if told == "everybody":
+            settle_places([user_id], self.board, self.deployed.hidden_players)
+            self.untold.discard(user_id)
 
     @rule(body=st.sampled_from((b"", b"nonsense", b'{"request_id": "x"}', b"[" * 2000, b"\xff")))
     def poison_the_queue(self, body: bytes) -> None:
         self.broker.queue.insert(0, ReceivedMessage(body))
         self.poison += 1
-
-    @rule()
-    def empty_redis(self) -> None:
-        lost = self.only_in_redis()
-        assume(not lost & self.acknowledged)  # acknowledged while the broker is away, and Redis lost before it is back
-        self.forget_everything()
-        self.are_lost(lost)
-        self.earlier = None if lost else self.earlier
-
-    @precondition(lambda self: self.board.is_whole() and not self.is_behind)
-    @rule()
-    def redis_is_copied(self) -> None:
-        """To a replica that lags from now on, or to a file."""
-        self.earlier = self.redis.dump(), self.in_outbox()
-
-    @precondition(lambda self: self.earlier is not None)
-    @rule()
-    def redis_goes_back(self) -> None:
-        """Another Redis takes over, and lacks what was written since."""
-        dump, in_outbox = self.earlier or ({}, set())
-        lost = self.only_in_redis() - in_outbox
-        assume(not lost & self.acknowledged)  # as when Redis is emptied
-        self.redis.go_back(dump)
-        self.are_lost(lost)
-        self.is_behind = True
 
     @rule(meanwhile=MEANWHILE)
     def heal(self, meanwhile: list[tuple[str, int, int, str | None]]) -> None:
@@ -318,6 +312,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.meanwhile, self.is_changing = meanwhile, True
         outcome = heal_leaderboard(self.stores)
         self.meanwhile, self.is_changing = [], False
+        self.untold = set()
         assert outcome["rebuilt"] or outcome["reconciled"] or not self.is_behind
         if outcome["reconciled"] and not outcome["rebuilt"]:
             self.nothing_is_beyond()
@@ -350,7 +345,7 @@ class ExactlyOnce(RuleBasedStateMachine):
                 pass
             self.windows.forget(100)
             self.deployed.ledger.forget_keys(100)
-            assert not self.client.xlen(self.keys.results)
+            assert not self.client.xlen(self.shard.results)
 
     # What the ledger refuses
 
@@ -406,7 +401,7 @@ class ExactlyOnce(RuleBasedStateMachine):
     @rule(meanwhile=MEANWHILE)
     def rebuild(self, meanwhile: list[tuple[str, int, int, str | None]]) -> None:
         self.meanwhile = meanwhile
-        rebuild_leaderboard(self.board, self.stores.reconciliations, self.windows, self.pipeline)
+        rebuild_leaderboard(self.board, self.stores.reconciliations, self.windows, self.pipeline, self.stores.boards.hidden)
         self.meanwhile = []
         assert self.board.is_whole()
 
@@ -417,9 +412,12 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.meanwhile, self.is_changing = meanwhile, any(self.beyond.values())
         summary = reconcile_scores(self.stores, ReconciliationOptions(dry_run, full))
         self.meanwhile, self.is_changing = [], False
-        differences = {entry["userId"]: -entry["difference"] for entry in summary["discrepancies"]}
+        found = summary["discrepancies"]
+        differences = {entry["userId"]: -entry["difference"] for entry in found if entry["difference"]}
         assert differences == {user_id: points for user_id, points in self.beyond.items() if points}
+        assert all(entry["misplaced"] for entry in found if not entry["difference"])
         if not dry_run:
+            self.untold = set()
             self.nothing_is_beyond()
 
     @precondition(lambda self: self.board.is_whole() and not self.is_behind and not any(self.beyond.values()))
@@ -427,7 +425,8 @@ class ExactlyOnce(RuleBasedStateMachine):
     def reconcile_without_a_consumer(self) -> None:
         """Takes nothing from anybody when the ledger cannot catch up."""
         self.broker.has_consumer = False
-        assert reconcile_scores(self.stores, ReconciliationOptions(full=True))["repaired"] == 0
+        summary = reconcile_scores(self.stores, ReconciliationOptions(full=True))
+        assert summary["repaired"] == sum(entry["difference"] == 0 for entry in summary["discrepancies"])
         self.broker.has_consumer = True
 
     @precondition(lambda self: self.board.is_whole() and not self.is_behind and not any(self.beyond.values()))
@@ -437,7 +436,8 @@ class ExactlyOnce(RuleBasedStateMachine):
         assume(how != "row deleted" or player != self.refused_player)
         user_id = self.user_ids[player]
         found = self.tamper(user_id, how)
-        if how == "deleted" and self.deployed.ledger.totals([user_id]).get(user_id):
+        is_known = user_id not in self.disabled | self.untold | self.uncached
+        if how == "deleted" and is_known and self.deployed.ledger.totals([user_id]).get(user_id):
             self.nothing_is_built_on(user_id)
         told = {
             entry["userId"]
@@ -451,13 +451,15 @@ class ExactlyOnce(RuleBasedStateMachine):
     def nothing_is_built_on(self, user_id: str) -> None:
         """One who has points in the ledger and no place on the board is refused, not begun with anew."""
         caller = Caller(user_id, "player", self.pipeline.clock.now(), "of-the-model")
-        command = parse_update(user_id, {"increment": 1}, caller, "198.51.100.7", api_key=None, idempotency_key=None)
+        command = parse_update(user_id, {"increment": 1}, caller, "198.51.100.7", MAIN, api_key=None, idempotency_key=None)
         with pytest.raises(LeaderboardRebuilding):
-            update_score(command, self.board, self.accounts, self.deployed.ledger, self.broker)
+            update_score(command, self.board, self.deployed.hidden_players, self.accounts, self.deployed.ledger, self.broker)
 
     def tamper(self, user_id: str, how: str) -> set[str]:
         """Do it; answer who must be told of."""
-        member = self.keys.member(user_id)
+        member = MAIN.member(user_id)
+        is_hidden = self.client.zscore(self.keys.hidden, member) is not None
+        key = self.keys.hidden if is_hidden else self.keys.leaderboard
         if how == "row deleted":
             recorded = self.recorded()
             ours = [rid for rid, event in self.accepted.items() if rid in recorded and event.user_id == user_id]
@@ -465,12 +467,12 @@ class ExactlyOnce(RuleBasedStateMachine):
             self.database.run("DELETE FROM score_history WHERE request_id = :rid", rid=ours[0])
             self.broker.queue = [m for m in self.broker.queue if ours[0] not in m.body.decode(errors="replace")]
         elif how == "deleted":
-            self.client.zrem(self.keys.leaderboard, member)
+            self.client.zrem(key, member)
         elif how == "invented":
             self.client.zadd(self.keys.leaderboard, {"user:nobody": 10})
             return {"nobody"}
         else:
-            self.client.zincrby(self.keys.leaderboard, 7 if how == "raised" else -7, member)
+            self.client.zincrby(key, 7 if how == "raised" else -7, member)
         return {user_id}
 
     # What must be true all the time
@@ -479,7 +481,10 @@ class ExactlyOnce(RuleBasedStateMachine):
     def the_board_says_what_was_accepted(self) -> None:
         if hasattr(self, "board") and self.board.is_whole() and not self.is_behind:
             shown = {user_id: self.points[user_id] + self.beyond[user_id] for user_id in self.user_ids}
-            assert self.board.scores(self.user_ids) == shown
+            board = self.check.read(self.user_ids)
+            assert {user_id: board.score(user_id) for user_id in self.user_ids} == shown
+            told = [user_id for user_id in self.user_ids if user_id not in self.untold]
+            assert not [user_id for user_id in told if board.is_misplaced(user_id, is_hidden=user_id in self.disabled)]
 
     @invariant()
     def nothing_accepted_is_lost(self) -> None:
@@ -520,7 +525,8 @@ class ExactlyOnce(RuleBasedStateMachine):
         heal_leaderboard(self.stores)
         reconcile_scores(self.stores, ReconciliationOptions(full=True))
         assert reconcile_scores(self.stores, ReconciliationOptions(dry_run=True, full=True))["discrepancies"] == []
-        assert self.board.scores(self.user_ids) == self.points
+        assert self.board.scores(self.user_ids) == {u: points for u, points in self.points.items() if u not in self.disabled}
+        assert self.check.read(self.user_ids).hidden == {user_id: self.points[user_id] for user_id in self.disabled}
         totals = self.deployed.ledger.totals(self.user_ids)
         assert {user_id: totals.get(user_id, 0) for user_id in self.user_ids} == self.points
         assert self.recorded() == set(self.accepted) - self.discarded
@@ -541,33 +547,10 @@ class ExactlyOnce(RuleBasedStateMachine):
             self.database.run(delete, ids=self.user_ids)
 
 
-@pytest.fixture
-def deployed(function_environment: dict[str, str], own_database_url: str) -> Iterator[Container]:
-    """On a ledger of the model's own: numbers that other tests leave unaccounted for would be proof of nothing."""
-    url = function_environment["DATABASE_URL"].rpartition("/")[0] + "/" + own_database_url.rpartition("/")[2]
-    urls = {"DATABASE_URL": url, "MIGRATIONS_DATABASE_URL": own_database_url}
-    made = Container(Settings.from_environment({**function_environment, **urls}))
-    made.migrations.apply()
-    yield made
-    made.close()
-
-
 @pytest.mark.timeout(1800)
 def test_each_accepted_update_counts_exactly_once(
     deployed: Container, redis_url: str, own_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox_module, "NOTE_EVERY_SECONDS", 0.0)  # the same choices must always do the same
     with connect(redis_url) as client, closing(database_connection(own_database_url)) as database:
-        machine: Any = lambda: ExactlyOnce(deployed, client, database)  # noqa: E731 - hypothesis calls what it is given
-        run_state_machine_as_test(
-            machine,
-            settings=settings(
-                max_examples=EXAMPLES,
-                stateful_step_count=STEPS,
-                deadline=None,
-                derandomize=EXAMPLES <= 1000,
-                database=None,
-                phases=(Phase.generate, Phase.shrink),
-                suppress_health_check=list(HealthCheck),
-            ),
-        )
+        run_machine(lambda: ExactlyOnce(deployed, client, database), EXAMPLES)

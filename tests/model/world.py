@@ -19,11 +19,13 @@ from shared.boards.board import MAIN
 from shared.core.errors import BadMessage, PostgresUnavailable, RabbitUnavailable, RedisUnavailable
 from shared.ledger.dead_letter import WholeLetter
 from shared.ledger.events import ReceivedMessage, RefusedMessage, ScoreAccepted, ScoresRecorded, Unpublished
-from shared.ledger.messages import RabbitEventCodec
-from shared.ledger.ports import Ledger, Outbox, QueueState
+from shared.ledger.messages import EventCodec
+from shared.ledger.ports import QueueState
+from shared.ledger.postgresql import Ledger
 from shared.ledger.record_scores import record_scores
-from shared.stores.keys import Keys
-from shared.stores.ports import Sealer
+from shared.ledger.redis import Outbox
+from shared.stores.keys import ShardKeys
+from shared.stores.sealing import Sealer
 
 
 class Killed(BaseException):
@@ -133,7 +135,7 @@ class Broker:
     def __init__(
         self, sealer: Sealer, ledger: Ledger, outbox: Outbox, on_event: Callable[[ScoreAccepted], None], empty_redis: Any
     ) -> None:
-        self.codec = RabbitEventCodec(sealer, MAIN)
+        self.codec = EventCodec(sealer, MAIN.increments)
         self._ledger = ledger
         self._outbox = outbox
         self._on_event = on_event
@@ -251,9 +253,9 @@ class Broker:
 class RedisWorld:
     """What becomes of the keys of one board: all is lost, an earlier state is back, time passes."""
 
-    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+    def __init__(self, client: redis.Redis, shard: ShardKeys) -> None:
         self._redis: Any = client
-        self._keys = keys
+        self._shard, self._board = shard, MAIN.keys(shard)
 
     def empty(self) -> None:
         """FLUSHALL."""
@@ -269,34 +271,35 @@ class RedisWorld:
         self.empty()
         for name, value in dump.items():
             self._redis.restore(name, 0, value)
-        self._redis.hset(self._keys.leaderboard_numbers, "server", "another")
-        self._redis.hdel(self._keys.leaderboard_numbers, "open")
-        self._redis.set(self._keys.leaderboard_server, "another")
-        self._redis.zrem(self._keys.ended_sessions, "*")
+        self._redis.hset(self._board.numbers, "server", "another")
+        self._redis.hdel(self._board.numbers, "open")
+        self._redis.set(self._board.server, "another")
+        self._redis.zrem(self._shard.ended_sessions, "*")
 
     def grow_older(self, user_ids: Collection[str], by: timedelta) -> None:
         """All that is dated here, of an empty outbox, was so much earlier."""
-        milliseconds, keys = round(by.total_seconds() * 1000), self._keys
-        if int(self._redis.get(keys.leaderboard_whole) or 0):
-            self._redis.decrby(keys.leaderboard_whole, milliseconds)
-        if self._redis.hexists(keys.leaderboard_numbers, "restored"):
-            self._redis.hincrby(keys.leaderboard_numbers, "restored", -milliseconds)
+        milliseconds, shard, board = round(by.total_seconds() * 1000), self._shard, self._board
+        if int(self._redis.get(board.whole) or 0):
+            self._redis.decrby(board.whole, milliseconds)
+        if self._redis.hexists(board.numbers, "restored"):
+            self._redis.hincrby(board.numbers, "restored", -milliseconds)
         for user_id in user_ids:
-            if instants := self._redis.lrange(keys.requests(user_id), 0, -1):
-                self._redis.delete(keys.requests(user_id))
-                self._redis.rpush(keys.requests(user_id), *(int(instant) - milliseconds for instant in instants))
-            for ticket in self._redis.zrange(keys.spent_tickets(user_id), 0, -1):
-                self._redis.zincrby(keys.spent_tickets(user_id), -milliseconds, ticket)
-        for user_id in self._redis.zrange(keys.rate_windows, 0, -1):
-            self._redis.zincrby(keys.rate_windows, -milliseconds, user_id)
-        results = self._redis.xrange(keys.results)
-        self._redis.delete(keys.results)
-        for name in {keys.result(fields[b"user_id"].decode(), fields[b"key_id"].decode()) for _, fields in results}:
+            own = shard.user(user_id)
+            if instants := self._redis.lrange(own.requests, 0, -1):
+                self._redis.delete(own.requests)
+                self._redis.rpush(own.requests, *(int(instant) - milliseconds for instant in instants))
+            for ticket in self._redis.zrange(own.spent_tickets, 0, -1):
+                self._redis.zincrby(own.spent_tickets, -milliseconds, ticket)
+        for user_id in self._redis.zrange(shard.rate_windows, 0, -1):
+            self._redis.zincrby(shard.rate_windows, -milliseconds, user_id)
+        results = self._redis.xrange(shard.results)
+        self._redis.delete(shard.results)
+        for name in {shard.user(fields[b"user_id"].decode()).result(fields[b"key_id"].decode()) for _, fields in results}:
             if self._redis.exists(name):
                 self._redis.hincrby(name, "at", -milliseconds)
         for entry_id, fields in results:
             at, counter = entry_id.decode().split("-")
-            self._redis.xadd(keys.results, fields, id=f"{int(at) - milliseconds}-{counter}")
+            self._redis.xadd(shard.results, fields, id=f"{int(at) - milliseconds}-{counter}")
 
     def _names(self) -> list[bytes]:
-        return sorted(self._redis.scan_iter(f"{self._keys.prefix}*", count=1000))
+        return sorted(self._redis.scan_iter(f"{self._shard.prefix}*", count=1000))

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import yaml
 
-from local_runtime.services.ports import free_port
+from local_runtime.instance.servers.ports import free_port
 from tests.monitoring.rules import PROMETHEUS
 from tests.support.waiting import eventually
 

@@ -24,6 +24,7 @@ from playwright.sync_api import Browser
 
 from infra.monitoring.dashboards import runbook
 from infra.monitoring.dashboards.document import dashboards
+from shared.core.amqp import url_parameters
 from tests.monitoring.drawing import page
 from tests.monitoring.prometheus import SHORTEST_SECONDS, Prometheus
 from tests.monitoring.rules import groups
@@ -140,9 +141,7 @@ def test_a_healthy_product_alarms_nobody(monitored: Monitored) -> None:
 
 def test_a_poison_message_is_told_until_it_is_discarded(monitored: Monitored) -> None:
     runtime = monitored.product.runtime
-    parameters = pika.URLParameters(runtime["amqp_url"])
-    parameters.ssl_options = pika.SSLOptions(ssl.create_default_context(cafile=runtime["ca_file"]))
-    with pika.BlockingConnection(parameters) as connection:
+    with pika.BlockingConnection(url_parameters(runtime["amqp_url"], runtime["ca_file"])) as connection:
         channel = connection.channel()
         channel.basic_publish("", "score_history_queue", b"poison")
         monitored.expect_firing("DeadLetters")

@@ -37,6 +37,7 @@ def test_both_configurations_ask_for_the_same() -> None:
     for way in ("scheme", "authorization", "tls_config"):
         del remote["scrape_configs"][0][way]
     for configuration in (local, remote):
+        del configuration["global"]["external_labels"]["scoreboard_url"]
         del configuration["scrape_configs"][0]["static_configs"]
     assert local == remote
 
@@ -62,7 +63,7 @@ def test_every_alert_says_how_urgent_it_is_and_what_to_do() -> None:
     for alert in alerts():
         assert alert.labels["severity"] in {"page", "ticket"}, alert.name
         assert alert.annotations.keys() == {"summary", "description", "runbook_url"}, alert.name
-        assert alert.annotations["runbook_url"] == f"infra/monitoring/RUNBOOK.md#{alert.name.lower()}"
+        assert alert.annotations["runbook_url"] == f"{{{{ $externalLabels.scoreboard_url }}}}/docs/runbook#{alert.name}"
 
 
 def test_the_runbook_has_a_paragraph_for_each_alert_and_no_other() -> None:
@@ -74,7 +75,7 @@ def test_the_runbook_has_a_paragraph_for_each_alert_and_no_other() -> None:
 
 def test_the_commands_of_the_runbook_exist() -> None:
     text = (MONITORING / "RUNBOOK.md").read_text()
-    verbs = set(re.findall(r"python -m local_runtime ([a-z-]+)", text))
+    verbs = set(re.findall(r"`(?:echo [^`]*\| )?scoreboard ([a-z-]+)", text))
     known = {verb for action in build_parser()._actions for verb in action.choices or ()}
     assert verbs
     assert verbs <= known

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from shared.container import Container
 from tests.runtime.boards import Board
 from tests.runtime.http_process import HttpProcess
+from tests.runtime.verbs import seeming_instance
 from tests.support.waiting import eventually
 
 
@@ -23,3 +26,10 @@ def server(board: Board) -> Iterator[HttpProcess]:
     with HttpProcess(board.environment, workers=2) as process:
         eventually(lambda: board.listeners() == 2, 20, "both workers listen")
         yield process
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, deployed: Container, function_environment: dict[str, str]) -> Iterator[Path]:
+    """A data directory that an instance seems to run on, with this worker's stores."""
+    with seeming_instance(tmp_path / "data", function_environment) as directory:
+        yield directory

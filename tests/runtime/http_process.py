@@ -28,7 +28,7 @@ SECRET_ACCESS_KEY = "a secret of the tests"
 
 
 class HttpProcess:
-    """`python -m local_runtime.http` on a free port; a context manager."""
+    """`python -m local_runtime.processes.http` on a free port; a context manager."""
 
     def __init__(self, environment: Mapping[str, str] | None = None, *, workers: int = 1) -> None:
         self.data_dir = Path(tempfile.mkdtemp(prefix="gw-"))
@@ -71,7 +71,7 @@ class HttpProcess:
         self._announcement.unlink(missing_ok=True)
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "local_runtime.http"],
+                [sys.executable, "-m", "local_runtime.processes.http"],
                 cwd=ROOT,
                 env=self.environment,
                 stdout=log,

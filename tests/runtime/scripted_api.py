@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 import time
@@ -13,7 +14,9 @@ from typing import Any
 
 from websockets.sync.server import ServerConnection, serve
 
+LIVES_SECONDS = 900
 PAGE = b"<!doctype html><title>Something else</title>"
+BOARD = json.dumps({"type": "leaderboard", "version": 1, "data": [], "cache_time": ""})
 
 
 class ScriptedApi:
@@ -25,6 +28,7 @@ class ScriptedApi:
         self.asked: list[tuple[float, str, str]] = []
         self.results: dict[str, int] = {}
         self.scores: Counter[str] = Counter()
+        self.connections = 0
         self.viewers = 0
         self.page_only = False
         self.registrations_refused = 0
@@ -51,9 +55,9 @@ class ScriptedApi:
             if path == "/api/users":
                 return self._register(body)
             if path == "/api/tokens":
-                return 200, {"data": {"accessToken": "token"}}, {}
+                return 200, {"data": self._tokens(body)}, {}
             if path == "/api/ws-tickets":
-                return 201, {"data": {"ticket": "once"}}, {}
+                return 201, {"data": {"ticket": "once", "pingInterval": 240, "reconnectIn": 600, "url": self.ws_url}}, {}
             if path.endswith("/tickets"):
                 return 201, {"data": {"ticket": str(len(self.asked))}}, {}
             if method == "POST" and self.ticket_required and (refusal := self._refuse_ticket(key or "", ticket)):
@@ -68,6 +72,12 @@ class ScriptedApi:
             self.registrations_refused -= 1
             return 429, {"code": "rate_limited"}, {"Retry-After": self.retry_after}
         return 201, {"data": {"userId": f"id-{body['username']}"}}, {}
+
+    def _tokens(self, body: Any) -> dict[str, Any]:
+        """An access token says who somebody is, as the API's do; a refresh token is the name."""
+        name = body.get("username") or body["refreshToken"]
+        claims = base64.urlsafe_b64encode(json.dumps({"sub": f"id-{name}"}).encode()).decode().rstrip("=")
+        return {"accessToken": f"e30.{claims}.", "refreshToken": name, "expiresIn": LIVES_SECONDS}
 
     def _refuse_ticket(self, key: str, ticket: str | None) -> tuple[int, Any, dict[str, str]] | None:
         if ticket is None:
@@ -103,6 +113,10 @@ def scripted_api() -> Iterator[ScriptedApi]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def setup(self) -> None:
+            api.connections += 1
+            super().setup()
+
         def do_POST(self) -> None:
             self._reply("POST")
 
@@ -130,7 +144,7 @@ def scripted_api() -> Iterator[ScriptedApi]:
 
     def viewer(connection: ServerConnection) -> None:
         api.viewers += 1
-        connection.send("{}")
+        connection.send(BOARD)
         for _ in connection:
             pass
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from local_runtime.instance.probes import ReadyFile
-from local_runtime.process import ProcessSpec
-from local_runtime.supervisor.inbox import SignalInbox
-from local_runtime.supervisor.loop import StartFailed, StopRequested, StopStage, Supervisor
+from local_runtime.instance.supervisor.inbox import SignalInbox
+from local_runtime.instance.supervisor.loop import StartFailed, StopRequested, StopStage, Supervisor
+from local_runtime.instance.supervisor.process import ProcessSpec
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -120,6 +120,15 @@ def test_create_user_takes_the_password_from_stdin_and_shows_the_key_once(data_d
     [
         ({"players": 3, "discrepancies": []}, 0, "every player is in order"),
         ({"players": 3, "discrepancies": [{"userId": "u-7", "difference": -2}]}, 3, "u-7\t-2"),
+        (
+            {
+                "players": 3,
+                "boards": [{"board": "sprints", "compared": 8, "found": 2, "repaired": 1, "leftBecause": "see `balance`"}],
+                "discrepancies": [{"userId": "u-7", "difference": 2}, {"userId": "u-8", "difference": 0, "board": "sprints"}],
+            },
+            3,
+            "board sprints: 8 compared, 2 found, 1 repaired, left: see `balance`\nuserId\tdifference\tboard\nu-7\t2\t\nu-8\t0\t",
+        ),
     ],
 )
 def test_reconcile_tells_by_its_exit_code_whether_all_is_in_order(

@@ -14,14 +14,15 @@ from pathlib import Path
 
 import pytest
 
+from local_runtime.cli.command import command, pasteable
 from local_runtime.cli.main import VERBS, build_parser, main
 from local_runtime.instance.directory import InstanceDirectory
 from local_runtime.settings import PROJECT_ROOT, InstanceSettings
 
 
-def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
     """The real program."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("SCOREBOARD_")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SCOREBOARD_")} | variables
     return subprocess.run(
         [sys.executable, "-m", "local_runtime", *arguments],
         cwd=PROJECT_ROOT,
@@ -34,13 +35,19 @@ def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     )
 
 
+def command_of(python: str) -> str:
+    """What somebody at PROJECT_ROOT types for this interpreter and the program."""
+    path = Path(python)
+    return f"{path.relative_to(PROJECT_ROOT) if path.is_relative_to(PROJECT_ROOT) else path} -m local_runtime"
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help_with_an_example_and_its_exit_codes(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([verb, "--help"])
     assert ended.value.code == 0
     text = capsys.readouterr().out
-    assert f"python -m local_runtime {verb}" in re.split("examples?:", text, maxsplit=1)[1]
+    assert f"{command()} {verb}" in re.split("examples?:", text, maxsplit=1)[1]
     assert "  0  " in text.partition("exit codes:")[2]
 
 
@@ -53,10 +60,8 @@ def examples_of(verb: str) -> list[list[str]]:
         lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
         lexer.whitespace_split = True
         words = list(lexer)
-        commands = [
-            list(command) for is_pipe, command in itertools.groupby(words, lambda word: word in ("|", ">")) if not is_pipe
-        ]
-        found += [command[3:] for command in commands if command[:3] == ["python", "-m", "local_runtime"]]
+        commands = [list(words) for is_pipe, words in itertools.groupby(words, lambda word: word in ("|", ">")) if not is_pipe]
+        found += [words[1:] for words in commands if words[0] == "scoreboard"]
     assert len(found) == len(lines), "every line of the examples is a command of ours"
     return found
 
@@ -74,7 +79,7 @@ def test_exit_codes_mean_the_same_for_every_verb(verb: str) -> None:
     epilog: str = importlib.import_module(f"local_runtime.cli.{VERBS[verb][0]}").EPILOG
     codes = [int(code) for code in re.findall(r"^ +(\d+)  ", epilog.partition("exit codes:\n")[2], re.MULTILINE)]
     assert codes == sorted(codes)
-    assert {0, 1, 2} <= set(codes) <= {0, 1, 2, 3, 70}
+    assert {0, 1, 2} <= set(codes) <= {0, 1, 2, 3, 70, 130}
 
 
 def test_every_option_of_an_instance_may_be_given_to_serve(capsys: pytest.CaptureFixture[str]) -> None:
@@ -131,7 +136,7 @@ def test_options_that_cannot_be_used_are_one_clear_message(arguments: list[str],
 def test_a_verb_that_needs_an_instance_says_how_to_start_one(tmp_path: Path, arguments: list[str]) -> None:
     done = run(*arguments, "--data-dir", str(tmp_path), stdin="{}")
     assert done.returncode == 2
-    assert "python -m local_runtime serve" in done.stderr
+    assert f"{command_of(sys.executable)} serve`" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -190,3 +195,90 @@ def test_a_disk_that_is_full_is_one_clear_message(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "choose another --data-dir" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [(["serv"], "serve"), (["dead-leters"], "dead-letters"), (["serve", "--prot", "80"], "--port"), (["top", "--jsn"], "--json")],
+)
+def test_a_slip_is_told_what_may_have_been_meant(arguments: list[str], meant: str) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert f"did you mean `{meant}`?" in done.stderr
+
+
+def test_what_is_printed_is_called_as_the_shell_called_it() -> None:
+    told = pasteable("Ask with `scoreboard status`; the scoreboard is up:\n  scoreboard top | cat\n  make | scoreboard tail")
+    own = command()
+    assert told == f"Ask with `{own} status`; the scoreboard is up:\n  {own} top | cat\n  make | {own} tail"
+
+
+def test_a_dotenv_file_of_the_working_directory_is_read_and_the_environment_beats_it(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("SCOREBOARD_WORKERS=no-number\n# what follows is quoted\nSCOREBOARD_PORT='none'\n")
+
+    def serve(**environment: str) -> str:
+        return subprocess.run(
+            [sys.executable, "-m", "local_runtime", "serve", "--data-dir", str(tmp_path / "data")],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(PROJECT_ROOT), **environment},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        ).stderr
+
+    told = serve(SCOREBOARD_PORT="nor-this")
+    assert "SCOREBOARD_WORKERS='no-number'" in told
+    assert "SCOREBOARD_PORT='nor-this'" in told
+
+
+def test_a_secret_may_stand_in_a_file_and_what_cannot_be_read_is_told_at_once(tmp_path: Path) -> None:
+    def serve(**environment: str) -> str:
+        return run("serve", "--data-dir", str(tmp_path / "data"), **environment).stderr
+
+    (tmp_path / "url").write_text("http://user:hidden@broker\n")
+    (tmp_path / "empty").write_text("\n")
+    told = serve(AMQP_URL_FILE=str(tmp_path / "url"))
+    assert "AMQP_URL=http://user:***@broker" in told
+    told = serve(
+        AMQP_URL_FILE=str(tmp_path / "url"),
+        AMQP_URL="amqp://another",
+        PAYLOAD_KEYS_FILE=str(tmp_path / "none"),
+        JWT_SIGNING_KEY_FILE=str(tmp_path / "empty"),
+    )
+    assert "AMQP_URL_FILE and AMQP_URL are both set" in told
+    assert f"PAYLOAD_KEYS_FILE={tmp_path / 'none'} cannot be read: No such file or directory" in told
+    assert f"JWT_SIGNING_KEY_FILE={tmp_path / 'empty'} is empty" in told
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_a_shell_is_given_the_verbs_to_complete(shell: str) -> None:
+    done = run("completion", shell)
+    assert done.returncode == 0
+    assert "dead-letters" in done.stdout
+    assert "--data-dir" in done.stdout
+
+
+def test_logs_are_shown_in_the_order_of_their_time_without_an_instance(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    for name, times in {"http": (1, 3), "consumer": (2, 4)}.items():
+        lines = [
+            f'{{"at":"2026-11-28T12:00:0{at}.000Z","level":"info","process":"{name}","message":"line {at}"}}\n' for at in times
+        ]
+        (logs / f"{name}.log").write_text("".join(lines))
+    redis = tmp_path / "redis" / "redis.log"
+    redis.parent.mkdir()
+    redis.write_text("4711:M 24 Nov 2026 12:00:00.123 * Ready to accept connections\n")
+
+    def numbers(*arguments: str) -> list[str]:
+        done = run("logs", "--data-dir", str(tmp_path), *arguments)
+        assert done.returncode == 0, done.stderr
+        return re.findall(r'"message":"(?:line )?([^"]+)"', done.stdout)
+
+    assert numbers() == ["1", "2", "3", "4"]
+    assert numbers("--last", "1") == ["3", "4"]
+    assert numbers("http") == ["1", "3"]
+    assert numbers("redis") == ["Ready to accept connections"]
+    unknown = run("logs", "nothing", "--data-dir", str(tmp_path))
+    assert (unknown.returncode, "there are consumer, http, redis" in unknown.stderr) == (2, True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from local_runtime.services.clock_watch import ClockWatch
+from local_runtime.instance.servers.clock_watch import ClockWatch
 
 
 def test_only_a_clock_that_was_set_back_is_told_and_until_it_is_heard() -> None:

@@ -16,7 +16,7 @@ import trustme
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from local_runtime.http.admission import Admission, NoPlace
+from local_runtime.gateway.http.admission import Admission, NoPlace
 from tests.runtime.http_process import HttpProcess, read_answer
 from tests.support.api import Answer
 from tests.support.waiting import eventually

@@ -14,8 +14,8 @@ from typing import Any
 import pika
 import pytest
 
-from local_runtime.queue.broker import connection_parameters
-from local_runtime.services.rabbitmq import PrivateRabbitMQ
+from local_runtime.hosting.queue.broker import connection_parameters
+from local_runtime.instance.servers.rabbitmq import PrivateRabbitMQ
 from tests.support.product import ROOT, clean_environment
 from tests.support.waiting import eventually
 
@@ -80,7 +80,9 @@ class Consumer:
         self.process = self.start()
 
     def start(self) -> subprocess.Popen[bytes]:
-        self.process = subprocess.Popen([sys.executable, "-m", "local_runtime.consumer"], cwd=ROOT, env=self._environment)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "local_runtime.processes.consumer"], cwd=ROOT, env=self._environment
+        )
         eventually(lambda: self.ready.exists() and self.ready.read_text().strip() == str(self.process.pid), 20, "readiness")
         return self.process
 
@@ -144,7 +146,11 @@ def test_a_second_signal_ends_it_at_once_and_the_batch_comes_back(consumer: tupl
 
 def test_without_a_broker_to_reach_it_says_so() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "local_runtime.consumer"], cwd=ROOT, env=clean_environment(), capture_output=True, check=False
+        [sys.executable, "-m", "local_runtime.processes.consumer"],
+        cwd=ROOT,
+        env=clean_environment(),
+        capture_output=True,
+        check=False,
     )
     assert done.returncode == 1
     assert b"AMQP_URL is not set" in done.stderr

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from local_runtime.doctor import Finding, doctor, report
-from local_runtime.services.programs import REDIS, SERVERS, Program
+from local_runtime.instance.doctor import Finding, doctor, report
+from local_runtime.instance.servers.programs import REDIS, SERVERS, Program
 from tests.support.product import ROOT
 
 
@@ -79,7 +79,7 @@ def test_a_data_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 def test_a_disk_with_too_little_room_is_named_before_updates_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert finding_of("disk", tmp_path / "not yet").ok
-    monkeypatch.setattr("local_runtime.doctor.free_bytes", lambda _: 70_000_000)
+    monkeypatch.setattr("local_runtime.instance.doctor.free_bytes", lambda _: 70_000_000)
     finding = finding_of("disk", tmp_path)
     assert (finding.ok, finding.is_there) == (False, True)
     assert "66 MB free" in finding.found

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local_runtime.events.http import HttpRequestParts, MalformedAnswer, http_answer, http_event
-from local_runtime.events.identity import ApiIdentity
+from local_runtime.hosting.events.http import HttpRequestParts, MalformedAnswer, http_answer, http_event
+from local_runtime.hosting.events.identity import ApiIdentity
+from local_runtime.hosting.events.sample import SAMPLES
 
-EVENTS = Path(__file__).resolve().parent.parent / "events"
+EVENTS = SAMPLES
 PROD = ApiIdentity(stage="prod", api_id="a1b2c3d4e5", account_id="123456789012")
 
 

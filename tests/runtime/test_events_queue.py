@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
-from pathlib import Path
 from typing import Any
 
 import pika
 from pika import data as pika_data
 
-from local_runtime.events.queue import QueueDelivery, queue_event
+from local_runtime.hosting.events.queue import QueueDelivery, queue_event
+from local_runtime.hosting.events.sample import sample_payload
 
-SAMPLE = json.loads((Path(__file__).parent.parent / "events" / "mq_rabbitmq.json").read_text())
+SAMPLE = sample_payload("mq_rabbitmq")
 
 
 def delivery_of(message: dict[str, Any], tag: int) -> QueueDelivery:

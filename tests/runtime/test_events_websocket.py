@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local_runtime.events.identity import ApiIdentity
-from local_runtime.events.websocket import Peer, connect_answer, connect_event, disconnect_event, message_event, new_id
-from local_runtime.websocket.ids import ConnectionIds
-from local_runtime.websocket.selection import route_selector
+from local_runtime.gateway.websocket.ids import ConnectionIds
+from local_runtime.gateway.websocket.selection import route_selector
+from local_runtime.hosting.events.identity import ApiIdentity
+from local_runtime.hosting.events.sample import SAMPLES
+from local_runtime.hosting.events.websocket import Peer, connect_event, disconnect_event, message_event, new_id, websocket_answer
 
-EVENTS = Path(__file__).resolve().parent.parent / "events"
+EVENTS = SAMPLES
 PROD = ApiIdentity(stage="prod", api_id="w1x2y3z4a5")
 
 
@@ -72,14 +72,14 @@ def test_without_a_query_there_are_no_query_parameters() -> None:
 
 
 def test_the_documented_answers_accept_and_refuse() -> None:
-    accepted = connect_answer(load("ws_connect_response_accept.json"))
+    accepted = websocket_answer(load("ws_connect_response_accept.json"))
     assert accepted.status == 200
     assert dict(accepted.headers)["sec-websocket-protocol"] == "leaderboard.v1"
-    assert connect_answer(load("ws_connect_response_refuse.json")).status == 403
+    assert websocket_answer(load("ws_connect_response_refuse.json")).status == 403
 
 
 def test_a_malformed_answer_refuses() -> None:
-    assert connect_answer({"statusCode": "often"}).status == 500
+    assert websocket_answer({"statusCode": "often"}).status == 500
 
 
 def test_connection_ids_look_like_those_of_aws_and_name_their_process() -> None:

@@ -11,15 +11,16 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from local_runtime.deadline import GeventDeadline
-from local_runtime.http.app import create_app
-from local_runtime.http.page import PAGE_DIRECTORY
-from local_runtime.http.proxies import TrustedProxies
-from local_runtime.http.requests import UnreadableBody, read_body
-from local_runtime.invoker import Invoker
-from local_runtime.manifest import Function, HttpRoute, Manifest
-from local_runtime.metrics import RuntimeMetrics
+from local_runtime.gateway.http.app import create_app
+from local_runtime.gateway.http.proxies import TrustedProxies
+from local_runtime.gateway.http.requests import UnreadableBody, read_body
+from local_runtime.hosting.deadline import GeventDeadline
+from local_runtime.hosting.invoker import Invoker
+from local_runtime.hosting.manifest import Function, HttpRoute, Manifest
+from local_runtime.metrics import read
 from local_runtime.settings import InstanceSettings
+from shared.core.metrics import invocations
+from shared.core.metrics.processes import ProcessMetrics
 
 FUNCTIONS = Path(__file__).resolve().parent / "fixtures_http" / "functions"
 ROUTES = {
@@ -30,6 +31,7 @@ ROUTES = {
     "PUT /echo/{user-id}/score": "echo",
     "POST /files/{proxy+}": "echo",
     "ANY /any": "echo",
+    "GET /slashed/": "echo",
     "POST /answer": "answer",
     "GET /fail": "fail",
 }
@@ -39,12 +41,11 @@ def make_client(proxies: str = "", metrics_token: str = "", **settings: Any) -> 
     functions = {name: Function(name, name, FUNCTIONS / name, "handler.lambda_handler", 2, 128, {}) for name in ROUTES.values()}
     routes = tuple(HttpRoute(functions[name], *key.split(" ")) for key, name in ROUTES.items())
     manifest = Manifest(tuple(functions.values()), (), routes, (), (), None)
-    metrics = RuntimeMetrics()
     app = create_app(
         manifest,
-        Invoker(manifest, GeventDeadline(), metrics.observe_invocation),
+        Invoker(manifest, GeventDeadline()),
         InstanceSettings(**settings),
-        metrics=metrics,
+        metrics=ProcessMetrics(None, read),
         metrics_token=metrics_token,
         proxies=TrustedProxies.parse(proxies),
     )
@@ -66,7 +67,7 @@ def problem_of(response: TestResponse, status: int, code: str) -> dict[str, Any]
     assert response.status_code == status
     assert response.headers["Content-Type"] == "application/problem+json"
     problem: dict[str, Any] = json.loads(response.data)
-    assert problem["type"] == f"urn:scoreboard:problem:{code}"
+    assert problem["type"] == f"/docs/problems#{code}"
     assert (problem["status"], problem["code"]) == (status, code)
     assert problem["title"]
     assert problem["detail"]
@@ -105,6 +106,11 @@ def test_a_fixed_path_wins_over_a_parameter(client: FlaskClient) -> None:
     assert event_of(client.put("/echo/reserved"))["routeKey"] == "PUT /echo/reserved"
 
 
+def test_a_path_may_end_in_a_slash(client: FlaskClient) -> None:
+    assert event_of(client.get("/slashed/"))["routeKey"] == "GET /slashed/"
+    assert client.head("/slashed/").status_code == 200
+
+
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "PATCH"])
 def test_any_means_any_method(client: FlaskClient, method: str) -> None:
     event = event_of(client.open("/any", method=method))
@@ -112,10 +118,42 @@ def test_any_means_any_method(client: FlaskClient, method: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/nope", "/echo/", "/echo//x", "/Echo", "/files/", "/echo/../echo", "/assets/nope.js", "/assets/../app.py"]
+    "path",
+    ["/", "/nope", "/echo/", "/echo//x", "/Echo", "/files/", "/echo/../echo", "/slashed", "/assets/app.js", "/assets/../app.py"],
 )
 def test_an_unknown_path_is_404_and_never_a_redirect(client: FlaskClient, path: str) -> None:
     problem_of(client.open(path, method="PUT" if path == "/echo//x" else "GET"), 404, "not_found")
+
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+def test_a_person_who_asks_for_an_unknown_path_is_shown_the_way_home(client: FlaskClient) -> None:
+    response = client.get("/nope", headers={"Accept": BROWSER, "X-Request-Id": "look-1"})
+    assert (response.status_code, response.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+    assert '<a href="/">' in response.text
+    assert "look-1" in response.text
+    assert response.headers["X-Request-Id"] == "look-1"
+    problem = client.get("/nope")
+    plain = {"Content-Type", "Content-Length", "X-Request-Id"}
+    assert {pair for pair in response.headers if pair[0] not in plain} == {
+        pair for pair in problem.headers if pair[0] not in plain
+    }
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "accept", "status"),
+    [
+        ("GET", "/nope", "*/*", 404),
+        ("GET", "/nope", "application/json, text/html;q=0.9, */*;q=0.1", 404),
+        ("GET", "/nope", "application/json, text/html", 404),
+        ("POST", "/nope", BROWSER, 404),
+        ("DELETE", "/echo", BROWSER, 405),
+    ],
+)
+def test_everybody_else_is_given_the_problem(client: FlaskClient, method: str, path: str, accept: str, status: int) -> None:
+    code = {404: "not_found", 405: "method_not_allowed"}[status]
+    problem_of(client.open(path, method=method, headers={"Accept": accept}), status, code)
 
 
 def test_a_wrong_method_is_405_with_the_right_ones(client: FlaskClient) -> None:
@@ -217,11 +255,13 @@ def test_a_forwarded_address_is_believed_only_from_a_configured_proxy() -> None:
 
 def test_metrics_are_for_this_machine_or_a_token() -> None:
     client = make_client(metrics_token="open sesame")
+    before = invocations.of("echo", "http", "ok").value
     client.get("/echo")
     away = {"REMOTE_ADDR": "198.51.100.7"}
     here = client.get("/metrics")
     assert here.status_code == 200
-    assert 'scoreboard_function_invocations_total{function="echo",outcome="ok",trigger="http"} 1.0' in here.text
+    counted = 'scoreboard_function_invocations_total{function="echo",outcome="ok",trigger="http"}'
+    assert f"{counted} {before + 1:.1f}\n" in here.text
     problem_of(client.get("/metrics", environ_overrides=away), 403, "forbidden")
     problem_of(client.get("/metrics", headers={"Authorization": "Bearer x"}, environ_overrides=away), 403, "forbidden")
     known = {"Authorization": "Bearer open sesame"}
@@ -258,30 +298,6 @@ def test_a_page_whose_name_was_made_to_mean_this_machine_does_not(host: str) -> 
 def test_without_a_token_no_token_opens_the_metrics(client: FlaskClient) -> None:
     headers = {"Authorization": "Bearer "}
     problem_of(client.get("/metrics", headers=headers, environ_overrides={"REMOTE_ADDR": "198.51.100.7"}), 403, "forbidden")
-
-
-def test_the_page_is_served_with_a_strict_policy_and_revalidated(client: FlaskClient) -> None:
-    response = client.get("/")
-    assert response.status_code == 200
-    assert response.mimetype == "text/html"
-    assert response.data == (PAGE_DIRECTORY / "index.html").read_bytes()
-    policy = response.headers["Content-Security-Policy"]
-    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';")
-    assert "unsafe" not in policy
-    assert response.headers["Cache-Control"] == "no-cache"
-    again = client.get("/", headers={"If-None-Match": response.headers["ETag"]})
-    assert (again.status_code, again.data) == (304, b"")
-
-
-@pytest.mark.parametrize(("name", "media_type"), [("app.js", "text/javascript"), ("style.css", "text/css")])
-def test_the_files_of_the_page_are_served(client: FlaskClient, name: str, media_type: str) -> None:
-    response = client.get(f"/assets/{name}")
-    assert (response.status_code, response.mimetype) == (200, media_type)
-    assert response.data == (PAGE_DIRECTORY / name).read_bytes()
-
-
-def test_the_page_itself_is_no_asset(client: FlaskClient) -> None:
-    problem_of(client.get("/assets/index.html"), 404, "not_found")
 
 
 class StalledStream:

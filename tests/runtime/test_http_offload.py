@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 
-from local_runtime.http.offload import NICENESS, beside_the_loop
+from local_runtime.gateway.http.offload import NICENESS, beside_the_loop
 
 
 def test_a_computation_gives_way_to_the_loop_and_only_it() -> None:

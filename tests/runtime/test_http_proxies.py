@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from local_runtime.http.options import HttpOptions
-from local_runtime.http.proxies import TrustedProxies
+from local_runtime.gateway.http.options import HttpOptions
+from local_runtime.gateway.http.proxies import TrustedProxies
 from local_runtime.settings import InstanceSettings, SettingsError
 from tests.runtime.http_process import HttpProcess
 from tests.runtime.test_websocket_gateway import event_for, viewer_of
@@ -108,7 +108,7 @@ def test_the_host_is_the_nearest_proxys(forwarded: str, peer: str, host: str) ->
 @pytest.mark.parametrize("value", ["proxy.internal", "10.0.0.1/33", "10.0.0.1;10.0.0.2", "*"])
 def test_what_is_no_network_stops_the_start(value: str) -> None:
     with pytest.raises(SettingsError, match="SCOREBOARD_TRUSTED_PROXIES"):
-        HttpOptions.from_environment({"SCOREBOARD_TRUSTED_PROXIES": value}, InstanceSettings())
+        HttpOptions.from_environment({}, InstanceSettings(trusted_proxies=value))
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local_runtime.at_start import start_event
+from local_runtime.hosting.manifest import Function, Manifest, Schedule
 from local_runtime.instance.environment import (
     function_environment,
     given_server_urls,
@@ -18,8 +18,9 @@ from local_runtime.instance.environment import (
 )
 from local_runtime.instance.errors import InstanceError
 from local_runtime.instance.keyring import Keyring
+from local_runtime.instance.launch import launch_servers
 from local_runtime.instance.outside import check_outside_servers, redacted
-from local_runtime.manifest import Function, Manifest, Schedule
+from local_runtime.instance.supervisor.process import ProcessSpec
 from local_runtime.settings import InstanceSettings
 
 URLS = {"REDIS_URL": "redis://a", "AMQP_URL": "amqps://b", "DATABASE_URL": "postgresql://c"}
@@ -61,7 +62,7 @@ def test_boards_that_share_a_redis_do_not_share_their_broadcast(keyring: Keyring
 
 def test_the_operators_cloud_account_is_never_used(keyring: Keyring, tmp_path: Path) -> None:
     operator = {"AWS_ACCESS_KEY_ID": "real", "AWS_SECRET_ACCESS_KEY": "real", "AWS_SESSION_TOKEN": "real", "AWS_PROFILE": "real"}
-    values = process_environment(operator, made(keyring, operator), tmp_path)
+    values = process_environment(operator, made(keyring, operator))
     assert "real" not in values.values()
     assert values["AWS_ACCESS_KEY_ID"] == keyring.access_key_id
 
@@ -69,7 +70,7 @@ def test_the_operators_cloud_account_is_never_used(keyring: Keyring, tmp_path: P
 def test_only_what_is_invoked_at_start_may_alter_tables(keyring: Keyring, tmp_path: Path) -> None:
     owner = {"MIGRATIONS_DATABASE_URL": "postgresql://owner"}
     function_env = made(keyring, owner) | owner
-    serving = process_environment(owner, function_env, tmp_path)
+    serving = process_environment(owner, function_env)
     assert "postgresql://owner" not in serving.values()
     assert owners_environment(serving, function_env) == serving | owner
 
@@ -120,6 +121,14 @@ def test_a_password_is_redacted_and_the_rest_is_kept() -> None:
     assert redacted("redis://host:port/0") == "(not a URL)"
 
 
+@pytest.mark.parametrize(("replicas", "says"), [("1", "for a Redis of your own"), ("three", "must be 0, 1 or 2")])
+def test_replicas_that_cannot_be_had_are_refused(tmp_path: Path, keyring: Keyring, replicas: str, says: str) -> None:
+    launched: list[ProcessSpec] = []
+    with pytest.raises(InstanceError, match=f"REDIS_REPLICAS .*{says}"):
+        launch_servers(tmp_path, {"REDIS_REPLICAS": replicas}, keyring, launched.append)
+    assert launched == []
+
+
 def test_servers_that_answer_are_accepted(redis_url: str, amqp_url: str, amqp_ca_file: str, database_url: str) -> None:
     urls = {"REDIS_URL": redis_url, "AMQP_URL": amqp_url, "DATABASE_URL": database_url}
     check_outside_servers(urls, {"AMQP_URL": amqp_ca_file})
@@ -129,5 +138,5 @@ def test_a_function_invoked_at_start_gets_the_input_of_its_schedule() -> None:
     plain, scheduled = (Function(n, n, Path(), "handler.lambda_handler", 1, 128, {}, True) for n in ("prepare", "relay"))
     schedule = Schedule(scheduled, "Relay", "rate(1 minute)", "UTC", {"limit": 5}, 0, 60)
     manifest = Manifest((plain, scheduled), (), (), (), (schedule,), None)
-    assert start_event(manifest, plain) == {}
-    assert start_event(manifest, scheduled) == {"limit": 5}
+    assert manifest.start_event(plain) == {}
+    assert manifest.start_event(scheduled) == {"limit": 5}

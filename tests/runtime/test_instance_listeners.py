@@ -14,8 +14,8 @@ import pytest
 from local_runtime.instance.errors import InstanceError
 from local_runtime.instance.listeners import bound_listeners, refuse_exposure
 from local_runtime.instance.probes import HttpProbe, ReadyFile
-from local_runtime.instance.run import check_settings
-from local_runtime.services.certificates import ensure_certificates
+from local_runtime.instance.servers.certificates import ensure_certificates
+from local_runtime.processes.serve import check_settings
 from local_runtime.settings import InstanceSettings, SettingsError
 from tests.support.waiting import eventually
 

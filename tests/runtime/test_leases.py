@@ -9,8 +9,16 @@ from typing import Any
 
 import pytest
 
-from local_runtime.leases import ASIDE_SECONDS, MARGIN_SECONDS, Leases, elapsed, function_for_leases, presence, queue_lease
-from local_runtime.manifest import Function, Manifest, QueueBinding
+from local_runtime.hosting.leases import (
+    ASIDE_SECONDS,
+    MARGIN_SECONDS,
+    Leases,
+    elapsed,
+    function_for_leases,
+    presence,
+    queue_lease,
+)
+from local_runtime.hosting.manifest import Function, Manifest, QueueBinding
 
 SECONDS = 8.0
 FUNCTION = Function("Echo", "echo", Path(), "handler.lambda_handler", 5, 128, {})
@@ -149,7 +157,7 @@ def test_where_no_function_holds_leases_there_is_but_one_instance() -> None:
 def test_each_queue_has_a_lease_of_its_own() -> None:
     names = [queue_lease(QueueBinding(FUNCTION, "q", host, 1, 0)) for host in ("/", "games")]
     assert names == ["queue:q", "queue:games/q"]
-    assert presence({"INSTANCE_ID": "abc"}) == "instance:abc"
+    assert presence("abc") == "instance:abc"
 
 
 def test_the_clock_only_goes_forward() -> None:

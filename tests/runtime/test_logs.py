@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_runtime.logs.console import Console
+from local_runtime.cli.console import Console
 from local_runtime.logs.follower import MOST_AT_ONCE, LogFollower
 from local_runtime.logs.options import LogOptions, console_level
 from local_runtime.logs.rotation import LogFile

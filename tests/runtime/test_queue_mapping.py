@@ -14,14 +14,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pika
 import pytest
 
-from local_runtime.manifest import Function, QueueBinding
-from local_runtime.queue.broker import connection_parameters
-from local_runtime.queue.mapping import FAILURES, EventSourceMapping
-from local_runtime.services.rabbitmq import PrivateRabbitMQ
+from local_runtime.hosting.manifest import Function, QueueBinding
+from local_runtime.hosting.queue.broker import connection_parameters
+from local_runtime.hosting.queue.mapping import FAILURES, EventSourceMapping
+from local_runtime.instance.servers.ports import free_port
+from local_runtime.instance.servers.rabbitmq import PrivateRabbitMQ
 from tests.support.relay import Relay
 from tests.support.waiting import eventually
 
@@ -111,14 +113,15 @@ def polling(
 ) -> Iterator[Watched]:
     """Run a mapping in a thread; `parameters` are attributes of its connection parameters."""
 
-    def connection() -> Any:
+    def brokers() -> Any:
         made = connection_parameters(environment, "/")
-        for name, value in parameters.items():
-            setattr(made, name, value)
+        for broker in made:
+            for name, value in parameters.items():
+                setattr(broker, name, value)
         return made
 
     binding = QueueBinding(FUNCTION, queue, "/", batch_size, window)
-    mapping = Watched(binding, function, connection, on_consuming, on_missing, may_consume, on_failing)
+    mapping = Watched(binding, function, brokers, on_consuming, on_missing, may_consume, on_failing)
     thread = threading.Thread(target=mapping.run)
     thread.start()
     try:
@@ -355,11 +358,19 @@ def test_a_broker_that_says_nothing_any_more_is_left(environment: dict[str, str]
 
 
 def test_the_broker_is_verified(environment: dict[str, str], tmp_path: Path) -> None:
-    from local_runtime.services.certificates import ensure_certificates
+    from local_runtime.instance.servers.certificates import ensure_certificates
 
     stranger = str(ensure_certificates(tmp_path).ca_file)
     with pytest.raises(ssl.SSLCertVerificationError):
         pika.BlockingConnection(connection_parameters({**environment, "AMQP_CA_FILE": stranger}, "/"))
+
+
+def test_of_several_brokers_the_next_one_is_consumed_from(environment: dict[str, str], channel: Any, queue: str) -> None:
+    url = environment["AMQP_URL"]
+    place = urlsplit(url).netloc.rpartition("@")[2]
+    bodies, function = publish(channel, queue, 3), Recorder()
+    with polling({**environment, "AMQP_URL": url.replace(place, f"127.0.0.1:{free_port()},{place}")}, queue, function):
+        eventually(lambda: function.seen == bodies, 20, "all messages")
 
 
 def test_a_mapping_stands_by_until_it_may_consume(environment: dict[str, str], channel: Any, queue: str) -> None:

@@ -7,9 +7,11 @@ from typing import Any
 
 import pika
 
-from local_runtime.events.queue import QueueDelivery
-from local_runtime.queue.backoff import Backoff
-from local_runtime.queue.buffer import BatchBuffer
+from local_runtime.gateway.websocket.limits import Limits
+from local_runtime.hosting.events.queue import QueueDelivery
+from local_runtime.hosting.queue.buffer import BatchBuffer
+from local_runtime.hosting.queue.session import PACE_SECONDS
+from shared.core.backoff import Backoff
 
 PROPERTIES = pika.BasicProperties()
 
@@ -57,6 +59,10 @@ def test_what_comes_seldom_is_handed_over_at_once_and_what_comes_all_the_time_in
     buffer.take(100.25)
     buffer.add(delivery(12), 101.0)
     assert buffer.wait_seconds(101.0) == 0.0
+
+
+def test_batches_make_no_more_frames_than_the_gateway_sends() -> None:
+    assert Limits().broadcast_seconds < PACE_SECONDS
 
 
 def test_a_batch_is_the_oldest_messages_in_order() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local_runtime.schedule import InvalidSchedule, parse_schedule
+from local_runtime.hosting.schedule import InvalidSchedule, parse_schedule
 
 NAMES_OF_DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 NAMES_OF_MONTHS = tuple(name.upper() for name in calendar.month_abbr if name)

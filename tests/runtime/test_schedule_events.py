@@ -7,11 +7,12 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from local_runtime.manifest import Function, Schedule
-from local_runtime.schedule import DEFAULT_INPUT, build_event
-from local_runtime.schedule.events import Attempt
+from local_runtime.hosting.events.sample import SAMPLES
+from local_runtime.hosting.manifest import Function, Schedule
+from local_runtime.hosting.schedule import DEFAULT_INPUT, build_event
+from local_runtime.hosting.schedule.events import Attempt
 
-EVENTS = Path(__file__).resolve().parents[1] / "events"
+EVENTS = SAMPLES
 FUNCTION = Function("Reconcile", "reconcile", Path(), "handler.lambda_handler", 3, 128, {})
 SCHEDULE = Schedule(FUNCTION, "reconcile", "rate(1 day)", "UTC", None, 0, 60)
 ATTEMPT = Attempt(datetime(2026, 11, 23, 12, tzinfo=UTC), 1, "d32c5kddcf5bb8c3")

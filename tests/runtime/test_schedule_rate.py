@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_runtime.schedule import InvalidSchedule, parse_schedule
+from local_runtime.hosting.schedule import InvalidSchedule, parse_schedule
 
 START = datetime(2026, 11, 23, 12, 0, 7, tzinfo=UTC)
 PERIODS = {

@@ -1,4 +1,4 @@
-"""`python -m local_runtime.scheduler` as a process: it says when it is ready, and ends when it is told to."""
+"""`python -m local_runtime.processes.scheduler` as a process: it says when it is ready, and ends when it is told to."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def start(directory: Path, template: Path) -> subprocess.Popen[str]:
         "SCOREBOARD_TEMPLATE": str(template),
         "LOG_LEVEL": "DEBUG",
     }
-    command = [sys.executable, "-m", "local_runtime.scheduler"]
+    command = [sys.executable, "-m", "local_runtime.processes.scheduler"]
     return subprocess.Popen(command, cwd=PROJECT_ROOT, env=environment, stderr=subprocess.PIPE, text=True)
 
 

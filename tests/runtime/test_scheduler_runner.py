@@ -12,15 +12,18 @@ from typing import Any
 
 import pytest
 
-from local_runtime.manifest import Function, Schedule
-from local_runtime.schedule.runner import MAX_RUNNING, Backoff, ScheduleRunner
+from local_runtime.hosting.deadline import ProcessDeadline
+from local_runtime.hosting.invoker import Invoker
+from local_runtime.hosting.manifest import Function, Manifest, Schedule
+from local_runtime.hosting.schedule.runner import MAX_RUNNING, Backoff, ScheduleRunner
+from shared.core.clock import SystemClock
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 FUNCTION = Function("RelayOutbox", "relay_outbox", Path(), "handler.lambda_handler", 3, 128, {})
 EVERY_MINUTE = Schedule(FUNCTION, "minutely", "rate(1 minute)", "UTC", {"attempt": "<aws.scheduler.attempt-number>"}, 0, 60)
 
 
-class HandClock:
+class HandClock(SystemClock):
     """A clock that only `advance` moves."""
 
     def __init__(self) -> None:
@@ -29,25 +32,26 @@ class HandClock:
     def now(self) -> datetime:
         return self._now
 
-    def wait(self, until: datetime | None, woken: threading.Event) -> None:
-        """Goes straight to the wanted time, or waits to be woken."""
-        if until is None:
-            woken.wait(30)
-        else:
-            self._now = max(self._now, until)
+    def wait(self, woken: threading.Event, seconds: float) -> None:
+        """Goes straight to the wanted time, unless it is woken."""
+        if not woken.wait(0.001):
+            self._now += timedelta(seconds=seconds)
 
     def advance(self, **duration: float) -> None:
         self._now += timedelta(**duration)
 
 
-class Recorder:
+class Recorder(Invoker):
     """An invoker that writes down what it is asked, and does what it is told."""
 
     def __init__(self, behaviour: Callable[[], object] = lambda: None) -> None:
+        super().__init__(Manifest((), (), (), (), (), None), ProcessDeadline())
         self.events: list[Any] = []
         self._behaviour = behaviour
 
-    def invoke(self, function: Function, event: object, request_id: str | None = None, *, trigger: str = "direct") -> Any:
+    def invoke(
+        self, function: Function, event: object, request_id: str | None = None, *, trigger: str = "direct", is_plain: bool = False
+    ) -> Any:
         assert (function, trigger) == (FUNCTION, "schedule")
         assert request_id
         self.events.append(event)
@@ -175,7 +179,7 @@ def test_invocations_overlap_but_not_without_end(caplog: pytest.LogCaptureFixtur
 
 
 def test_every_invocation_is_logged_with_outcome_and_duration(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("DEBUG")
+    caplog.set_level("DEBUG", "local_runtime")  # others run the command line in this process, which sets it
     clock = HandClock()
     runner = runner_of(EVERY_MINUTE, Recorder(lambda: clock.advance(seconds=1.5)), clock)
     clock.advance(minutes=1)

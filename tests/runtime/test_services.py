@@ -16,21 +16,22 @@ import pika
 import pytest
 import redis
 
-from local_runtime.process import ProcessSpec
-from local_runtime.services import run
-from local_runtime.services.certificates import ensure_certificates
-from local_runtime.services.ports import free_port, remembered_port
-from local_runtime.services.postgresql import (
+from local_runtime.instance.servers import run
+from local_runtime.instance.servers.certificates import ensure_certificates
+from local_runtime.instance.servers.ports import free_port, remembered_port
+from local_runtime.instance.servers.postgresql import (
     FUNCTIONS_USER,
     ROLES_FILE,
     SUPERUSER,
     USER,
     PrivatePostgreSQL,
 )
-from local_runtime.services.postgresql_place import PostgreSQLError
-from local_runtime.services.programs import MissingProgram, Program
-from local_runtime.services.rabbitmq import PrivateRabbitMQ
-from local_runtime.services.redis import PrivateRedis
+from local_runtime.instance.servers.postgresql_place import PostgreSQLError
+from local_runtime.instance.servers.programs import MissingProgram, Program
+from local_runtime.instance.servers.rabbitmq import PrivateRabbitMQ
+from local_runtime.instance.servers.redis import PrivateRedis
+from local_runtime.instance.supervisor.process import ProcessSpec
+from shared.core.amqp import url_parameters
 from tests.support.product import alive, connect, descendants, let_superuser_in, new_data_dir, remove_data_dir
 from tests.support.waiting import eventually
 
@@ -44,9 +45,7 @@ def data_dir() -> Iterator[Path]:
 
 
 def amqp(server: PrivateRabbitMQ) -> pika.BlockingConnection:
-    parameters = pika.URLParameters(server.url)
-    parameters.ssl_options = pika.SSLOptions(ssl.create_default_context(cafile=str(server.ca_file)), parameters.host)
-    return pika.BlockingConnection(parameters)
+    return pika.BlockingConnection(url_parameters(server.url, str(server.ca_file)))
 
 
 @contextmanager
@@ -140,9 +139,8 @@ def test_rabbitmq_speaks_tls_1_3_and_nothing_else(private_rabbitmq: PrivateRabbi
 
 
 def test_rabbitmq_lets_nobody_in_with_another_password(private_rabbitmq: PrivateRabbitMQ) -> None:
-    parameters = pika.URLParameters(private_rabbitmq.url)
+    parameters = url_parameters(private_rabbitmq.url, str(private_rabbitmq.ca_file))
     parameters.credentials = pika.PlainCredentials("guest", "guest")
-    parameters.ssl_options = pika.SSLOptions(ssl.create_default_context(cafile=str(private_rabbitmq.ca_file)), parameters.host)
     with pytest.raises(pika.exceptions.AMQPConnectionError):
         pika.BlockingConnection(parameters)
 
@@ -223,7 +221,7 @@ def test_the_functions_password_does_not_open_the_owners_door(private_postgresql
 def test_a_statement_that_fails_while_a_cluster_is_made_tells_no_password(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("local_runtime.services.postgresql.DATABASE", "not a name")
+    monkeypatch.setattr("local_runtime.instance.servers.postgresql.DATABASE", "not a name")
     with pytest.raises(PostgreSQLError) as refused:
         PrivatePostgreSQL(data_dir, "the-secret").prepare()
     assert "ERROR" in str(refused.value)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import ssl
 import subprocess
 import sys
 import time
@@ -19,15 +18,16 @@ from typing import Any
 import pika
 import pytest
 
-from local_runtime.services import programs, run
-from local_runtime.services.errors import ServerError
-from local_runtime.services.postgresql import ACCOUNT, PrivatePostgreSQL, major_version
-from local_runtime.services.postgresql_place import PostgreSQLError, find_place
-from local_runtime.services.rabbitmq import WAL_BYTES, PrivateRabbitMQ
-from local_runtime.services.rabbitmq_data import UNNOTED, Series, can_read
+from local_runtime.instance.servers import programs, run
+from local_runtime.instance.servers.errors import ServerError
+from local_runtime.instance.servers.postgresql import ACCOUNT, PrivatePostgreSQL, major_version
+from local_runtime.instance.servers.postgresql_place import PostgreSQLError, find_place
+from local_runtime.instance.servers.rabbitmq import WAL_BYTES, PrivateRabbitMQ
+from local_runtime.instance.servers.rabbitmq_data import UNNOTED, Series, can_read
+from local_runtime.instance.supervisor.child import Child
+from local_runtime.instance.supervisor.spawn import spawn
 from local_runtime.settings import PROJECT_ROOT
-from local_runtime.supervisor.child import Child
-from local_runtime.supervisor.spawn import spawn
+from shared.core.amqp import url_parameters
 from tests.runtime.supervisor_process import Lines
 from tests.support.product import alive, connect, descendants, new_data_dir, remove_data_dir
 from tests.support.waiting import eventually
@@ -48,9 +48,8 @@ def data_dir() -> Iterator[Path]:
 
 
 def amqp(server: PrivateRabbitMQ) -> pika.BlockingConnection:
-    parameters = pika.URLParameters(server.url)
+    parameters = url_parameters(server.url, str(server.ca_file))
     parameters.blocked_connection_timeout = 1
-    parameters.ssl_options = pika.SSLOptions(ssl.create_default_context(cafile=str(server.ca_file)), parameters.host)
     return pika.BlockingConnection(parameters)
 
 
@@ -240,8 +239,8 @@ def test_a_broker_serves_on_when_only_its_port_mapper_was_killed(data_dir: Path)
 def test_a_killed_test_run_leaves_no_server(data_dir: Path) -> None:
     program = (
         "import sys, pathlib, signal\n"
-        "from local_runtime.services.redis import PrivateRedis\n"
-        "from local_runtime.services.run import running\n"
+        "from local_runtime.instance.servers.redis import PrivateRedis\n"
+        "from local_runtime.instance.servers.run import running\n"
         "with running(PrivateRedis(pathlib.Path(sys.argv[1]), 'secret')):\n"
         "    print('up', flush=True)\n"
         "    signal.pause()\n"
@@ -303,7 +302,7 @@ def test_a_new_data_directory_where_a_moved_one_was_takes_nothing_of_it(data_dir
 def linked(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data directory whose PostgreSQL lies outside, as it does where root runs the instance in a private place."""
     outside = data_dir / "outside"
-    monkeypatch.setattr("local_runtime.services.postgresql_place.OUTSIDE_DIRECTORY", outside)
+    monkeypatch.setattr("local_runtime.instance.servers.postgresql_place.OUTSIDE_DIRECTORY", outside)
     (outside / "first").mkdir(parents=True)
     one = data_dir / "one"
     one.mkdir()

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from local_runtime.services.certificates import Certificates, ensure_certificates
-from local_runtime.services.ports import free_port, remembered_port
-from local_runtime.services.postgresql import PrivatePostgreSQL
-from local_runtime.services.programs import POSTGRES, RABBITMQ, REDIS, MissingProgram
-from local_runtime.services.rabbitmq import PrivateRabbitMQ
-from local_runtime.services.unwritten import BLOCK_BYTES, cut_unwritten
+from local_runtime.instance.servers.certificates import Certificates, ensure_certificates
+from local_runtime.instance.servers.ports import free_port, remembered_port
+from local_runtime.instance.servers.postgresql import PrivatePostgreSQL
+from local_runtime.instance.servers.programs import POSTGRES, RABBITMQ, REDIS, MissingProgram
+from local_runtime.instance.servers.rabbitmq import PrivateRabbitMQ
+from local_runtime.instance.servers.unwritten import BLOCK_BYTES, cut_unwritten
 
 
 def test_no_port_is_one_that_the_kernel_gives_to_outgoing_connections() -> None:
@@ -30,7 +30,9 @@ def test_no_port_is_one_that_the_kernel_gives_to_outgoing_connections() -> None:
 
 def test_a_port_is_given_to_one_process_only(tmp_path: Path) -> None:
     noted = tmp_path / "port"
-    program = f"from local_runtime.services.ports import *; print(remembered_port(Path({str(noted)!r})), flush=True); input()"
+    program = (
+        f"from local_runtime.instance.servers.ports import *; print(remembered_port(Path({str(noted)!r})), flush=True); input()"
+    )
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None
         theirs = int(other.stdout.readline())

@@ -15,9 +15,46 @@ import pytest
 
 from local_runtime.settings import PROJECT_ROOT
 
-TOOLS = ("bash", "cat", "chmod", "dirname", "flock", "grep", "id", "mktemp", "rm", "sleep", "tail", "touch")
-PROGRAMS = ("redis-server", "rabbitmq-server", "postgres", "chromium", "prometheus", "promtool", "pgbouncer")
+TOOLS = ("bash", "cat", "chmod", "dirname", "flock", "grep", "id", "mktemp", "rm", "sleep", "tail", "tee", "touch")
+PROGRAMS = (
+    "redis-server",
+    "rabbitmq-server",
+    "postgres",
+    "chromium",
+    "prometheus",
+    "promtool",
+    "pgbouncer",
+    "nginx",
+    "caddy",
+    "systemd-analyze",
+    "node",
+    "npm",
+    "helm",
+)
+# A project of which nothing has to be fetched to install it.
+PYPROJECT = """\
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+"""
+BACKEND = """\
+import zipfile
+
+def build_editable(wheel_directory, config_settings=None, metadata_directory=None):
+    name, about = "scoreboard-0-py3-none-any.whl", "scoreboard-0.dist-info"
+    with zipfile.ZipFile(f"{wheel_directory}/{name}", "w") as wheel:
+        wheel.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\\nName: scoreboard\\nVersion: 0\\n")
+        wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr(f"{about}/RECORD", "")
+    return name
+"""
+MADE = """\
+setup: installing the Python packages of requirements.txt into .venv
+setup:   Installing collected packages: scoreboard
+"""
 POLICY = Path("/usr/sbin/policy-rc.d")
+CLIENT = "infra/clients/javascript"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +92,15 @@ case "$*" in *" install "*) {installs} ;; tee*) cat >/dev/null ;; esac""",
         (self.clone / ".venv/bin").mkdir(parents=True)
         (self.clone / ".venv/bin/activate").write_text(f'VIRTUAL_ENV="{self.clone}/.venv"\n')
         (self.clone / ".venv/bin/python").symlink_to(self.programs / "python3")
-        digest = hashlib.sha256((self.clone / "requirements.txt").read_bytes()).hexdigest()
+        files = (self.clone / name for name in ("pyproject.toml", "requirements.txt"))
+        digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
         (self.clone / ".venv/.requirements").write_text(f"{sys.version_info[:2]} {digest}\n")
+
+    def pretend_typescript(self) -> None:
+        """What npm has installed for the tests."""
+        modules = self.clone / CLIENT / "node_modules"
+        modules.mkdir()
+        (modules / ".installed").write_text((self.clone / CLIENT / "package-lock.json").read_text())
 
     def popen(self, *arguments: str) -> subprocess.Popen[str]:
         """The script itself."""
@@ -89,6 +133,10 @@ def machine(tmp_path: Path) -> Machine:
     made.programs.mkdir()
     shutil.copy(PROJECT_ROOT / "infra/setup.sh", made.clone / "infra/setup.sh")
     (made.clone / "requirements.txt").write_text("# nothing\n")
+    (made.clone / "pyproject.toml").write_text(PYPROJECT)
+    (made.clone / "backend.py").write_text(BACKEND)
+    (made.clone / CLIENT).mkdir(parents=True)
+    (made.clone / CLIENT / "package-lock.json").write_text("{}\n")
     for tool in TOOLS:
         found = shutil.which(tool)
         assert found is not None
@@ -110,8 +158,34 @@ def lack_redis(machine: Machine) -> None:
 
 def test_where_all_is_there_nothing_is_done_or_said(machine: Machine) -> None:
     machine.pretend_venv()
+    machine.pretend_typescript()
     assert machine.setup("--for-tests") == (0, "")
     assert machine.calls == []
+
+
+def test_what_checks_the_javascript_client_is_installed_for_tests_alone_and_once(machine: Machine) -> None:
+    machine.pretend_venv()
+    machine.add("npm", f'echo "npm $1" >>{machine.clone}/calls; mkdir -p {machine.clone}/{CLIENT}/node_modules')
+    machine.programs.joinpath("mkdir").symlink_to(shutil.which("mkdir") or "")
+    assert machine.setup() == (0, "")
+    assert machine.calls == []
+    for said in (f"setup: installing the npm packages of {CLIENT}\n", ""):
+        assert machine.setup("--for-tests") == (0, said)
+    assert machine.calls == ["npm ci"]
+    machine.add("npm", "echo no such package; exit 1")
+    (machine.clone / CLIENT / "package-lock.json").write_text('{"another": 1}\n')
+    code, said = machine.setup("--for-tests")
+    assert code == 1
+    assert "no such package" in said
+
+
+def test_helm_is_asked_for_where_no_package_brings_it(machine: Machine) -> None:
+    machine.pretend_venv()
+    machine.pretend_typescript()
+    machine.remove("helm")
+    machine.add("uname", "echo Linux riscv64")
+    assert machine.setup() == (0, "")
+    assert machine.setup("--for-tests") == (1, "setup: no helm here: install Helm, then try again\n")
 
 
 def test_only_what_is_missing_is_installed_and_not_left_running(machine: Machine) -> None:
@@ -140,10 +214,10 @@ def assert_starts_were_forbidden_meanwhile(calls: list[str]) -> None:
 
 def test_an_ordinary_user_without_sudo_is_told_what_to_install(machine: Machine) -> None:
     lack_redis(machine)
-    machine.remove("chromium", "promtool")
+    machine.remove("chromium", "promtool", "npm")
     code, said = machine.setup("--for-tests")
     assert code == 1
-    assert "apt-get install --no-install-recommends redis-server chromium prometheus" in said
+    assert "apt-get install --no-install-recommends redis-server chromium prometheus npm" in said
     assert machine.calls == []
 
 
@@ -183,11 +257,11 @@ def test_a_system_without_a_known_package_manager_is_told_what_it_lacks(machine:
 
 
 def test_the_virtual_environment_is_made_kept_and_made_again_where_the_clone_was_moved(machine: Machine) -> None:
-    assert machine.setup() == (0, "setup: installing the Python packages into .venv\n")
+    assert machine.setup() == (0, MADE)
     assert machine.setup() == (0, "")
     moved = Machine(machine.clone.with_name("moved"), machine.programs)
     machine.clone.rename(moved.clone)
-    assert moved.setup() == (0, "setup: installing the Python packages into .venv\n")
+    assert moved.setup() == (0, MADE)
     assert moved.setup() == (0, "")
     pip = subprocess.run([moved.clone / ".venv/bin/pip", "--version"], capture_output=True, text=True, check=True)
     assert str(moved.clone) in pip.stdout

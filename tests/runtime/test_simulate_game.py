@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
-from local_runtime.simulate.client import Unreachable
+from local_runtime.simulate.crew import Crew
 from local_runtime.simulate.game import Difference, Game
-from local_runtime.simulate.player import SimulatedPlayer
+from local_runtime.simulate.player import SimulatedPlayer, Unreachable
 from local_runtime.simulate.tally import Tally
 from tests.runtime.scripted_api import ScriptedApi, scripted_api
 
@@ -22,13 +22,13 @@ def api() -> Iterator[ScriptedApi]:
 
 
 def game_of(api: ScriptedApi, players: int = 2, seconds: float = 2.5) -> Game:
-    return Game(api.base_url, api.ws_url, None, players, seconds)
+    return Game(api.base_url, None, players, seconds)
 
 
 def joined(game: Game) -> list[SimulatedPlayer]:
     players = game.join(lambda: None)
     for player in players:
-        player.client.close()  # it connects again when it is needed
+        player.scoreboard.close()  # it connects again when it is needed
     return players
 
 
@@ -80,12 +80,13 @@ def test_an_update_that_failed_after_it_was_counted_is_sent_again_and_counts_onc
 
 
 def test_an_update_still_unanswered_at_the_end_is_settled_before_the_sums_are_compared(api: ScriptedApi) -> None:
-    game = game_of(api, players=1, seconds=0.1)
-    (player,) = players = game.join(lambda: None)
     api.counted_then_failed = 1
-    assert (player.score(5, threading.Event()).status, player.acknowledged) == (503, 0)
+    game, tally = game_of(api, players=1, seconds=1.4), Tally()
+    (player,) = players = game.join(lambda: None)
+    game.play(players, tally, lambda _gone: None)
+    assert tally.counted().refused == {"unavailable": 1}
+    assert player.acknowledged == api.scores[player.scoreboard.user_id] > 0
     assert game.differences(players) == []
-    assert player.acknowledged == 5
 
 
 def test_an_update_whose_answer_is_lost_is_sent_again_and_counts_once(api: ScriptedApi) -> None:
@@ -104,8 +105,7 @@ def test_a_player_whose_token_has_expired_logs_in_again(api: ScriptedApi) -> Non
 
 
 def test_a_viewer_stays_connected_while_nobody_scores(api: ScriptedApi) -> None:
-    game = Game(api.base_url, api.ws_url, None, 1, 3.5)
-    tally = Tally()
+    game, tally = game_of(api, players=1, seconds=3.5), Tally()
     players = game.join(lambda: None)
     game.play(players, tally, lambda _gone: None)
     assert game.differences(players) == []
@@ -113,34 +113,68 @@ def test_a_viewer_stays_connected_while_nobody_scores(api: ScriptedApi) -> None:
 
 
 def test_without_viewers_the_game_goes_on(api: ScriptedApi) -> None:
-    tally, wrong = played(Game(api.base_url, "ws://127.0.0.1:9/ws", None, 1, 1.5))
+    api.ws_url = "ws://127.0.0.1:9/ws"
+    tally, wrong = played(game_of(api, players=1, seconds=1.5))
     assert wrong == []
     assert (tally.frames, tally.accepted > 0) == (0, True)
 
 
-def test_interrupted_it_ends_at_once(api: ScriptedApi) -> None:
-    game = game_of(api, seconds=60.0)
+def test_interrupted_it_ends_at_once_and_still_compares_every_sum(api: ScriptedApi) -> None:
+    game, tally = game_of(api, seconds=60.0), Tally()
     players = game.join(lambda: None)
 
-    def interrupt(_gone: float) -> None:
+    def interrupt(gone: float) -> None:
+        if tally.accepted and threading.current_thread() is threading.main_thread() and not interrupted:
+            interrupted.append(gone)
+            raise KeyboardInterrupt
+
+    interrupted: list[float] = []
+    assert game.play(players, tally, interrupt) < 60
+    assert game.differences(players) == []
+    assert sum(api.scores.values()) == sum(player.acknowledged for player in players) > 0
+
+
+def test_players_are_marked_when_they_are_made_and_end_together(api: ScriptedApi) -> None:
+    done: list[tuple[list[str], str]] = []
+    crew = Crew(lambda user_ids, flag: done.append((sorted(user_ids), flag)))
+    game = replace(game_of(api), crew=crew)
+    players = joined(game)
+    ids = sorted(player.scoreboard.user_id for player in players)
+    assert sorted(done) == [([user_id], "simulated") for user_id in ids]
+    assert sorted(crew.usernames) == sorted(player.username for player in players)
+    assert (crew.end(), done[-1]) == (2, (ids, "disabled"))
+    assert (crew.usernames, crew.end(), len(done)) == ([], 0, 3)
+
+
+def test_without_rights_the_players_who_stay_are_known(api: ScriptedApi) -> None:
+    game = game_of(api)
+    players = joined(game)
+    assert game.crew.end() == 0
+    assert sorted(game.crew.usernames) == sorted(player.username for player in players)
+
+
+def test_players_are_known_even_when_not_all_of_them_could_join(api: ScriptedApi) -> None:
+    game = game_of(api, players=3)
+
+    def refuse_the_rest() -> None:
+        api.registrations_refused, api.retry_after = 9, "86400"
         raise KeyboardInterrupt
 
-    began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        game.play(players, Tally(), interrupt)
-    assert time.monotonic() - began < 5
+        game.join(refuse_the_rest)
+    assert game.crew.usernames
 
 
 def test_a_page_that_is_no_scoreboard_is_told(api: ScriptedApi) -> None:
     api.page_only = True
-    with pytest.raises(Unreachable, match="answered 200: None"):
+    with pytest.raises(Unreachable, match="no answer of a scoreboard"):
         game_of(api).join(lambda: None)
 
 
 @pytest.mark.parametrize("url", ["scoreboard", "ftp://127.0.0.1", "http://127.0.0.1:port"])
 def test_what_is_no_url_is_told(url: str) -> None:
     with pytest.raises(Unreachable, match="no URL"):
-        Game(url, "ws://127.0.0.1:9", None, 1, 1.0).join(lambda: None)
+        Game(url, None, 1, 1.0).join(lambda: None)
 
 
 def test_an_instance_that_wants_a_ticket_with_every_update_gets_one(api: ScriptedApi) -> None:
@@ -157,8 +191,7 @@ def test_an_instance_that_wants_a_ticket_with_every_update_gets_one(api: Scripte
 def test_a_ticket_that_is_no_good_any_more_is_replaced(api: ScriptedApi) -> None:
     api.ticket_required, api.tickets_refused = True, 1
     (player,) = joined(game_of(api, players=1))
-    over = threading.Event()
-    assert player.score(3, over).status == 200
+    assert player.score(3, threading.Event()) is None
     assert player.acknowledged == 3
     assert api.count("POST", "/tickets") == 2
-    player.client.close()
+    player.scoreboard.close()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from local_runtime.simulate.client import Answer
+from scoreboard_client import Board, ScoreboardError
+
 from local_runtime.simulate.distribution import Distribution
 from local_runtime.simulate.tally import Tally
-
-ACCEPTED = Answer(200, {"data": {}}, 0.0)
 
 
 def distribution(*seconds: float) -> Distribution:
@@ -16,8 +15,15 @@ def distribution(*seconds: float) -> Distribution:
     return made
 
 
-def board(**scores: int) -> dict[str, object]:
-    return {"data": [{"userId": user_id, "score": score} for user_id, score in scores.items()]}
+def board(**scores: int) -> Board:
+    lines = enumerate(scores.items(), 1)
+    return {
+        "data": [
+            {"userId": user_id, "username": user_id, "displayName": user_id, "rank": rank, "score": score}
+            for rank, (user_id, score) in lines
+        ],
+        "cache_time": "",
+    }
 
 
 def lag_ms(tally: Tally) -> float | None:
@@ -42,8 +48,10 @@ def test_one_slow_one_in_two_hundred_is_not_the_99th_percentile() -> None:
 
 def test_whatever_is_not_accepted_is_refused_by_its_code() -> None:
     tally = Tally()
-    for answer in (ACCEPTED, ACCEPTED, Answer(429, {"code": "rate_limited"}, 1.0), Answer(502, None, 0.0)):
-        tally.answered("u", answer, 0.001)
+    tally.accept(0.001)
+    tally.accept(0.001)
+    for error in (ScoreboardError(429, "rate_limited"), ScoreboardError(502, "unknown")):
+        tally.refuse(error)
     counted = tally.counted()
     assert (counted.accepted, counted.refused) == (2, {"rate_limited": 1, "502": 1})
 
@@ -62,7 +70,7 @@ def test_an_update_lags_until_its_score_or_a_higher_one_is_seen() -> None:
 def test_an_update_that_was_refused_is_not_looked_for() -> None:
     tally = Tally()
     tally.sent("u", 7, 10.0)
-    tally.answered("u", Answer(429, {"code": "rate_limited"}, 1.0), 0.001)
+    tally.forget("u")
     tally.seen(board(u=9), 70.0)
     assert lag_ms(tally) is None
 

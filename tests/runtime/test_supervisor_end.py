@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from local_runtime.supervisor.stale import end_marked, instance_marker, marked_processes
+from local_runtime.instance.supervisor.stale import end_marked, instance_marker, marked_processes
 from tests.runtime.supervisor_process import NEVER_READY, STUBBORN, Program, Supervised, alive
 from tests.support.waiting import eventually
 

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from local_runtime.process import ProcessSpec
-from local_runtime.supervisor.backoff import HEALTHY_SECONDS, LONGEST_SECONDS, Backoff
-from local_runtime.supervisor.child import MEND_SECONDS, PUT_OFF_SECONDS, Child
-from local_runtime.supervisor.liveness import PATIENCE_SECONDS
-from local_runtime.supervisor.spawn import spawn
+from local_runtime.instance.supervisor.backoff import HEALTHY_SECONDS, LONGEST_SECONDS, Backoff
+from local_runtime.instance.supervisor.child import MEND_SECONDS, PUT_OFF_SECONDS, Child
+from local_runtime.instance.supervisor.liveness import PATIENCE_SECONDS
+from local_runtime.instance.supervisor.process import ProcessSpec
+from local_runtime.instance.supervisor.spawn import spawn
 from tests.runtime.supervisor_process import NEVER_READY, Lines, Program, Supervised, alive, marker_of, spec_of
 from tests.support.waiting import eventually
 

@@ -11,9 +11,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from local_runtime.manifest import Manifest
+from local_runtime.hosting.manifest import Manifest
+from local_runtime.hosting.template import TemplateProblems, read_template
 from local_runtime.settings import DEFAULT_TEMPLATE, PROJECT_ROOT
-from local_runtime.template import TemplateProblems, read_template
 
 HEAD = """\
 Transform: AWS::Serverless-2016-10-31
@@ -212,7 +212,7 @@ ANYTHING += ["!Sub [a, b]", "!GetAtt {a: b}", "!If [a]", "!Join x", "!Ref [a]", 
 ANYTHING += ["!Select [a]", "!Split x", "!Select [9, [a]]", "!Ref X.Alias"]
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_stands_anywhere_the_answer_is_a_manifest_or_a_report(project: Path, data: Any) -> None:
     root = yaml.compose(REAL_TEMPLATE, LOADER) or yaml.MappingNode("", [])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from local_runtime.manifest import Function, HttpRoute, Manifest, QueueBinding, Schedule, WebSocketApi, WebSocketRoute
-from local_runtime.routes import render_markdown, render_text
+from local_runtime.hosting.manifest import Function, HttpRoute, Manifest, QueueBinding, Schedule, WebSocketApi, WebSocketRoute
+from local_runtime.hosting.routes import render_markdown, render_text
 
 
 def function(name: str, *, at_start: bool = False) -> Function:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local_runtime.template import TemplateProblems, read_template
+from local_runtime.hosting.template import TemplateProblems, read_template
 
 GOOD = """\
 AWSTemplateFormatVersion: "2010-09-09"
@@ -252,6 +252,7 @@ RULES = {
     "no path": ("            Path: /hello/{name}\n", "", "SayHello", "Path is missing"),
     "a path without a slash": ("/hello/{name}", "hello", "SayHello", "does not begin with a /"),
     "a path with an empty part": ("/hello/{name}", "/hello//{name}", "SayHello", "empty part"),
+    "a slash after a parameter": ("/hello/{name}", "/hello/{name}/", "SayHello", "empty part"),
     "half a parameter": ("/hello/{name}", "/hello/x{name}", "SayHello", "neither a literal nor a parameter"),
     "a parameter twice": ("/hello/{name}", "/{name}/{name}", "SayHello", "names a parameter twice"),
     "more after everything": ("/hello/{name}", "/{name+}/x", "SayHello", "takes everything"),

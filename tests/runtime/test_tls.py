@@ -15,9 +15,9 @@ import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from local_runtime.http.tls import ServerTls
 from local_runtime.instance.certificate import own_ca_file, with_certificate
-from local_runtime.instance.run import check_settings
+from local_runtime.instance.server_tls import ServerTls
+from local_runtime.processes.serve import check_settings
 from local_runtime.settings import InstanceSettings, SettingsError
 from tests.runtime.http_process import HttpProcess, read_answer
 from tests.support.waiting import eventually
@@ -102,7 +102,7 @@ def test_files_that_vanish_for_a_moment_change_nothing(pair: Operator, caplog: p
     hidden = pair.key.rename(pair.key.with_suffix(".away"))
     served.refresh()
     hidden.rename(pair.key)
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, "local_runtime"):
         served.refresh()
     assert served.context is not before
     noticed, renewed = caplog.messages

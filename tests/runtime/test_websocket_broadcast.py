@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import trustme
+from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection, connect
 
 from tests.runtime.boards import Board, frame_text
@@ -42,7 +43,7 @@ def receive(viewer: ClientConnection, until_version: int, seconds: float = 10.0)
 class DeafViewer:
     """A viewer that reads nothing until it is told to."""
 
-    def __init__(self, server: HttpProcess, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, server: HttpProcess, tls: ssl.SSLContext | None = None, query: str = "") -> None:
         self.sock = socket.socket()
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         host, port = server.base_url.rpartition("/")[2].split(":")
@@ -51,12 +52,25 @@ class DeafViewer:
         if tls is not None:
             self.sock = tls.wrap_socket(self.sock, server_hostname="127.0.0.1")
         key = base64.b64encode(os.urandom(16)).decode()
-        request = f"GET /ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
+        request = (
+            f"GET /ws{query} HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
+        )
         self.sock.sendall(request.encode() + b"Sec-WebSocket-Version: 13\r\n\r\n")
         self._received = b""
         while b"\r\n\r\n" not in self._received:
             self._received += self.sock.recv(1)
         self._received = b""
+
+    def send(self, text: str) -> None:
+        """A message."""
+        self.sock.sendall(Frame(Opcode.TEXT, text.encode()).serialize(mask=True))
+
+    def message(self) -> Any:
+        """Read whole frames up to the next message."""
+        while True:
+            opcode, payload = self._frame()
+            if opcode == Opcode.TEXT:
+                return json.loads(payload)
 
     def receive(self, until_version: int) -> list[int]:
         """Read whole frames up to this version."""

@@ -15,12 +15,12 @@ from websockets.frames import Close, Frame, Opcode
 from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
-from local_runtime.events.websocket import Peer
-from local_runtime.websocket.broadcast import encode
-from local_runtime.websocket.channel import SAME_AGAIN, WOULD_BLOCK, open_channel
-from local_runtime.websocket.connection import Connection, QueueFull
-from local_runtime.websocket.limits import Limits
-from local_runtime.websocket.outbox import Outbox
+from local_runtime.gateway.websocket.broadcast import encode
+from local_runtime.gateway.websocket.channel import SAME_AGAIN, WOULD_BLOCK, open_channel
+from local_runtime.gateway.websocket.connection import Connection, QueueFull
+from local_runtime.gateway.websocket.limits import Limits
+from local_runtime.gateway.websocket.outbox import Outbox
+from local_runtime.hosting.events.websocket import Peer
 
 PEER = Peer("id", "host", "127.0.0.1", "test", 0.0)
 

@@ -10,7 +10,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from local_runtime.websocket.dismissals import Dismissals
+from local_runtime.gateway.websocket.connection import Connection
+from local_runtime.gateway.websocket.dismissals import Dismissals
 from tests.runtime.boards import Board
 from tests.runtime.http_process import HttpProcess
 
@@ -19,12 +20,16 @@ def dismissal(label: str, at: float, code: int = 4401) -> bytes:
     return json.dumps({"label": label, "at": at, "code": code, "reason": "session ended"}).encode()
 
 
-class Viewer:
+class Viewer(Connection):
     """A connection that only notes how it was closed."""
 
     def __init__(self, *, is_open: bool = True) -> None:
-        self.is_open = is_open
+        self._is_open = is_open
         self.closed: list[tuple[int, str]] = []
+
+    @property
+    def is_open(self) -> bool:
+        return self._is_open
 
     def close(self, code: int, reason: str) -> None:
         self.closed.append((code, reason))

@@ -11,6 +11,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -223,7 +224,8 @@ def test_a_session_ends_at_the_moment_connect_said(server: HttpProcess) -> None:
 )
 def test_what_is_too_big_or_binary_ends_the_connection(server: HttpProcess, message: Any, code: int) -> None:
     with viewer_of(server) as viewer:
-        viewer.send(message)
+        with suppress(ConnectionClosed):  # the server need not hear all of it
+            viewer.send(message)
         assert closed(viewer)[0] == code
 
 

@@ -14,9 +14,9 @@ from botocore.config import Config
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from local_runtime.websocket.ids import ConnectionIds
-from local_runtime.websocket.signature import AccessKey, SignedRequest, is_signed
-from shared.viewers.api_gateway import ManagementApi
+from local_runtime.gateway.websocket.ids import ConnectionIds
+from local_runtime.gateway.websocket.signature import AccessKey, SignedRequest, is_signed
+from shared.viewers.management_api import ManagementApi
 from tests.runtime.http_process import ACCESS_KEY_ID, SECRET_ACCESS_KEY, HttpProcess
 from tests.support.api import Api
 from tests.support.waiting import eventually

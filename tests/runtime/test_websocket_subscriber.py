@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from local_runtime.websocket.subscriber import Subscriber
+from local_runtime.gateway.websocket.subscriber import Subscriber
+from local_runtime.gateway.websocket.views import Views
 from tests.support.redis_pair import RedisPair, redis_pair
 from tests.support.waiting import eventually
 
@@ -26,7 +27,7 @@ def heard(pair: RedisPair) -> Iterator[list[bytes]]:
     """Frames that came."""
     frames: list[bytes] = []
     stopping = threading.Event()
-    subscriber = Subscriber(pair.url, "frames", frames.append, frames.append, frames.append)
+    subscriber = Subscriber(pair.url, "frames", frames.append, frames.append, frames.append, Views(0.1, lambda *_: None))
 
     def listen() -> None:
         while not stopping.is_set():

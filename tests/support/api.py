@@ -1,4 +1,4 @@
-"""A small client of the HTTP API and the WebSocket, as a user of the product would write one."""
+"""Raw requests and WebSockets, right and wrong ones: tests look at status, headers and bytes. Clients are scoreboard_client's."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import http.client
 import json
 import secrets
 import ssl
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from scoreboard_client import Scoreboard
 from websockets.sync.client import ClientConnection, connect
 
 PASSWORD = "correct horse battery staple"
@@ -113,6 +115,11 @@ class Player:
     def standing(self) -> Any:
         """The player's own place on the board."""
         return self.get(f"/api/score/{self.user_id}").data
+
+    def add_points(self, increment: int) -> str:
+        """Raise the score as a client does, which waits when it is told to; answers the request id."""
+        with closing(Scoreboard(self.api.base_url, tls=self.api.tls, get_access_token=lambda: self.access_token)) as scoreboard:
+            return scoreboard.add_points(increment)["requestId"]
 
     def climb(self, rank: int = 5) -> int:
         """Score until the player is among the first `rank` of a board that other tests play on, too; answers the score."""

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
-from local_runtime.websocket.signature import AccessKey, SignedRequest, is_signed
+from local_runtime.gateway.websocket.signature import AccessKey, SignedRequest, is_signed
 
 ACCESS_KEY = AccessKey("stand-in", secrets.token_hex(20))
 CREDENTIALS = {

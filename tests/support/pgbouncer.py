@@ -9,13 +9,13 @@ from pathlib import Path
 from signal import SIGTERM
 from urllib.parse import unquote, urlsplit
 
-from local_runtime.process import ProcessSpec
+from local_runtime.instance.supervisor.process import ProcessSpec
 
 ACCOUNT = "postgres"  # it does not run as root, either
 
 
 class PgBouncer:
-    """Start it with local_runtime.services.run.running. `options` are lines of its configuration.
+    """Start it with local_runtime.instance.servers.run.running. `options` are lines of its configuration.
 
     Debian's 1.18 is the version that knows no prepared statements in transaction mode.
     """

@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 import pg8000.native
 import redis
 
-from local_runtime.services.postgresql import SUPERUSER
+from local_runtime.instance.servers.postgresql import SUPERUSER
 from tests.support.api import Api
 from tests.support.waiting import eventually
 
@@ -142,6 +142,8 @@ class Product:
         """Send a signal to one of its processes; answers the pid it had."""
         pid = self.pid(name)
         os.kill(pid, signal_number)
+        if signal_number == signal.SIGSTOP:
+            eventually(lambda: is_stopped(pid), 10, f"{name} stopped")
         return pid
 
     def wait_replaced(self, name: str, old_pid: int, seconds: float = 30.0) -> int:
@@ -205,6 +207,7 @@ def connect(database_url: str) -> pg8000.native.Connection:
         port=url.port or 5432,
         database=url.path.lstrip("/"),
         password=unquote(url.password or ""),
+        ssl_context=False,
     )
 
 
@@ -226,6 +229,9 @@ def let_superuser_in(data_dir: Path) -> None:
 def clean_environment() -> dict[str, str]:
     """The environment without anything that would configure the product."""
     ours = [
+        "MAKE",  # what `make test ARGS=...` hands down to every other make
+        "MFLAGS",
+        "ARGS",
         "SCOREBOARD_",
         "REDIS_",
         "AMQP_",
@@ -252,6 +258,12 @@ def new_data_dir() -> Path:
 def remove_data_dir(data_dir: Path) -> None:
     """Remove what new_data_dir made."""
     shutil.rmtree(data_dir.parent, ignore_errors=True)
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether SIGSTOP has come to each of its threads: on a busy machine they go on for a moment."""
+    threads = Path(f"/proc/{pid}/task").glob("*/stat")  # none where there is no /proc
+    return all(thread.read_text().rpartition(")")[2].split()[0] == "T" for thread in threads)
 
 
 def alive(pid: int) -> bool:

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
+from pika.exceptions import ChannelClosedByBroker
+
 from shared.container import Container
-from shared.stores.rabbitmq.connection import open_connection
+from shared.ledger.queues import MAX_HISTORY_QUEUES, QUEUES, history_queues
+from shared.operations.rabbitmq import EXCHANGE
+from shared.stores.rabbitmq.connection import open_broker, open_connection
+
+
+def empty_broker(amqp_url: str, ca_file: str) -> None:
+    """Drop what waits in the queues, and the mark of the installation that used it."""
+    with open_broker(amqp_url, ca_file) as connection:
+        connection.channel().exchange_delete(EXCHANGE)
+        for name in {*QUEUES, *history_queues(MAX_HISTORY_QUEUES)}:
+            with suppress(ChannelClosedByBroker):  # there is none
+                connection.channel().queue_purge(name)
 
 
 class Queues:
@@ -23,7 +36,8 @@ class Queues:
         try:
             yield connection.channel()
         finally:
-            connection.close()
+            if connection.is_open:  # a broker that is declaring a queue may have ended it
+                connection.close()
 
     def drain(self, queue: str) -> list[tuple[Any, bytes]]:
         """Take every message out: (properties, body)."""

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import redis
 
-from local_runtime.services.redis import PrivateRedis
-from local_runtime.services.run import running
+from local_runtime.instance.servers.redis import PrivateRedis
+from local_runtime.instance.servers.run import running
 from tests.support.relay import Relay
 from tests.support.waiting import eventually
 
@@ -30,16 +30,17 @@ class RedisPair:
 
     def fail_over(self) -> None:
         """The second server takes over with all data, the first one becomes its replica; no client is told."""
-        self._replicate(self.second, self.first_url)
+        self.replicate(self.second, self.first_url)
         self.second.replicaof("NO", "ONE")
         self.relay.lead_to(self.second_url)
-        self._replicate(self.first, self.second_url)
+        self.replicate(self.first, self.second_url)
 
     def demote(self) -> None:
         """The first server becomes a replica, and the address still leads there."""
-        self._replicate(self.first, self.second_url)
+        self.replicate(self.first, self.second_url)
 
-    def _replicate(self, replica: Any, primary_url: str) -> None:
+    def replicate(self, replica: Any, primary_url: str) -> None:
+        """Returns when the one is in step with the other."""
         primary = urlsplit(primary_url)
         for server in (self.first, self.second):
             server.config_set("repl-diskless-sync-delay", 0)

@@ -14,9 +14,12 @@ import trustme
 class TlsServer:
     """On loopback, a context manager; `heard` is what clients said once they had accepted it."""
 
-    def __init__(self, certificate: trustme.LeafCert, *, newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> None:
+    def __init__(
+        self, certificate: trustme.LeafCert, *, newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3, ciphers: str = "DEFAULT"
+    ) -> None:
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.maximum_version = newest
+        self._context.set_ciphers(ciphers)  # of TLS 1.2
         certificate.configure_cert(self._context)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]

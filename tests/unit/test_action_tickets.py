@@ -12,13 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.accounts.player import Caller
+from shared.accounts.redis import RequestLimits
 from shared.accounts.request_limit import RequestKind
 from shared.boards.action_tickets import LIFETIME_SECONDS, ActionTicket, issue_action_ticket
-from shared.boards.hmac_tickets import MAX_TEXT_LENGTH, HmacTicketSigner
+from shared.boards.hmac_tickets import MAX_TEXT_LENGTH, TicketSigner
 from shared.core.errors import ConfigurationError, InvalidActionTicket, NotAPlayer, NotYourScore
 
 OLD, NEW = bytes(range(32)), bytes(range(32, 64))
-SIGNER = HmacTicketSigner({"new": NEW, "old": OLD})
+SIGNER = TicketSigner({"new": NEW, "old": OLD})
 NOW = datetime(2026, 11, 23, 12, 0, 0, 123_456, tzinfo=UTC)
 TICKET = ActionTicket.new("u-1", "7f2d9c1e-5a5b-4c3d-8e9f-0a1b2c3d4e5f", NOW)
 
@@ -30,8 +31,11 @@ class Standing:
         return NOW
 
 
-class Unlimited:
+class Unlimited(RequestLimits):
     """Limits that are never reached."""
+
+    def __init__(self) -> None:
+        pass
 
     def admit(self, kind: RequestKind, *, source_ip: str = "", user_id: str = "") -> None:
         assert (kind, source_ip, user_id) == ("action_ticket", "", "u-1")
@@ -108,13 +112,13 @@ def test_what_has_not_even_the_shape_is_no_ticket(text: str) -> None:
 
 
 def test_a_ticket_of_an_older_key_is_good_until_that_key_is_gone() -> None:
-    before = HmacTicketSigner({"old": OLD}).sign(TICKET)
+    before = TicketSigner({"old": OLD}).sign(TICKET)
     assert SIGNER.verify(before) == TICKET
     assert SIGNER.sign(TICKET).startswith("new.")
     with pytest.raises(InvalidActionTicket):
-        HmacTicketSigner({"new": NEW}).verify(before)
+        TicketSigner({"new": NEW}).verify(before)
     with pytest.raises(InvalidActionTicket):
-        HmacTicketSigner({"old": NEW}).verify(before)
+        TicketSigner({"old": NEW}).verify(before)
 
 
 def test_the_signing_key_is_not_the_payload_key() -> None:
@@ -127,6 +131,6 @@ def test_the_signing_key_is_not_the_payload_key() -> None:
 
 def test_keys_come_from_the_setting_of_the_payload_keys() -> None:
     setting = f"new:{base64.b64encode(NEW).decode()},old:{base64.b64encode(OLD).decode()}"
-    assert HmacTicketSigner.from_setting(setting).verify(SIGNER.sign(TICKET)) == TICKET
+    assert TicketSigner.from_setting(setting).verify(SIGNER.sign(TICKET)) == TICKET
     with pytest.raises(ConfigurationError, match="PAYLOAD_KEYS"):
-        HmacTicketSigner.from_setting("nonsense")
+        TicketSigner.from_setting("nonsense")

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.audit.hmac_seals import HmacSealSigner
+from shared.audit.hmac_seals import SealSigner
 from shared.core.errors import BadMessage, ConfigurationError
-from shared.stores.sealing import AesGcmSealer
+from shared.stores.sealing import Sealer
 
 OLD, NEW = bytes(range(32)), bytes(range(32, 64))
-SEALER = AesGcmSealer({"new": NEW, "old": OLD})
+SEALER = Sealer({"new": NEW, "old": OLD})
 
 
 @given(st.binary(), st.binary())
@@ -22,7 +22,7 @@ def test_what_is_sealed_opens_again(secret: bytes, associated: bytes) -> None:
 
 
 def test_the_first_key_seals_and_the_older_ones_still_open() -> None:
-    before = AesGcmSealer({"old": OLD}).seal(b"secret", b"bound")
+    before = Sealer({"old": OLD}).seal(b"secret", b"bound")
     assert SEALER.open(before, b"bound") == b"secret"
     assert SEALER.seal(b"secret", b"bound").startswith("new.")
 
@@ -96,7 +96,7 @@ def test_nonsense_is_a_bad_message(sealed: str) -> None:
 
 def test_keys_are_read_from_the_setting() -> None:
     setting = f"new:{base64.b64encode(NEW).decode()}, old:{base64.b64encode(OLD).decode()}"
-    assert SEALER.open(AesGcmSealer.from_setting(setting).seal(b"secret", b""), b"") == b"secret"
+    assert SEALER.open(Sealer.from_setting(setting).seal(b"secret", b""), b"") == b"secret"
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_keys_are_read_from_the_setting() -> None:
 )
 def test_a_bad_setting_is_refused_without_being_shown(setting: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
-        AesGcmSealer.from_setting(setting)
+        Sealer.from_setting(setting)
     assert "item 1" in str(refused.value)
     assert base64.b64encode(NEW).decode() not in str(refused.value)
 
@@ -113,13 +113,13 @@ def test_a_bad_setting_is_refused_without_being_shown(setting: str) -> None:
 def test_one_key_id_names_one_key() -> None:
     key = base64.b64encode(NEW).decode()
     with pytest.raises(ConfigurationError, match="item 2"):
-        AesGcmSealer.from_setting(f"a:{key},a:{key}")
+        Sealer.from_setting(f"a:{key},a:{key}")
 
 
 def test_seals_of_an_older_key_are_still_verified_until_that_key_is_gone() -> None:
-    before = HmacSealSigner({"old": OLD}).sign("hash")
-    both = HmacSealSigner({"new": NEW, "old": OLD})
+    before = SealSigner({"old": OLD}).sign("hash")
+    both = SealSigner({"new": NEW, "old": OLD})
     assert both.verify("hash", before) is True
     assert both.verify("another hash", before) is False
     assert both.sign("hash").key_id == "new"
-    assert HmacSealSigner({"new": NEW}).verify("hash", before) is None
+    assert SealSigner({"new": NEW}).verify("hash", before) is None

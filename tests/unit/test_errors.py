@@ -21,7 +21,7 @@ def test_every_error_is_a_whole_problem_document(kind: type[ScoreboardError]) ->
     document = Reply.problem(error, "r-1").body
     assert isinstance(document, dict)
     assert set(document) == {"type", "title", "status", "code", "detail", "requestId"}
-    assert document["type"] == f"urn:scoreboard:problem:{error.code}"
+    assert document["type"] == f"/docs/problems#{error.code}"
     assert re.fullmatch(r"[a-z]+(_[a-z]+)*", error.code)
     assert error.title
     assert error.detail

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import ast
+import re
+from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 HANDLERS = sorted((ROOT / "functions").glob("*/handler.py"))
 SUBJECTS = ("accounts", "ledger", "boards", "viewers", "reconciliation", "audit", "operations")
 # A module of a subject that knows a store has its name, or is one of these.
 STORES = ("redis", "postgresql", "rabbitmq")
-KNOW_A_STORE = {"ledger/publisher", "ledger/queues", "viewers/api_gateway", "viewers/appsync"}
+KNOW_A_STORE = {"ledger/publisher", "ledger/queues", "viewers/api_gateway", "viewers/management_api", "viewers/appsync"}
 CLIENTS = {"redis", "hiredis", "pika", "pg8000", "boto3", "botocore"}
 MAY_IMPORT = {
     "shared.container",
@@ -40,8 +43,14 @@ STANDARD = (
 
 
 def imported(source: str) -> set[str]:
+    """What it imports when it runs: what is imported for a type checker alone costs no cold start."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    nodes: list[ast.AST] = [ast.parse(source)]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        nodes.extend(ast.iter_child_nodes(node))
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -62,6 +71,7 @@ def test_a_function_imports_only_use_cases_transport_and_the_container(path: Pat
         assert may, f"{path.parent.name} imports {name}"
 
 
+@cache
 def modules() -> dict[str, set[str]]:
     """What each module of a subject imports, by its path below the layer."""
     layer = ROOT / "shared"
@@ -79,10 +89,29 @@ def test_a_module_that_knows_a_store_says_so_in_its_name() -> None:
         assert bool(clients) == knows_a_store(name), f"{name}: {clients}"
 
 
+def test_a_use_case_names_what_knows_a_store_only_as_a_type() -> None:
+    know = {f"shared.{name.replace('/', '.')}" for name in modules() if knows_a_store(name)}
+    for name, imports in modules().items():
+        assert knows_a_store(name) or not imports & know, f"{name} imports {imports & know}"
+
+
 @pytest.mark.parametrize("path", HANDLERS, ids=lambda path: path.parent.name)
 def test_what_is_for_admins_is_for_nobody_else(path: Path) -> None:
     source = path.read_text()
-    assert ("/api/admin/" in source.partition("\n")[0]) == ("@admin_handler(" in source)
+    first = source.partition("\n")[0]
+    assert ("/api/admin/" in first or "; for admins" in first) == ("@admin_handler(" in source)
+
+
+@pytest.mark.parametrize("path", HANDLERS, ids=lambda path: path.parent.name)
+def test_a_function_knows_the_query_parameters_that_it_describes(path: Path) -> None:
+    described = path.with_name("openapi.yaml")
+    operations = yaml.safe_load(described.read_text()).values() if described.exists() else ()
+    shared = yaml.safe_load((ROOT / "infra" / "documents" / "openapi_base.yaml").read_text())["components"]["parameters"]
+    given = [one for operation in operations for one in operation.get("parameters", ())]
+    parameters = [shared[one["$ref"].rpartition("/")[2]] if "$ref" in one else one for one in given]
+    known = re.search(r"query=\(([^)]*)\)", path.read_text())
+    names = re.findall(r'"(\w+)"', known[1]) if known else []
+    assert names == [one["name"] for one in parameters if one["in"] == "query"]
 
 
 @pytest.mark.parametrize("path", HANDLERS, ids=lambda path: path.parent.name)

@@ -137,6 +137,23 @@ def test_a_number_has_a_default() -> None:
     assert request(query={"limit": "100"}).integer("limit", 10, 1, 100) == 100
 
 
+@http_handler(query=("limit", "cursor"))
+def paged(request: HttpRequest) -> Reply:
+    return Reply.ok(dict(request.query))
+
+
+def test_a_query_parameter_that_nobody_knows_is_refused_with_those_that_exist() -> None:
+    known = paged(http_event("GET /api/x", query={"cursor": "c"}), None)
+    assert (known["statusCode"], json.loads(known["body"])) == (200, {"data": {"cursor": "c"}})
+    refused = json.loads(paged(http_event("GET /api/x", query={"limit": "1", "offset": "10"}), None)["body"])
+    assert refused["code"] == "invalid_parameter"
+    assert refused["detail"] == "This resource has no query parameter `offset`: known are `limit`, `cursor`."
+    bare = http_handler(lambda _: Reply.ok({}))
+    refused = json.loads(bare(http_event("GET /api/x", query={"offset": "10"}), None)["body"])
+    assert refused["detail"] == "This resource has no query parameter `offset`: it takes none."
+    assert bare(http_event("GET /healthz", query={"at": "10"}), None)["statusCode"] == 200, "which no client depends on"
+
+
 def answer(error: Exception) -> dict[str, Any]:
     @http_handler
     def handler(_: HttpRequest) -> Reply:

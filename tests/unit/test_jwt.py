@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import socket
+from datetime import timedelta
 
 import jwt
 import pytest
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import OKPAlgorithm
 
-from shared.accounts.tokens import JwtAccessTokens, SigningKey, read_signing_keys
+from shared.accounts.tokens import AccessTokens, SigningKey, read_signing_keys
 from shared.core.errors import ConfigurationError, InvalidToken, TokenExpired
 from tests.unit.tokens import KEY_ID, NOW, PEM, PRIVATE, Time, base64url, claims, encoded, pem_of, signed
 
@@ -26,31 +27,31 @@ def clock() -> Time:
 
 
 @pytest.fixture
-def tokens(clock: Time) -> JwtAccessTokens:
-    return JwtAccessTokens(PEM, clock=clock)
+def tokens(clock: Time) -> AccessTokens:
+    return AccessTokens(PEM, clock=clock)
 
 
-def test_an_issued_token_says_who_it_is_for(tokens: JwtAccessTokens) -> None:
+def test_an_issued_token_says_who_it_is_for(tokens: AccessTokens) -> None:
     token, lifetime_seconds = tokens.issue("u-1", "admin", NOW)
     caller = tokens.verify(token)
     assert (caller.user_id, caller.role) == ("u-1", "admin")
     assert caller.expires_at.timestamp() == NOW.timestamp() + lifetime_seconds == NOW.timestamp() + 900
 
 
-def test_the_claims_are_those_of_the_contract(tokens: JwtAccessTokens) -> None:
+def test_the_claims_are_those_of_the_contract(tokens: AccessTokens) -> None:
     token, _ = tokens.issue("u-1", "player", NOW)
     assert set(jwt.decode(token, options={"verify_signature": False})) == {"iss", "aud", "sub", "role", "iat", "exp", "jti"}
     assert jwt.get_unverified_header(token) == {"alg": "EdDSA", "kid": KEY_ID, "typ": "at+jwt"}
 
 
-def test_the_key_id_is_the_thumbprint_of_the_published_key(tokens: JwtAccessTokens) -> None:
+def test_the_key_id_is_the_thumbprint_of_the_published_key(tokens: AccessTokens) -> None:
     (key,) = tokens.jwks()["keys"]
     assert set(key) == {"kty", "crv", "x", "kid", "use", "alg"}
     canonical = json.dumps({name: key[name] for name in ("crv", "kty", "x")}, separators=(",", ":")).encode()
     assert key["kid"] == base64.urlsafe_b64encode(hashlib.sha256(canonical).digest()).rstrip(b"=").decode()
 
 
-def test_a_token_ends_on_the_second_even_when_it_is_remembered(tokens: JwtAccessTokens, clock: Time) -> None:
+def test_a_token_ends_on_the_second_even_when_it_is_remembered(tokens: AccessTokens, clock: Time) -> None:
     token, lifetime_seconds = tokens.issue("u-1", "player", NOW)
     tokens.verify(token)
     clock.now += lifetime_seconds - 0.001
@@ -62,11 +63,20 @@ def test_a_token_ends_on_the_second_even_when_it_is_remembered(tokens: JwtAccess
 
 
 def test_no_more_tokens_are_remembered_than_allowed(clock: Time) -> None:
-    tokens = JwtAccessTokens(PEM, clock=clock, remember=3)
+    tokens = AccessTokens(PEM, clock=clock, remember=3)
     issued = [tokens.issue("u-1", "player", NOW)[0] for _ in range(10)]
     for token in issued * 2:
         tokens.verify(token)
     assert len(tokens._verified) == 3
+
+
+def test_a_token_that_has_expired_is_forgotten_when_another_is_remembered(tokens: AccessTokens, clock: Time) -> None:
+    for _ in range(3):
+        tokens.verify(tokens.issue("u-1", "player", NOW)[0])
+    clock.now += 900
+    late, _ = tokens.issue("u-1", "player", NOW + timedelta(minutes=15))
+    tokens.verify(late)
+    assert list(tokens._verified) == [late]
 
 
 def forgeries() -> dict[str, str]:
@@ -137,7 +147,7 @@ def _with_header_text(header: str) -> str:
 
 
 @pytest.mark.parametrize("name", forgeries())
-def test_a_forged_or_foreign_token_is_refused(tokens: JwtAccessTokens, name: str) -> None:
+def test_a_forged_or_foreign_token_is_refused(tokens: AccessTokens, name: str) -> None:
     with pytest.raises(InvalidToken):
         tokens.verify(forgeries()[name])
 
@@ -154,7 +164,7 @@ def test_where_a_token_says_that_its_key_is_nobody_looks(clock: Time) -> None:
             "x5c": [base64.b64encode(attacker.public_key().public_bytes_raw()).decode()],
             "kid": url,
         }
-        tokens = JwtAccessTokens(PEM, clock=clock)
+        tokens = AccessTokens(PEM, clock=clock)
         for name, value in named.items():
             for key_id in (KEY_ID, "unknown", None):
                 with pytest.raises(InvalidToken):
@@ -165,7 +175,7 @@ def test_where_a_token_says_that_its_key_is_nobody_looks(clock: Time) -> None:
 
 def test_several_keys_may_verify_and_the_first_one_signs(clock: Time) -> None:
     old, new = PEM, pem_of(Ed25519PrivateKey.generate())
-    before, after = JwtAccessTokens(old, clock=clock), JwtAccessTokens(f"{new}{old}", clock=clock)
+    before, after = AccessTokens(old, clock=clock), AccessTokens(f"{new}{old}", clock=clock)
     token, _ = before.issue("u-1", "player", NOW, "s-1")
     assert after.verify(token).session_id == "s-1", "old tokens live on"
     newer, _ = after.issue("u-1", "player", NOW)
@@ -174,24 +184,24 @@ def test_several_keys_may_verify_and_the_first_one_signs(clock: Time) -> None:
     assert [key["kid"] for key in after.jwks()["keys"]] == [SigningKey.from_pem(new).key_id, KEY_ID]
     with pytest.raises(InvalidToken):
         before.verify(newer)
-    prepared = JwtAccessTokens(f"{old}\n{new}", clock=clock)
+    prepared = AccessTokens(f"{old}\n{new}", clock=clock)
     assert prepared.verify(newer).user_id == "u-1", "a key may be there before it signs"
     assert jwt.get_unverified_header(prepared.issue("u-1", "player", NOW)[0])["kid"] == KEY_ID
     with pytest.raises(InvalidToken):
-        JwtAccessTokens(new, clock=clock).verify(token)
+        AccessTokens(new, clock=clock).verify(token)
 
 
 @pytest.mark.parametrize("setting", [PEM + PEM, PEM + "more", "more" + PEM, PEM + PEM[:60]], ids=["twice", "more", "less", "cut"])
 def test_what_stands_beside_the_keys_is_refused(setting: str) -> None:
     with pytest.raises(ConfigurationError):
-        JwtAccessTokens(setting)
+        AccessTokens(setting)
 
 
-def test_clocks_may_differ_a_little(tokens: JwtAccessTokens) -> None:
+def test_clocks_may_differ_a_little(tokens: AccessTokens) -> None:
     assert tokens.verify(signed(claims(iat=int(NOW.timestamp()) + 4))).user_id == "u-1"
 
 
-def test_an_expired_token_is_told_so(tokens: JwtAccessTokens) -> None:
+def test_an_expired_token_is_told_so(tokens: AccessTokens) -> None:
     with pytest.raises(TokenExpired):
         tokens.verify(signed(claims(iat=int(NOW.timestamp()) - 901, exp=int(NOW.timestamp()) - 1)))
 
@@ -199,7 +209,7 @@ def test_an_expired_token_is_told_so(tokens: JwtAccessTokens) -> None:
 @pytest.mark.parametrize("setting", ["", "nonsense", PEM[:60]], ids=["empty", "nonsense", "cut"])
 def test_a_bad_signing_key_is_refused_without_being_shown(setting: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
-        JwtAccessTokens(setting)
+        AccessTokens(setting)
     assert "JWT_SIGNING_KEY" in str(refused.value)
     assert PEM[30:60] not in str(refused.value)
 
@@ -209,7 +219,7 @@ def test_a_key_of_another_kind_is_refused() -> None:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     with pytest.raises(ConfigurationError):
-        JwtAccessTokens(other.decode())
+        AccessTokens(other.decode())
 
 
 def test_the_private_key_never_prints() -> None:

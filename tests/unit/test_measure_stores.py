@@ -41,8 +41,10 @@ class World:
             away.get("rabbitmq", _Queues(self)),
             away.get("postgresql", _Ledger(self)),
         )
+        runs: Any = _Runs()
+        watch: Any = _Watch()
         clock: Any = self
-        return Gauges(board, queues, ledger, _Runs(), _Watch(), clock, lambda: self.balance)
+        return Gauges(board, queues, ledger, runs, watch, clock, lambda: self.balance)
 
 
 class _Away:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -24,7 +23,7 @@ CONTEXT = SimpleNamespace(function_name="scoreboard-RecordScores", aws_request_i
 def nobody_collects() -> Iterator[None]:
     """Metrics leave nowhere once a test is over."""
     yield
-    export_metrics(None, "")
+    export_metrics("")
 
 
 def test_a_bucket_ends_at_its_bound_and_a_sum_is_exact() -> None:
@@ -87,7 +86,7 @@ def test_a_document_ends_where_the_format_does() -> None:
 
 def test_an_invocation_ends_with_its_metrics_in_the_log() -> None:
     stream = io.StringIO()
-    export_metrics(None, "scoreboard/test", stream)
+    export_metrics("scoreboard/test", stream)
     with Invocation("direct", CONTEXT):
         pass  # what other tests have counted goes with this one
     for _ in range(2):
@@ -108,7 +107,9 @@ def test_an_invocation_ends_with_its_metrics_in_the_log() -> None:
 
 def test_an_invocation_that_fails_is_told_as_one_and_what_was_measured_before_is_not_told_again() -> None:
     stream = io.StringIO()
-    export_metrics(None, "scoreboard/test", stream)
+    export_metrics("scoreboard/test", stream)
+    with Invocation("direct", CONTEXT):
+        pass  # what other tests have counted goes with this one
     metrics.outbox_entries.of().set(3)
     for told in (True, False):
         stream.seek(0)
@@ -120,11 +121,11 @@ def test_an_invocation_that_fails_is_told_as_one_and_what_was_measured_before_is
         assert ("scoreboard_outbox_entries" in found) is told
 
 
-def test_a_host_that_collects_is_given_what_reads_and_nothing_is_written(capsys: pytest.CaptureFixture[str]) -> None:
-    given: list[Any] = []
-    export_metrics(given.append, "scoreboard/test")
-    with Invocation("direct", CONTEXT):
-        pass
-    [read] = given
-    assert "scoreboard_refusals_total" in {family.name for family in read()}
-    assert capsys.readouterr().out == ""
+def test_without_a_namespace_nothing_is_written_and_a_host_may_read(capsys: pytest.CaptureFixture[str]) -> None:
+    export_metrics("")
+    before = metrics.refusals.of("not_your_score").value
+    with Invocation("direct", CONTEXT) as invocation:
+        invocation.failed(NotYourScore())
+    [refusals] = [family for family in metrics.registry.read() if family.name == "scoreboard_refusals_total"]
+    assert refusals.values[("not_your_score",)] == before + 1
+    assert "CloudWatchMetrics" not in capsys.readouterr().out

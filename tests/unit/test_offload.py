@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import pytest
 
-from shared.accounts.argon2 import Argon2PasswordHasher
+from shared.accounts.argon2 import PasswordHasher
 from shared.core.errors import ConfigurationError, TooBusy
 from shared.core.loop import BoundedOffload, find_offload, in_place
 from tests.support.waiting import eventually
@@ -54,7 +54,7 @@ def test_few_run_at_a_time_some_wait_and_the_rest_are_sent_away() -> None:
 
 def test_hashing_goes_through_the_host_and_is_refused_when_too_many_wait() -> None:
     gate = Gate()
-    hasher = Argon2PasswordHasher(gate, at_once=1, waiting=0)
+    hasher = PasswordHasher(gate, at_once=1, waiting=0)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(hasher.hash, "correct horse battery staple")
         eventually(lambda: gate.running, 10, "a hash in progress")

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from shared.accounts.outside_keys import OutsideKeys
-from shared.accounts.tokens import JwtAccessTokens
+from shared.accounts.tokens import AccessTokens
 from shared.core.errors import ConfigurationError, InvalidToken, Unavailable
 from tests.unit.tokens import NOW, PEM, Time, claims, signed
 
@@ -77,8 +77,8 @@ def provider() -> Iterator[Provider]:
 
 
 @pytest.fixture
-def federated(provider: Provider, clock: Time) -> JwtAccessTokens:
-    return JwtAccessTokens(
+def federated(provider: Provider, clock: Time) -> AccessTokens:
+    return AccessTokens(
         PEM,
         outside_issuer="https://idp.example/",
         outside_audience="game",
@@ -92,14 +92,14 @@ def outside(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("key", "algorithm", "key_id"), [(RSA_KEY, "RS256", "rsa"), (EC_KEY, "ES256", "ec")])
-def test_an_outside_token_is_accepted(federated: JwtAccessTokens, key: Any, algorithm: str, key_id: str) -> None:
+def test_an_outside_token_is_accepted(federated: AccessTokens, key: Any, algorithm: str, key_id: str) -> None:
     caller = federated.verify(signed(outside(), key, algorithm, kid=key_id, typ="JWT"))
     assert (caller.user_id, caller.role) == ("u-1", "player")
     assert federated.verify(signed(outside(role="admin"), key, algorithm, kid=key_id)).role == "admin"
 
 
 def test_another_claim_than_the_subject_may_say_which_account_it_is(provider: Provider, clock: Time) -> None:
-    named = JwtAccessTokens(
+    named = AccessTokens(
         PEM,
         outside_issuer="https://idp.example/",
         outside_audience="game",
@@ -115,7 +115,7 @@ def test_another_claim_than_the_subject_may_say_which_account_it_is(provider: Pr
     assert named.verify(named.issue("u-1", "player", NOW)[0]).user_id == "u-1"
 
 
-def test_a_subject_that_is_a_uuid_is_one_in_small_letters(federated: JwtAccessTokens) -> None:
+def test_a_subject_that_is_a_uuid_is_one_in_small_letters(federated: AccessTokens) -> None:
     capitals = "FE5DF23A-7FCE-8C5A-B8B2-8E04316DDAFF"
     token = signed(outside(sub=capitals), RSA_KEY, "RS256", kid="rsa")
     assert federated.verify(token).user_id == capitals.lower()
@@ -123,7 +123,7 @@ def test_a_subject_that_is_a_uuid_is_one_in_small_letters(federated: JwtAccessTo
     assert federated.verify(token).user_id == "Idp|5F7C", "whose letters may mean something"
 
 
-def test_our_own_tokens_stay_good_beside_them(federated: JwtAccessTokens, provider: Provider) -> None:
+def test_our_own_tokens_stay_good_beside_them(federated: AccessTokens, provider: Provider) -> None:
     assert federated.verify(federated.issue("u-1", "player", NOW)[0]).user_id == "u-1"
     assert provider.asked == 0
 
@@ -145,12 +145,12 @@ def not_for_us() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", not_for_us())
-def test_an_outside_token_that_is_not_for_us_is_refused(federated: JwtAccessTokens, name: str) -> None:
+def test_an_outside_token_that_is_not_for_us_is_refused(federated: AccessTokens, name: str) -> None:
     with pytest.raises(InvalidToken):
         federated.verify(not_for_us()[name])
 
 
-def test_made_up_key_ids_do_not_make_us_ask_again_and_again(federated: JwtAccessTokens, provider: Provider) -> None:
+def test_made_up_key_ids_do_not_make_us_ask_again_and_again(federated: AccessTokens, provider: Provider) -> None:
     for number in range(20):
         with pytest.raises(InvalidToken):
             federated.verify(signed(outside(), RSA_KEY, "RS256", kid=f"made-up-{number}"))
@@ -226,7 +226,7 @@ def test_nothing_is_fetched_from_where_a_redirect_leads(provider: Provider) -> N
     assert provider.asked == 1
 
 
-def test_the_session_of_an_outside_token_is_none_of_ours(federated: JwtAccessTokens) -> None:
+def test_the_session_of_an_outside_token_is_none_of_ours(federated: AccessTokens) -> None:
     assert federated.verify(signed(outside(sid="theirs"), RSA_KEY, "RS256", kid="rsa")).session_id == ""
 
 
@@ -238,6 +238,6 @@ def test_keys_come_by_https_only(url: str) -> None:
 
 def test_a_provider_needs_its_name_and_ours(provider: Provider) -> None:
     with pytest.raises(ConfigurationError, match="JWT_ISSUER"):
-        JwtAccessTokens(PEM, outside_jwks_url=provider.url)
+        AccessTokens(PEM, outside_jwks_url=provider.url)
     with pytest.raises(ConfigurationError, match="our own name"):
-        JwtAccessTokens(PEM, outside_issuer="scoreboard", outside_audience="game", outside_jwks_url=provider.url)
+        AccessTokens(PEM, outside_issuer="scoreboard", outside_audience="game", outside_jwks_url=provider.url)

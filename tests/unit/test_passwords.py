@@ -9,12 +9,12 @@ import unicodedata
 
 import pytest
 
-from shared.accounts.argon2 import Argon2PasswordHasher
+from shared.accounts.argon2 import PasswordHasher
 from shared.accounts.password import MAX_LENGTH, checked_password, common_passwords, normalized
 from shared.accounts.player import checked_role, checked_username
 from shared.core.errors import InvalidParameter, InvalidUsername, WeakPassword
 
-HASHER = Argon2PasswordHasher()
+HASHER = PasswordHasher()
 
 
 def test_a_hash_has_the_chosen_parameters_and_fits_its_column() -> None:

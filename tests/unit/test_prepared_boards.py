@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from shared.accounts.player import Profile
-from shared.boards.ranking import Position
+from shared.boards.board import MAIN
+from shared.boards.ranking import Places, Position
 from shared.boards.read_board import Names, PreparedBoards
 
 
@@ -26,7 +27,9 @@ class Stores:
         self.profiles = self
         self.users = None
         everything = cast("Any", self)
-        self.boards = PreparedBoards(everything, everything, everything, Names(everything, everything), everything)
+        self.boards = PreparedBoards(
+            MAIN, everything, everything, everything, Names(everything, everything, everything), everything
+        )
 
     def now(self) -> datetime:
         return self.at
@@ -44,10 +47,10 @@ class Stores:
     def get_many(self, user_ids: Sequence[str]) -> dict[str, Profile]:
         return {user_id: Profile(user_id, user_id.upper(), "player", "") for user_id in user_ids}
 
-    def top(self, limit: int) -> list[Position]:
+    def top(self, limit: int, since: str) -> Places:
         assert self.may_go_on.wait(20)
         self.read += 1
-        return [Position(f"u-{place}", place, 1000 - place + self.read) for place in range(1, limit + 1)]
+        return Places([Position(f"u-{place}", place, 1000 - place + self.read) for place in range(1, limit + 1)])
 
     def passes(self, seconds: float) -> None:
         self.at += timedelta(seconds=seconds)

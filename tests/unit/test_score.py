@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from shared.boards.board import MAIN
 from shared.boards.score import checked_increment
 from shared.core.errors import InvalidIncrement
 
 
 @pytest.mark.parametrize("value", [1, 2, 3, 4, 5])
 def test_one_to_five_points_are_allowed(value: int) -> None:
-    assert checked_increment(value) == value
+    assert checked_increment(value, MAIN.increments) == value
 
 
 @pytest.mark.parametrize(
@@ -18,5 +19,5 @@ def test_one_to_five_points_are_allowed(value: int) -> None:
 )
 def test_nothing_else_is(value: object) -> None:
     with pytest.raises(InvalidIncrement) as refused:
-        checked_increment(value)
+        checked_increment(value, MAIN.increments)
     assert (refused.value.status, refused.value.code) == (422, "invalid_increment")

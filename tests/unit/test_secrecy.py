@@ -9,21 +9,21 @@ from typing import Any
 
 import pytest
 
-from local_runtime.events.http import HttpAnswer, HttpRequestParts
-from local_runtime.http.options import HttpOptions
-from local_runtime.http.parser import RequestParser
+from local_runtime.gateway.http.options import HttpOptions
+from local_runtime.gateway.http.parser import RequestParser
+from local_runtime.gateway.websocket.signature import SignedRequest
+from local_runtime.hosting.events.http import HttpAnswer, HttpRequestParts
+from local_runtime.hosting.manifest import Function
 from local_runtime.instance.keyring import Keyring
+from local_runtime.instance.launch import ServerAddresses
 from local_runtime.instance.outside import redacted
-from local_runtime.instance.servers import ServerAddresses
-from local_runtime.manifest import Function
-from local_runtime.process import ProcessSpec
-from local_runtime.services.postgresql import PrivatePostgreSQL
+from local_runtime.instance.servers.postgresql import PrivatePostgreSQL
+from local_runtime.instance.supervisor.process import ProcessSpec
 from local_runtime.settings import InstanceSettings
-from local_runtime.websocket.signature import SignedRequest
 from shared.accounts.create_user import CreateUser, NewUser
 from shared.accounts.issue_token import PasswordGrant, RefreshGrant, TokenPair
 from shared.boards.action_tickets import ActionTicket, SignedTicket
-from shared.stores.postgresql.url import DatabaseUrl
+from shared.core.database_url import DatabaseUrl
 from shared.stores.redis.connection import connect
 from shared.transport.http import HttpRequest, Reply
 from shared.transport.websocket import WebSocketRequest
@@ -46,7 +46,7 @@ HOLDERS: dict[str, Callable[[], object]] = {
     "NewUser": lambda: NewUser("u-1", "ada", "player", S),
     "PasswordGrant": lambda: PasswordGrant("ada", S, "192.0.2.1"),
     "RefreshGrant": lambda: RefreshGrant(S, "192.0.2.1"),
-    "TokenPair": lambda: TokenPair(S, 900, S),
+    "TokenPair": lambda: TokenPair("u-1", S, 900, S),
     "WsTicket": lambda: WsTicket(S, 30, 60, WatchingPlace()),
     "SignedTicket": lambda: SignedTicket(ActionTicket("r-1", "u-1", NOW), S),
     "DatabaseUrl": lambda: DatabaseUrl.parse(URL),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
@@ -14,8 +14,10 @@ import pytest
 
 from shared.accounts.player import Caller, Profile
 from shared.accounts.session import EndedSession, Missing
+from shared.boards.acceptance_redis import Done
 from shared.boards.action_tickets import ActionTicket
-from shared.boards.rate_window import RateWindow
+from shared.boards.board import MAIN
+from shared.boards.hmac_tickets import TicketSigner
 from shared.boards.score import AcceptedUpdate, ScoreUpdate
 from shared.boards.update_score import MAX_TRIES, Receipt, parse_update, spend_ticket, update_score
 from shared.core.errors import (
@@ -31,6 +33,7 @@ from shared.core.errors import (
     TicketRequired,
     UnknownPlayer,
 )
+from shared.core.rate_window import RateWindow
 from shared.ledger.events import FirstResult, HistoryEntry, Number, ScoreAccepted
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -54,8 +57,10 @@ class Stores:
     spent: HistoryEntry | None = None
     command: ScoreUpdate = COMMAND
     total: int = 0
+    is_hidden: bool = False
     broker_is_away: bool = False
     disk_is_full: bool = False
+    lacks_replicas: bool = False
     done: list[Any] = field(default_factory=list)
 
     def apply(self, update: ScoreUpdate, *, not_in_ledger: bool = False) -> AcceptedUpdate | Missing:
@@ -106,6 +111,26 @@ class Stores:
     def enter(self, user_id: str) -> None:
         self.done.append(("entered", user_id))
 
+    def get_many(self, user_ids: Sequence[str]) -> dict[str, Profile]:
+        """As they were before anybody disabled or hid them."""
+        return {user_id: replace(profile, disabled=False) for user_id, profile in self.profiles(user_ids).items()}
+
+    def on_main(self, user_ids: Sequence[str]) -> set[str]:
+        is_hidden = self.profile is not None and (self.profile.disabled or self.profile.hidden_on)
+        return set(user_ids) if is_hidden else set()
+
+    def show(self, user_ids: Collection[str]) -> int:
+        moved = len(user_ids) if self.is_hidden else 0
+        self.done += [("shown", user_id) for user_id in user_ids if moved]
+        return moved
+
+    def hide(self, user_ids: Collection[str], *, enters: bool = True) -> int:
+        self.done += [("entered, hidden", user_id) for user_id in user_ids if enters]
+        return 0
+
+    def drop(self, user_id: str) -> None:
+        self.done.append(("dropped", user_id))
+
     def publish_accepted(self, events: Sequence[ScoreAccepted]) -> None:
         self.done.append(("published", list(events)))
         if self.broker_is_away:
@@ -116,10 +141,14 @@ class Stores:
         if self.disk_is_full:
             raise RedisUnavailable
 
+    def ensure_replicated(self, done: Sequence[Done]) -> None:
+        if self.lacks_replicas:
+            raise RedisUnavailable
+
     def update(self) -> Receipt:
         ports = cast("Any", self)
         accounts = cast("Any", SimpleNamespace(access=ports, profiles=ports, users=ports, sessions=ports))
-        return update_score(self.command, ports, accounts, ports, ports)
+        return update_score(self.command, ports, ports, accounts, ports, ports)
 
 
 EVENT = ScoreAccepted("r-1", "u-1", 3, 12, NOW, "198.51.100.7", Number(1, 7), "1-0", rank=4)
@@ -128,7 +157,7 @@ PUBLISHED, CACHED = ("published", [EVENT]), ("cached", [PROFILE])
 
 def parse(increment: object = 3, *, user_id: str = "u-1", api_key: str | None = None, key: str | None = None) -> ScoreUpdate:
     body = {"increment": increment, "score": 999}
-    return parse_update(user_id, body, CALLER, "198.51.100.7", api_key=api_key, idempotency_key=key)
+    return parse_update(user_id, body, CALLER, "198.51.100.7", MAIN, api_key=api_key, idempotency_key=key)
 
 
 def test_an_update_is_made_of_what_was_sent() -> None:
@@ -147,7 +176,7 @@ def test_an_api_key_is_hashed_at_once_even_an_empty_one() -> None:
 def test_a_key_of_a_player_always_has_the_same_id_and_no_other_has() -> None:
     ids = {parse(key=key).key_id for key in ("k", "k", "K", "k2")}
     other = Caller("u-2", "player", NOW)
-    ids.add(parse_update("u-2", {"increment": 3}, other, "ip", api_key=None, idempotency_key="k").key_id)
+    ids.add(parse_update("u-2", {"increment": 3}, other, "ip", MAIN, api_key=None, idempotency_key="k").key_id)
     assert len(ids) == 4
     assert {UUID(key_id).version for key_id in ids} == {4}
 
@@ -169,7 +198,7 @@ def test_whose_score_it_is_comes_before_everything_else() -> None:
         parse(99)
 
 
-class Signer:
+class Signer(TicketSigner):
     """Knows one ticket, the text `good`."""
 
     def __init__(self, user_id: str = "u-1") -> None:
@@ -242,6 +271,14 @@ def test_what_neither_the_broker_nor_the_disk_of_redis_has_is_not_acknowledged(a
         Stores([answer], broker_is_away=True, disk_is_full=True).update()
 
 
+@pytest.mark.parametrize("answer", [ACCEPTED, REPLAYED])
+def test_what_too_few_replicas_have_is_published_and_not_acknowledged(answer: AcceptedUpdate) -> None:
+    stores = Stores([answer], lacks_replicas=True)
+    with pytest.raises(RedisUnavailable):
+        stores.update()
+    assert (PUBLISHED in stores.done) is (answer is ACCEPTED)
+
+
 def test_a_profile_that_is_not_cached_is_cached_and_the_script_asked_again() -> None:
     stores = Stores([Missing.PROFILE, ACCEPTED])
     stores.update()
@@ -260,8 +297,28 @@ def test_one_who_never_scored_gets_a_place() -> None:
     assert stores.done == [CACHED, ("entered", "u-1"), PUBLISHED]
 
 
-def test_one_who_has_points_in_the_ledger_does_not_begin_again_and_is_looked_at() -> None:
-    stores = Stores([Missing.MEMBER, ACCEPTED], total=9)
+def test_one_who_was_hidden_until_a_moment_ago_is_back_with_all_points() -> None:
+    stores = Stores([Missing.MEMBER, ACCEPTED], total=9, is_hidden=True)
+    stores.update()
+    assert stores.done == [("shown", "u-1"), PUBLISHED]
+
+
+def test_one_who_is_hidden_by_an_account_that_the_cache_does_not_know_to_be_disabled_gets_no_place() -> None:
+    stores = Stores([Missing.MEMBER, Missing.PROFILE, ACCEPTED], profile=replace(PROFILE, disabled=True))
+    stores.update()
+    assert stores.done[0] == ("dropped", "u-1")
+    assert ("entered", "u-1") not in stores.done
+
+
+def test_one_whom_a_moderator_has_hidden_gets_a_place_beside_the_board() -> None:
+    stores = Stores([Missing.MEMBER, ACCEPTED], profile=replace(PROFILE, hidden_on="main"))
+    stores.update()
+    assert stores.done == [("entered, hidden", "u-1"), PUBLISHED]
+
+
+@pytest.mark.parametrize("hidden_on", ["", "main"])
+def test_one_who_has_points_in_the_ledger_does_not_begin_again_and_is_looked_at(hidden_on: str) -> None:
+    stores = Stores([Missing.MEMBER, ACCEPTED], profile=replace(PROFILE, hidden_on=hidden_on), total=9)
     with pytest.raises(LeaderboardRebuilding) as refused:
         stores.update()
     assert refused.value.retry_after_seconds == 30

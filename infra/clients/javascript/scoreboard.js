@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * A client of the scoreboard for browsers and Node 20 or newer: this one file, without dependencies.
+ * A client of the scoreboard for browsers and Node 18 or newer: this one file, without dependencies.
  *
  *   const scoreboard = new Scoreboard("https://scores.example");
  *   await scoreboard.logIn("ada", "correct horse battery");
@@ -9,23 +9,37 @@
  */
 
 const TIME_LIMIT_MS = 10_000;
+const PROBE_LIMIT_MS = 3_000;
 const GIVE_UP_AFTER_MS = 60_000;
 const MAX_TICKETS = 3;
 const CHANGES = ["POST", "PUT", "PATCH", "DELETE"];
 const WANTS_TICKET = ["ticket_required", "invalid_action_ticket"];
+/** Nothing of a request is kept or followed by the platform. @type {RequestInit} */
+const UNSEEN = { cache: "no-store", credentials: "omit", redirect: "manual" };
+/** What is wrong here, or on the way, and does not pass by itself. */
+const LASTING = ["cors_refused", "mixed_content", "not_supported", "not_the_api", "redirected"];
 const SESSION_ENDED = 4401;
 const POLICY = 1008;
 const STEADY_MS = 5_000;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const CONNECTING = 0;
+const SUBSCRIPTION = "board";
+/** What the HTTP API would answer. @type {Record<string, number>} */
+const REFUSED = { missing_token: 401, unknown_board: 404, too_many_requests: 429 };
 const PING = JSON.stringify({ action: "ping" });
 
-/** @typedef {{ userId: string, username: string, rank: number, score: number }} Line A line of the board. */
+/** @typedef {{ userId: string, username: string, displayName?: string, rank: number, score: number, second?: number, metadata?: object | null }} Line A line of the board; `second` where it has a second column, `metadata` where it was asked for. */
 /** @typedef {{ userId: string, score: number, rank: number, increment: number, requestId: string }} Receipt */
+/** @typedef {{ period: string, season: number, score: number, second?: number, rank: number, improved: boolean }} PeriodPlace */
+/** @typedef {{ userId: string, board: string, score: number, second?: number, rank: number, improved: boolean, periods: PeriodPlace[], requestId: string }} EntryReceipt */
+/** @typedef {{ data: (Line & { second?: number })[], nextCursor: string | null, total: number, asOf: string, version: string, period: string, season: number }} BoardPage */
 /** @typedef {{ requestId: string, increment: number, newScore: number, createdAt: string }} HistoryEntry */
 /** @typedef {{ userId: string, username: string, role: string }} User `username` is empty where only a token is known. */
 /** @typedef {{ user: User, refreshToken: string }} SavedSession What `resume` takes: enough to go on after a restart. */
-/** @typedef {{ type: "leaderboard", version: number, data: Line[], cache_time: string }} Board */
-/** @typedef {{ ticket: string, pingInterval?: number, reconnectIn?: number, url?: string }} WsTicket intervals in seconds */
+/** @typedef {{ type: "leaderboard", version: number, data: Line[], cache_time: string, board?: string, period?: string, season?: number }} Board the last three where a view is watched */
+/** @typedef {{ userId: string, username: string, displayName: string, role: string }} OwnAccount */
+/** @typedef {{ board: string, period: string, top?: number }} View of a board: its first rows, 1 to 100, 10 where not said */
+/** @typedef {{ ticket: string, pingInterval?: number, reconnectIn?: number, url?: string, broadcast?: false }} WsTicket intervals in seconds */
 /** @typedef {{ name: "off" | "connecting" | "live" | "reconnecting", retryAt?: number, error?: ScoreboardError }} State `retryAt` in ms of Date.now(); `error`: why it is not live */
 
 /**
@@ -36,7 +50,7 @@ const PING = JSON.stringify({ action: "ping" });
  * @property {(session: SavedSession | null) => void} [onSession] told of every new refresh token, to save it; null when there is none any more
  * @property {(error: ScoreboardError) => void} [onSessionEnd] the session has ended without the user asking for it
  * @property {typeof fetch} [fetch]
- * @property {any} [WebSocket] the class, where the platform has none: Node 20 has it with --experimental-websocket
+ * @property {any} [WebSocket] the class, where the platform has none, as Node before 22; that of the package `ws` does
  * @property {() => number} [random] from 0 to 1
  */
 
@@ -70,6 +84,7 @@ export class ScoreboardError extends Error {
 
   /** Whether the same request may succeed later; it may also have been carried out already. */
   get isTemporary() {
+    if (LASTING.includes(this.code)) return false;
     return this.status === 0 || this.status >= 500 || this.code === "request_in_progress";
   }
 }
@@ -90,13 +105,16 @@ export class Scoreboard {
   /** The refresh token on its way to the server. @type {Promise<any> | null} */
   #exchange = null;
   #needsTicket = false;
+  /** Whether the API has answered: then what is in its place later may pass. */
+  #hasAnswered = false;
 
   /**
    * @param {string} [baseUrl] the page's own host, where there is a page
    * @param {Options} [options]
+   * @throws {TypeError} for what is no URL of a server
    */
-  constructor(baseUrl = globalThis.location?.origin ?? "", options = {}) {
-    this.#baseUrl = baseUrl.replace(/\/$/, "");
+  constructor(baseUrl = globalThis.location?.origin, options = {}) {
+    this.#baseUrl = serverUrl(baseUrl);
     this.#options = options;
   }
 
@@ -164,15 +182,74 @@ export class Scoreboard {
   }
 
   /**
+   * The user's account: the username, and the display name that boards show.
+   * @param {Patience} [patience]
+   * @returns {Promise<OwnAccount>}
+   */
+  async me(patience = {}) {
+    return (await this.patiently(() => this.call("GET", "/api/me", { signal: patience.signal }), patience)).data;
+  }
+
+  /**
+   * Choose the display name; null is the username. Sent again under the same key until the server answers.
+   * @param {string | null} displayName 1 to 50 characters of any script
+   * @param {Patience} [patience]
+   * @returns {Promise<OwnAccount>}
+   */
+  async rename(displayName, patience = {}) {
+    const headers = { "Idempotency-Key": newKey() };
+    const send = () => this.call("PATCH", "/api/me", { body: { displayName }, headers, signal: patience.signal });
+    return (await this.patiently(send, patience)).data;
+  }
+
+  /**
    * Raise the user's score by 1 to 5. Sent again, with the same key and ticket, until the server answers: it counts once.
    * @param {number} increment
    * @param {Patience & { idempotencyKey?: string }} [how] a key of your own outlives this program, for a day
    * @returns {Promise<Receipt>}
    * @throws {ScoreboardError} when it was refused, or not confirmed in time; then with its `idempotencyKey`
    */
-  async addPoints(increment, { idempotencyKey = newKey(), ...patience } = {}) {
+  async addPoints(increment, how = {}) {
     const user = await this.#whoAmI();
-    const path = `/api/score/${encodeURIComponent(user.userId)}`;
+    return this.#countOnce(user, `/api/score/${encodeURIComponent(user.userId)}`, { increment }, how);
+  }
+
+  /**
+   * Add an entry of the user's to a board beside `main`; like `addPoints` it counts once.
+   * @param {string} board
+   * @param {number} value
+   * @param {Patience & { second?: number, metadata?: object, idempotencyKey?: string }} [how]
+   * @returns {Promise<EntryReceipt>}
+   * @throws {ScoreboardError}
+   */
+  async addEntry(board, value, { second, metadata, ...how } = {}) {
+    const user = await this.#whoAmI();
+    const path = `/api/boards/${encodeURIComponent(board)}/scores/${encodeURIComponent(user.userId)}`;
+    return this.#countOnce(user, path, { value, second, metadata }, how);
+  }
+
+  /**
+   * Rows of a board: from the top, from a `rank`, with a player in the middle (`around`), or after the `cursor` of the page before.
+   * Its first period and the open season where no other is said; without a session where the board is public.
+   * @param {string} board
+   * @param {Patience & { period?: string, season?: number, limit?: number, cursor?: string, around?: string, rank?: number, metadata?: boolean }} [what] `metadata`: rows have that of the entry that made the score
+   * @returns {Promise<BoardPage>}
+   */
+  boardPage(board, { period, season, limit, cursor, around, rank, metadata, ...patience } = {}) {
+    const asked = Object.entries({ period, season, limit, cursor, around, rank, metadata }).filter(([, value]) => value !== undefined);
+    const query = new URLSearchParams(asked.map(([name, value]) => [name, String(value)]));
+    return this.patiently(() => this.look("GET", `/api/boards/${encodeURIComponent(board)}/scores?${query}`), patience);
+  }
+
+  /**
+   * @param {User} user
+   * @param {string} path
+   * @param {object} body
+   * @param {Patience & { idempotencyKey?: string }} how
+   * @returns {Promise<any>}
+   */
+  async #countOnce(user, path, body, { idempotencyKey = newKey(), ...patience }) {
+    const tickets = `/api/score/${encodeURIComponent(user.userId)}/tickets`;
     /** @type {Record<string, string>} */
     const headers = { "Idempotency-Key": idempotencyKey };
     let ticketsLeft = MAX_TICKETS;
@@ -180,8 +257,8 @@ export class Scoreboard {
       if (this.user !== user) throw sessionEnded();
       for (;;) {
         try {
-          if (this.#needsTicket) headers["X-Action-Ticket"] ??= (await this.call("POST", `${path}/tickets`)).data.ticket;
-          return (await this.call("POST", path, { body: { increment }, headers, signal: patience.signal })).data;
+          if (this.#needsTicket) headers["X-Action-Ticket"] ??= (await this.call("POST", tickets)).data.ticket;
+          return (await this.call("POST", path, { body, headers, signal: patience.signal })).data;
         } catch (error) {
           if (!(error instanceof ScoreboardError) || !WANTS_TICKET.includes(error.code) || ticketsLeft === 0) throw error;
           this.#needsTicket = true;
@@ -205,9 +282,7 @@ export class Scoreboard {
    * @returns {Promise<{ data: Line[], cache_time: string }>}
    */
   top(limit = 10, patience = {}) {
-    const isGuest = !this.user && !this.#options.getAccessToken;
-    const path = `/api/scores?limit=${limit}`;
-    return this.patiently(() => (isGuest ? this.request("GET", path) : this.call("GET", path)), patience);
+    return this.patiently(() => this.look("GET", `/api/scores?limit=${limit}`), patience);
   }
 
   /**
@@ -240,9 +315,10 @@ export class Scoreboard {
   }
 
   /**
-   * Watch the board live, until `stop()`.
+   * Watch the board live, until `stop()`; without a session where the board is public.
    * @param {Callbacks} callbacks
    * @returns {LiveBoard}
+   * @throws {ScoreboardError} `not_supported` where there is no WebSocket
    */
   watch(callbacks) {
     const live = new LiveBoard(this, callbacks);
@@ -286,6 +362,16 @@ export class Scoreboard {
   }
 
   /**
+   * Ask in the user's name; without a session in nobody's, which is answered where the board is public.
+   * @param {string} method
+   * @param {string} path
+   * @returns {Promise<any>}
+   */
+  look(method, path) {
+    return this.user || this.#options.getAccessToken ? this.call(method, path) : this.request(method, path);
+  }
+
+  /**
    * Send one request, once, and give back the whole JSON document of a successful answer.
    * @param {string} method
    * @param {string} path
@@ -297,30 +383,55 @@ export class Scoreboard {
     const sent = new Headers(keyed(method, headers));
     if (token) sent.set("Authorization", `Bearer ${token}`);
     if (body !== undefined) sent.set("Content-Type", "application/json");
-    const limit = AbortSignal.timeout(timeLimitMs);
-    let response;
-    let document;
     try {
-      response = await (this.#options.fetch ?? fetch)(this.#baseUrl + path, {
+      return await this.#send(path, timeLimitMs, {
         method,
         headers: sent,
         body: body === undefined ? undefined : JSON.stringify(body),
-        cache: "no-store",
-        credentials: "omit",
-        signal: signal ? AbortSignal.any([signal, limit]) : limit,
+        signal,
       });
-      document = response.status === 204 ? null : await response.json();
+    } catch (error) {
+      if (error instanceof ScoreboardError) error.idempotencyKey = sent.get("Idempotency-Key") ?? undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * @param {string} path
+   * @param {number} timeLimitMs
+   * @param {RequestInit} sent
+   * @returns {Promise<any>}
+   */
+  async #send(path, timeLimitMs, { signal, ...sent }) {
+    const ends = new AbortController();
+    const abort = () => ends.abort(signal?.reason);
+    const late = `no answer within ${timeLimitMs / 1000} s`;
+    const limit = setTimeout(() => ends.abort(new Error(late)), timeLimitMs);
+    let response;
+    let text;
+    try {
+      if (signal?.aborted) throw signal.reason;
+      signal?.addEventListener("abort", abort);
+      const init = { ...sent, ...UNSEEN, signal: ends.signal };
+      response = await (this.#options.fetch ?? fetch)(this.#baseUrl + path, init);
+      text = await response.text();
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
+      const said = ends.signal.aborted ? late : reasonOf(error);
       // An answer cut short in its body counts as none, whatever its status line said; only a refusal stays a refusal.
-      const lost = new ScoreboardError(response && !response.ok ? response.status : 0, "no_answer", { detail: this.#why(error) });
-      lost.idempotencyKey = sent.get("Idempotency-Key") ?? undefined;
-      throw lost;
+      if (response) throw new ScoreboardError(response.ok ? 0 : response.status, "no_answer", { detail: said });
+      throw await this.#unanswered(said);
+    } finally {
+      clearTimeout(limit);
+      signal?.removeEventListener("abort", abort);
     }
-    if (response.ok) return document;
-    const refused = problem(response, document);
-    refused.idempotencyKey = sent.get("Idempotency-Key") ?? undefined;
-    throw refused;
+    const document = parsed(text);
+    const isProblem = !response.ok && typeof document?.code === "string";
+    const isAnswer = response.status === 204 || (path.startsWith("/api/") ? document?.data : document) !== undefined;
+    if (isProblem || (response.ok && isAnswer)) this.#hasAnswered = true;
+    if (isProblem) throw problem(response, document);
+    if (response.ok && isAnswer) return document ?? null;
+    throw this.#strange(`${sent.method} ${this.#baseUrl}${path}`, response);
   }
 
   /**
@@ -357,15 +468,63 @@ export class Scoreboard {
   }
 
   /**
-   * Why no answer came, as far as a browser tells: that an answer was kept from a page it does not.
-   * @param {any} error
+   * Why no answer came. That an answer was kept from a page, a browser tells nobody: a request whose answer nobody reads does.
+   * @param {string} said by the platform
    */
-  #why(error) {
-    const cause = error?.cause?.message ?? error?.cause?.code;
-    const said = `${error?.message ?? error}${cause ? ` (${cause})` : ""}`;
+  async #unanswered(said) {
     const page = globalThis.location?.origin;
-    if (!page || new URL(this.#baseUrl, page).origin === page) return said;
-    return `${said}. Where the server answers others, its CORS_ALLOWED_ORIGINS may lack ${page}.`;
+    const { origin, protocol } = new URL(this.#baseUrl);
+    const none = new ScoreboardError(0, "no_answer", { detail: `${origin} does not answer: ${said}` });
+    if (!page || origin === page) return none;
+    if (await this.#isThere()) {
+      const why = page === "null" ? "no page without a web server can be allowed" : `its CORS_ALLOWED_ORIGINS lacks ${page}`;
+      const detail = `${origin} answers, but the browser keeps the answers from this page. If that is the scoreboard, ${why}.`;
+      return new ScoreboardError(0, this.#unlessAnswered("cors_refused"), { detail });
+    }
+    if (page.startsWith("https:") && protocol === "http:") {
+      const detail = `${origin} does not answer (${said}): from a page that came by https, browsers ask https alone.`;
+      return new ScoreboardError(0, this.#unlessAnswered("mixed_content"), { detail });
+    }
+    return none;
+  }
+
+  /** Whether a scoreboard is there that answers a browser, though not this page. */
+  async #isThere() {
+    const signal = AbortSignal.timeout(PROBE_LIMIT_MS);
+    try {
+      await (this.#options.fetch ?? fetch)(`${this.#baseUrl}/assets/scoreboard.js`, { cache: "no-store", mode: "no-cors", signal });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /**
+   * What to call a fault that does not pass, unless the API has answered before: then it is an outage.
+   * @param {string} code
+   */
+  #unlessAnswered(code) {
+    return this.#hasAnswered ? "no_answer" : code;
+  }
+
+  /**
+   * An answer that is not the API's: something else is at this address, or stands before it.
+   * @param {string} request
+   * @param {Response} response
+   */
+  #strange(request, response) {
+    const { status, type } = response;
+    if (type === "opaqueredirect" || (status >= 300 && status < 400)) {
+      const place = response.headers.get("Location");
+      const detail = `${request} is redirected${place ? ` to ${place}` : ""}: give the address that it leads to.`;
+      return new ScoreboardError(this.#hasAnswered ? 0 : status, this.#unlessAnswered("redirected"), { detail });
+    }
+    const media = response.headers.get("Content-Type")?.split(";")[0] || "no content type";
+    const detail = `${request} was answered with ${status} and ${media}, which is no answer of a scoreboard.`;
+    // Said by what stands before the API, as API Gateway does.
+    if (status === 429 || (status >= 500 && status !== 501)) return problem(response, { detail });
+    const asked = new ScoreboardError(status, "not_the_api", { detail: `${detail} Is ${this.#baseUrl} its address?` });
+    return response.ok && this.#hasAnswered ? new ScoreboardError(0, "no_answer", { detail }) : asked;
   }
 
   /** @returns {Promise<User>} */
@@ -443,9 +602,10 @@ export class Scoreboard {
  * @typedef {object} Callbacks
  * @property {(board: Board) => unknown} onBoard the newest board, versions only rise; while a promise it returned is pending, boards in between are skipped
  * @property {(state: State) => void} [onState]
- * @property {(error: ScoreboardError) => void} [onEnd] the server refuses this user for good, or the first connection did not come about; watching has stopped
+ * @property {(error: ScoreboardError) => void} [onEnd] the server refuses this user for good, or the first connection did not come about; watching has stopped. Without it, it is written to the console
  * @property {number} [giveUpAfterMs] how long to try for the first connection; 60 s. One that was lost later is tried for again without end
- * @property {number} [idleCheckMs] after so long without a board it is held against `GET /api/scores`; 30 s
+ * @property {number} [idleCheckMs] after so long without a board it is held against what the API answers; 30 s
+ * @property {View} [view] watch this, and not `main`; not where viewers connect to AppSync
  */
 
 /** The live board: a WebSocket that comes back by itself, with a fresh ticket each time, and is replaced before it ends. */
@@ -485,8 +645,10 @@ export class LiveBoard {
     this.#callbacks = callbacks;
   }
 
+  /** @throws {ScoreboardError} `not_supported` where there is no WebSocket */
   start() {
     if (this.#isWanted) return;
+    this.#Socket(); // A platform without one is told at once.
     this.#isWanted = true;
     this.#wasLive = false;
     this.#attempts = 0;
@@ -506,7 +668,7 @@ export class LiveBoard {
     clearTimeout(this.#timer);
     this.#timer = 0;
     this.#letGo();
-    this.#socket?.close(1000);
+    if (this.#socket?.readyState !== CONNECTING) this.#socket?.close(1000); // browsers note an error; it is closed once it is open
     this.#socket = this.#board = this.#waiting = null;
     this.#tell(error ? { name: "off", error } : { name: "off" });
   }
@@ -529,7 +691,7 @@ export class LiveBoard {
       if (run === this.#run) this.#open(ticket, run);
     } catch (error) {
       if (run !== this.#run) return;
-      const reason = error instanceof ScoreboardError ? error : new ScoreboardError(0, "not_supported", { detail: String(error) });
+      const reason = error instanceof ScoreboardError ? error : new ScoreboardError(0, "not_supported", { detail: reasonOf(error) });
       if (this.#isFinal(reason)) this.#end(reason);
       else this.#retryLater(reason);
     }
@@ -541,18 +703,30 @@ export class LiveBoard {
    */
   #isFinal(error) {
     if ([401, 403].includes(error.status)) return true;
-    return !this.#wasLive && (error.code === "not_supported" || !(error.isTemporary || [408, 429].includes(error.status)));
+    return !this.#wasLive && !(error.isTemporary || [408, 429].includes(error.status));
   }
 
   /** @returns {Promise<WsTicket>} */
   async #getTicket() {
-    return (await this.#scoreboard.call("POST", "/api/ws-tickets")).data;
+    const ticket = (await this.#scoreboard.look("POST", "/api/ws-tickets")).data;
+    // Other boards are public, `main` is not.
+    if (ticket.broadcast === false && !this.#callbacks.view) throw new ScoreboardError(401, "missing_token", { detail: "This board is not public: log in." });
+    return ticket;
   }
 
   /** @param {ScoreboardError} error */
   #end(error) {
     this.#halt(error);
-    this.#callbacks.onEnd?.(error);
+    if (this.#callbacks.onEnd) this.#callbacks.onEnd(error);
+    else console.error(`The live board has ended: ${error.code}: ${error.message}`);
+  }
+
+  /** @returns {any} the class */
+  #Socket() {
+    const Socket = this.#scoreboard.options.WebSocket ?? globalThis.WebSocket;
+    const detail = "There is no WebSocket here: use Node 22 or newer, or give a class as the option `WebSocket`, as that of the package `ws`.";
+    if (!Socket) throw new ScoreboardError(0, "not_supported", { detail });
+    return Socket;
   }
 
   /**
@@ -561,11 +735,8 @@ export class LiveBoard {
    * @param {WebSocket | null} replaced is left when the new one is open, and stays when it does not open
    */
   #open(ticket, run, replaced = null) {
-    const Socket = this.#scoreboard.options.WebSocket ?? globalThis.WebSocket;
-    const detail = "There is no WebSocket here: give its class as the option `WebSocket`, or use Node 22 or newer.";
-    if (!Socket) throw new ScoreboardError(0, "not_supported", { detail });
     const url = this.#scoreboard.socketUrl(ticket);
-    const socket = new Socket(url);
+    const socket = new (this.#Socket())(url);
     let said = "";
     if (!replaced) this.#socket = socket;
     const limit = setTimeout(() => socket.close(), TIME_LIMIT_MS);
@@ -580,13 +751,16 @@ export class LiveBoard {
       const wentOn = replaced !== null && replaced === this.#socket;
       this.#socket = socket;
       this.#keep(socket, ticket);
+      this.#subscribe(socket);
       if (wentOn) replaced.close(1000);
       else this.#tell({ name: "live" });
     };
     socket.onmessage = (/** @type {{ data: unknown }} */ { data }) => {
       if (run !== this.#run || socket !== this.#socket) return;
       this.#checkLater(socket);
-      const board = read(data);
+      const message = parsed(String(data));
+      if (message?.type === "error" && this.#callbacks.view) return this.#refused(message, socket);
+      const board = read(message, this.#callbacks.view);
       if (!board || board.version <= (this.#board?.version ?? -1)) return;
       this.#board = this.#waiting = board;
       if (!this.#isBusy) void this.#deliver();
@@ -605,6 +779,24 @@ export class LiveBoard {
     socket.onerror = (/** @type {any} */ event) => {
       said = String(event?.error?.message ?? event?.message ?? ""); // Browsers keep it to themselves.
     };
+  }
+
+  /** @param {WebSocket} socket */
+  #subscribe(socket) {
+    const { view } = this.#callbacks;
+    if (!view) return;
+    const { board, period, top = 10 } = view;
+    socket.send(JSON.stringify({ type: "subscribe", id: SUBSCRIPTION, board, period, view: { top } }));
+  }
+
+  /**
+   * The board is not to be watched, or not yet.
+   * @param {{ code?: unknown, detail?: unknown }} message
+   * @param {WebSocket} socket
+   */
+  #refused({ code, detail }, socket) {
+    if (code !== "leaderboard_rebuilding") return this.#end(new ScoreboardError(REFUSED[String(code)] ?? 422, String(code), { detail: String(detail) }));
+    setTimeout(() => socket === this.#socket && this.#subscribe(socket), 1_000 + this.#scoreboard.jitterMs(2));
   }
 
   /** Hand the newest board over, and wait for a handler that takes its time. */
@@ -669,7 +861,7 @@ export class LiveBoard {
     const board = this.#board;
     let isAlive = true;
     try {
-      const asked = await this.#scoreboard.call("GET", "/api/scores");
+      const asked = await this.#ask();
       isAlive = !hasMoved(board, asked);
       if (!isAlive) await pause(2_000); // The board's message may be on its way.
     } catch (error) {
@@ -680,6 +872,15 @@ export class LiveBoard {
     this.#run += 1;
     socket.close();
     this.#leave(1006, true, new ScoreboardError(0, "no_websocket", { detail: "The connection died without a word." }));
+  }
+
+  /** What the API says of what is watched. @returns {Promise<{ data: Line[], cache_time: string }>} */
+  async #ask() {
+    const { view } = this.#callbacks;
+    if (!view) return this.#scoreboard.look("GET", "/api/scores");
+    const path = `/api/boards/${encodeURIComponent(view.board)}/scores?period=${encodeURIComponent(view.period)}&limit=${view.top ?? 10}`;
+    const { data, asOf } = await this.#scoreboard.look("GET", path);
+    return { data, cache_time: asOf };
   }
 
   /**
@@ -764,7 +965,39 @@ export function pause(milliseconds, signal) {
 }
 
 function sessionEnded() {
-  return new ScoreboardError(401, "session_ended");
+  return new ScoreboardError(401, "session_ended", { detail: "Nobody is logged in, or the session has ended." });
+}
+
+/**
+ * The base of a server's URLs, without a slash at its end.
+ * @param {string | undefined} text
+ */
+function serverUrl(text) {
+  let url;
+  try {
+    url = new URL(text ?? "", globalThis.location?.href);
+  } catch {
+    // Told below.
+  }
+  if (!text || !url || !/^https?:$/.test(url.protocol)) {
+    throw new TypeError(`${JSON.stringify(text)} is no URL of a scoreboard: give one that begins with http:// or https://`);
+  }
+  return url.origin + url.pathname.replace(/\/+$/, "");
+}
+
+/** @param {any} error */
+function reasonOf(error) {
+  const cause = error?.cause?.message || error?.cause?.code;
+  return `${error?.message ?? error}${cause ? ` (${cause})` : ""}`;
+}
+
+/** @param {string} text @returns {any} undefined for what is no JSON */
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -799,16 +1032,13 @@ function canonical(userId) {
 }
 
 /**
- * @param {unknown} text
- * @returns {Board | null} null for what is not a board
+ * @param {any} message
+ * @param {View} [view]
+ * @returns {Board | null} null for what is not the board that is watched
  */
-function read(text) {
-  try {
-    const board = JSON.parse(String(text));
-    return board?.type === "leaderboard" && Array.isArray(board.data) && Number.isFinite(board.version) ? board : null;
-  } catch {
-    return null;
-  }
+function read(message, view) {
+  const isBoard = message?.type === "leaderboard" && Array.isArray(message.data) && Number.isFinite(message.version);
+  return isBoard && message.board === view?.board && (!view || message.period === view.period) ? message : null;
 }
 
 /**

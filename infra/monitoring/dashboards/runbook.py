@@ -1,4 +1,4 @@
-"""The runbook's paragraphs, shown by Grafana too: its links then need not know where this repository is."""
+"""The runbook's paragraphs, shown by Grafana too, and by the scoreboard itself."""
 
 from __future__ import annotations
 
@@ -9,9 +9,18 @@ RUNBOOK = Path(__file__).resolve().parent.parent / "RUNBOOK.md"
 UID = "scoreboard-runbook"
 
 
+def _parts() -> list[str]:
+    return re.split(r"^## (\w+)\n", RUNBOOK.read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+
+def introduction() -> str:
+    """What stands before the first alert, without the heading."""
+    return _parts()[0].partition("\n")[2].strip()
+
+
 def paragraphs() -> dict[str, str]:
     """The text for each alert, in the runbook's order."""
-    parts = re.split(r"^## (\w+)\n", RUNBOOK.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    parts = _parts()
     return {name: text.strip() for name, text in zip(parts[1::2], parts[2::2], strict=True)}
 
 

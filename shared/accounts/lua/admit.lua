@@ -7,17 +7,15 @@
 --      or a question: {'sessions'} ended ones are not known here, {'profile'} not cached
 --      or a refusal: {'ended'}, {'unknown'} disabled
 
-if ARGV[1] ~= '' then
-  local ended = redis.call('ZMSCORE', KEYS[1], ARGV[1], '*')
-  if ended[1] then
-    return { 'ended' }
-  end
-  if not ended[2] then
-    return { 'sessions' }
-  end
+if #KEYS ~= 2 or #ARGV ~= 2 then
+  return redis.error_reply('ERR admit takes 2 keys and 2 arguments')
 end
-local profile = redis.call('HMGET', KEYS[2], 'role', 'disabled')
-if not profile[1] and ARGV[2] ~= '1' then
+local ended_sessions, profile_key = unpack(KEYS)
+local session_id, no_account = unpack(ARGV)
+
+--!session
+local profile = redis.call('HMGET', profile_key, 'role', 'disabled')
+if not profile[1] and no_account ~= '1' then
   return { 'profile' }
 end
 if profile[2] == '1' then

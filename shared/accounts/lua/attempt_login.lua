@@ -9,22 +9,29 @@
 -- ARGV  1 network  2 '1' when the network is counted (3)  3 for how long (ms) a network is remembered  then, for 1, 2 and 3 each: free
 --       attempts; greatest delay in ms; how long failures are remembered in ms; how many are assumed that were counted before 5, for as
 --       long, unless the account was logged in from the network since
--- Answers  0 when the attempt may be made, otherwise the ms to wait; -1 as a question: since when are failures counted?
+-- Answers  {0 when the attempt may be made, otherwise the ms to wait; how many more of 1 may fail before one has to wait; the ms until
+--          none is remembered or, where none may, until the next one}; {-1} as a question: since when are failures counted?
 -- Who was logged in from this network before waits only for failures of their own account from there: nobody else can lock them out.
 
-local since = tonumber(redis.call('HGET', KEYS[5], 'at'))
+if #KEYS ~= 5 or #ARGV ~= 15 then
+  return redis.error_reply('ERR attempt_login takes 5 keys and 15 arguments')
+end
+local networks, since_key = KEYS[4], KEYS[5]
+local network, counts_network, known_ms = unpack(ARGV)
+
+local since = tonumber(redis.call('HGET', since_key, 'at'))
 if not since then
-  return -1
+  return { -1 }
 end
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local counted = { 1 }
-local known_until = tonumber(redis.call('ZSCORE', KEYS[4], ARGV[1]) or 0)
+local known_until = tonumber(redis.call('ZSCORE', networks, network) or 0)
 if known_until <= now_ms then
-  counted = ARGV[2] == '1' and { 1, 2, 3 } or { 1, 2 }
+  counted = counts_network == '1' and { 1, 2, 3 } or { 1, 2 }
 end
-local is_lost = known_until - ARGV[3] < since
+local is_lost = known_until - known_ms < since
 
 local wait_ms = 0
 for _, place in ipairs(counted) do
@@ -37,9 +44,10 @@ for _, place in ipairs(counted) do
   wait_ms = math.max(wait_ms, left_ms)
 end
 if wait_ms > 0 then
-  return wait_ms
+  return { wait_ms, 0, wait_ms }
 end
 
+local answer
 for _, place in ipairs(counted) do
   local free, max_delay_ms = tonumber(ARGV[4 * place]), tonumber(ARGV[4 * place + 1])
   local memory_ms, lost = tonumber(ARGV[4 * place + 2]), tonumber(ARGV[4 * place + 3])
@@ -55,5 +63,6 @@ for _, place in ipairs(counted) do
     redis.call('HSET', KEYS[place], 'next_at_ms', string.format('%.0f', now_ms + delay_ms))
   end
   redis.call('PEXPIRE', KEYS[place], string.format('%.0f', delay_ms + memory_ms))
+  answer = answer or { 0, math.max(free - count, 0), delay_ms > 0 and delay_ms or memory_ms }
 end
-return 0
+return answer

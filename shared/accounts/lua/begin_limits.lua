@@ -4,11 +4,17 @@
 -- ARGV  1 the server: its run id and its replication id
 --       2 how many accounts were registered in the hour before, '' where there are none: then nothing can have been lost
 
-if redis.call('EXISTS', KEYS[1]) == 0 then
+if #KEYS ~= 1 or #ARGV ~= 2 then
+  return redis.error_reply('ERR begin_limits takes 1 key and 2 arguments')
+end
+local since_key = KEYS[1]
+local server, registrations = unpack(ARGV)
+
+if redis.call('EXISTS', since_key) == 0 then
   local time, at = redis.call('TIME'), '0'
-  if ARGV[2] ~= '' then
+  if registrations ~= '' then
     at = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
   end
-  redis.call('HSET', KEYS[1], 'at', at, 'registrations', tonumber(ARGV[2]) or 0, 'server', ARGV[1])
+  redis.call('HSET', since_key, 'at', at, 'registrations', tonumber(registrations) or 0, 'server', server)
 end
 return 1

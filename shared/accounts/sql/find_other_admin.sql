@@ -1,5 +1,5 @@
--- users: another admin who is not disabled. :user_id text
+-- users: another admin who is not disabled, and no simulated one. :user_id text
 
 SELECT user_id FROM users
-WHERE role = 'admin' AND NOT disabled AND user_id <> :user_id
+WHERE role = 'admin' AND NOT disabled AND NOT simulated AND user_id <> :user_id
 LIMIT 1

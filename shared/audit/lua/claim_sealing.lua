@@ -4,15 +4,21 @@
 -- ARGV  1 the run  2 for how long (ms) it may from now on; 0 when it has ended
 -- Answers 1, or 0 when it is another run's turn.
 
-local holder = redis.call('GET', KEYS[1])
-local turn = tonumber(ARGV[2])
+if #KEYS ~= 1 or #ARGV ~= 2 then
+  return redis.error_reply('ERR claim_sealing takes 1 key and 2 arguments')
+end
+local sealing = KEYS[1]
+local run, turn_ms = unpack(ARGV)
+
+local holder = redis.call('GET', sealing)
+local turn = tonumber(turn_ms)
 -- A turn of which more is left than it was given is over: the clock was set back.
-if holder and holder ~= ARGV[1] and (turn == 0 or redis.call('PTTL', KEYS[1]) <= turn) then
+if holder and holder ~= run and (turn == 0 or redis.call('PTTL', sealing) <= turn) then
   return 0
 end
 if turn > 0 then
-  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+  redis.call('SET', sealing, run, 'PX', turn_ms)
 else
-  redis.call('DEL', KEYS[1])
+  redis.call('DEL', sealing)
 end
 return 1

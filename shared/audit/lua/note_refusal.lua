@@ -6,12 +6,19 @@
 --       5 source ip  6 request id  7 kinds of an address in a minute  8 kinds in a minute  9 kinds in all
 -- Kinds of 1 and 2 stand under their minute, 3 under '*': however long nobody takes them, the last bound holds.
 
+if #KEYS ~= 2 or #ARGV ~= 9 then
+  return redis.error_reply('ERR note_refusal takes 2 keys and 9 arguments')
+end
+local refusals, kinds = unpack(KEYS)
+local own_kind, address_kind, left_out_kind, prefix, source_ip, request_id, max_of_address, max_of_minute, max_in_all
+  = unpack(ARGV)
+
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 local minute = string.format('%.0f', math.floor(time[1] / 60))
 
 local function counted(kind)
-  local value = redis.call('HGET', KEYS[1], kind)
+  local value = redis.call('HGET', refusals, kind)
   if not value then
     return false
   end
@@ -19,37 +26,37 @@ local function counted(kind)
   if not count then
     return false
   end
-  redis.call('HSET', KEYS[1], kind, string.format('%.0f', count + 1) .. '\n' .. first .. '\n' .. now .. rest)
+  redis.call('HSET', refusals, kind, string.format('%.0f', count + 1) .. '\n' .. first .. '\n' .. now .. rest)
   return true
 end
 
 local function begin(kind)
-  redis.call('HSET', KEYS[1], kind, table.concat({ 1, now, now, ARGV[5], ARGV[6] }, '\n'))
+  redis.call('HSET', refusals, kind, table.concat({ 1, now, now, source_ip, request_id }, '\n'))
 end
 
-local kind = minute .. '\n' .. ARGV[1]
+local kind = minute .. '\n' .. own_kind
 if counted(kind) then
   return
 end
 -- Counted on while the kinds themselves are taken away: however often that happens, a minute makes no more rows.
-if redis.call('HGET', KEYS[2], 'minute') ~= minute then
-  redis.call('DEL', KEYS[2])
-  redis.call('HSET', KEYS[2], 'minute', minute)
+if redis.call('HGET', kinds, 'minute') ~= minute then
+  redis.call('DEL', kinds)
+  redis.call('HSET', kinds, 'minute', minute)
 end
-local address = 'of ' .. ARGV[4]
-if tonumber(redis.call('HGET', KEYS[2], address) or 0) >= tonumber(ARGV[7]) then
-  kind = minute .. '\n' .. ARGV[2]
+local address = 'of ' .. prefix
+if tonumber(redis.call('HGET', kinds, address) or 0) >= tonumber(max_of_address) then
+  kind = minute .. '\n' .. address_kind
   if counted(kind) then
     return
   end
 end
-if tonumber(redis.call('HGET', KEYS[2], 'all') or 0) >= tonumber(ARGV[8]) or redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[9]) then
-  kind = '*\n' .. ARGV[3]
+if tonumber(redis.call('HGET', kinds, 'all') or 0) >= tonumber(max_of_minute) or redis.call('HLEN', refusals) >= tonumber(max_in_all) then
+  kind = '*\n' .. left_out_kind
   if not counted(kind) then
     begin(kind)
   end
   return
 end
-redis.call('HINCRBY', KEYS[2], address, 1)
-redis.call('HINCRBY', KEYS[2], 'all', 1)
+redis.call('HINCRBY', kinds, address, 1)
+redis.call('HINCRBY', kinds, 'all', 1)
 begin(kind)

@@ -4,6 +4,12 @@
 -- ARGV  1 id of the batch
 -- Another batch that was taken meanwhile stays.
 
-if redis.call('GET', KEYS[2]) == ARGV[1] then
-  redis.call('DEL', KEYS[1], KEYS[2])
+if #KEYS ~= 2 or #ARGV ~= 1 then
+  return redis.error_reply('ERR settle_refusals takes 2 keys and 1 argument')
+end
+local taken, batch = unpack(KEYS)
+local batch_id = ARGV[1]
+
+if redis.call('GET', batch) == batch_id then
+  redis.call('DEL', taken, batch)
 end

@@ -1,22 +1,23 @@
--- audit_log, score_history: entries of one request, newest first.
+-- audit_log, score_history, score_entries: entries of one request, newest first.
 -- :request_id text  :user_id :action :actor text, :since :until timestamptz: null for any  :before_id bigint  :limit int
 -- An accepted update is looked for among its player's entries, from when it was accepted on: it was recorded soon after.
 
-WITH accepted AS (
+WITH known AS (
+    SELECT user_id, created_at AT TIME ZONE 'UTC' AS accepted_at FROM score_history WHERE request_id = CAST(:request_id AS text)
+    UNION ALL
+    SELECT user_id, accepted_at FROM score_entries WHERE request_id = CAST(:request_id AS text)
+),
+accepted AS (
     SELECT found.*
-    FROM score_history CROSS JOIN LATERAL (
+    FROM known CROSS JOIN LATERAL (
         SELECT audit_log.* FROM audit_log
         WHERE action = 'score_accepted'
-            AND audit_log.user_id = score_history.user_id
+            AND audit_log.user_id = known.user_id
             AND audit_log.request_id = CAST(:request_id AS text)
-            AND audit_log.id > coalesce(
-                (SELECT low FROM audit_log_ids_about(score_history.created_at AT TIME ZONE 'UTC' - INTERVAL '15 minutes')),
-                0
-            )
+            AND audit_log.id > coalesce((SELECT low FROM audit_log_ids_about(known.accepted_at - INTERVAL '15 minutes')), 0)
         ORDER BY audit_log.id
         LIMIT 1
     ) AS found
-    WHERE score_history.request_id = CAST(:request_id AS text)
 ),
 others AS (
     SELECT * FROM audit_log WHERE action <> 'score_accepted' AND request_id = CAST(:request_id AS text)

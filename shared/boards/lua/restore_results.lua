@@ -4,6 +4,11 @@
 -- ARGV  for each result, in the same order: user id, key id, increment, score, rank from 0, at (ms), request id
 -- Answers how many were not there.
 
+if #KEYS < 2 or #ARGV ~= 7 * (#KEYS - 1) then
+  return redis.error_reply('ERR restore_results takes a key and seven arguments for each result, beside one key')
+end
+local results = KEYS[1]
+
 local restored = 0
 for place = 2, #KEYS do
   local first = 7 * (place - 2)
@@ -13,7 +18,7 @@ for place = 2, #KEYS do
       'increment', ARGV[first + 3], 'score', ARGV[first + 4], 'rank', ARGV[first + 5], 'at', ARGV[first + 6],
       'request_id', ARGV[first + 7]
     )
-    redis.call('XADD', KEYS[1], '*', 'user_id', ARGV[first + 1], 'key_id', ARGV[first + 2])
+    redis.call('XADD', results, '*', 'user_id', ARGV[first + 1], 'key_id', ARGV[first + 2])
     restored = restored + 1
   end
 end

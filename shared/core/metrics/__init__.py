@@ -8,8 +8,21 @@ from __future__ import annotations
 from shared.core.metrics.instruments import Registry
 
 FAST = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+DURATIONS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 LAG = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 SIZES = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
+
+# What hosts count of the functions: the local runtime, and on Lambda the exporter
+
+of_host = Registry()
+
+invocations = of_host.counter("function_invocations_total", "Invocations by outcome", ("function", "trigger", "outcome"))
+invocation_seconds = of_host.histogram(
+    "function_duration_seconds", "Duration of invocations", ("function", "trigger"), bounds=DURATIONS
+)
+responses = of_host.counter("http_responses_total", "Answers to HTTP requests for a function", ("function", "status"))
+
+# What the layer counts itself
 
 registry = Registry()
 
@@ -22,7 +35,7 @@ rows_inserted = registry.counter(
     "postgresql_rows_inserted_total",
     "Rows added to a table",
     ("table",),
-    known=[("score_history",), ("audit_log",), ("users",), ("audit_seals",)],
+    known=[("score_history",), ("score_entries",), ("audit_log",), ("users",), ("audit_seals",)],
 )
 transaction_seconds = registry.histogram(
     "postgresql_transaction_duration_seconds", "Time from BEGIN to the end of COMMIT or ROLLBACK", ("transaction",), bounds=FAST

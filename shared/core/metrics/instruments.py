@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 PREFIX = "scoreboard_"
 
@@ -30,7 +30,7 @@ class Counter:
 
 
 class Gauge:
-    """What a thing that exists once, wherever this runs, was measured to be."""
+    """What something is now, or was when it was measured."""
 
     __slots__ = ("value",)
 
@@ -42,7 +42,7 @@ class Gauge:
         self.value = value
 
     def read(self) -> float:
-        """What it was when it was measured."""
+        """What it is."""
         return self.value
 
 
@@ -70,16 +70,24 @@ class Histogram:
 Instrument = TypeVar("Instrument", Counter, Gauge, Histogram)
 
 
+Together = Literal["", "sum", "max"]
+
+
 class Reading(NamedTuple):
-    """A family as it stands: for each tuple of label values a number, or of a histogram counts and sums of its buckets."""
+    """A family as it stands: for each tuple of label values a number, or of a histogram counts and sums of its buckets.
+
+    `together` says what the gauges of several processes make: their sum, their maximum, or nothing (``), because they tell of
+    what exists once and whoever wants to know has it measured. Counters and histograms are always added up.
+    """
 
     kind: str
     name: str
     help: str
     unit: str
     labels: tuple[str, ...]
-    bounds: tuple[float, ...]
-    values: dict[tuple[str, ...], Any]
+    bounds: tuple[float, ...] = ()
+    values: dict[tuple[str, ...], Any] = {}  # noqa: RUF012 - of a tuple; `_replace` gives each reading its own
+    together: Together = ""
 
 
 class Family(Generic[Instrument]):
@@ -125,17 +133,19 @@ class Registry:
         unit: str = "Count",
     ) -> Family[Counter]:
         """Declare counters; the name ends in `_total`."""
-        return self._add(Family(Reading("counter", PREFIX + name, help_text, unit, labels, (), {}), Counter, known))
+        return self._add(Family(Reading("counter", PREFIX + name, help_text, unit, labels), Counter, known))
 
-    def gauge(self, name: str, help_text: str, labels: tuple[str, ...] = (), *, unit: str = "Count") -> Family[Gauge]:
-        """Declare gauges."""
-        return self._add(Family(Reading("gauge", PREFIX + name, help_text, unit, labels, (), {}), Gauge, ()))
+    def gauge(
+        self, name: str, help_text: str, labels: tuple[str, ...] = (), *, together: Together = "", unit: str = "Count"
+    ) -> Family[Gauge]:
+        """Declare gauges; `together` as in Reading."""
+        return self._add(Family(Reading("gauge", PREFIX + name, help_text, unit, labels, together=together), Gauge, ()))
 
     def histogram(
         self, name: str, help_text: str, labels: tuple[str, ...] = (), *, bounds: tuple[float, ...], unit: str = "Seconds"
     ) -> Family[Histogram]:
         """Declare histograms."""
-        description = Reading("histogram", PREFIX + name, help_text, unit, labels, bounds, {})
+        description = Reading("histogram", PREFIX + name, help_text, unit, labels, bounds)
         return self._add(Family(description, lambda: Histogram(bounds), ()))
 
     def read(self) -> list[Reading]:

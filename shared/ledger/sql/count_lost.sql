@@ -1,4 +1,4 @@
--- number_epochs, score_history, unrecorded_updates, repeated_updates: how many numbers of epochs before this one were given out above
+-- number_epochs, score_history, score_entries, unrecorded_updates, repeated_updates: how many numbers of epochs before this one were given out above
 -- what Redis has counted since, and never arrived. :epoch bigint
 -- Answers each epoch of which it was not known, and how many.
 
@@ -7,6 +7,7 @@ SET lost = (
     SELECT coalesce(max(sequence) - greatest(last_sequence, settled) - count(DISTINCT sequence), 0)
     FROM (
         SELECT epoch, sequence FROM score_history
+        UNION ALL SELECT epoch, sequence FROM score_entries
         UNION ALL SELECT epoch, sequence FROM unrecorded_updates
         UNION ALL SELECT epoch, sequence FROM repeated_updates
     ) AS arrived

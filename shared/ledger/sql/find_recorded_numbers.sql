@@ -1,4 +1,4 @@
--- score_history: what the ledger has under these request ids, or these numbers. :request_ids text[]  :epochs :sequences bigint[]
+-- score_history, score_entries: what the ledger has under these request ids, or these numbers. :request_ids text[]  :epochs :sequences bigint[]
 -- Answers request id, epoch and sequence.
 
 SELECT request_id, epoch, sequence FROM score_history WHERE request_id = ANY(CAST(:request_ids AS text[]))
@@ -6,3 +6,9 @@ UNION
 SELECT score_history.request_id, score_history.epoch, score_history.sequence
 FROM unnest(CAST(:epochs AS bigint[]), CAST(:sequences AS bigint[])) AS wanted (epoch, sequence)
 JOIN score_history ON score_history.epoch = wanted.epoch AND score_history.sequence = wanted.sequence
+UNION
+SELECT request_id, epoch, sequence FROM score_entries WHERE request_id = ANY(CAST(:request_ids AS text[]))
+UNION
+SELECT score_entries.request_id, score_entries.epoch, score_entries.sequence
+FROM unnest(CAST(:epochs AS bigint[]), CAST(:sequences AS bigint[])) AS wanted (epoch, sequence)
+JOIN score_entries ON score_entries.epoch = wanted.epoch AND score_entries.sequence = wanted.sequence

@@ -7,5 +7,11 @@
 -- ARGV  1 seconds to keep the probe
 -- Answers {1 when the board is whole, 1 when updates are numbered, whose this Redis is or ''}
 
-redis.call('SET', KEYS[1], '1', 'EX', ARGV[1])
-return { redis.call('EXISTS', KEYS[2]), redis.call('HEXISTS', KEYS[3], 'open'), redis.call('GET', KEYS[4]) or '' }
+if #KEYS ~= 4 or #ARGV ~= 1 then
+  return redis.error_reply('ERR probe takes 4 keys and 1 argument')
+end
+local probe, whole, numbers, installation = unpack(KEYS)
+local ttl = ARGV[1]
+
+redis.call('SET', probe, '1', 'EX', ttl)
+return { redis.call('EXISTS', whole), redis.call('HEXISTS', numbers, 'open'), redis.call('GET', installation) or '' }

@@ -1,9 +1,9 @@
--- score_history, unrecorded_updates, audit_log, audit_seals: how they stand. Answers the newest id of the ledger, how many messages
--- it did not take by their state (or null), the newest id of the audit log, the last one sealed and when, and how many refusals
--- were noted in five minutes. Of those the newest 10,000 rows are looked at: there are a few hundred a minute at most.
+-- score_history, score_entries, unrecorded_updates, audit_log, audit_seals: how they stand. Answers the newest ids of the ledger, added,
+-- how many messages it did not take by their state (or null), the newest id of the audit log, the last one sealed and when, and how many
+-- refusals were noted in five minutes. Of those the newest 10,000 rows are looked at: there are a few hundred a minute at most.
 
 SELECT
-    coalesce((SELECT max(id) FROM score_history), 0),
+    coalesce((SELECT max(id) FROM score_history), 0) + coalesce((SELECT max(id) FROM score_entries), 0),
     (
         SELECT json_object_agg(state, letters)
         FROM (SELECT state, count(*) AS letters FROM unrecorded_updates GROUP BY state) AS by_state

@@ -3,9 +3,7 @@
 
 WITH waiting AS (
     SELECT user_id, sum(increment) AS points
-    FROM unrecorded_updates
-    WHERE state <> 'discarded'
-        AND NOT EXISTS (SELECT FROM score_history WHERE score_history.request_id = unrecorded_updates.request_id)
+    FROM waiting_updates()
     GROUP BY user_id
 ),
 page AS (

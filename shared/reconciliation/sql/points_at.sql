@@ -1,19 +1,23 @@
--- users, score_totals, score_history, unrecorded_updates: what the board should have said of these users when it was at a number.
+-- users, score_totals, score_history, moderation_entries, unrecorded_updates: what the board should have said of these users when it was at a number.
 -- :user_ids text (a JSON array), :epoch :sequence bigint; an update without a number was accepted before.
 -- Answers a JSON object of points by user id, or null; those who do not belong on the board are left out.
 
 WITH waiting AS (
     SELECT user_id, sum(increment) AS points
-    FROM unrecorded_updates
-    WHERE state <> 'discarded'
-        AND (epoch IS NULL OR (epoch, sequence) <= (CAST(:epoch AS bigint), CAST(:sequence AS bigint)))
-        AND NOT EXISTS (SELECT FROM score_history WHERE score_history.request_id = unrecorded_updates.request_id)
+    FROM waiting_updates()
+    WHERE epoch IS NULL OR (epoch, sequence) <= (CAST(:epoch AS bigint), CAST(:sequence AS bigint))
     GROUP BY user_id
 ),
 later AS (
     SELECT user_id, sum(increment) AS points
     FROM score_history
     WHERE epoch IS NOT NULL AND (epoch, sequence) > (CAST(:epoch AS bigint), CAST(:sequence AS bigint))
+        -- What is struck out is in no total.
+        AND NOT EXISTS (
+            SELECT FROM moderation_entries AS strike
+            WHERE strike.struck = score_history.request_id
+                AND NOT EXISTS (SELECT FROM moderation_entries AS undo WHERE undo.undoes = strike.id)
+        )
     GROUP BY user_id
 ),
 totals AS (

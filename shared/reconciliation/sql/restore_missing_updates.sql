@@ -1,24 +1,14 @@
--- score_history, score_totals: give the ledger back what audit_log says was in it. :user_ids text[]
+-- audit_log, score_history, score_totals: give the ledger back what audit_log says was in it.
+-- :user_ids :increments text[], by how much an update may change a score
 -- Answers user id and points.
 
-WITH missing AS (
-    SELECT DISTINCT ON (request_id)
-        id, request_id, user_id, at,
-        CAST(detail ->> 'increment' AS int) AS increment,
-        CAST(detail ->> 'newScore' AS int) AS new_score,
-        CAST(detail ->> 'epoch' AS bigint) AS epoch,
-        CAST(detail ->> 'sequence' AS bigint) AS sequence
-    FROM audit_log
-    WHERE user_id = ANY(CAST(:user_ids AS text[]))
-        AND action = 'score_accepted'
-        AND detail ->> 'increment' ~ '^[1-5]$' -- a row that says something else is none of record_updates.sql
-        AND CASE WHEN detail ->> 'newScore' ~ '^[0-9]{1,10}$' THEN CAST(detail ->> 'newScore' AS bigint) <= 2147483647 END
-        AND NOT EXISTS (SELECT FROM score_history WHERE score_history.request_id = audit_log.request_id)
-    ORDER BY request_id, id
-),
-restored AS (
+WITH restored AS (
     INSERT INTO score_history (request_id, user_id, increment, new_score, created_at, epoch, sequence)
-    SELECT request_id, user_id, increment, new_score, at AT TIME ZONE 'UTC', epoch, sequence FROM missing ORDER BY id
+    SELECT
+        request_id, user_id, increment, new_score, at AT TIME ZONE 'UTC',
+        CAST(detail ->> 'epoch' AS bigint), CAST(detail ->> 'sequence' AS bigint)
+    FROM missing_updates(CAST(:user_ids AS text[]), CAST(:increments AS text[]))
+    ORDER BY id
     ON CONFLICT (request_id) DO NOTHING
     RETURNING user_id, increment
 ),

@@ -4,8 +4,14 @@
 -- ARGV  1 TTL of it (ms)
 -- Answers 1, or 0 when somebody else does.
 
--- Redis ends a TTL by the clock on the wall: longer than it was given it can only be after that was set back.
-if redis.call('PTTL', KEYS[1]) > tonumber(ARGV[1]) then
-  redis.call('DEL', KEYS[1])
+if #KEYS ~= 1 or #ARGV ~= 1 then
+  return redis.error_reply('ERR claim takes 1 key and 1 argument')
 end
-return redis.call('SET', KEYS[1], '1', 'NX', 'PX', ARGV[1]) and 1 or 0
+local claimed = KEYS[1]
+local ttl = ARGV[1]
+
+-- Redis ends a TTL by the clock on the wall: longer than it was given it can only be after that was set back.
+if redis.call('PTTL', claimed) > tonumber(ttl) then
+  redis.call('DEL', claimed)
+end
+return redis.call('SET', claimed, '1', 'NX', 'PX', ttl) and 1 or 0

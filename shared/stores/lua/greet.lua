@@ -9,11 +9,17 @@
 -- ARGV  1 the server: its run id and its replication id
 -- Answers 1 when it is the same one or no epoch is open, otherwise 0.
 
-if redis.call('HGET', KEYS[3], 'server') ~= ARGV[1] then
-  redis.call('DEL', KEYS[3])
+if #KEYS ~= 3 or #ARGV ~= 1 then
+  return redis.error_reply('ERR greet takes 3 keys and 1 argument')
 end
-if redis.call('HGET', KEYS[1], 'server') == ARGV[1] then
+local numbers, ended_sessions, limits_since = unpack(KEYS)
+local server = ARGV[1]
+
+if redis.call('HGET', limits_since, 'server') ~= server then
+  redis.call('DEL', limits_since)
+end
+if redis.call('HGET', numbers, 'server') == server then
   return 1
 end
-redis.call('ZREM', KEYS[2], '*')
-return 1 - redis.call('HDEL', KEYS[1], 'open')
+redis.call('ZREM', ended_sessions, '*')
+return 1 - redis.call('HDEL', numbers, 'open')

@@ -21,8 +21,10 @@ _RAISED = "P0001"  # RAISE EXCEPTION: it speaks to the operator
 _log = get_logger(__name__)
 
 
-class PostgresMigrations:
-    """The files of stores/migrations in the order of their numbers; schema_migrations remembers what ran, with its checksum.
+class Migrations:
+    """The schema (PostgreSQL).
+
+    The files of stores/migrations in the order of their numbers; schema_migrations remembers what ran, with its checksum.
 
     The tables belong to whom `pool` connects as. `functions_role`, if it is another role, gets what privileges.sql says.
     """

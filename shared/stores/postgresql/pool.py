@@ -12,10 +12,10 @@ from functools import cached_property
 from time import perf_counter
 
 from shared.core import metrics
+from shared.core.database_url import DatabaseUrl
 from shared.core.errors import PostgresUnavailable, ScoreboardError
 from shared.stores.postgresql.errors import StatementRejected
 from shared.stores.postgresql.session import Session
-from shared.stores.postgresql.url import DatabaseUrl
 
 WAIT_SECONDS = 5.0
 ANSWER_SECONDS = 30.0
@@ -27,11 +27,12 @@ class Pool:
     """At most `size` connections. Only the standard library's locks are used, so that gevent's patches cover it.
 
     When one of them meets the wrong server (a standby, say, which answers every SELECT well), all are replaced: the next ones
-    find the primary.
+    find the primary. Where the URL names several servers, they look for one that takes writes, the last one found first.
     """
 
     def __init__(self, database_url: str, size: int = 8, *, ca_file: str = "", name: str = "DATABASE_URL") -> None:
-        self._url = DatabaseUrl.parse(database_url, ca_file, name=name)
+        self._servers = DatabaseUrl.parse_each(database_url, ca_file, name=name)
+        self._first = 0
         self._free = threading.BoundedSemaphore(size)
         self._idle: deque[Session] = deque()
         self._replaced_at = float("-inf")
@@ -84,7 +85,22 @@ class Pool:
 
     @cached_property
     def _ssl_context(self) -> ssl.SSLContext | None:
-        return self._url.ssl_context()
+        return self._servers[0].ssl_context()
+
+    def _open(self) -> Session:
+        refusal = PostgresUnavailable()
+        for number in range(self._first, self._first + len(self._servers)):
+            place = number % len(self._servers)
+            try:
+                session = Session(self._servers[place], self._ssl_context)
+            except PostgresUnavailable as error:
+                refusal = error
+                continue
+            if len(self._servers) == 1 or not session.only_reads:
+                self._first = place
+                return session
+            session.close()
+        raise refusal
 
     def _take(self) -> Session:
         """The connection used last, if it is still good, or a new one."""
@@ -92,7 +108,7 @@ class Pool:
             try:
                 session = self._idle.pop()
             except IndexError:
-                return Session(self._url, self._ssl_context)
+                return self._open()
             if not session.has_gone_stale and session.opened_at > self._replaced_at:
                 return session
             session.close()

@@ -16,10 +16,10 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
+from shared.core.database_url import DatabaseUrl
 from shared.core.errors import PostgresUnavailable
 from shared.core.tcp import keep_alive
 from shared.stores.postgresql.errors import is_wrong_server, translated
-from shared.stores.postgresql.url import DatabaseUrl
 
 _BETWEEN = '","'
 CONNECT_SECONDS = 3.0
@@ -48,13 +48,14 @@ def int_array(values: Sequence[int]) -> str:
 class Session:
     """A connection in UTC. After an error of the line (PostgresUnavailable) it is `broken` and must be closed.
 
-    `met_wrong_server` says that PostgreSQL refused something because another server has to be asked: this one is read-only.
+    `only_reads` says that it began on a standby, or on a server that takes no writes now. `met_wrong_server` says that PostgreSQL
+    refused something because another server has to be asked.
     """
 
     def __init__(self, url: DatabaseUrl, context: ssl.SSLContext | None) -> None:
         import pg8000.native  # a function that asks PostgreSQL nothing starts the sooner
 
-        self.broken = self.met_wrong_server = False
+        self.broken = self.met_wrong_server = self.only_reads = False
         self.opened_at = time.monotonic()
         self._in_transaction = False
         self._prepared: dict[str, Any] = {}
@@ -82,7 +83,8 @@ class Session:
         [greeted_by] = struct.unpack_from("!i", self._connection._backend_key_data or bytes(4))  # noqa: SLF001
         is_pooled = f"pg_backend_pid() <> {greeted_by}"
         settings = ", ".join(f"set_config('{name}', '{value}', {is_pooled})" for name, value in _SETTINGS.items())
-        [[answer, *_]] = self._connection.run(f"SELECT {is_pooled}, {settings}")
+        wanted = f"SELECT {is_pooled}, current_setting('transaction_read_only')::bool, {settings}"
+        [[answer, self.only_reads, *_]] = self._connection.run(wanted)
         return bool(answer)
 
     def begin(self) -> None:

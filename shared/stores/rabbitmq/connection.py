@@ -1,8 +1,7 @@
-"""How to reach the broker: TLS 1.3 or newer, verified by name and by CA."""
+"""How to reach the broker: TLS 1.3 or newer where nothing else is said, verified by name and by CA."""
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
@@ -15,29 +14,21 @@ from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.exceptions import AMQPError
 from pika.heartbeat import HeartbeatChecker
 
+from shared.core.amqp import parameters_of_each
 from shared.core.errors import ConfigurationError, RabbitUnavailable
-from shared.core.tcp import OPTIONS
-from shared.core.tls import client_context
+from shared.core.tls import older_tls
+from shared.core.tls_versions import AMQP_TLS_MINIMUM, TlsVersion
 
-HEARTBEAT_SECONDS = 5  # the broker sends one each 2.5 s where it has nothing else to say
 SILENCE_SECONDS = 7.0  # after that the connection counts as lost
 CONNECT_SECONDS = 5.0
 BLOCKED_SECONDS = 10.0
 
 
-def connection_parameters(amqp_url: str, ca_file: str) -> pika.URLParameters:
-    """Read the URL; with `amqps://` the server must show a certificate of `ca_file` (or of the system's CAs)."""
+def connection_parameters(amqp_url: str, ca_file: str, tls_minimum: TlsVersion = AMQP_TLS_MINIMUM) -> list[pika.URLParameters]:
+    """Of each broker that the URL names; with `amqps://` it must show a certificate of `ca_file` (or of the system's CAs)."""
     if not amqp_url.startswith(("amqp://", "amqps://")):
         raise ConfigurationError("AMQP_URL must begin with amqps:// or amqp://")
-    parameters = pika.URLParameters(amqp_url)
-    parameters.heartbeat = HEARTBEAT_SECONDS
-    parameters.socket_timeout = parameters.stack_timeout = CONNECT_SECONDS
-    parameters.blocked_connection_timeout = None
-    parameters.tcp_options = OPTIONS
-    if parameters.ssl_options is not None:
-        context = client_context(ca_file, "AMQP_CA_FILE", minimum=ssl.TLSVersion.TLSv1_3)
-        parameters.ssl_options = pika.SSLOptions(context, parameters.host)
-    return parameters
+    return parameters_of_each(amqp_url, ca_file, CONNECT_SECONDS, tls_minimum)
 
 
 class _Heartbeats(HeartbeatChecker):  # type: ignore[misc]
@@ -67,22 +58,32 @@ class _Connection(SelectConnection):  # type: ignore[misc]
 
 
 def open_connection(
-    amqp_url: str, ca_file: str, *, connect_seconds: float = CONNECT_SECONDS, blocked_seconds: float = BLOCKED_SECONDS
+    amqp_url: str,
+    ca_file: str,
+    tls_minimum: TlsVersion = AMQP_TLS_MINIMUM,
+    *,
+    connect_seconds: float = CONNECT_SECONDS,
+    blocked_seconds: float = BLOCKED_SECONDS,
 ) -> pika.BlockingConnection:
-    """A connection of one's own; raises RabbitUnavailable. A broker under a resource alarm ends it after `blocked_seconds`."""
-    parameters = connection_parameters(amqp_url, ca_file)
-    parameters.socket_timeout = parameters.stack_timeout = connect_seconds
-    parameters.blocked_connection_timeout = blocked_seconds
+    """A connection of one's own to the first broker that answers; raises RabbitUnavailable.
+
+    A broker under a resource alarm ends it after `blocked_seconds`.
+    """
+    brokers = connection_parameters(amqp_url, ca_file, tls_minimum)
+    for parameters in brokers:
+        parameters.socket_timeout = parameters.stack_timeout = connect_seconds
+        parameters.blocked_connection_timeout = blocked_seconds
     try:
-        return pika.BlockingConnection(parameters, _Connection)
+        return pika.BlockingConnection(brokers, _Connection)
     except (AMQPError, AMQPConnectorException, OSError) as error:
-        raise RabbitUnavailable from error
+        advice = older_tls(error, tls_minimum)
+        raise RabbitUnavailable from (ConfigurationError(advice) if advice else error)
 
 
 @contextmanager
-def open_broker(amqp_url: str, ca_file: str) -> Iterator[pika.BlockingConnection]:
+def open_broker(amqp_url: str, ca_file: str, tls_minimum: TlsVersion = AMQP_TLS_MINIMUM) -> Iterator[pika.BlockingConnection]:
     """A connection for a block; whatever happens to it there is RabbitUnavailable."""
-    connection = open_connection(amqp_url, ca_file)
+    connection = open_connection(amqp_url, ca_file, tls_minimum)
     try:
         try:
             yield connection
@@ -94,7 +95,7 @@ def open_broker(amqp_url: str, ca_file: str) -> Iterator[pika.BlockingConnection
 
 
 @contextmanager
-def open_channel(amqp_url: str, ca_file: str) -> Iterator[BlockingChannel]:
+def open_channel(amqp_url: str, ca_file: str, tls_minimum: TlsVersion = AMQP_TLS_MINIMUM) -> Iterator[BlockingChannel]:
     """A channel on a connection of its own; like open_broker."""
-    with open_broker(amqp_url, ca_file) as connection:
+    with open_broker(amqp_url, ca_file, tls_minimum) as connection:
         yield connection.channel()

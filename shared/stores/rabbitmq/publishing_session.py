@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 
 from shared.stores.rabbitmq.delivery import Delivery, Group
@@ -24,7 +24,7 @@ class PublishingSession:
         self.is_writing = False
         self._next_tag = 1
         self._returning_from = ""
-        self._returned: set[tuple[str, str | None]] = set()
+        self._returned: Counter[tuple[str, str | None]] = Counter()
 
     def add(self, deliveries: Sequence[Delivery], group: Group) -> None:
         """They are written next; counted as the broker will count them."""
@@ -53,15 +53,19 @@ class PublishingSession:
 
     def is_returned(self, message_id: str | None) -> None:
         """The properties of the message that is given back."""
-        self._returned.add((self._returning_from, message_id))
+        self._returned[self._returning_from, message_id] += 1
 
     def parted(self, confirmed: list[Delivery]) -> tuple[list[Delivery], list[Delivery]]:
-        """Of the confirmed messages those that arrived and those that were given back; without ids all for the same queue."""
+        """Of the confirmed messages those that arrived and those that were given back.
+
+        Nobody can tell messages without ids apart: while one of a queue's was given back, all that are confirmed with it count
+        as given back. Another may have been given back whose confirm is still to come, so that they are counted.
+        """
         if not self._returned:
             return confirmed, []
         arrived: list[Delivery] = []
         unroutable: list[Delivery] = []
         for delivery in confirmed:
             (unroutable if (delivery.queue, delivery.message_id) in self._returned else arrived).append(delivery)
-        self._returned.difference_update((delivery.queue, delivery.message_id) for delivery in unroutable)
+        self._returned -= Counter((delivery.queue, delivery.message_id) for delivery in unroutable)
         return arrived, unroutable

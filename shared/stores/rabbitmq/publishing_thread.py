@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from itertools import cycle
 
 import pika
 from pika import frame, spec
 
 from shared.core import metrics
 from shared.core.background import Background
+from shared.core.backoff import doubled
 from shared.core.errors import ScoreboardError
 from shared.core.logs import get_logger
 from shared.core.loop import Loop
+from shared.core.tls_versions import AMQP_TLS_MINIMUM, TlsVersion
 from shared.stores.rabbitmq.connection import connection_parameters
 from shared.stores.rabbitmq.delivery import Delivery, Group
 from shared.stores.rabbitmq.frames import Confirm
@@ -68,8 +71,9 @@ class PublishingThread:
         hooks: PublisherHooks,
         wait_seconds: float = WAIT_SECONDS,
         loop: Loop | None = None,
+        tls_minimum: TlsVersion = AMQP_TLS_MINIMUM,
     ) -> None:
-        self._parameters: pika.ConnectionParameters = connection_parameters(amqp_url, ca_file)
+        self._brokers: Iterator[pika.ConnectionParameters] = cycle(connection_parameters(amqp_url, ca_file, tls_minimum))
         self._hooks = hooks
         self._relaying = Background("relaying the outbox", hooks.on_back)
         self._wait_seconds = wait_seconds
@@ -174,7 +178,7 @@ class PublishingThread:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                link = Link(self._parameters)
+                link = Link(next(self._brokers))
             except Exception as error:  # whatever it is, the next attempt may succeed
                 self._failed(error)
             else:
@@ -182,7 +186,7 @@ class PublishingThread:
                 link.close()
             if self._failures and not self._stopping.is_set():
                 tries = min(6, max(self._failures, self._refusals))
-                self._stopping.wait(min(MAX_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2**tries))
+                self._stopping.wait(doubled(FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS, tries))
 
     def _serve(self, session: PublishingSession) -> None:
         """Until the connection ends. One that ended while nothing was in flight is made again at once, and those who came

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable
-from functools import partial, wraps
+from functools import wraps
 from time import perf_counter
 from typing import Any, ParamSpec, TypeVar
 
@@ -16,11 +15,11 @@ from redis.retry import Retry
 from shared.core import metrics
 from shared.core.errors import ConfigurationError, RedisUnavailable
 from shared.core.loop import Loop
+from shared.core.redis_url import RedisUrl
 from shared.core.tcp import KEEPALIVE
-from shared.core.tls import client_context
+from shared.core.tls import client_context, redis_options
 from shared.stores.redis.failover import Failover, WatchedConnection, WatchedPool, WatchedSSLConnection, is_wrong_server
 from shared.stores.redis.line import SharedLine
-from shared.stores.redis.loop_link import LoopLink
 
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 5.0
@@ -38,33 +37,36 @@ _TEMPORARY_ERRORS = (OutOfMemoryError, TryAgainError)
 
 
 def connect(
-    url: str, size: int = POOL_SIZE, *, ca_file: str = "", loop: Loop | None = None, greet: Greeting | None = None
+    url: str,
+    size: int = POOL_SIZE,
+    *,
+    ca_file: str = "",
+    key_prefix: str = "",
+    loop: Loop | None = None,
+    greet: Greeting | None = None,
 ) -> redis.Redis:
-    """A client of `redis://` or `rediss://`, connecting at the first command; answers are bytes.
+    """A client of REDIS_URL (see RedisUrl), connecting at the first command; answers are bytes.
 
     `greet` is called with each new connection before anything else is sent on it.
 
-    Single commands share one connection (with TLS only where gevent runs everything in one thread), on the host's `loop` where it
-    has one; transactions and
-    subscriptions have one of their own, out of a pool of `size`. A command whose answer was lost is never sent again: an
-    increment must not count twice. A connection that went stale while idle is noticed before it is used, so a restarted server
-    costs no failed command by itself.
+    Each command has a connection out of a pool of `size`; on the host's `loop` single commands share one instead. A command whose
+    answer was lost is never sent again: an increment must not count twice. A connection that went stale while idle is noticed
+    before it is used, so a restarted server costs no failed command by itself.
 
     With `rediss://` the server must show a certificate for its name of a CA of the system's, or of `ca_file`. What the URL says
     (`ssl_ca_certs`, `ssl_cert_reqs=none`) beats that.
     """
-    if not url.startswith(("redis://", "rediss://")):
-        raise ConfigurationError("REDIS_URL must begin with redis:// or rediss://")
-    uses_tls = url.startswith("rediss://")
+    where = RedisUrl.parse(url, ca_file, key=key_prefix)
+    uses_tls = where.server.startswith("rediss://")
     if uses_tls and ca_file:
         client_context(ca_file, "REDIS_CA_FILE")  # a file that cannot be read is told of now, not as a server that is away
     failover = Failover()
-    tls = {"ssl_ca_certs": ca_file or None, "ssl_min_version": ssl.TLSVersion.TLSv1_2} if uses_tls else {}
     try:
         pool = WatchedPool.from_url(
-            url,
+            where.server,
             connection_class=WatchedSSLConnection if uses_tls else WatchedConnection,
             failover=failover,
+            find_primary=where.find_primary,
             max_connections=size,
             timeout=POOL_WAIT_SECONDS,
             socket_connect_timeout=CONNECT_SECONDS,
@@ -75,17 +77,13 @@ def connect(
             protocol=2,
             decode_responses=False,
             redis_connect_func=None if greet is None else _greeting(greet),
-            **tls,
+            **redis_options(where.server, ca_file),
         )
     except ValueError as error:
         raise ConfigurationError(f"REDIS_URL cannot be used: {type(error).__name__}") from None
-    # One thread may not write to a TLS connection while another one reads from it; greenlets of one thread may.
-    is_shared = not uses_tls or ssl.SSLSocket.__module__ != "ssl"
-    if not is_shared:
+    if loop is None:
         return MeasuredRedis(connection_pool=pool)
-    if loop is not None and not uses_tls:
-        return SharingRedis(pool, SharedLine(pool.new_connection, failover, partial(LoopLink, loop=loop)))
-    return SharingRedis(pool, SharedLine(pool.new_connection, failover))
+    return SharingRedis(pool, SharedLine(pool.new_connection, failover, loop))
 
 
 class NewConnection:
@@ -140,6 +138,11 @@ class MeasuredRedis(redis.Redis):
             answers: list[Any] = pipeline.execute(raise_on_error=False)
         return answers
 
+    def close(self) -> None:
+        """End all connections; a later command makes another."""
+        super().close()
+        self.connection_pool.disconnect()
+
     def _execute(self, *args: Any, **options: Any) -> Any:
         return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
 
@@ -179,11 +182,11 @@ class SharingRedis(MeasuredRedis):
         return self._line.call(words)
 
     def ask_together(self, *commands: tuple[Any, ...]) -> list[Any]:
-        """As MeasuredRedis's, on the line where one thread has it."""
-        return self._line.call_together(commands) if self._line.is_one_threads else super().ask_together(*commands)
+        """As MeasuredRedis's, on the line."""
+        return self._line.call_together(commands)
 
     def close(self) -> None:
-        """End the shared connection and those of the pool."""
+        """See MeasuredRedis."""
         self._line.close()
         super().close()
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import redis
 from redis.exceptions import AskError, BusyLoadingError, ClusterDownError, ReadOnlyError
+
+if TYPE_CHECKING:
+    from shared.core.redis_servers import FindPrimary
 
 # A Redis that stays read-only is connected to this often, not with every command.
 PAUSE_SECONDS = 0.5
@@ -71,9 +74,18 @@ class WatchedPool(redis.BlockingConnectionPool):
 
 
 class _Watched:
-    def __init__(self, *, failover: Failover, **options: Any) -> None:
+    _sock: Any
+
+    def __init__(self, *, failover: Failover, find_primary: FindPrimary | None = None, **options: Any) -> None:
         self._failover = failover
+        self._find_primary = find_primary
         super().__init__(**options)
+
+    def connect(self) -> None:
+        """As redis-py's, to the server that is the primary now where others know which."""
+        if self._find_primary is not None and self._sock is None:
+            self.host, self.port = self._find_primary()
+        super().connect()  # type: ignore[misc]
 
     def read_response(self, *arguments: Any, **options: Any) -> Any:
         try:

@@ -1,52 +1,33 @@
-"""One connection for all who ask at the same time: their commands are written together, the answers are read in order.
+"""One connection for all who ask at the same time, on the loop of a host that has one.
 
-A client that lends each caller a connection of its own pays with every command for the lending, for a write and for a read. Here
-whoever comes first writes for those who come meanwhile, and reads for them, too. Threads and greenlets alike, for only the
-standard library's locks and sockets are used.
+A pool lends each caller a connection, and pays with every command for the lending, for a write and for a read. Here the commands
+of all who run in one turn of the loop are written together, and the answers are read in order when they are there.
 """
 
 from __future__ import annotations
 
+import os
+import ssl
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from functools import partial
+from typing import Any
 
 import hiredis
 import redis
 from redis.connection import DefaultParser
 
 from shared.core.forks import in_every_child
+from shared.core.loop import Loop, Waiter
 from shared.core.peer_watch import PeerWatch
 from shared.stores.redis.failover import Failover
 
 READ_BYTES = 65536
+LOOK_SECONDS = 0.25
+NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 Connect = Callable[[], Any]  # a redis.Connection that is not connected yet
-
-
-class Link(Protocol):
-    """A connection as long as it lasts."""
-
-    def is_usable(self) -> bool:
-        """False once it was lost, and when Redis hung up while nobody asked."""
-        ...
-
-    def begin(self, command: bytes) -> Any:
-        """Send a command; what this gives back is for `finish`."""
-        ...
-
-    def finish(self, call: Any) -> Any:
-        """The answer; raises Redis's error, and redis.ConnectionError or TimeoutError when there is no answer."""
-        ...
-
-    def end(self, error: redis.ConnectionError | redis.TimeoutError) -> None:
-        """Close it; whoever waits is given the error."""
-        ...
-
-    def retire(self) -> None:
-        """Close it when all that was asked is answered; nothing more is asked."""
-        ...
 
 
 class SharedLine:
@@ -55,11 +36,9 @@ class SharedLine:
     A command whose answer was lost is never sent again.
     """
 
-    def __init__(self, connect: Connect, failover: Failover, make_link: Callable[[Any], Link] | None = None) -> None:
-        """`make_link` makes something else of a connection than what threads share."""
+    def __init__(self, connect: Connect, failover: Failover, loop: Loop) -> None:
         self._connect = connect
-        self._make_link = make_link or _Link
-        self.is_one_threads = make_link is not None
+        self._loop = loop
         self._failover = failover
         failover.add(self._replace)
         self._opening = threading.Lock()
@@ -72,7 +51,7 @@ class SharedLine:
         return self._finish(link, link.begin(hiredis.pack_command(words)))
 
     def call_together(self, commands: Iterable[tuple[Any, ...]]) -> list[Any]:
-        """Send commands in one write; the answers, or in their places the errors. Only where one thread has the line."""
+        """Send commands in one write; the answers, or in their places the errors."""
         link = self._usable()
         calls = [link.begin(hiredis.pack_command(words)) for words in commands]
         return [self._outcome(link, call) for call in calls]
@@ -126,37 +105,44 @@ class SharedLine:
                 self._link = None
                 connection = self._connect()
                 connection.connect()
-                link = self._link = self._make_link(connection)
+                link = self._link = Link(connection, self._loop)
         return link
 
 
 class _Call:
-    """A command on its way. `turn` is released when its answer is there, or when its caller is the one to read for all."""
+    """A command on its way, and who waits for its answer."""
 
-    __slots__ = ("answer", "is_abandoned", "is_answered", "turn")
+    __slots__ = ("answer", "is_answered", "waiter")
 
-    def __init__(self, turn: threading.Lock) -> None:
+    def __init__(self) -> None:
         self.answer: Any = None
-        self.is_answered = self.is_abandoned = False
-        self.turn = turn
+        self.is_answered = False
+        self.waiter: Waiter | None = None
 
 
-class _Link:
-    """A connection as long as it lasts."""
+class Link:
+    """A connection as long as it lasts. While it is asked something Redis may be silent for the connection's time-out."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, loop: Loop) -> None:
         self._connection = connection
-        # redis-py has made it (address, TLS, log-in); its own way to send and to parse is what costs.
-        self._socket = connection._sock  # noqa: SLF001
+        # redis-py has made it (address, TLS, log-in); what is sent and parsed goes past it, and its socket never blocks.
+        made = connection._sock  # noqa: SLF001
+        descriptor: int = made.fileno()
+        tls = getattr(made, "_sslobj", None)
+        self._take = partial(os.read, descriptor, READ_BYTES) if tls is None else partial(tls.read, READ_BYTES)
+        self._put = partial(os.write, descriptor) if tls is None else tls.write
+        # What TLS has decrypted already makes no descriptor readable.
+        self._decrypted: Callable[[], int] = int if tls is None else tls.pending
+        self._loop = loop
+        self._answer_seconds: float = connection.socket_timeout
         self._reader = hiredis.Reader(replyError=DefaultParser.parse_error)
-        self._lock = threading.Lock()
+        self._peer = PeerWatch(made)
         self._commands: list[bytes] = []
         self._asked: deque[_Call] = deque()
-        self._turns: list[threading.Lock] = []  # taken ones, for another call: to make one costs as much as all else of it
         self._is_writing = self._is_retired = False
-        self._leader: _Call | None = None  # the one who reads
+        self._heard_at = 0.0
         self._error: redis.ConnectionError | redis.TimeoutError | None = None
-        self._peer = PeerWatch(self._socket)
+        self._endings = (loop.watch(descriptor, self._read), loop.every(LOOK_SECONDS, self._look_at_the_time))
 
     def is_usable(self) -> bool:
         """False once it was lost, and when Redis hung up while nobody asked."""
@@ -165,126 +151,116 @@ class _Link:
         return bool(self._asked) or not self._peer.has_hung_up()
 
     def begin(self, command: bytes) -> _Call:
-        """Send it; raises redis.ConnectionError or TimeoutError when the connection is lost already."""
-        turns = self._turns
-        call = _Call(turns.pop() if turns else _taken_lock())
-        with self._lock:
-            if self._error is not None:
-                raise type(self._error)(*self._error.args)
-            self._commands.append(command)
-            self._asked.append(call)
-            writes, self._is_writing = not self._is_writing, True
-        if writes:
-            self._write()
+        """Have it sent with those of all who run before the loop waits again."""
+        call = _Call()
+        if not self._asked:
+            self._heard_at = time.monotonic()
+        self._asked.append(call)
+        self._commands.append(command)
+        if not self._is_writing:
+            self._is_writing = True
+            self._loop.soon(self._write)
         return call
 
     def finish(self, call: _Call) -> Any:
         """The answer; raises Redis's error, and redis.ConnectionError or TimeoutError when there is no answer."""
-        self._await(call)
-        call.turn.acquire(blocking=False)  # it was not waited for where the reading was handed over before that
-        self._turns.append(call.turn)
+        if not call.is_answered:
+            loop = self._loop
+            call.waiter = loop.current()
+            try:
+                while not call.is_answered:
+                    loop.pause()
+            finally:
+                call.waiter = None
         if isinstance(call.answer, Exception):
             raise call.answer
         return call.answer
 
     def end(self, error: redis.ConnectionError | redis.TimeoutError) -> None:
         """Close it; whoever waits is given the error."""
-        with self._lock:
-            if self._error is not None:
-                return
-            self._error = error
-            asked, self._asked = self._asked, deque()
-            self._commands.clear()
+        if self._error is not None:
+            return
+        self._error = error
+        for ending in self._endings:
+            ending()
+        asked, self._asked = self._asked, deque()
+        self._commands.clear()
         self._connection.disconnect()
         for call in asked:
-            self._answer(call, type(error)(*error.args))
+            call.answer, call.is_answered = type(error)(*error.args), True
+        self._loop.soon(self._resume, asked)
 
     def retire(self) -> None:
         """Close it when all that was asked is answered; nothing more is asked."""
-        with self._lock:
-            self._is_retired = True
-            is_idle = self._leader is None and not self._asked
-        if is_idle:
-            self.end(_replaced())
+        self._is_retired = True
+        self._end_if_idle()
+
+    def _end_if_idle(self) -> None:
+        if self._is_retired and not self._asked:
+            self.end(redis.ConnectionError("the connection led to the wrong server"))
+
+    # In the loop
 
     def _write(self) -> None:
-        """For everybody who has come by now."""
+        commands, self._commands = self._commands, []
+        if not commands:
+            self._is_writing = False
+            return
+        data = b"".join(commands)
         try:
-            time.sleep(0)
-            while True:
-                with self._lock:
-                    commands, self._commands = self._commands, []
-                    if not commands:
-                        self._is_writing = False
-                        return
-                self._socket.sendall(b"".join(commands))
+            sent = self._put(data)
+        except NOT_NOW:
+            sent = 0
         except OSError as error:
-            self.end(translated_error(error))
-        except BaseException:
-            # Stopped in the middle: nobody knows how much of it was sent.
-            self.end(redis.ConnectionError("a command was cut off"))
-            raise
+            self.end(_translated(error))
+            return
+        if sent < len(data):  # as much as the system takes at once is on its way
+            self._commands.insert(0, data[sent:])
+            self._loop.later(self._write)
+            return
+        self._is_writing = False
 
-    def _await(self, call: _Call) -> None:
-        if self._leader is None:  # a leader hands over to whoever has asked by then
-            with self._lock:
-                if self._leader is None and not call.is_answered:
-                    self._leader = call
-        try:
-            if self._leader is not call:
-                call.turn.acquire()
-            if not call.is_answered:
-                self._read_until(call)
-        except BaseException:
-            with self._lock:
-                call.is_abandoned = True  # its answer is read past
-            raise
-        finally:
-            if self._leader is call:
-                self._hand_over()
+    def _read(self) -> None:
+        self._read_some()
+        while self._error is None and self._decrypted():
+            self._read_some()
 
-    def _read_until(self, call: _Call) -> None:
+    def _read_some(self) -> None:
         try:
-            while not call.is_answered:
-                received = self._socket.recv(READ_BYTES)
-                if not received:
-                    raise ConnectionResetError("Redis closed the connection")
-                self._reader.feed(received)
-                while (answer := self._reader.gets()) is not False:
-                    self._answer(self._asked.popleft(), answer)
+            received = self._take()
+        except NOT_NOW:
+            return
         except OSError as error:
-            self.end(translated_error(error))
+            self.end(_translated(error))
+            return
+        if not received:
+            self.end(redis.ConnectionError("Redis closed the connection"))
+            return
+        answered, asked, reader = [], self._asked, self._reader
+        try:
+            reader.feed(received)
+            while (answer := reader.gets()) is not False:
+                call = asked.popleft()
+                call.answer, call.is_answered = answer, True
+                answered.append(call)
         except hiredis.ProtocolError as error:
             self.end(redis.ConnectionError(str(error)))
+        self._heard_at = time.monotonic()
+        self._end_if_idle()
+        self._resume(answered)
 
-    def _hand_over(self) -> None:
-        """Whoever asked next reads on; a retired connection with nobody left is closed."""
-        with self._lock:
-            self._leader = next((call for call in self._asked if not call.is_abandoned), None)
-            heir = self._leader
-        if heir is not None:
-            heir.turn.release()
-        elif self._is_retired:
-            self.end(_replaced())
+    def _resume(self, calls: Iterable[_Call]) -> None:
+        """Whoever was thrown at meanwhile waits no longer."""
+        for call in calls:
+            if call.waiter is not None:
+                self._loop.resume(call.waiter)
 
-    def _answer(self, call: _Call, answer: Any) -> None:
-        call.answer = answer
-        call.is_answered = True
-        if call is not self._leader and not call.is_abandoned:
-            call.turn.release()
+    def _look_at_the_time(self) -> None:
+        if self._asked and time.monotonic() - self._heard_at > self._answer_seconds:
+            self.end(redis.TimeoutError("Redis did not answer in time"))
 
 
-def _taken_lock() -> threading.Lock:
-    lock = threading.Lock()
-    lock.acquire()
-    return lock
-
-
-def _replaced() -> redis.ConnectionError:
-    return redis.ConnectionError("the connection led to the wrong server")
-
-
-def translated_error(error: OSError) -> redis.ConnectionError | redis.TimeoutError:
+def _translated(error: OSError) -> redis.ConnectionError | redis.TimeoutError:
     """As redis-py says it."""
     if isinstance(error, TimeoutError):
         return redis.TimeoutError("Redis did not answer in time")

@@ -17,9 +17,12 @@ BEGIN
     EXECUTE format('REVOKE ALL ON ALL SEQUENCES IN SCHEMA %I FROM %I', in_use, functions_role);
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I TO %I', in_use, functions_role);
     EXECUTE format('GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA %I TO %I', in_use, functions_role);
-    EXECUTE format('REVOKE UPDATE, DELETE ON score_history, reconciliation_runs FROM %I', functions_role);
     EXECUTE format(
-        'REVOKE INSERT, UPDATE, DELETE ON audit_log, audit_seals, schema_migrations, installation, installation_keys FROM %I',
+        'REVOKE UPDATE, DELETE ON score_history, score_entries, final_ranks, moderation_entries, reconciliation_runs FROM %I',
+        functions_role
+    );
+    EXECUTE format(
+        'REVOKE INSERT, UPDATE, DELETE ON audit_log, audit_seals, schema_migrations, installation, installation_keys, ledger_entries FROM %I',
         functions_role
     );
     EXECUTE format(

@@ -6,18 +6,24 @@
 --       4 when the oldest update was accepted that the frame is sent for (ms), or '': published to <channel>:accepted before it
 -- Answers the version, or 0 when the board was out of date.
 
-local newest = tonumber(redis.call('GET', KEYS[1]) or '0')
-if newest ~= tonumber(ARGV[3]) then
+if #KEYS ~= 2 or #ARGV ~= 4 then
+  return redis.error_reply('ERR broadcast takes 2 keys and 4 arguments')
+end
+local version_key, last_frame = unpack(KEYS)
+local channel, frame_end, ticket, accepted_ms = unpack(ARGV)
+
+local newest = tonumber(redis.call('GET', version_key) or '0')
+if newest ~= tonumber(ticket) then
   return 0
 end
 local time = redis.call('TIME')
 -- At least the time in ms, so that versions rise even after Redis lost everything.
 local version = string.format('%.0f', math.max(newest + 1, time[1] * 1000 + math.floor(time[2] / 1000)))
-local frame = '{"type":"leaderboard","version":' .. version .. ARGV[2]
-redis.call('SET', KEYS[1], version)
-redis.call('SET', KEYS[2], frame)
-if ARGV[4] ~= '' then
-  redis.call('PUBLISH', ARGV[1] .. ':accepted', ARGV[4])
+local frame = '{"type":"leaderboard","version":' .. version .. frame_end
+redis.call('SET', version_key, version)
+redis.call('SET', last_frame, frame)
+if accepted_ms ~= '' then
+  redis.call('PUBLISH', channel .. ':accepted', accepted_ms)
 end
-redis.call('PUBLISH', ARGV[1], frame)
+redis.call('PUBLISH', channel, frame)
 return version

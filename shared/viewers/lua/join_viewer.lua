@@ -9,27 +9,29 @@
 --       5 TTL of KEYS 5 (ms)  6 how long a connection can last (ms)
 -- Answers 2 when the caller must ask for a broadcast, 1 when somebody did, 0 when the shard is full.
 
-local now = tonumber(ARGV[1])
-if not now then
-  local time = redis.call('TIME')
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
+if #KEYS ~= 5 or #ARGV ~= 6 then
+  return redis.error_reply('ERR join_viewer takes 5 keys and 6 arguments')
 end
-if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[4]) and not redis.call('ZSCORE', KEYS[1], ARGV[2]) then
+local viewers, since, owed, round, asked = unpack(KEYS)
+local given_now, connection_id, ends_ms, max_connections, asked_ttl, longest_ms = unpack(ARGV)
+
+--!now
+if redis.call('ZCARD', viewers) >= tonumber(max_connections) and not redis.call('ZSCORE', viewers, connection_id) then
   return 0
 end
 local moment = string.format('%.0f', now)
-redis.call('ZADD', KEYS[1], string.format('%.0f', math.min(tonumber(ARGV[3]), now + tonumber(ARGV[6]))), ARGV[2])
-redis.call('HSET', KEYS[2], ARGV[2], moment)
-redis.call('ZADD', KEYS[3], moment, ARGV[2])
+redis.call('ZADD', viewers, string.format('%.0f', math.min(tonumber(ends_ms), now + tonumber(longest_ms))), connection_id)
+redis.call('HSET', since, connection_id, moment)
+redis.call('ZADD', owed, moment, connection_id)
 -- A round in progress goes around one place further, so that a newcomer takes nobody's turn.
-if tonumber(redis.call('HGET', KEYS[4], 'left') or 0) > 0 then
-  redis.call('HINCRBY', KEYS[4], 'left', 1)
+if tonumber(redis.call('HGET', round, 'left') or 0) > 0 then
+  redis.call('HINCRBY', round, 'left', 1)
 end
 -- More of its TTL is left than it was given: the clock was set back.
-if redis.call('PTTL', KEYS[5]) > tonumber(ARGV[5]) then
-  redis.call('DEL', KEYS[5])
+if redis.call('PTTL', asked) > tonumber(asked_ttl) then
+  redis.call('DEL', asked)
 end
-if redis.call('SET', KEYS[5], '1', 'NX', 'PX', ARGV[5]) then
+if redis.call('SET', asked, '1', 'NX', 'PX', asked_ttl) then
   return 2
 end
 return 1

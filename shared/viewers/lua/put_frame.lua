@@ -7,15 +7,21 @@
 --       4 data  5 cache_time
 -- Answers the version, or 0 when the board was out of date.
 
-local newest = tonumber(redis.call('GET', KEYS[2]) or 0)
-if newest ~= tonumber(ARGV[3]) then
+if #KEYS ~= 2 or #ARGV ~= 5 then
+  return redis.error_reply('ERR put_frame takes 2 keys and 5 arguments')
+end
+local frame_key, version_key = unpack(KEYS)
+local given_now, tick, ticket, data, cache_time = unpack(ARGV)
+
+local newest = tonumber(redis.call('GET', version_key) or 0)
+if newest ~= tonumber(ticket) then
   return '0'
 end
-local kept = redis.call('HMGET', KEYS[1], 'version', 'data', 'shown')
-local shown = math.max(tonumber(kept[3] or 0), tonumber(ARGV[2]))
+local kept = redis.call('HMGET', frame_key, 'version', 'data', 'shown')
+local shown = math.max(tonumber(kept[3] or 0), tonumber(tick))
 local version = newest
-if tonumber(kept[1] or -1) ~= newest or kept[2] ~= ARGV[4] then
-  local now = tonumber(ARGV[1])
+if tonumber(kept[1] or -1) ~= newest or kept[2] ~= data then
+  local now = tonumber(given_now)
   if not now then
     local time = redis.call('TIME')
     now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -24,6 +30,6 @@ if tonumber(kept[1] or -1) ~= newest or kept[2] ~= ARGV[4] then
   version = math.max(newest + 1, now)
 end
 local text = string.format('%.0f', version)
-redis.call('SET', KEYS[2], text)
-redis.call('HSET', KEYS[1], 'version', text, 'data', ARGV[4], 'cache_time', ARGV[5], 'shown', shown)
+redis.call('SET', version_key, text)
+redis.call('HSET', frame_key, 'version', text, 'data', data, 'cache_time', cache_time, 'shown', shown)
 return text

@@ -9,32 +9,39 @@
 --       4 tokens to take away  5 ms until the failed ones' next turn  6 how many were served  7 how many are gone
 --       8.. the served, the gone, the failed
 
-local now = tonumber(ARGV[1])
-if not now then
-  local time = redis.call('TIME')
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
+if #KEYS ~= 5 or #ARGV < 7 then
+  return redis.error_reply('ERR settle_viewers takes 5 keys and at least 7 arguments')
 end
-local served_end = 7 + tonumber(ARGV[6])
-local gone_end = served_end + tonumber(ARGV[7])
-local next_turn = string.format('%.0f', now + tonumber(ARGV[5]))
+local viewers, since, owed, round_key, quota = unpack(KEYS)
+local given_now, holder, grace, forfeited, retry_ms, served_count, gone_count = unpack(ARGV)
+
+--!now
+local served_end = 7 + tonumber(served_count)
+local gone_end = served_end + tonumber(gone_count)
+local next_turn = string.format('%.0f', now + tonumber(retry_ms))
 
 for place = 8, served_end do
-  redis.call('ZREM', KEYS[3], ARGV[place])
+  redis.call('ZREM', owed, ARGV[place])
 end
 for place = served_end + 1, #ARGV do
   local id = ARGV[place]
-  local is_young = now - tonumber(redis.call('HGET', KEYS[2], id) or 0) < tonumber(ARGV[3])
+  local is_young = now - tonumber(redis.call('HGET', since, id) or 0) < tonumber(grace)
   if place <= gone_end and not is_young then
-    redis.call('ZREM', KEYS[1], id)
-    redis.call('HDEL', KEYS[2], id)
-    redis.call('ZREM', KEYS[3], id)
-  elseif redis.call('ZSCORE', KEYS[1], id) then
-    redis.call('ZADD', KEYS[3], next_turn, id)
+    redis.call('ZREM', viewers, id)
+    redis.call('HDEL', since, id)
+    redis.call('ZREM', owed, id)
+  elseif redis.call('ZSCORE', viewers, id) then
+    redis.call('ZADD', owed, next_turn, id)
   end
 end
-if tonumber(ARGV[4]) > 0 then
-  redis.call('HINCRBYFLOAT', KEYS[5], 'tokens', '-' .. ARGV[4])
+-- Of a view all keys vanish with the last connection.
+local ttl = served_end < #ARGV and redis.call('PTTL', viewers) or 0
+if ttl > 0 then
+  redis.call('PEXPIRE', owed, ttl)
 end
-if redis.call('HGET', KEYS[4], 'holder') == ARGV[2] then
-  redis.call('HDEL', KEYS[4], 'holder', 'held_until')
+if tonumber(forfeited) > 0 then
+  redis.call('HINCRBYFLOAT', quota, 'tokens', '-' .. forfeited)
+end
+if redis.call('HGET', round_key, 'holder') == holder then
+  redis.call('HDEL', round_key, 'holder', 'held_until')
 end

@@ -5,19 +5,20 @@
 -- ARGV  1 now (ms), '' for this server's clock  2 at most so many  3 requests a second  4 burst
 -- Answers their ids.
 
-local now = tonumber(ARGV[1])
-if not now then
-  local time = redis.call('TIME')
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
+if #KEYS < 2 or #ARGV ~= 4 then
+  return redis.error_reply('ERR take_ended_viewers takes a key for each shard, the quota, and 4 arguments')
 end
+local given_now, at_most, rate, burst = unpack(ARGV)
+
+--!now
 local moment = string.format('%.0f', now)
 local quota = KEYS[#KEYS]
-local rate, burst = tonumber(ARGV[3]), tonumber(ARGV[4])
+rate, burst = tonumber(rate), tonumber(burst)
 local bucket = redis.call('HMGET', quota, 'tokens', 'at')
 local passed = math.max(now - tonumber(bucket[2] or 0), 0)
 local tokens = math.min(tonumber(bucket[1] or burst) + passed * rate / 1000, burst)
 
-local ids, most = {}, math.min(tonumber(ARGV[2]), math.max(math.floor(tokens), 0))
+local ids, most = {}, math.min(tonumber(at_most), math.max(math.floor(tokens), 0))
 for shard = 1, #KEYS - 1 do
   if #ids < most then
     for _, id in ipairs(redis.call('ZRANGE', KEYS[shard], '-inf', moment, 'BYSCORE', 'LIMIT', 0, most - #ids)) do

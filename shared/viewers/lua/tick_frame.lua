@@ -5,22 +5,24 @@
 -- Answers {'yours', the tick, ARGV 3}, {'shown', 0, ARGV 3} when a tick after the caller asked has its frame,
 --         {'wait', ms, ARGV 3}.
 
-local now = tonumber(ARGV[1])
-if not now then
-  local time = redis.call('TIME')
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
+if #KEYS ~= 1 or #ARGV ~= 3 then
+  return redis.error_reply('ERR tick_frame takes 1 key and 3 arguments')
 end
-local interval = tonumber(ARGV[2])
-local kept = redis.call('HMGET', KEYS[1], 'ticks', 'shown', 'next_at')
+local frame_key = KEYS[1]
+local given_now, interval, ticks_before = unpack(ARGV)
+
+--!now
+interval = tonumber(interval)
+local kept = redis.call('HMGET', frame_key, 'ticks', 'shown', 'next_at')
 local ticks, shown, next_at = tonumber(kept[1] or 0), tonumber(kept[2] or 0), tonumber(kept[3] or 0)
 -- Fewer than when the caller asked: Redis lost them.
-local asked = math.min(tonumber(ARGV[3]) or ticks, ticks)
+local asked = math.min(tonumber(ticks_before) or ticks, ticks)
 if shown > asked then
   return { 'shown', 0, asked }
 end
 -- Much further off than an interval: the clock was set back.
 if now >= next_at or next_at > now + 10 * interval then
-  redis.call('HSET', KEYS[1], 'ticks', ticks + 1, 'next_at', string.format('%.0f', now + interval))
+  redis.call('HSET', frame_key, 'ticks', ticks + 1, 'next_at', string.format('%.0f', now + interval))
   return { 'yours', ticks + 1, asked }
 end
 return { 'wait', math.ceil(next_at - now), asked }

@@ -20,6 +20,8 @@ def lambda_handler(event: dict[str, Any], context: Any) -> Any:
         headers["X-Session-Expires-At"] = str(time.time() + float(query["expires_in"]))
     if "labels" in query:
         headers["X-Session-Labels"] = query["labels"]
+    if "broadcast" in query:
+        headers["X-Session-Broadcast"] = query["broadcast"]
     if "subprotocol" in query:
         headers["Sec-WebSocket-Protocol"] = query["subprotocol"]
     return {"statusCode": int(query.get("status", 200)), "headers": headers}

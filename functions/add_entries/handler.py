@@ -1,0 +1,20 @@
+"""POST /api/boards/{board}/scores: entries of several players, from the game's server."""
+
+from __future__ import annotations
+
+from shared.audit.note_refusal import audited
+from shared.boards.add_entry import add_batch
+from shared.boards.parse_entries import parse_batch, writer_of
+from shared.container import container
+from shared.transport.http import HttpRequest, Reply, http_handler
+
+
+@http_handler
+@audited("score_refused", container)
+def lambda_handler(request: HttpRequest) -> Reply:
+    """Answer 200 with what became of each entry."""
+    deps = container()
+    writer = writer_of(request.bearer_token, deps.authenticate)
+    board = deps.known_boards.get(request.path_parameters["board"]).definition
+    commands = parse_batch(request.json_object(), writer, request.source_ip, board)
+    return Reply.ok(add_batch(commands, deps, deps))

@@ -1,0 +1,1 @@
+../../../infra/clients/javascript/scoreboard.js

@@ -1,0 +1,26 @@
+"""PUT /api/boards/{board}: make a board, or change it; for admins, and servers with a key for it."""
+
+from __future__ import annotations
+
+from shared.boards.define_board import parse_board, put_board
+from shared.container import container
+from shared.container.admin import admin_handler
+from shared.stores.actor import Actor
+from shared.stores.answer_once import answer_once, keyed
+from shared.transport.http import HttpRequest, Reply
+
+
+@admin_handler("board_change_refused", scope="boards")
+def lambda_handler(request: HttpRequest, admin: Actor) -> Reply:
+    """Answer 201 with a board that is new, 200 with one that was there, as it is now."""
+    deps = container()
+    body = request.json_object()
+    definition = parse_board(request.path_parameters["board"], body)
+    answer = answer_once(
+        keyed(request, admin.name, body),
+        deps,
+        lambda _: put_board(definition, admin, deps.boards, deps.known_boards),
+        is_claimed=True,
+    )
+    reply = Reply.created if answer.data["isNew"] else Reply.ok
+    return reply(answer.data["board"], headers=answer.headers)

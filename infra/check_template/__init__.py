@@ -1,1 +1,0 @@
-"""`python -m infra.check_template`: what is wrong with the template, found before anything is deployed and without an account."""

@@ -1,0 +1,1 @@
+"""`python -m infra.documents`: what is generated from the code (`--check` compares instead)."""

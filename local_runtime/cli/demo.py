@@ -1,0 +1,75 @@
+"""`serve --demo`: a public board that moves, on a data directory that goes with it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from local_runtime.cli.errors import EXIT_USAGE, CliError
+from local_runtime.cli.output import say
+from local_runtime.settings import PROJECT_ROOT, SERVER_URLS, InstanceSettings
+
+PLAYERS = 6
+ADMIN = "admin"
+_A_YEAR_SECONDS = 365 * 24 * 3600
+_END_SECONDS = 5.0
+
+
+class Demo:
+    """A context manager; `settings` are those to serve with, and `begin` is for when everything is ready.
+
+    Nothing of it stays: accounts that somebody made meanwhile go, too.
+    """
+
+    def __init__(self, settings: InstanceSettings) -> None:
+        given = [name for name in SERVER_URLS if os.environ.get(name)]
+        if given:
+            raise CliError(f"a demo leaves nothing behind, and so uses no server of yours: unset {', '.join(given)}", EXIT_USAGE)
+        data_dir = Path(tempfile.gettempdir()) / f"scoreboard-demo-{secrets.token_hex(4)}"
+        self.settings = dataclasses.replace(settings, data_dir=data_dir)
+        self._players: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        os.environ.setdefault("PUBLIC_LEADERBOARD", "true")
+        return self
+
+    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None) -> None:
+        if self._players is not None:
+            self._players.terminate()
+            try:
+                self._players.wait(_END_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._players.kill()
+        shutil.rmtree(self.settings.data_dir, ignore_errors=True)
+
+    def begin(self) -> None:
+        """Make an admin and let players play."""
+        password = secrets.token_urlsafe(12)
+        subprocess.run(
+            self._verb("create-user", ADMIN, "--role", "admin", "--password-stdin"),
+            cwd=PROJECT_ROOT,
+            input=f"{password}\n".encode(),
+            stdout=subprocess.DEVNULL,
+            check=False,
+        )
+        self._players = subprocess.Popen(
+            self._verb("simulate", "--players", str(PLAYERS), "--seconds", str(_A_YEAR_SECONDS), "--keep"),
+            cwd=PROJECT_ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        say(f"  demo: anybody may watch; {PLAYERS} simulated players (sim-...) play; at /admin you are {ADMIN}, {password}")
+        say("  Nothing of it stays when it ends, your own players neither: serve without --demo to begin for good.")
+
+    def _verb(self, *words: str) -> Sequence[str]:
+        return (sys.executable, "-m", "local_runtime", *words, "--data-dir", str(self.settings.data_dir))

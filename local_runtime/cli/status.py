@@ -1,0 +1,72 @@
+"""`status`: whether a running instance can do its work."""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
+from local_runtime.cli.errors import EXIT_FAILED, EXIT_OK, CliError
+from local_runtime.cli.options import add_options, settings_from
+from local_runtime.cli.output import say
+from local_runtime.cli.running import running_instance
+from shared.core.tls import client_context
+
+WAIT_SECONDS = 10.0
+STORES = ("redis", "rabbitmq", "postgresql")
+EPILOG = """\
+What it says is what GET /readyz answers: each capability, with a reason where there is none, and each store.
+
+examples:
+  scoreboard status
+  scoreboard status --json
+
+exit codes:
+  0  it can do its work; something may be degraded, which is said
+  1  it cannot, or does not answer
+  2  bad usage, or no instance is running
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which instance."""
+    parser.add_argument("--json", action="store_true", help="the answer of /readyz, with the processes, as JSON")
+    add_options(parser, "data_dir")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints it."""
+    runtime = running_instance(settings_from(arguments).data_dir)
+    status, readiness = _readiness(runtime)
+    is_ready = status == http.HTTPStatus.OK
+    if arguments.json:
+        say(json.dumps({"baseUrl": runtime["base_url"], **readiness, "processes": runtime["processes"]}, indent=2))
+        return EXIT_OK if is_ready else EXIT_FAILED
+    say(f"{runtime['base_url']}  {readiness['status']}")
+    for name, capability in readiness["capabilities"].items():
+        say(f"  {name:<16}{capability.get('reason', 'yes')}")
+    for name in STORES:
+        say(f"  {name:<16}{readiness[name]}")
+    say("  processes       " + ", ".join(f"{name} {pid}" for name, pid in runtime["processes"].items()))
+    return EXIT_OK if is_ready else EXIT_FAILED
+
+
+def _readiness(runtime: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    url = urlsplit(runtime["base_url"])
+    host, port = url.hostname or "", url.port
+    if url.scheme == "https":
+        tls = client_context(runtime["ca_file"], "the certificate")
+        connection: http.client.HTTPConnection = http.client.HTTPSConnection(host, port, timeout=WAIT_SECONDS, context=tls)
+    else:
+        connection = http.client.HTTPConnection(host, port, timeout=WAIT_SECONDS)
+    try:
+        connection.request("GET", "/readyz")
+        answer = connection.getresponse()
+        document = json.load(answer)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise CliError(f"{runtime['base_url']} does not answer: {error}; `scoreboard logs` may say why", EXIT_FAILED) from None
+    finally:
+        connection.close()
+    return answer.status, document["data"]

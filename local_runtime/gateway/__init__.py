@@ -1,0 +1,1 @@
+"""What clients meet: HTTP, WebSockets, and the management API of both."""

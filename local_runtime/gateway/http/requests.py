@@ -1,0 +1,172 @@
+"""Reads requests, parsed ones and WSGI environments: raw path, headers, body within its limits, and who is at the other end."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from urllib.parse import quote, unquote_to_bytes
+
+import gevent
+
+from local_runtime.gateway.http.parser import Request
+from local_runtime.gateway.http.proxies import TrustedProxies, plain_address
+from local_runtime.hosting.events.http import HttpRequestParts
+from shared.core import ids
+from shared.core.ids import canonical_id
+
+BODY_SECONDS = 15.0
+REQUEST_ID = "scoreboard.request_id"
+# What a server that has parsed them puts into the environment, so that nobody does it again.
+HEADERS, BODY, CONNECTION = "scoreboard.headers", "scoreboard.body", "scoreboard.connection"
+_SAFE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_PATH_CHARACTERS = "!$&'()*+,;=:@~"
+_READ_BYTES = 65536
+new_request_id = partial(ids.new_request_id, random.getrandbits)  # a name, not a secret
+
+
+class UnreadableBody(Exception):
+    """The body cannot be had; `status` says why: 400, 408 or 413."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who is at the other end of a connection, and how they came to us."""
+
+    address: str
+    scheme: str
+    server_port: str
+
+    @classmethod
+    def of(cls, environ: Mapping[str, Any]) -> Peer:
+        """Of what all environments of a connection have in common."""
+        return cls(plain_address(environ["REMOTE_ADDR"]), environ["wsgi.url_scheme"], environ["SERVER_PORT"])
+
+
+def choose_request_id(environ: dict[str, Any]) -> str:
+    """The client's X-Request-Id where it is short and safe, else a new one."""
+    return _chosen_id(environ.get("HTTP_X_REQUEST_ID"))
+
+
+def raw_path(environ: dict[str, Any]) -> str:
+    """The path as sent; see path_of."""
+    return path_of(environ.get("RAW_URI") or environ.get("REQUEST_URI") or quote(environ.get("PATH_INFO", "/")))
+
+
+def headers_of(environ: dict[str, Any]) -> dict[str, str]:
+    """All headers, names in lower case; a dictionary of its own."""
+    parsed: dict[str, str] | None = environ.get(HEADERS)
+    if parsed is not None:
+        return dict(parsed)
+    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
+    for variable, name in (("CONTENT_TYPE", "content-type"), ("CONTENT_LENGTH", "content-length")):
+        if environ.get(variable):
+            headers[name] = environ[variable]
+    return headers
+
+
+def parts_of(request: Request, path: str, peer: Peer, proxies: TrustedProxies) -> HttpRequestParts:
+    """A parsed request, which keeps its headers no longer for itself; otherwise as request_parts."""
+    target, headers = request.target, request.headers
+    source_ip = proxies.nearest(peer.address, headers.get("x-forwarded-for", ""))
+    scheme = proxies.outer_scheme(peer.scheme, peer.address, headers.get("x-forwarded-proto", ""))
+    headers["x-forwarded-for"] = source_ip
+    headers["x-forwarded-port"] = peer.server_port
+    headers["x-forwarded-proto"] = scheme
+    return HttpRequestParts(
+        method="GET" if request.method == "HEAD" else request.method,
+        path=path,
+        query_string=query_of(target) if "?" in target else "",
+        headers=headers,
+        body=request.body,
+        source_ip=source_ip,
+        request_id=_chosen_id(headers.get("x-request-id")),
+        received_at=time.time(),
+        protocol=f"HTTP/{request.version}",
+    )
+
+
+def query_of(target: str) -> str:
+    """What stands behind the question mark."""
+    return target.partition("#")[0].partition("?")[2]
+
+
+def request_parts(environ: dict[str, Any], body: bytes, proxies: TrustedProxies) -> HttpRequestParts:
+    """The request, with the X-Forwarded-* headers that API Gateway sets itself."""
+    source_ip, scheme = proxies.source_ip(environ), proxies.scheme(environ)
+    port = environ.get("SERVER_PORT", "")
+    headers = headers_of(environ)
+    headers.update({"x-forwarded-for": source_ip, "x-forwarded-port": str(port), "x-forwarded-proto": scheme})
+    method = environ["REQUEST_METHOD"]
+    return HttpRequestParts(
+        method="GET" if method == "HEAD" else method,
+        path=raw_path(environ),
+        query_string=environ.get("QUERY_STRING", ""),
+        headers=headers,
+        body=body,
+        source_ip=source_ip,
+        request_id=environ[REQUEST_ID],
+        received_at=time.time(),
+        protocol=environ.get("SERVER_PROTOCOL", "HTTP/1.1"),
+    )
+
+
+def read_body(environ: dict[str, Any], limit: int, seconds: float = BODY_SECONDS) -> bytes:
+    """The whole body, never holding more than `limit` bytes of it nor waiting longer for it; raises UnreadableBody."""
+    received: bytes | None = environ.get(BODY)
+    if received is not None:
+        if len(received) > limit:
+            raise UnreadableBody(413)
+        return received
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
+    if length > limit:
+        raise UnreadableBody(413)
+    if not length and not chunked:
+        return b""
+    with gevent.Timeout(seconds, UnreadableBody(408)):
+        body = _read(environ["wsgi.input"], limit if chunked else length)
+    if not chunked and len(body) != length:
+        raise UnreadableBody(400)
+    return body
+
+
+def _read(stream: Any, limit: int) -> bytes:
+    parts: list[bytes] = []
+    missing = limit + 1
+    while missing > 0:
+        try:
+            part = stream.read(min(missing, _READ_BYTES))
+        except UnreadableBody:
+            raise
+        except Exception as error:  # the parser's own errors, which this module need not know
+            raise UnreadableBody(400) from error
+        if not part:
+            return b"".join(parts)
+        parts.append(part)
+        missing -= len(part)
+    raise UnreadableBody(413)
+
+
+def _chosen_id(given: str | None) -> str:
+    if given is None or not _SAFE_REQUEST_ID.fullmatch(given):
+        return new_request_id()
+    return canonical_id(given)
+
+
+def path_of(target: str) -> str:
+    """The path of a request target, percent-encoded, in one normal form: so an encoded slash stays part of its segment."""
+    if target.startswith(("http://", "https://")):
+        target = "/" + target.partition("://")[2].partition("/")[2]
+    path = target.partition("?")[0].partition("#")[0]
+    if "%" not in path:
+        return path
+    return "/".join(quote(unquote_to_bytes(segment), safe=_PATH_CHARACTERS) for segment in path.split("/"))

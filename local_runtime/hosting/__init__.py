@@ -1,0 +1,1 @@
+"""What stands in for Lambda: the template, the invoker, and the triggers."""

@@ -1,0 +1,29 @@
+"""What every hosting process does first: read the template into the manifest, with what the instance provides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from local_runtime.hosting.manifest import Manifest
+from local_runtime.settings import InstanceSettings
+
+
+def load_manifest(settings: InstanceSettings, environment: Mapping[str, str]) -> Manifest:
+    """Read `settings.template`, for the roles of the instance; raises the reader's error, which lists every problem.
+
+    A template parameter takes its value from the variable of the same meaning: `RedisUrl` from `REDIS_URL`. Every variable
+    of the environment also counts as provided, for it beats what the template gives the functions.
+    """
+    from local_runtime.hosting.template import read_template
+
+    manifest = read_template(settings.template, parameters=parameters_from(environment), provided=environment)
+    return manifest.for_roles(settings.roles)
+
+
+def parameters_from(environment: Mapping[str, str]) -> dict[str, str]:
+    """Spell variables as template parameters: `{"REDIS_URL": "…"}` becomes `{"RedisUrl": "…"}`."""
+    return {_camel_case(name): value for name, value in environment.items() if name.isupper() and name.isascii()}
+
+
+def _camel_case(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("_"))

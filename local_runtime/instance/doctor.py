@@ -1,0 +1,144 @@
+"""What is installed, what is missing and how to get it; and of a running instance, what works."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from pathlib import Path
+from typing import Any, TextIO
+from urllib.parse import urlsplit
+
+from local_runtime.instance.descriptors import REMEDY, allow_least, allowed
+from local_runtime.instance.servers.postgresql import ACCOUNT
+from local_runtime.instance.servers.programs import POSTGRES, SERVERS, Program
+from local_runtime.instance.servers.room import MEGABYTE, free_bytes, low_bytes
+from shared.core.tls import client_context
+
+MINIMUM_PYTHON = (3, 11)
+PATIENCE_SECONDS = 5.0
+_CAPABILITIES = {
+    "acceptUpdates": "accept updates",
+    "record": "record",
+    "broadcast": "broadcast",
+    "logIn": "log in",
+    "read": "read",
+}
+_RUNBOOK = "infra/monitoring/RUNBOOK.md"
+Find = Callable[[Program], Path | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report; `remedy` says what to do when it is not `ok`, `is_there` that it is broken and not missing."""
+
+    name: str
+    ok: bool
+    found: str
+    remedy: str = ""
+    is_there: bool = False
+
+
+def report(
+    data_dir: Path, find: Find = Program.find, python: Sequence[int] = sys.version_info[:3], *, root: bool | None = None
+) -> list[Finding]:
+    """Look at everything the instance needs; `root` says whether it would run as root, None asks the system."""
+    version = ".".join(map(str, python[:3]))
+    findings = [
+        Finding("python", tuple(python[:2]) >= MINIMUM_PYTHON, f"{version} at {sys.executable}", "install Python 3.11 or newer")
+    ]
+    for program in SERVERS:
+        path = find(program)
+        if path is None:
+            findings.append(Finding(program.name, False, "missing", f"make setup, or: {program.install_command()}"))
+        else:
+            findings.append(Finding(program.name, True, f"{program.version(path)} at {path}".lstrip()))
+    if os.geteuid() == 0 if root is None else root:
+        findings.append(_account())
+    findings += [_data_directory(data_dir), _disk(data_dir), _descriptors()]
+    return findings
+
+
+def what_works(runtime: Mapping[str, Any]) -> list[Finding]:
+    """What /readyz of a running instance says; `runtime` is its runtime.json."""
+    try:
+        document = _readiness(runtime["base_url"], runtime.get("ca_file") or "")
+    except (OSError, HTTPException, ValueError) as error:
+        found = f"does not answer at {runtime['base_url']} ({type(error).__name__})"
+        return [Finding("instance", False, found, f"{_RUNBOOK}, ScrapeDown", is_there=True)]
+    findings = []
+    for name, label in _CAPABILITIES.items():
+        told = document["capabilities"][name]
+        alert = "UpdatesRefused" if name == "acceptUpdates" else "CapabilityLost"
+        findings.append(Finding(label, told["ok"], told.get("reason", "works"), f"see {_RUNBOOK}, {alert}", is_there=True))
+    return findings
+
+
+def doctor(out: TextIO, data_dir: Path, find: Find = Program.find, runtime: Mapping[str, Any] | None = None) -> int:
+    """Print the report, with what works where an instance runs; 0 when nothing is missing or broken, else 1."""
+    findings = report(data_dir, find) + (what_works(runtime) if runtime else [])
+    width = max(len(finding.name) for finding in findings)
+    for finding in findings:
+        state = "ok  " if finding.ok else "FAIL" if finding.is_there else "MISS"
+        out.write(f"{state}  {finding.name:<{width}}  {finding.found}\n")
+        if not finding.ok:
+            out.write(f"      {'':<{width}}  {'' if finding.is_there else 'to get it: '}{finding.remedy}\n")
+    missing = sum(not finding.ok and not finding.is_there for finding in findings)
+    broken = sum(not finding.ok and finding.is_there for finding in findings)
+    counts = [f"{missing} missing"] * bool(missing) + [f"{broken} not working"] * bool(broken)
+    out.write(f"{', '.join(counts) or 'everything is there'}{' and works' if runtime and not counts else ''}\n")
+    return 1 if counts else 0
+
+
+def _readiness(base_url: str, ca_file: str) -> dict[str, Any]:
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    connection = (
+        HTTPSConnection(host, parts.port, context=client_context(ca_file, "the certificate"), timeout=PATIENCE_SECONDS)
+        if parts.scheme == "https"
+        else HTTPConnection(host, parts.port, timeout=PATIENCE_SECONDS)
+    )
+    try:
+        connection.request("GET", "/readyz")
+        document: dict[str, Any] = json.loads(connection.getresponse().read())["data"]
+    finally:
+        connection.close()
+    return document
+
+
+def _account() -> Finding:
+    name = f"account {ACCOUNT}"
+    try:
+        entry = pwd.getpwnam(ACCOUNT)
+    except KeyError:
+        return Finding(name, False, "missing", f"{POSTGRES.install_command()} (PostgreSQL does not run as root)")
+    return Finding(name, True, f"uid {entry.pw_uid}; PostgreSQL does not run as root")
+
+
+def _descriptors() -> Finding:
+    is_enough = allow_least()
+    return Finding("open files", is_enough, f"{allowed()} allowed", REMEDY, is_there=True)
+
+
+def _disk(data_dir: Path) -> Finding:
+    place = _existing(data_dir)
+    free, low = free_bytes(place), low_bytes(place)
+    remedy = f"make room on the disk of {place}: below {low // MEGABYTE} MB no update is accepted"
+    return Finding("disk", free > 2 * low, f"{free // MEGABYTE} MB free at {place}", remedy, is_there=True)
+
+
+def _existing(data_dir: Path) -> Path:
+    place = data_dir.absolute()
+    while not place.exists():
+        place = place.parent
+    return place
+
+
+def _data_directory(data_dir: Path) -> Finding:
+    place = _existing(data_dir)
+    writable = place.is_dir() and os.access(place, os.W_OK | os.X_OK)
+    return Finding("data directory", writable, str(data_dir), f"make {place} writable, or choose another with --data-dir")

@@ -1,6 +1,0 @@
-"""Reads the AWS SAM template into the manifest: a closed world, where what is not understood stops the start."""
-
-from local_runtime.template.reader import read_template
-from local_runtime.template.tree import Problem, TemplateProblems
-
-__all__ = ["Problem", "TemplateProblems", "read_template"]

@@ -1,0 +1,82 @@
+"""Make, rotate and revoke the keys of games' servers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from shared.accounts.server_key import KEY_ID, ServerCredential, mint, parse_new_key, parse_server_key
+from shared.core.errors import InvalidServerKey, NotItsBoard, NotItsScope, UnknownServerKey
+from shared.stores.actor import Actor
+from shared.stores.idempotency import Attempt, not_kept
+
+if TYPE_CHECKING:
+    from shared.accounts.server_keys_postgresql import ServerKeys
+    from shared.accounts.server_keys_redis import KnownServerKeys
+
+
+class ServerKeyStores(Protocol):
+    """Where they stand."""
+
+    @property
+    def server_keys(self) -> ServerKeys:
+        """Of record."""
+        ...
+
+    @property
+    def known_server_keys(self) -> KnownServerKeys:
+        """As scripts look at them."""
+        ...
+
+
+def create_server_key(
+    body: Mapping[str, Any], actor: Actor, stores: ServerKeyStores, attempt: Attempt = not_kept
+) -> dict[str, Any]:
+    """`{keyId, name, boards, scopes, key}`, the key this once; raises InvalidParameter."""
+    name, boards, scopes = parse_new_key(body)
+    minted = mint()
+    told = {"keyId": minted.credential.key_id, "name": name, "boards": boards, "scopes": scopes, "key": minted.text}
+    stores.server_keys.add(minted.credential, name, boards, scopes, actor, attempt(told))
+    return told
+
+
+def rotate_server_key(key_id: str, actor: Actor, stores: ServerKeyStores, attempt: Attempt = not_kept) -> dict[str, str]:
+    """`{keyId, key}`, the key this once: the one before is refused with the next request. Raises UnknownServerKey.
+
+    When Redis is away it is committed all the same, and asking again makes it known: the old one is good for 15 minutes at most.
+    """
+    if not KEY_ID.fullmatch(key_id):
+        raise UnknownServerKey
+    minted = mint(key_id)
+    told = {"keyId": key_id, "key": minted.text}
+    stores.known_server_keys.change(key_id, stores.server_keys.rotate(minted.credential, actor, attempt(told)))
+    return told
+
+
+def check_server_key(text: str, board_id: str, scope: str, stores: ServerKeyStores) -> ServerCredential:
+    """The key that was shown; raises InvalidServerKey, NotItsBoard when it is good for other boards, and NotItsScope."""
+    credential = parse_server_key(text)
+    known = stores.known_server_keys.get(credential.key_id)
+    if known is None:
+        known = stores.server_keys.good(credential.key_id)
+        stores.known_server_keys.remember(credential.key_id, known)
+    if not known or known.key_hash != credential.key_hash:
+        raise InvalidServerKey
+    if known.boards is not None and board_id not in known.boards:
+        raise NotItsBoard
+    if scope not in known.scopes:
+        raise NotItsScope(
+            f"This server key has not the scope `{scope}`, only {', '.join(known.scopes)}. An admin makes another one."
+        )
+    return credential
+
+
+def spread_server_key(key_id: str, stores: ServerKeyStores) -> None:
+    """Tell Redis again what counts of a key."""
+    stores.known_server_keys.change(key_id, stores.server_keys.good(key_id))
+
+
+def revoke_server_key(key_id: str, actor: Actor, stores: ServerKeyStores) -> None:
+    """It is refused with the next request; raises UnknownServerKey, and what is said of Redis for rotate_server_key holds."""
+    stores.server_keys.revoke(key_id, actor)
+    stores.known_server_keys.change(key_id, None)

@@ -1,0 +1,279 @@
+"""Add an entry to a board that an operator defined: one atomic script, then a confirmed publish, as in update_score."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from shared.accounts.check_access import Accounts, knows_less
+from shared.accounts.session import Missing
+from shared.boards.definition import BoardDefinition
+from shared.boards.entry import AcceptedEntry, BoardMoved, EntryPlace, ScoreEntry, places_text
+from shared.boards.open_epoch import ask_for_rebuild
+from shared.boards.settle_places import settle
+from shared.boards.update_score import MAX_TRIES, give_missing
+from shared.core.errors import (
+    InvalidServerKey,
+    LeaderboardRebuilding,
+    NotItsBoard,
+    NotItsScope,
+    RabbitUnavailable,
+    RateWindowLost,
+    ScoreboardError,
+)
+from shared.core.invocation import note, note_updates
+from shared.ledger.events import ScoreAccepted
+from shared.ledger.ports import EventPublisher
+
+if TYPE_CHECKING:
+    from shared.accounts.server_keys_postgresql import ServerKeys
+    from shared.accounts.server_keys_redis import KnownServerKeys
+    from shared.boards.entries_redis import Entries
+    from shared.boards.hidden_postgresql import HiddenPlayers
+    from shared.boards.known_boards import KnownBoards
+    from shared.boards.redis import Leaderboard
+    from shared.boards.season import BoardState
+    from shared.ledger.postgresql import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class EntryReceipt:
+    """What the player gets for an accepted entry."""
+
+    entry: AcceptedEntry
+    board: BoardDefinition
+
+    def as_json(self) -> dict[str, Any]:
+        """The receipt in the words of the API: score and rank are those in the board's first period that is open."""
+        first = self.entry.places[0]
+        return {
+            "userId": self.entry.user_id,
+            "board": self.board.board_id,
+            "score": first.score,
+            **self._second(first),
+            "rank": first.rank,
+            "improved": first.improved,
+            "periods": [self._place(place) for place in self.entry.places],
+            "requestId": self.entry.request_id,
+        }
+
+    def headers(self) -> dict[str, str]:
+        """The state of the rate window, and whether this is an earlier result."""
+        replayed = {"Idempotency-Replayed": "true"} if self.entry.replayed else {}
+        return {**self.entry.rate_window.headers(), **replayed}
+
+    def _place(self, place: EntryPlace) -> dict[str, Any]:
+        return {
+            "period": place.period,
+            "season": place.season,
+            "score": place.score,
+            **self._second(place),
+            "rank": place.rank,
+            "improved": place.improved,
+        }
+
+    def _second(self, place: EntryPlace) -> dict[str, int]:
+        return {"second": place.second} if self.board.has_second else {}
+
+
+# What all entries of a batch would be asked is given once.
+_ASKED_BY_ALL = (BoardMoved, Missing.EPOCH, Missing.SESSIONS, Missing.SERVER_KEY)
+
+
+class Writing(Protocol):
+    """What entries are written with."""
+
+    @property
+    def known_boards(self) -> KnownBoards:
+        """Their definitions and seasons."""
+        ...
+
+    @property
+    def entries(self) -> Entries:
+        """The boards' script."""
+        ...
+
+    @property
+    def leaderboard(self) -> Leaderboard:
+        """With the marks of this Redis."""
+        ...
+
+    @property
+    def hidden_players(self) -> HiddenPlayers:
+        """Who plays out of sight."""
+        ...
+
+    @property
+    def ledger(self) -> Ledger:
+        """What was recorded."""
+        ...
+
+    @property
+    def publisher(self) -> EventPublisher:
+        """To the ledger."""
+        ...
+
+    @property
+    def server_keys(self) -> ServerKeys:
+        """Of record."""
+        ...
+
+    @property
+    def known_server_keys(self) -> KnownServerKeys:
+        """As the script looks at them."""
+        ...
+
+
+def add_batch(commands: Sequence[ScoreEntry | ScoreboardError], accounts: Accounts, stores: Writing) -> list[dict[str, Any]]:
+    """What became of each as JSON, of those that could not be read, too. Raises the refusal that all of them share."""
+    readable = [command for command in commands if isinstance(command, ScoreEntry)]
+    outcomes = iter(add_entries(readable, accounts, stores) if readable else ())
+    found = [next(outcomes) if isinstance(command, ScoreEntry) else command for command in commands]
+    for outcome in found:
+        if isinstance(outcome, InvalidServerKey | NotItsBoard | NotItsScope):
+            raise outcome
+    return [_as_json(outcome) for outcome in found]
+
+
+def _as_json(outcome: EntryReceipt | ScoreboardError) -> dict[str, Any]:
+    if isinstance(outcome, EntryReceipt):
+        return {"status": 200, **outcome.as_json(), "replayed": outcome.entry.replayed}
+    waits = {} if outcome.retry_after_seconds is None else {"retryAfterSeconds": outcome.retry_after_seconds}
+    return {"status": outcome.status, "code": outcome.code, "detail": outcome.detail, **waits}
+
+
+def add_entry(command: ScoreEntry, accounts: Accounts, stores: Writing) -> EntryReceipt:
+    """As add_entries; raises what became of it."""
+    [outcome] = add_entries([command], accounts, stores)
+    if isinstance(outcome, ScoreboardError):
+        raise outcome
+    return outcome
+
+
+def add_entries(commands: Sequence[ScoreEntry], accounts: Accounts, stores: Writing) -> list[EntryReceipt | ScoreboardError]:
+    """Add entries on one board: what became of each, in their order; raises UnknownBoard.
+
+    Whether who writes may do so is for the board's script to say, as in update_score: one round trip for all, and one confirmed
+    publish. The script notices that definition or seasons have changed meanwhile; a value within the old bounds is accepted then.
+    """
+    outcomes, board = _add(commands, accounts, stores)
+    if any(isinstance(outcome, LeaderboardRebuilding | RateWindowLost) for outcome in outcomes.values()):
+        ask_for_rebuild(stores.leaderboard, stores.publisher)
+    accepted = {place: outcome for place, outcome in outcomes.items() if isinstance(outcome, AcceptedEntry)}
+    note(board=board.board_id, entries=len(accepted))
+    note_updates([outcome.request_id for outcome in accepted.values()])
+    new = [(commands[place], outcome) for place, outcome in accepted.items() if outcome.outbox_id is not None]
+    # Of the others the ledger has the event, or an outbox in which it was not found.
+    unpublished = [(commands[place], outcome) for place, outcome in accepted.items() if outcome.outbox_id is None]
+    if new:
+        try:
+            stores.publisher.publish_accepted([_event(*each) for each in new])
+        except RabbitUnavailable:
+            note(published=False)
+            unpublished += new
+    for command, outcome in unpublished:
+        stores.entries.ensure_kept(command, outcome)
+    stores.entries.ensure_replicated([(commands[place], outcome) for place, outcome in accepted.items()])
+    return [
+        EntryReceipt(outcome, board) if isinstance(outcome, AcceptedEntry) else outcome
+        for _, outcome in sorted(outcomes.items(), key=lambda item: item[0])
+    ]
+
+
+def _add(
+    commands: Sequence[ScoreEntry], accounts: Accounts, stores: Writing
+) -> tuple[dict[int, AcceptedEntry | ScoreboardError], BoardDefinition]:
+    board_id = commands[0].board_id
+    state = stores.known_boards.get(board_id)
+    outcomes: dict[int, AcceptedEntry | ScoreboardError] = {}
+    asked: set[int] = set()
+    waiting = list(range(len(commands)))
+    tries = 0
+    while waiting and tries < MAX_TRIES:
+        ready = _in_turn(waiting, commands, asked)
+        answers = stores.entries.add([(commands[place], place in asked) for place in ready], state)
+        done = len(outcomes)
+        open_questions = []
+        for place, answer in zip(ready, answers, strict=True):
+            if isinstance(answer, AcceptedEntry | ScoreboardError):
+                outcomes[place] = answer
+            else:
+                open_questions.append((place, answer))
+        waiting = [place for place in waiting if place not in ready]
+        given: set[object] = set()
+        for place, question in open_questions:
+            kind = BoardMoved if isinstance(question, BoardMoved) else question
+            try:
+                if kind in given:
+                    pass
+                elif isinstance(question, BoardMoved):
+                    state = stores.known_boards.renewed(board_id, question.now)
+                elif _give(question, commands[place], state, accounts, stores):
+                    asked.add(place)
+                if kind in _ASKED_BY_ALL:
+                    given.add(kind)
+                waiting.append(place)
+            except ScoreboardError as error:
+                outcomes[place] = error
+        waiting.sort()
+        tries = 0 if len(outcomes) > done else tries + 1
+    return outcomes | {place: LeaderboardRebuilding() for place in waiting}, state.definition
+
+
+def _in_turn(waiting: Sequence[int], commands: Sequence[ScoreEntry], asked: Collection[int]) -> list[int]:
+    """Those that may be sent now. The script may have a question about an idempotency key alone: the player's next entry waits
+    for the answer.
+    """
+    ready: list[int] = []
+    held: set[str] = set()
+    for place in waiting:
+        command = commands[place]
+        if command.user_id not in held:
+            ready.append(place)
+            if command.key_id and place not in asked:
+                held.add(command.user_id)
+    return ready
+
+
+def _give(missing: Missing, command: ScoreEntry, state: BoardState, accounts: Accounts, stores: Writing) -> bool:
+    """As give_missing; also raises LeaderboardRebuilding."""
+    if missing is Missing.MEMBER:
+        _give_place(command.user_id, state, accounts, stores)
+        return False
+    if missing is Missing.SERVER_KEY and command.server_key is not None:
+        key_id = command.server_key.key_id
+        stores.known_server_keys.remember(key_id, stores.server_keys.good(key_id))
+        return False
+    return give_missing(missing, command, stores.leaderboard, accounts, stores.ledger, stores.publisher)
+
+
+def _give_place(user_id: str, state: BoardState, accounts: Accounts, stores: Writing) -> None:
+    """For one who was shown or hidden a moment ago; raises LeaderboardRebuilding where the score is lost."""
+    board_id = state.definition.board_id
+    moved = settle(
+        lambda: stores.hidden_players.on([board_id], [user_id])[board_id],
+        lambda hidden: stores.entries.place("hide" if hidden else "show", state, [user_id]),
+    )
+    if not moved and not knows_less(user_id, accounts):
+        stores.leaderboard.suspect([user_id])  # within a minute the right score is back
+        raise LeaderboardRebuilding(retry_after_seconds=30)
+
+
+def _event(command: ScoreEntry, accepted: AcceptedEntry) -> ScoreAccepted:
+    return ScoreAccepted(
+        accepted.request_id,
+        accepted.user_id,
+        command.value,
+        accepted.places[0].score,
+        accepted.accepted_at,
+        command.source_ip,
+        accepted.number,
+        accepted.outbox_id or "",
+        command.key_id,
+        board_id=command.board_id,
+        second=command.second,
+        metadata=command.metadata,
+        places=places_text(accepted.places),
+        writer=command.writer,
+    )

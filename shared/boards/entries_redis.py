@@ -1,0 +1,144 @@
+"""Entries on the boards that operators defined: the script that accepts them (Redis)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import redis
+
+from shared.accounts.session import Missing
+from shared.boards.acceptance_redis import RESULT_SECONDS, SPENT_BEFORE_MS, SPENT_MARGIN_MS, Acceptances, Now, milliseconds
+from shared.boards.entry import AcceptedEntry, BoardMoved, ScoreEntry, parse_places
+from shared.boards.places_redis import Verb, place_members
+from shared.boards.season import BoardState
+from shared.core.errors import ScoreboardError
+from shared.core.forks import process_name
+from shared.ledger.events import Number
+from shared.stores.keys import BoardKeys, ShardKeys
+from shared.stores.redis.connection import translated
+from shared.stores.redis.replicas import Replicas
+from shared.stores.redis.scripts import run_scripts
+
+WINDOW_SECONDS = 60
+
+
+Outcome = AcceptedEntry | Missing | BoardMoved | ScoreboardError
+
+
+class Entries(Acceptances):
+    """`keys` are those of `main`, which has the marks of the shard; `now` and `replicas` as in Leaderboard."""
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        keys: BoardKeys,
+        shard: ShardKeys,
+        *,
+        now: Now | None = None,
+        replicas: Replicas | None = None,
+    ) -> None:
+        super().__init__(client, keys, shard, WINDOW_SECONDS, now, replicas)
+
+    @translated()
+    def add(self, entries: Sequence[tuple[ScoreEntry, bool]], state: BoardState) -> list[Outcome]:
+        """Add entries on one board, each by itself in one atomic script: session, account, API key or server key, rate window,
+        replay, every period, number, outbox. They go in their order and in one round trip; with each goes whether it is known not
+        to be in the ledger.
+
+        What is missing must be given, then it is tried again. Refusals, in the place of their answers, are those of
+        Leaderboard.apply, NoOpenSeason, InvalidServerKey and NotItsBoard.
+        """
+        calls = [self._call(entry, state, not_in_ledger=not_in_ledger) for entry, not_in_ledger in entries]
+        found: list[Outcome] = []
+        for (entry, _), answer in zip(entries, run_scripts(self._redis, "add_entry", calls), strict=True):
+            try:
+                found.append(self._outcome(entry, state.definition.updates_per_minute, answer))
+            except ScoreboardError as error:
+                found.append(error)
+        return found
+
+    def _call(self, entry: ScoreEntry, state: BoardState, *, not_in_ledger: bool) -> tuple[tuple[str, ...], tuple[Any, ...]]:
+        """Keys and arguments."""
+        board, user_id = state.definition, entry.user_id
+        own, keys, open_seasons = self._shard.user(user_id), self._shard.defined(entry.board_id), state.open_seasons
+        return (
+            (
+                self._keys.whole,
+                self._keys.numbers,
+                self._shard.outbox,
+                self._shard.rate_windows,
+                self._shard.ended_sessions,
+                self._shard.results,
+                own.profile,
+                own.requests_of(entry.board_id),
+                own.result(entry.key_id),
+                own.spent_tickets,
+                keys.board,
+                self._shard.server_key(entry.server_key.key_id if entry.server_key else ""),
+                *(
+                    key(season.period, season.number)
+                    for season in open_seasons
+                    for key in (keys.scores, keys.members, keys.hidden)
+                ),
+            ),
+            (
+                state.version,
+                state.until,
+                board.operator,
+                board.order,
+                "1" if board.has_second else "",
+                "1" if board.ties == "shared" else "",
+                board.updates_per_minute,
+                WINDOW_SECONDS * 1000,
+                RESULT_SECONDS * 1000,
+                SPENT_MARGIN_MS,
+                SPENT_BEFORE_MS,
+                entry.board_id,
+                user_id,
+                entry.request_id,
+                entry.asked,
+                entry.value,
+                entry.second,
+                entry.metadata,
+                entry.source_ip,
+                entry.api_key_hash or "",
+                "" if self._now is None else self._milliseconds(),
+                "1" if not_in_ledger else "",
+                "" if entry.ticket_expires_at is None else milliseconds(entry.ticket_expires_at),
+                entry.session_id,
+                entry.key_id,
+                process_name(),
+                entry.writer,
+                entry.server_key.key_hash if entry.server_key else "",
+                *(value for season in open_seasons for value in (season.period, season.number)),
+            ),
+        )
+
+    def _outcome(self, entry: ScoreEntry, limit: int, answer: Sequence[Any]) -> AcceptedEntry | Missing | BoardMoved:
+        outcome, *rest = answer
+        if outcome == b"ok":
+            return self._accepted(entry, rest, limit)
+        if outcome == b"board":
+            return BoardMoved(int(rest[0]))
+        return self._missing(outcome, rest, limit)
+
+    @translated()
+    def place(self, verb: Verb, state: BoardState, user_ids: Sequence[str]) -> int:
+        """Show players in the open seasons of a board, or hide them; returns how often somebody moved."""
+        seasons = [(season.period, season.number) for season in state.open_seasons]
+        return place_members(self._redis, self._shard.defined(state.definition.board_id), seasons, verb, user_ids)
+
+    def _accepted(self, entry: ScoreEntry, answer: Sequence[Any], limit: int) -> AcceptedEntry:
+        places, _, accepted_at, remaining, reset, replayed, request_id, *new = answer
+        return AcceptedEntry(
+            request_id.decode(),
+            entry.user_id,
+            parse_places(places.decode()),
+            datetime.fromtimestamp(int(accepted_at) / 1000, UTC),
+            self._window(limit, int(remaining), int(reset)),
+            new[0].decode() if new else None,
+            Number(new[1], new[2]) if new else None,
+            bool(replayed),
+        )

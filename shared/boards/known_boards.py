@@ -1,0 +1,130 @@
+"""The boards that a process knows: from Redis, and from PostgreSQL where Redis does not have them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from shared.boards.definition import NAME
+from shared.boards.season import BoardState, begun, ended, overtaken, redefined, rolled
+from shared.core.errors import LeaderboardRebuilding, UnknownBoard
+
+if TYPE_CHECKING:
+    from shared.boards.postgresql import Boards
+    from shared.boards.seasons_postgresql import BoardSeasons
+    from shared.boards.states_redis import BoardStates
+
+
+MAX_TRIES = 8
+
+
+class KnownBoards:
+    """Definitions and open seasons, as this process knows them. Scripts tell when they are out of date.
+
+    Reading a board that Redis holds asks nobody else. Any process may put what follows when a season has ended, and a board that
+    has no entries yet; one with entries is filled from the ledger by fill_boards, which `ask_for_rebuild` wakes.
+    """
+
+    def __init__(self, states: BoardStates, boards: Boards, seasons: BoardSeasons, ask_for_rebuild: Callable[[], object]) -> None:
+        self._states, self._boards, self._seasons = states, boards, seasons
+        self._ask_for_rebuild = ask_for_rebuild
+        self._known: dict[str, BoardState] = {}
+
+    def get(self, board_id: str) -> BoardState:
+        """As it was last known, or as `renewed` says; raises what that raises."""
+        return self._known.get(board_id) or self.current(board_id)
+
+    def current(self, board_id: str) -> BoardState:
+        """As it is now, for those who ask no script; raises what `renewed` raises."""
+        return self.renewed(board_id, self._states.now())
+
+    def all(self) -> list[BoardState]:
+        """Every board as it is now, in the order of their ids; those that are being rebuilt without seasons."""
+        definitions = {definition.board_id: definition for definition in self._boards.list()}
+        held, now = self._states.load_all(list(definitions)), self._states.now()
+        found = []
+        for board_id, definition in definitions.items():
+            state = held[board_id].state if board_id in held else None
+            with suppress(UnknownBoard):  # deleted meanwhile
+                try:
+                    found.append(state if state is not None and rolled(state, now) is state else self.renewed(board_id, now))
+                except LeaderboardRebuilding:
+                    found.append(BoardState("", definition, ()))
+        return found
+
+    def played_periods(self, board_id: str) -> set[str]:
+        """In which players stand, in a season that is open or may still get entries; those that the ledger does not have yet are
+        here.
+        """
+        held = self._states.load(board_id)
+        seasons = [] if held is None else [*held.state.open_seasons, *held.ended]
+        counts = self._states.players(board_id, [(season.period, season.number) for season in seasons])
+        return {season.period for season, count in zip(seasons, counts, strict=True) if count}
+
+    def renewed(self, board_id: str, now: int) -> BoardState:
+        """As it is at Redis's clock (ms), its seasons rolled; raises UnknownBoard, and LeaderboardRebuilding while Redis does not
+        hold what the ledger has of it.
+        """
+        try:
+            self._known[board_id] = state = self._renewed(board_id, now)
+        except UnknownBoard:
+            self._known.pop(board_id, None)
+            raise
+        except LeaderboardRebuilding:
+            self._ask_for_rebuild()
+            raise
+        return state
+
+    def redefined(self, board_id: str) -> None:
+        """Have Redis know what the ledger says of a board by now: another definition, or that it was deleted.
+
+        Of several at the same time the last one to read the ledger counts, whichever order they come to Redis in.
+        """
+        for _ in range(MAX_TRIES):
+            held = self._states.load(board_id)
+            try:
+                definition = self._boards.get(board_id)
+            except UnknownBoard:
+                self._known.pop(board_id, None)
+                self._states.drop(board_id)
+                return
+            now = self._states.now()
+            if held is None:
+                with suppress(LeaderboardRebuilding):  # somebody fills it
+                    self.renewed(board_id, now)
+                return
+            open_now = rolled(held.state, now)
+            if open_now.definition == definition and open_now is held.state:
+                return
+            changed = redefined(open_now, definition, now, [*self._seasons.newest(board_id), *held.ended])
+            over = [*ended(held.state, open_now, now), *ended(open_now, changed, now)]
+            if (put := self._states.put(held.state.version, changed, over)) is not None:
+                self._known[board_id] = put
+                return
+        raise LeaderboardRebuilding
+
+    def _renewed(self, board_id: str, now: int) -> BoardState:
+        if not NAME.fullmatch(board_id):  # Redis may have something else under its key
+            raise UnknownBoard
+        for _ in range(MAX_TRIES):
+            held = self._states.load(board_id)
+            if held is None:
+                put = self._begin(board_id, now)
+            else:
+                state = rolled(held.state, now)
+                if state is held.state:
+                    return state
+                put = self._states.put(state.version, state, ended(held.state, state, now))
+            if put is not None:
+                return put
+        raise LeaderboardRebuilding
+
+    def _begin(self, board_id: str, now: int) -> BoardState | None:
+        newest = self._seasons.newest(board_id)
+        state = begun(self._boards.get(board_id), now, newest)
+        if self._seasons.have_entries(board_id, state.open_seasons):
+            if self._states.load(board_id) is None:
+                raise LeaderboardRebuilding
+            return None  # another process has put it meanwhile, and somebody has played
+        return self._states.put("", state, overtaken(state, newest))

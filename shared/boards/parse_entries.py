@@ -1,0 +1,93 @@
+"""Read what is to be written to a board: by a player, or by a game's server for several of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from shared.accounts.player import Caller
+from shared.accounts.server_key import BEGINNING, ServerCredential, parse_server_key
+from shared.boards.definition import BoardDefinition
+from shared.boards.entry import ScoreEntry, parse_values
+from shared.boards.update_score import key_id_of
+from shared.core.errors import Forbidden, InvalidParameter, ScoreboardError
+from shared.core.ids import canonical_id, new_request_id
+from shared.stores.idempotency import checked_key
+
+MAX_BATCH, MAX_ID_LENGTH = 100, 36
+
+
+def writer_of(token: str, identify: Callable[[str], Caller]) -> Caller | ServerCredential:
+    """Who writes: a game's server with its key, or whom `identify` finds in an access token; raises InvalidServerKey and what
+    that raises.
+    """
+    return parse_server_key(token) if token.startswith(BEGINNING) else identify(token)
+
+
+def parse_entry(
+    user_id: str,
+    body: Mapping[str, Any],
+    writer: Caller | ServerCredential,
+    source_ip: str,
+    board: BoardDefinition,
+    *,
+    api_key: str | None,
+    idempotency_key: str | None,
+) -> ScoreEntry:
+    """Read `{"value": …, "second"?, "metadata"?}`, other members are ignored.
+
+    Raises NotYourScore, Forbidden, ValueOutOfBounds or InvalidParameter.
+    """
+    if isinstance(writer, Caller):
+        writer.must_own(user_id)
+        if board.write != "player":
+            raise Forbidden("Only the game's server may write to this board, with its server key.")
+    elif board.write != "server":
+        raise Forbidden("Players write to this board themselves. It takes server keys when `write` is `server`.")
+    value, second, metadata = parse_values(body, board)
+    return ScoreEntry(
+        new_request_id(),
+        board.board_id,
+        user_id,
+        value,
+        second,
+        metadata,
+        source_ip,
+        None if api_key is None else hashlib.sha256(api_key.encode()).hexdigest(),
+        key_id_of(f"{user_id}\n{board.board_id}", checked_key(idempotency_key)),
+        session_id=writer.session_id if isinstance(writer, Caller) else "",
+        server_key=None if isinstance(writer, Caller) else writer,
+    )
+
+
+def parse_batch(
+    body: Mapping[str, Any], writer: Caller | ServerCredential, source_ip: str, board: BoardDefinition
+) -> list[ScoreEntry | ScoreboardError]:
+    """Read `{"entries": [{"userId", "value", "second"?, "metadata"?, "idempotencyKey"?}]}`: what can be read of each, in order.
+
+    Raises Forbidden or InvalidParameter when it is no batch, or not of a game's server.
+    """
+    if isinstance(writer, Caller):
+        raise Forbidden("Entries of several players are for the game's server, with its server key.")
+    entries = body.get("entries")
+    if not isinstance(entries, list) or not 1 <= len(entries) <= MAX_BATCH:
+        raise InvalidParameter(f"`entries` must be a list of 1 to {MAX_BATCH} entries.")
+    found: list[ScoreEntry | ScoreboardError] = []
+    for each in entries:
+        try:
+            found.append(_parse_one(each, writer, source_ip, board))
+        except ScoreboardError as error:
+            found.append(error)
+    return found
+
+
+def _parse_one(each: object, writer: ServerCredential, source_ip: str, board: BoardDefinition) -> ScoreEntry:
+    if not isinstance(each, dict):
+        raise InvalidParameter("An entry is an object with `userId` and `value`.")
+    user_id, key = each.get("userId"), each.get("idempotencyKey")
+    if not isinstance(user_id, str) or not 1 <= len(user_id) <= MAX_ID_LENGTH or not user_id.isprintable():
+        raise InvalidParameter(f"`userId` must be a player's id, of 1 to {MAX_ID_LENGTH} characters.")
+    if key is not None and not isinstance(key, str):
+        raise InvalidParameter("`idempotencyKey` must be a text.")
+    return parse_entry(canonical_id(user_id), each, writer, source_ip, board, api_key=None, idempotency_key=key)

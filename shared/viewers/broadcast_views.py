@@ -1,0 +1,83 @@
+"""Boards go to those who subscribed to them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from shared.boards.board import MAIN
+from shared.boards.read_rows import BoardReading, period_of
+from shared.boards.season import BoardState
+from shared.core.clock import Clock
+from shared.core.errors import LeaderboardRebuilding, MissingToken, ScoreboardError, UnknownBoard
+from shared.core.invocation import note
+from shared.ledger.events import EVERY_BOARD, ScoresRecorded
+from shared.ledger.ports import EventPublisher
+from shared.viewers.broadcast_scores import ask_for_broadcast
+from shared.viewers.frame import compact
+from shared.viewers.read_views import MadeViews, ViewsWanted, read_views
+from shared.viewers.view import View
+
+if TYPE_CHECKING:
+    from shared.viewers.views_redis import BoardViews
+
+
+def of_main(changes: Sequence[ScoresRecorded]) -> list[ScoresRecorded]:
+    """Those that concern `main`."""
+    return [each for each in changes if not each.boards or not {MAIN.board_id, EVERY_BOARD}.isdisjoint(each.boards)]
+
+
+def boards_of(changes: Sequence[ScoresRecorded]) -> set[str]:
+    """The ids of all boards that they concern, or EVERY_BOARD."""
+    return {board_id for each in changes for board_id in each.boards or (MAIN.board_id,)}
+
+
+def broadcast_views(
+    changed: Collection[str], reading: BoardReading, views: BoardViews | None, publisher: EventPublisher, clock: Clock
+) -> None:
+    """Send the frames of all views of changed boards that somebody watches; where there was no time, another broadcast does.
+
+    A board that is being filled is left out: whoever fills it says so. `views` is None where boards are not live.
+    """
+    if views is None:
+        return
+    watched = sorted(view for view in views.watched() if EVERY_BOARD in changed or view.board_id in changed)
+    if not watched:
+        return
+    note(views=len(watched))
+    boards = {board_id: list(its) for board_id, its in groupby(watched, lambda view: view.board_id)}
+    if not views.broadcast(boards, lambda board_id, its: _make(board_id, its, reading, views)):
+        ask_for_broadcast(publisher, clock, list(boards))
+
+
+def _make(board_id: str, watched: Sequence[View], reading: BoardReading, views: BoardViews) -> MadeViews:
+    ended: dict[View, ScoreboardError] = {}
+
+    def wanted(state: BoardState) -> ViewsWanted:
+        ended.clear()
+        tops: dict[str, int] = {}
+        for view in watched:
+            try:
+                _check(view, state)
+                tops[view.period] = max(view.top, tops.get(view.period, 0))
+            except ScoreboardError as error:
+                ended[view] = error
+        return ViewsWanted(tops)
+
+    frames = None
+    try:
+        frames = read_views(board_id, wanted, reading, views)
+    except UnknownBoard as error:
+        ended = dict.fromkeys(watched, error)
+    except LeaderboardRebuilding:
+        return MadeViews(None, (), {})
+    told = {view: compact(error.as_message(board=board_id, period=view.period)) for view, error in ended.items()}
+    return MadeViews(frames, [view for view in watched if view not in ended], told)
+
+
+def _check(view: View, state: BoardState) -> None:
+    """Whether it may still be watched; raises MissingToken, or InvalidParameter for a period that is no more."""
+    if view.is_public and not state.definition.is_public:
+        raise MissingToken
+    period_of(state, view.period)

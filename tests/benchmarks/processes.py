@@ -1,0 +1,107 @@
+"""What every process of the product takes, the servers too: CPU and memory while nothing happens, and CPU at several loads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from tests.benchmarks.figures import Figure, figure
+from tests.benchmarks.load import drive, own_cpu_seconds
+from tests.benchmarks.updates import CONNECTIONS, crowd
+from tests.support.product import Product, descendants
+
+SETTLE_SECONDS, IDLE_SECONDS = 45.0, 30.0  # the stores are probed for 30 s more after the start has asked whether they answer
+UPDATES_A_SECOND = (10.0, 100.0, 500.0, 1_000.0, 2_000.0)
+WARM_UP_SECONDS, ROUNDS, ROUND_SECONDS = 15.0, 3, 8.0
+ALL = "all of it"
+IDLE_LIMIT_PERCENT, IDLE_LIMIT_MEGABYTES = 0.6, 200.0
+SMALL = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """CPU seconds until an `instant` and MB of memory, where a page that several share counts once, by process and for `ALL`."""
+
+    instant: float
+    cpu_seconds: Mapping[str, float]
+    megabytes: Mapping[str, float]
+
+
+def sample(product: Product) -> Sample:
+    """Each process that the product supervises, with all below it; `supervisor` is the product's own."""
+    assert product.process is not None
+    supervisor = product.process.pid
+    pids = {name: {pid} | descendants(pid) for name, pid in product.runtime["processes"].items()} | {"supervisor": {supervisor}}
+    cpu = {name: sum(map(own_cpu_seconds, found)) for name, found in pids.items()}
+    memory = {name: sum(map(_megabytes, found)) for name, found in pids.items()}
+    return Sample(time.monotonic(), {**cpu, ALL: sum(cpu.values())}, {**memory, ALL: sum(memory.values())})
+
+
+def cost_figures(when: str, samples: Sequence[Sample], updates: Sequence[int]) -> list[Figure]:
+    """Microseconds of CPU an update, of each process and its share; so many updates came between one sample and the next."""
+    spent = {
+        name: [
+            (after.cpu_seconds[name] - before.cpu_seconds[name]) / count * 1e6
+            for (before, after), count in zip(pairwise(samples), updates, strict=True)
+        ]
+        for name in samples[0].cpu_seconds
+    }
+    return _with_shares("CPU", when, "us an update", spent)
+
+
+def memory_figures(when: str, samples: Sequence[Sample]) -> list[Figure]:
+    """Memory of each process and its share."""
+    return _with_shares("memory", when, "MB", {name: [each.megabytes[name] for each in samples] for name in samples[0].megabytes})
+
+
+def measure() -> list[Figure]:
+    """A product nobody has used yet, then at so many updates a second."""
+    with Product(None, "--workers", "1", RATE_LIMIT_REQUESTS="1000000") as product:
+        figures = _idle(product)
+        requests = crowd(product)
+        pids = [product.pid("http")]
+        drive(product.base_url, requests, pids, connections=CONNECTIONS, seconds=WARM_UP_SECONDS)
+        for rate in UPDATES_A_SECOND:
+            samples, counts = [sample(product)], []
+            for _ in range(ROUNDS):
+                load = drive(product.base_url, requests, pids, connections=CONNECTIONS, seconds=ROUND_SECONDS, rate=rate)
+                counts.append(load.count)
+                samples.append(sample(product))
+            figures += cost_figures(f"at {rate:.0f} updates/s", samples, counts)
+    return figures
+
+
+def _idle(product: Product) -> list[Figure]:
+    time.sleep(SETTLE_SECONDS)
+    before = sample(product)
+    time.sleep(IDLE_SECONDS)
+    after = sample(product)
+    percent = {
+        name: [(after.cpu_seconds[name] - seconds) / (after.instant - before.instant) * 100]
+        for name, seconds in before.cpu_seconds.items()
+    }
+    return [
+        figure("CPU, idle", "% of a core", percent[ALL], "limit", IDLE_LIMIT_PERCENT),
+        figure("memory, idle", "MB", [after.megabytes[ALL]], "limit", IDLE_LIMIT_MEGABYTES),
+        *_with_shares("CPU", "idle", "% of a core", percent),
+        *memory_figures("idle", [after]),
+    ]
+
+
+def _with_shares(what: str, when: str, unit: str, values: Mapping[str, Sequence[float]]) -> list[Figure]:
+    """Held against all of it; the dearest first, and without what is next to nothing."""
+    whole = figure("", unit, values[ALL], "", 1.0).median
+    found = [figure(f"{what} {when}, {name}", unit, its, ALL, whole) for name, its in values.items()]
+    return sorted((each for each in found if each.ratio >= SMALL), key=lambda each: -each.median)
+
+
+def _megabytes(pid: int) -> float:
+    """Proportional set size; 0 when the process has ended."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        return int(next(line.split()[1] for line in lines if line.startswith("Pss:"))) / 1024
+    return 0.0
