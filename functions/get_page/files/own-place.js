@@ -127,7 +127,7 @@ export class OwnPlace {
     this.#say(this.#season ? "You were not on this board in this season." : "You are not on this board yet.");
   }
 
-  /** @param {Standing} place as the ledger has it by now, which a receipt is ahead of */
+  /** @param {Standing} place */
   #seeWay({ score }) {
     this.#way.see({ board: this.#board, period: this.#period, season: this.#season || this.#open, score });
   }

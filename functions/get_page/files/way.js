@@ -9,6 +9,8 @@ const MOST_PAGES = 5;
 const WIDTH = 600;
 const HEIGHT = 140;
 const EDGE = 6;
+/** The ledger may be a little behind the board: how long to wait before its entries are asked for once more. */
+const BEHIND_MS = [500, 1000, 2000, 4000, 8000];
 
 /** @typedef {{ at: number, score: number, rank: number }} Step */
 
@@ -49,8 +51,14 @@ export class Way {
     if (!this.#details.open || this.#details.hidden) return;
     const run = ++this.#run;
     try {
-      const { steps, isWhole } = await this.#ask();
-      if (run === this.#run) this.#draw(steps, isWhole);
+      for (const waitMs of [...BEHIND_MS, 0]) {
+        const { steps, isWhole } = await this.#ask();
+        if (run !== this.#run) return;
+        this.#draw(steps, isWhole);
+        if (!waitMs || steps[steps.length - 1]?.score === this.#where.score) return;
+        await new Promise((resolve) => setTimeout(resolve, waitMs));
+        if (run !== this.#run) return;
+      }
     } catch (error) {
       if (run === this.#run) this.#content.replaceChildren(make("p", {}, explain(error)));
     }
