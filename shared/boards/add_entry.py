@@ -158,51 +158,47 @@ def add_entries(commands: Sequence[ScoreEntry], accounts: Accounts, stores: Writ
     publish. The script notices that definition or seasons have changed meanwhile; a value within the old bounds is accepted then.
     """
     outcomes, board = _add(commands, accounts, stores)
-    if any(isinstance(outcome, LeaderboardRebuilding | RateWindowLost) for outcome in outcomes.values()):
+    pairs = zip(commands, outcomes, strict=True)
+    accepted = [(command, outcome) for command, outcome in pairs if isinstance(outcome, AcceptedEntry)]
+    if len(accepted) < len(outcomes) and any(isinstance(outcome, LeaderboardRebuilding | RateWindowLost) for outcome in outcomes):
         ask_for_rebuild(stores.leaderboard, stores.publisher)
-    accepted = {place: outcome for place, outcome in outcomes.items() if isinstance(outcome, AcceptedEntry)}
     note(board=board.board_id, entries=len(accepted))
-    note_updates([outcome.request_id for outcome in accepted.values()])
-    new = [(commands[place], outcome) for place, outcome in accepted.items() if outcome.outbox_id is not None]
+    note_updates([entry.request_id for _, entry in accepted])
+    new = [each for each in accepted if each[1].outbox_id is not None]
     # Of the others the ledger has the event, or an outbox in which it was not found.
-    unpublished = [(commands[place], outcome) for place, outcome in accepted.items() if outcome.outbox_id is None]
+    unpublished = [each for each in accepted if each[1].outbox_id is None]
     if new:
         try:
             stores.publisher.publish_accepted([_event(*each) for each in new])
         except RabbitUnavailable:
             note(published=False)
             unpublished += new
-    for command, outcome in unpublished:
-        stores.entries.ensure_kept(command, outcome)
-    stores.entries.ensure_replicated([(commands[place], outcome) for place, outcome in accepted.items()])
-    return [
-        EntryReceipt(outcome, board) if isinstance(outcome, AcceptedEntry) else outcome
-        for _, outcome in sorted(outcomes.items(), key=lambda item: item[0])
-    ]
+    for each in unpublished:
+        stores.entries.ensure_kept(*each)
+    stores.entries.ensure_replicated(accepted)
+    return [EntryReceipt(outcome, board) if isinstance(outcome, AcceptedEntry) else outcome for outcome in outcomes]
 
 
 def _add(
     commands: Sequence[ScoreEntry], accounts: Accounts, stores: Writing
-) -> tuple[dict[int, AcceptedEntry | ScoreboardError], BoardDefinition]:
+) -> tuple[list[AcceptedEntry | ScoreboardError], BoardDefinition]:
     board_id = commands[0].board_id
     state = stores.known_boards.get(board_id)
-    outcomes: dict[int, AcceptedEntry | ScoreboardError] = {}
+    outcomes: list[AcceptedEntry | ScoreboardError | None] = [None] * len(commands)
     asked: set[int] = set()
     waiting = list(range(len(commands)))
     tries = 0
     while waiting and tries < MAX_TRIES:
         ready = _in_turn(waiting, commands, asked)
         answers = stores.entries.add([(commands[place], place in asked) for place in ready], state)
-        done = len(outcomes)
-        open_questions = []
+        questions = []
         for place, answer in zip(ready, answers, strict=True):
             if isinstance(answer, AcceptedEntry | ScoreboardError):
                 outcomes[place] = answer
             else:
-                open_questions.append((place, answer))
-        waiting = [place for place in waiting if place not in ready]
+                questions.append((place, answer))
         given: set[object] = set()
-        for place, question in open_questions:
+        for place, question in questions:
             kind = BoardMoved if isinstance(question, BoardMoved) else question
             try:
                 if kind in given:
@@ -213,12 +209,11 @@ def _add(
                     asked.add(place)
                 if kind in _ASKED_BY_ALL:
                     given.add(kind)
-                waiting.append(place)
             except ScoreboardError as error:
                 outcomes[place] = error
-        waiting.sort()
-        tries = 0 if len(outcomes) > done else tries + 1
-    return outcomes | {place: LeaderboardRebuilding() for place in waiting}, state.definition
+        before, waiting = len(waiting), [place for place in waiting if outcomes[place] is None]
+        tries = 0 if len(waiting) < before else tries + 1
+    return [LeaderboardRebuilding() if outcome is None else outcome for outcome in outcomes], state.definition
 
 
 def _in_turn(waiting: Sequence[int], commands: Sequence[ScoreEntry], asked: Collection[int]) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import redis
 
@@ -22,9 +22,20 @@ from shared.stores.redis.replicas import Replicas
 from shared.stores.redis.scripts import run_scripts
 
 WINDOW_SECONDS = 60
+MAX_PREPARED = 1000
 
 
 Outcome = AcceptedEntry | Missing | BoardMoved | ScoreboardError
+
+
+class _Prepared(NamedTuple):
+    """What goes with every entry on a board while it stays as it is."""
+
+    state: BoardState
+    rules: tuple[str | int, ...]
+    board: str
+    season_keys: tuple[str, ...]
+    seasons: tuple[str | int, ...]
 
 
 class Entries(Acceptances):
@@ -40,6 +51,15 @@ class Entries(Acceptances):
         replicas: Replicas | None = None,
     ) -> None:
         super().__init__(client, keys, shard, WINDOW_SECONDS, now, replicas)
+        self._shared_keys = (
+            keys.whole,
+            keys.numbers,
+            shard.outbox,
+            shard.rate_windows,
+            shard.ended_sessions,
+            shard.results,
+        )
+        self._prepared_boards: dict[str, _Prepared] = {}
 
     @translated()
     def add(self, entries: Sequence[tuple[ScoreEntry, bool]], state: BoardState) -> list[Outcome]:
@@ -50,7 +70,8 @@ class Entries(Acceptances):
         What is missing must be given, then it is tried again. Refusals, in the place of their answers, are those of
         Leaderboard.apply, NoOpenSeason, InvalidServerKey and NotItsBoard.
         """
-        calls = [self._call(entry, state, not_in_ledger=not_in_ledger) for entry, not_in_ledger in entries]
+        prepared = self._prepared(state)
+        calls = [self._call(entry, prepared, not_in_ledger=not_in_ledger) for entry, not_in_ledger in entries]
         found: list[Outcome] = []
         for (entry, _), answer in zip(entries, run_scripts(self._redis, "add_entry", calls), strict=True):
             try:
@@ -59,30 +80,16 @@ class Entries(Acceptances):
                 found.append(error)
         return found
 
-    def _call(self, entry: ScoreEntry, state: BoardState, *, not_in_ledger: bool) -> tuple[tuple[str, ...], tuple[Any, ...]]:
-        """Keys and arguments."""
-        board, user_id = state.definition, entry.user_id
-        own, keys, open_seasons = self._shard.user(user_id), self._shard.defined(entry.board_id), state.open_seasons
-        return (
-            (
-                self._keys.whole,
-                self._keys.numbers,
-                self._shard.outbox,
-                self._shard.rate_windows,
-                self._shard.ended_sessions,
-                self._shard.results,
-                own.profile,
-                own.requests_of(entry.board_id),
-                own.result(entry.key_id),
-                own.spent_tickets,
-                keys.board,
-                self._shard.server_key(entry.server_key.key_id if entry.server_key else ""),
-                *(
-                    key(season.period, season.number)
-                    for season in open_seasons
-                    for key in (keys.scores, keys.members, keys.hidden)
-                ),
-            ),
+    def _prepared(self, state: BoardState) -> _Prepared:
+        board = state.definition
+        known = self._prepared_boards.get(board.board_id)
+        if known is not None and known.state is state:
+            return known
+        if len(self._prepared_boards) >= MAX_PREPARED:  # of boards that may be deleted by now
+            self._prepared_boards.clear()
+        keys, open_seasons = self._shard.defined(board.board_id), state.open_seasons
+        made = self._prepared_boards[board.board_id] = _Prepared(
+            state,
             (
                 state.version,
                 state.until,
@@ -95,10 +102,36 @@ class Entries(Acceptances):
                 RESULT_SECONDS * 1000,
                 SPENT_MARGIN_MS,
                 SPENT_BEFORE_MS,
-                entry.board_id,
+                board.board_id,
+            ),
+            keys.board,
+            tuple(
+                key(season.period, season.number) for season in open_seasons for key in (keys.scores, keys.members, keys.hidden)
+            ),
+            tuple(value for season in open_seasons for value in (season.period, season.number)),
+        )
+        return made
+
+    def _call(self, entry: ScoreEntry, prepared: _Prepared, *, not_in_ledger: bool) -> tuple[tuple[str, ...], tuple[Any, ...]]:
+        """Keys and arguments."""
+        user_id, server_key = entry.user_id, entry.server_key
+        own = self._shard.user(user_id)
+        return (
+            (
+                *self._shared_keys,
+                own.profile,
+                own.requests_of(entry.board_id),
+                own.result(entry.key_id),
+                own.spent_tickets,
+                prepared.board,
+                self._shard.server_key("" if server_key is None else server_key.key_id),
+                *prepared.season_keys,
+            ),
+            (
+                *prepared.rules,
                 user_id,
                 entry.request_id,
-                entry.asked,
+                entry.asked if entry.key_id else "",
                 entry.value,
                 entry.second,
                 entry.metadata,
@@ -111,8 +144,8 @@ class Entries(Acceptances):
                 entry.key_id,
                 process_name(),
                 entry.writer,
-                entry.server_key.key_hash if entry.server_key else "",
-                *(value for season in open_seasons for value in (season.period, season.number)),
+                "" if server_key is None else server_key.key_hash,
+                *prepared.seasons,
             ),
         )
 

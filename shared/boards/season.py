@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 from shared.boards.boundaries import last_boundary, milliseconds, next_boundary
@@ -39,7 +40,7 @@ class KnownSeason(NamedTuple):
     players: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BoardState:
     """A board as Redis holds it. `version` changes with the definition and with every season."""
 
@@ -47,12 +48,12 @@ class BoardState:
     definition: BoardDefinition
     seasons: tuple[Season, ...]  # one for each period of the definition, in its order
 
-    @property
+    @cached_property
     def until(self) -> int:
         """When (ms) the first of its seasons ends or begins."""
         return min(season.until for season in self.seasons)
 
-    @property
+    @cached_property
     def open_seasons(self) -> tuple[Season, ...]:
         """Those in which an entry counts now."""
         return tuple(season for season in self.seasons if season.number)
