@@ -91,14 +91,14 @@ class Acceptances:
         self._now = now
 
     @translated()
-    def ensure_kept(self, update: ScoreUpdate | ScoreEntry, accepted: AcceptedUpdate | AcceptedEntry) -> None:
+    def ensure_kept(self, done: Sequence[Done]) -> None:
         """Return when what nobody but Redis is known to have outlives Redis's process; raises RedisUnavailable.
 
         Once the append-only file has everything: Redis answers before it knows that on a slow or full disk.
 
-        The file first, then the update: it may be another Redis by then.
+        The file first, then what was accepted: it may be another Redis by then.
         """
-        if not self._is_written() or not self._has(update, accepted):
+        if done and not (self._is_written() and self._has_all(done)):
             raise RedisUnavailable
 
     @translated()
@@ -106,15 +106,11 @@ class Acceptances:
         """Return when as many replicas as must have all of these, so that a failover to one of them loses nothing; raises
         RedisUnavailable.
 
-        The replicas first, then what was accepted, as above. What was numbered in one epoch is here together, or not at all.
+        The replicas first, then what was accepted, as above.
         """
         if self._replicas is None or not done:
             return
-        once = {
-            accepted.request_id if accepted.replayed or accepted.number is None else accepted.number.epoch: (update, accepted)
-            for update, accepted in done
-        }
-        if not self._replicas.have_all() or not all(self._has(*each) for each in once.values()):
+        if not (self._replicas.have_all() and self._has_all(done)):
             note(replicated=False)
             raise RedisUnavailable
 
@@ -133,6 +129,14 @@ class Acceptances:
                 return False
             goal = min(goal, size + waiting)
             sleep(WRITTEN_LOOK_SECONDS)
+
+    def _has_all(self, done: Sequence[Done]) -> bool:
+        """What was numbered in one epoch is here together, or not at all."""
+        once = {
+            accepted.request_id if accepted.replayed or accepted.number is None else accepted.number.epoch: (update, accepted)
+            for update, accepted in done
+        }
+        return all(self._has(*each) for each in once.values())
 
     def _has(self, update: ScoreUpdate | ScoreEntry, accepted: AcceptedUpdate | AcceptedEntry) -> bool:
         if accepted.replayed or accepted.number is None:

@@ -173,8 +173,7 @@ def add_entries(commands: Sequence[ScoreEntry], accounts: Accounts, stores: Writ
         except RabbitUnavailable:
             note(published=False)
             unpublished += new
-    for each in unpublished:
-        stores.entries.ensure_kept(*each)
+    stores.entries.ensure_kept(unpublished)
     stores.entries.ensure_replicated(accepted)
     return [EntryReceipt(outcome, board) if isinstance(outcome, AcceptedEntry) else outcome for outcome in outcomes]
 

@@ -122,7 +122,7 @@ def update_score(
     if accepted.replayed:
         note(replayed=True)
     if accepted.outbox_id is None:
-        leaderboard.ensure_kept(command, accepted)  # the ledger has the event, or an outbox in which it was not found
+        leaderboard.ensure_kept([(command, accepted)])  # the ledger has the event, or an outbox in which it was not found
     else:
         event = ScoreAccepted(
             accepted.request_id,
@@ -140,7 +140,7 @@ def update_score(
             publisher.publish_accepted([event])
         except RabbitUnavailable:
             note(published=False)
-            leaderboard.ensure_kept(command, accepted)  # then the event is safe in the outbox
+            leaderboard.ensure_kept([(command, accepted)])  # then the event is safe in the outbox
     leaderboard.ensure_replicated([(command, accepted)])
     return Receipt(accepted)
 

@@ -223,7 +223,7 @@ def test_an_update_that_is_replayed_is_published_again_while_it_waits_in_the_out
     assert isinstance(again, AcceptedUpdate)
     assert (again.replayed, again.request_id) == (True, first.request_id)
     assert (again.outbox_id, again.number) == (first.outbox_id, first.number)
-    board.leaderboard.ensure_kept(command, again)
+    board.leaderboard.ensure_kept([(command, again)])
     board.client.xdel(board.shard.outbox, first.outbox_id or "")
     again = board.leaderboard.apply(ScoreUpdate(str(uuid4()), player, 3, SOURCE_IP, key_id="k"))
     assert isinstance(again, AcceptedUpdate)
@@ -238,17 +238,27 @@ def test_an_update_is_kept_until_redis_has_lost_it(board: Board) -> None:
     assert isinstance(again, AcceptedUpdate)
     assert again.replayed
     for accepted in (first, again):
-        board.leaderboard.ensure_kept(command, accepted)
+        board.leaderboard.ensure_kept([(command, accepted)])
     board.client.hdel(board.keys.numbers, "open")
     with pytest.raises(RedisUnavailable):
-        board.leaderboard.ensure_kept(command, first)
+        board.leaderboard.ensure_kept([(command, first)])
     board.open_epoch()
     with pytest.raises(RedisUnavailable):
-        board.leaderboard.ensure_kept(command, first)
-    board.leaderboard.ensure_kept(command, again)
+        board.leaderboard.ensure_kept([(command, first)])
+    board.leaderboard.ensure_kept([(command, again)])
     board.client.delete(board.shard.user(player).result("k"))
     with pytest.raises(RedisUnavailable):
-        board.leaderboard.ensure_kept(command, again)
+        board.leaderboard.ensure_kept([(command, again)])
+
+
+def test_what_was_accepted_together_is_asked_about_once(board: Board) -> None:
+    updates = [ScoreUpdate(str(uuid4()), board.player(), 3, SOURCE_IP) for _ in range(5)]
+    done = [(update, answer) for update in updates if isinstance(answer := board.leaderboard.apply(update), AcceptedUpdate)]
+    assert len(done) == 5
+    board.client.config_resetstat()
+    board.leaderboard.ensure_kept([])
+    board.leaderboard.ensure_kept(done)
+    assert board.client.info("commandstats")["cmdstat_hmget"]["calls"] == 1
 
 
 def test_a_key_with_another_increment_is_refused_and_changes_nothing(board: Board) -> None:

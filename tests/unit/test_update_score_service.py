@@ -136,7 +136,7 @@ class Stores:
         if self.broker_is_away:
             raise RabbitUnavailable
 
-    def ensure_kept(self, update: ScoreUpdate, accepted: AcceptedUpdate) -> None:
+    def ensure_kept(self, done: Sequence[Done]) -> None:
         self.done.append("kept")
         if self.disk_is_full:
             raise RedisUnavailable
