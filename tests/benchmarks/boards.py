@@ -1,19 +1,22 @@
-"""What an entry costs on boards beside `main`, in turns with an update, how it grows with their number, and what they hold."""
+"""What an entry costs on boards beside `main`, in turns with an update, and how costs grow with boards and with players."""
 
 from __future__ import annotations
 
+import json
 import statistics
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Any
 
 from shared.boards.definition import BoardDefinition
+from shared.boards.member import member_of
 from shared.container import Container
 from shared.core.config import Settings
+from shared.ledger.events import Number
 from shared.stores.actor import Actor
 from shared.stores.keys import ShardKeys
 from tests.benchmarks.figures import Figure, figure
-from tests.benchmarks.growth import redis_microseconds
+from tests.benchmarks.growth import read_of, redis_microseconds
 from tests.benchmarks.load import Load, drive
 from tests.support.product import Product
 
@@ -26,6 +29,8 @@ FORMS: dict[str, dict[str, object]] = {
 RATIO, REDIS_RATIO = 1.3, 1.5
 PLAYER_LIMIT_BYTES, BOARD_LIMIT_BYTES = 512.0, 2048.0
 FEW, MANY, FACTOR = 1, 10_000, 1.5
+SMALL, LARGE, STEP = 10_000, 10_000_000, 10_000
+LARGE_MEMORY = 12 * 2**30  # the embedded Redis has 1 GB
 Drive = Callable[[Sequence[bytes]], Load]
 
 
@@ -57,6 +62,7 @@ def measure(product: Product, updates: Sequence[bytes], connections: int) -> lis
                     costs[name].append(1e6 / load.per_cpu_second)
             held = _held_by_a_player(stores, client)
             growth, empty = _growth(stores, turn, requests["best, two periods"], client)
+            crowded = _crowded(stores, turn, requests["add, one period"], client)
     of_main, redis_of_main = statistics.median(costs["main"]), statistics.median(redis["main"])
     return [
         *(figure(f"CPU an entry: {name}", "us", costs[name], f"{RATIO} times main's", RATIO * of_main) for name in FORMS),
@@ -65,6 +71,10 @@ def measure(product: Product, updates: Sequence[bytes], connections: int) -> lis
             for name in FORMS
         ),
         figure(f"CPU an entry, {MANY} boards to {FEW}", "ratio", growth, "limit", FACTOR),
+        *(
+            figure(f"{name}, {LARGE:,} players of a board to {SMALL:,}", "ratio", [ratio], "limit", FACTOR)
+            for name, ratio in crowded.items()
+        ),
         figure("Redis, a player in a season", "B", [held], "limit", PLAYER_LIMIT_BYTES),
         figure("Redis, a board without players", "B", [empty], "limit", BOARD_LIMIT_BYTES),
     ]
@@ -90,6 +100,59 @@ def _growth(
         stores.known_boards.get(board_id)
     after = [turn(requests).per_cpu_second for _ in range(ROUNDS)]
     return [statistics.median(before) / each for each in after], float(client.memory_usage("board:other-0", samples=0))
+
+
+def _crowded(
+    stores: Container, turn: Callable[[Sequence[bytes]], Load], entries: Sequence[bytes], client: Any
+) -> dict[str, float]:
+    """How much more CPU, of worker and Redis together, the same takes on a large board than on a small one."""
+    state = stores.known_boards.get("bench-1")
+    [season] = state.open_seasons
+    keys = ShardKeys().defined("bench-1")
+    scores, members = keys.scores(season.period, season.number), keys.members(season.period, season.number)
+    users = [entry.partition(b"/scores/")[2].partition(b" ")[0] for entry in entries]
+    requests = {
+        "entry": entries,
+        "place": [_read_of(entry, b"/" + user + b"?neighbours=5") for entry, user in zip(entries, users, strict=True)],
+        "page around": [_read_of(entry, b"?around=" + user) for entry, user in zip(entries, users, strict=True)],
+        "page": [_read_of(entry, b"?limit=10") for entry in entries],
+        "page from rank 5,000": [_read_of(entry, b"?rank=5000") for entry in entries],
+        "friends": [_friends_of(entry, users[place : place + 10]) for place, entry in enumerate(entries[:-10])],
+    }
+
+    def cost(each: Sequence[bytes]) -> float:
+        before = redis_microseconds(client)
+        load = turn(each)
+        return 1e6 / load.per_cpu_second + (redis_microseconds(client) - before) / load.count
+
+    client.config_set("maxmemory", LARGE_MEMORY)
+    costs = []
+    for size in (SMALL, LARGE):
+        for first in range(client.zcard(scores), size, STEP):
+            strangers = [f"stranger-{number:08d}" for number in range(first, min(first + STEP, size))]
+            named = {member_of(state.definition, user, 0, Number(1, first + place)): user for place, user in enumerate(strangers)}
+            with client.pipeline(transaction=False) as pipeline:
+                pipeline.zadd(scores, {member: first + place for place, member in enumerate(named)})
+                pipeline.hset(members, mapping={user: member for member, user in named.items()})
+                pipeline.execute()
+        costs.append({name: statistics.median(cost(each) for _ in range(ROUNDS)) for name, each in requests.items()})
+    return {name: costs[1][name] / costs[0][name] for name in requests}
+
+
+def _read_of(entry: bytes, where: bytes) -> bytes:
+    """A read of the board by whoever makes this entry."""
+    lines = read_of(entry).split(b"\r\n")
+    path = lines[0].partition(b"/scores/")[0] + b"/scores"
+    return b"\r\n".join([path + where + b" HTTP/1.1", *lines[1:]])
+
+
+def _friends_of(entry: bytes, users: Sequence[bytes]) -> bytes:
+    """Friends by whoever makes this entry."""
+    body = json.dumps({"userIds": [user.decode() for user in users]}).encode()
+    lines = entry.partition(b"\r\n\r\n")[0].split(b"\r\n")
+    kept = [line for line in lines[1:] if not line.lower().startswith(b"content-length")]
+    path = lines[0].partition(b"/scores/")[0] + b"/scores/query HTTP/1.1"
+    return b"\r\n".join([path, *kept, b"Content-Length: %d" % len(body), b"", body])
 
 
 def _define(stores: Container, board_id: str, members: dict[str, object]) -> None:

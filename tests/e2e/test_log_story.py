@@ -61,9 +61,13 @@ def grep(product: Product, word: str) -> list[dict[str, Any]]:
 
 
 def story(product: Product, update_id: str) -> list[dict[str, Any]]:
-    """Until the broadcast has told of it."""
-    eventually(lambda: any("version" in line for line in grep(product, update_id)), 40, "the story has an end")
-    return grep(product, update_id)
+    """Once it is whole: each process writes its lines in its own time, the worker's may be the last."""
+
+    def whole() -> list[dict[str, Any]]:
+        lines = grep(product, update_id)
+        return lines if any("version" in line for line in lines) and "update_score" in functions(lines) else []
+
+    return eventually(whole, 40, "the whole story")
 
 
 def functions(lines: list[dict[str, Any]]) -> list[str]:
