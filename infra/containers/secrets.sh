@@ -10,7 +10,8 @@ cd secrets
 
 # Containers read them under users of their own, through mounts; on this host the directory keeps others out.
 keep() { if [ -s "$1" ]; then return; fi; (umask 077; cat > "$1.new"); chmod 444 "$1.new"; mv "$1.new" "$1"; }
-for name in redis_password rabbitmq_password erlang_cookie postgresql_owner_password postgresql_functions_password; do
+for name in redis_password rabbitmq_password erlang_cookie postgresql_owner_password postgresql_functions_password \
+    metrics_token grafana_password; do
     openssl rand -hex 24 | tr -d '\n' | keep "$name"
 done
 openssl genpkey -algorithm ed25519 | keep jwt_signing_key

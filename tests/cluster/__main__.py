@@ -83,6 +83,7 @@ def break_and_count(stack: Stack) -> None:
     say(f"{INSTANCES[0]} was ready again after {stack.start_seconds(INSTANCES[0]):.1f} s")
     stack.wait_healthy(INSTANCES[0])
     count(stack, game)
+    check_monitoring(stack)
 
 
 def faults(stack: Stack) -> dict[str, Callable[[], str]]:
@@ -151,6 +152,13 @@ def check_reaping(stack: Stack, instance: str) -> None:
     stack.execute(instance, "python3", "-c", kill)
     stack.wait_healthy(instance)
     eventually(lambda: "Z" not in stack.states_of_processes(instance).values(), 30.0, "no zombie is left")
+
+
+def check_monitoring(stack: Stack) -> None:
+    """Prometheus reads both instances, and the rules have something to say of them."""
+    both = {f"{instance}:8080": 1.0 for instance in INSTANCES}
+    eventually(lambda: stack.metrics('up{job="scoreboard"}') == both, 60.0, "Prometheus reads both instances")
+    eventually(lambda: stack.metrics("count(scoreboard:slo_events:rate1m)"), 60.0, "the promises are counted")
 
 
 def keep_log(place: Path) -> Path | None:

@@ -9,6 +9,7 @@ ENV DEBIAN_FRONTEND=noninteractive
 RUN mkdir -p /etc/postgresql-common && echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf \
     && printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d && chmod 755 /usr/sbin/policy-rc.d \
     && apt-get update \
-    && apt-get install --yes --no-install-recommends caddy hostname postgresql rabbitmq-server redis-server wget \
+    && apt-get install --yes --no-install-recommends caddy hostname postgresql prometheus rabbitmq-server redis-server wget \
     && ln -s /usr/lib/postgresql/*/bin/* /usr/local/bin/ \
-    && install --directory --owner redis --group redis /data
+    && install --directory --owner redis --group redis /data \
+    && install --directory --owner nobody --group nogroup /prometheus

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from tests.cluster.engine import Engine, compose_command
 from tests.cluster.images import STORES
@@ -18,10 +19,10 @@ from tests.support.api import Api
 from tests.support.product import ROOT
 from tests.support.waiting import eventually
 
-CONTAINERS = ROOT / "infra" / "containers"
+CONTAINERS, MONITORING = ROOT / "infra" / "containers", ROOT / "infra" / "monitoring"
 PROJECT = "scoreboard-test"
 HEALTHY_SECONDS = 240.0
-IMAGES = {f"{name}_IMAGE": STORES for name in ("REDIS", "RABBITMQ", "POSTGRESQL", "CADDY")}
+IMAGES = {f"{name}_IMAGE": STORES for name in ("REDIS", "RABBITMQ", "POSTGRESQL", "CADDY", "PROMETHEUS")}
 PROCESSES = """
 import json, pathlib
 print(json.dumps({p.parent.name: p.read_text().rpartition(")")[2].split()[0] for p in pathlib.Path("/proc").glob("[0-9]*/stat")}))
@@ -33,24 +34,27 @@ class Stack:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self.place = engine.place / "containers"  # a copy, for its secrets
+        self.place = engine.place / "containers"  # a copy, for its secrets, beside one of what it refers to
 
     @contextmanager
     def up(self) -> Iterator[None]:
         """While they run; nothing of them stays."""
         shutil.rmtree(self.place, ignore_errors=True)
         shutil.copytree(CONTAINERS, self.place, ignore=shutil.ignore_patterns("secrets", ".env"))
+        shutil.copytree(MONITORING, self.place.with_name(MONITORING.name), dirs_exist_ok=True)
         self._engine.run("sh", str(self.place / "secrets.sh"))
         try:
             self.compose("up", "--detach")
             for service in self.compose("config", "--services").split():
                 self.wait_healthy(service)
+            self.compose("--profile", "monitoring", "up", "--detach", "prometheus")
+            self.wait_healthy("prometheus")
             yield
         except BaseException:
             self._keep_logs()
             raise
         finally:
-            self.compose("down", "--volumes", "--timeout", "30")
+            self.compose("--profile", "monitoring", "down", "--volumes", "--timeout", "30")
 
     def compose(self, *arguments: str) -> str:
         """Compose on this stack."""
@@ -117,6 +121,12 @@ class Stack:
         lines = self.execute("rabbitmq-1", "rabbitmqctl", "--quiet", "list_queues", "--no-table-headers", "name", "leader")
         leaders = dict(line.split("\t") for line in lines.splitlines() if "\t" in line)
         return leaders[queue].partition("@")[2]
+
+    def metrics(self, query: str) -> dict[str, float]:
+        """What Prometheus answers to a query, by instance."""
+        url = f"http://127.0.0.1:9090/api/v1/query?{urlencode({'query': query})}"
+        found = json.loads(self.execute("prometheus", "wget", "-q", "-O", "-", url))["data"]["result"]
+        return {each["metric"].get("instance", ""): float(each["value"][1]) for each in found}
 
     def states_of_processes(self, service: str) -> dict[str, str]:
         """By pid in the container; Z is one that nobody has reaped."""

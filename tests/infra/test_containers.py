@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from local_runtime.cli.environment import SECRETS
 from local_runtime.settings import InstanceSettings
 from shared.core.config import Settings
 from shared.core.database_url import DatabaseUrl
@@ -56,7 +57,7 @@ def test_the_product_reads_the_secrets(made: Path) -> None:
 
 def test_an_instance_is_given_settings_that_exist() -> None:
     known = {f"SCOREBOARD_{item.name.upper()}" for item in fields(InstanceSettings)} | {"LOG_FORMAT"}
-    secret = {item.name.upper() for item in fields(Settings)}
+    secret = set(SECRETS)
     for name in STACK["services"]["scoreboard-1"]["environment"]:
         assert name in known or name.removesuffix("_FILE") in secret, name
 
@@ -71,7 +72,7 @@ def test_a_service_has_bounds_a_health_check_and_what_it_names(name: str) -> Non
         assert secret in STACK["secrets"]
     for volume in service["volumes"]:
         source = volume.partition(":")[0]
-        assert (CONTAINERS / source).is_file() if source.startswith("./") else source in STACK["volumes"], volume
+        assert (CONTAINERS / source).exists() if source.startswith(".") else source in STACK["volumes"], volume
 
 
 def test_what_the_image_is_made_of_is_sent_to_the_engine() -> None:
