@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from shared.boards.definition import Period
@@ -46,4 +47,17 @@ def _boundaries(period: Period, start: int, *, backwards: bool = False) -> Itera
     from cronsim import CronSim  # most boards have none
 
     begin = instant(start - start % _SECOND).astimezone(ZoneInfo(period.time_zone))
-    return map(milliseconds, CronSim(period.cron, begin, reverse=backwards))
+    return map(milliseconds, CronSim(_with_hours(period.cron), begin, reverse=backwards))
+
+
+@lru_cache(256)
+def _with_hours(cron: str) -> str:
+    """With the hours of `*/6` written out. Over a star the library walks in hours of UTC, and misses a change by half an
+    hour.
+    """
+    minute, hours, *days = cron.split()
+    parts = hours.split(",")
+    if any(part in ("*", "*/1") for part in parts):
+        return cron
+    named = [",".join(map(str, range(0, 24, int(part[2:])))) if part.startswith("*/") else part for part in parts]
+    return " ".join([minute, ",".join(named), *days])

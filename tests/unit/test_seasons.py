@@ -135,6 +135,16 @@ def test_a_schedule_may_say_what_cron_may(cron: str, now: str, begins: str, ends
     assert last_boundary(period, _at(ends)) == _at(ends), "the moment of a run is in the season that it begins"
 
 
+@pytest.mark.parametrize("day", ["2026-10-04", "2027-04-04"])  # half an hour is skipped, and comes twice
+@pytest.mark.parametrize(("starred", "named"), [("0 */6 * * *", "0 0,6,12,18 * * *"), ("30 */8,4 * * *", "30 0,8,16,4 * * *")])
+def test_every_so_many_hours_is_the_same_hours_of_each_day(day: str, starred: str, named: str) -> None:
+    midnight = _at(f"{day}T00:00") - A_DAY
+    for at in range(midnight, midnight + 3 * A_DAY, 1_800_000):
+        periods = [Period("p", cron, "Australia/Lord_Howe") for cron in (starred, named)]
+        assert len({next_boundary(period, at) for period in periods}) == 1
+        assert len({last_boundary(period, at) for period in periods}) == 1
+
+
 def test_months_and_years_have_their_lengths() -> None:
     monthly, yearly = Period("month", "0 0 1 * *", "Europe/Berlin"), Period("year", "0 0 1 1 *", "Europe/Berlin")
     now = _at("2027-12-15T12:00", "Europe/Berlin")
