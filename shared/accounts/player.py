@@ -148,6 +148,6 @@ def checked_role(value: object) -> Role:
 
 def checked_user_ids(value: object) -> list[str]:
     """At least one id of a user; raises InvalidParameter."""
-    if not isinstance(value, list) or not value or not all(isinstance(user_id, str) for user_id in value):
+    if not isinstance(value, list) or not value or not all(isinstance(each, str) and each.isprintable() for each in value):
         raise InvalidParameter("`userIds` must be a list of ids of users.")
     return [canonical_id(user_id) for user_id in value]

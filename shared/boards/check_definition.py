@@ -74,7 +74,7 @@ def _check_members(given: Mapping[str, Any], known: Collection[str], of_what: st
 
 
 def _check_title(value: object) -> None:
-    text = unicodedata.normalize("NFC", value[: 4 * MAX_TITLE + 1]).strip() if isinstance(value, str) else ""
+    text = unicodedata.normalize("NFC", value).strip() if isinstance(value, str) and len(value) <= 4 * MAX_TITLE else ""
     if not 1 <= len(text) <= MAX_TITLE or not _JOINERS.sub("", text).isprintable():
         raise _refused("title", f"must be a text of 1 to {MAX_TITLE} characters, none of them a control character")
 

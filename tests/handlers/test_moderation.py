@@ -537,7 +537,11 @@ NO_DECISIONS: list[dict[str, Any]] = [
     {"action": "hide", "players": {"network": 1}, "reason": "x"},
     {"action": "hide", "players": {"network": "203.0.113.0/24", "since": "yesterday"}, "reason": "x"},
     {"action": "hide", "players": {"network": "203.0.113.0/24", "since": "2026-12-01T18:00:00"}, "reason": "x"},
+    {"action": "hide", "players": {"network": "203.0.113.0/24", "since": "9999-12-31T23:59:59-23:59"}, "reason": "x"},
     {"action": "hide", "players": {"userIds": []}, "reason": "x"},
+    {"action": "hide", "players": {"userIds": ["\0"]}, "reason": "x"},
+    {"action": "hide", "userId": "\0", "reason": "x"},
+    {"action": "adjust", "userId": "\0", "value": 1, "reason": "x"},
     {"action": "hide", "players": {"userIds": ["u"]}, "preview": "yes", "reason": "x"},
 ]
 
@@ -545,6 +549,7 @@ NO_DECISIONS: list[dict[str, Any]] = [
 def test_what_is_no_decision_is_refused(board: Container, admin: Player) -> None:
     for body in NO_DECISIONS:
         assert moderate(admin, "main", body).problem == (422, "invalid_parameter"), body
+    assert entries_of(admin, "main", userId="\0").problem == (422, "invalid_parameter")
 
 
 def test_nobody_and_nothing_that_there_is_not_is_moderated(board: Container, admin: Player) -> None:

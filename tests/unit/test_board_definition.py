@@ -98,6 +98,8 @@ REFUSED = [
     ({"title": ""}, "title", "1 to 100 characters"),
     ({"title": "a\u202eb"}, "title", "control character"),
     ({"title": "x" * 101}, "title", "1 to 100 characters"),
+    ({"title": f"a{' ' * 400}\0"}, "title", "control character"),
+    ({"title": f"a{' ' * 5000}b"}, "title", "1 to 100 characters"),
     ({"title": 1}, "title", "must be a text"),
     ({"order": "up"}, "order", "`descending` or `ascending`"),
     ({"operator": ["add"]}, "operator", "`add`, `best` or `latest`"),
