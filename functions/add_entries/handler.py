@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.audit.note_refusal import audited
 from shared.boards.add_entry import add_batch
-from shared.boards.parse_entries import parse_batch, writer_of
+from shared.boards.parse_entries import parse_batch, parse_for, writer_of
 from shared.container import container
 from shared.transport.http import HttpRequest, Reply, http_handler
 
@@ -15,6 +15,6 @@ def lambda_handler(request: HttpRequest) -> Reply:
     """Answer 200 with what became of each entry."""
     deps = container()
     writer = writer_of(request.bearer_token, deps.authenticate)
-    board = deps.known_boards.get(request.path_parameters["board"]).definition
-    commands = parse_batch(request.json_object(), writer, request.source_ip, board)
+    board_id, body = request.path_parameters["board"], request.json_object()
+    commands = parse_for(deps.known_boards, board_id, lambda board: parse_batch(body, writer, request.source_ip, board))
     return Reply.ok(add_batch(commands, deps, deps))

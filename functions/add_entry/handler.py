@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.audit.note_refusal import audited
 from shared.boards.add_entry import add_entry
-from shared.boards.parse_entries import parse_entry, writer_of
+from shared.boards.parse_entries import parse_entry, parse_for, writer_of
 from shared.boards.update_score import spend_ticket
 from shared.container import container
 from shared.transport.http import HttpRequest, Reply, http_handler
@@ -16,14 +16,14 @@ def lambda_handler(request: HttpRequest) -> Reply:
     """From the player or, where the board says so, the game's server. Answer 200 with the receipt and the limit's headers."""
     deps = container()
     writer = writer_of(request.bearer_token, deps.identify)
-    command = parse_entry(
-        request.path_parameters["user_id"],
-        request.json_object(),
-        writer,
-        request.source_ip,
-        deps.known_boards.get(request.path_parameters["board"]).definition,
-        api_key=request.headers.get("x-api-key"),
-        idempotency_key=request.headers.get("idempotency-key"),
+    user_id, body = request.path_parameters["user_id"], request.json_object()
+    api_key, idempotency_key = request.headers.get("x-api-key"), request.headers.get("idempotency-key")
+    command = parse_for(
+        deps.known_boards,
+        request.path_parameters["board"],
+        lambda board: parse_entry(
+            user_id, body, writer, request.source_ip, board, api_key=api_key, idempotency_key=idempotency_key
+        ),
     )
     required = deps.settings.require_action_ticket and command.server_key is None
     command = spend_ticket(command, request.headers.get("x-action-ticket"), deps.ticket_signer, required=required)

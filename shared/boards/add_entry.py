@@ -11,6 +11,7 @@ from shared.accounts.session import Missing
 from shared.boards.definition import BoardDefinition
 from shared.boards.entry import AcceptedEntry, BoardMoved, EntryPlace, ScoreEntry, places_text
 from shared.boards.open_epoch import ask_for_rebuild
+from shared.boards.parse_entries import check_entry
 from shared.boards.settle_places import settle
 from shared.boards.update_score import MAX_TRIES, give_missing
 from shared.core.errors import (
@@ -155,7 +156,7 @@ def add_entries(commands: Sequence[ScoreEntry], accounts: Accounts, stores: Writ
     """Add entries on one board: what became of each, in their order; raises UnknownBoard.
 
     Whether who writes may do so is for the board's script to say, as in update_score: one round trip for all, and one confirmed
-    publish. The script notices that definition or seasons have changed meanwhile; a value within the old bounds is accepted then.
+    publish. The script notices that definition or seasons have changed meanwhile.
     """
     outcomes, board = _add(commands, accounts, stores)
     pairs = zip(commands, outcomes, strict=True)
@@ -185,6 +186,7 @@ def _add(
     state = stores.known_boards.get(board_id)
     outcomes: list[AcceptedEntry | ScoreboardError | None] = [None] * len(commands)
     asked: set[int] = set()
+    absent: set[int] = set()
     waiting = list(range(len(commands)))
     tries = 0
     while waiting and tries < MAX_TRIES:
@@ -203,16 +205,33 @@ def _add(
                 if kind in given:
                     pass
                 elif isinstance(question, BoardMoved):
-                    state = stores.known_boards.renewed(board_id, question.now)
-                elif _give(question, commands[place], state, accounts, stores):
+                    before, state = state, stores.known_boards.renewed(board_id, question.now)
+                    if state.definition != before.definition:
+                        outcomes = [_judged(*each, state.definition) for each in zip(commands, outcomes, strict=True)]
+                elif question is Missing.MEMBER:
+                    _give_place(commands[place].user_id, state, accounts, stores, again=place in absent)
+                    absent.add(place)
+                elif _give(question, commands[place], accounts, stores):
                     asked.add(place)
                 if kind in _ASKED_BY_ALL:
                     given.add(kind)
             except ScoreboardError as error:
                 outcomes[place] = error
-        before, waiting = len(waiting), [place for place in waiting if outcomes[place] is None]
-        tries = 0 if len(waiting) < before else tries + 1
+        were_waiting, waiting = len(waiting), [place for place in waiting if outcomes[place] is None]
+        tries = 0 if len(waiting) < were_waiting else tries + 1
     return [LeaderboardRebuilding() if outcome is None else outcome for outcome in outcomes], state.definition
+
+
+def _judged(
+    command: ScoreEntry, outcome: AcceptedEntry | ScoreboardError | None, board: BoardDefinition
+) -> AcceptedEntry | ScoreboardError | None:
+    """The outcome, or of an entry that has none yet the refusal by rules that are new."""
+    if outcome is None:
+        try:
+            check_entry(command, board)
+        except ScoreboardError as error:
+            return error
+    return outcome
 
 
 def _in_turn(waiting: Sequence[int], commands: Sequence[ScoreEntry], asked: Collection[int]) -> list[int]:
@@ -230,11 +249,8 @@ def _in_turn(waiting: Sequence[int], commands: Sequence[ScoreEntry], asked: Coll
     return ready
 
 
-def _give(missing: Missing, command: ScoreEntry, state: BoardState, accounts: Accounts, stores: Writing) -> bool:
-    """As give_missing; also raises LeaderboardRebuilding."""
-    if missing is Missing.MEMBER:
-        _give_place(command.user_id, state, accounts, stores)
-        return False
+def _give(missing: Missing, command: ScoreEntry, accounts: Accounts, stores: Writing) -> bool:
+    """As give_missing."""
     if missing is Missing.SERVER_KEY and command.server_key is not None:
         key_id = command.server_key.key_id
         stores.known_server_keys.remember(key_id, stores.server_keys.good(key_id))
@@ -242,14 +258,16 @@ def _give(missing: Missing, command: ScoreEntry, state: BoardState, accounts: Ac
     return give_missing(missing, command, stores.leaderboard, accounts, stores.ledger, stores.publisher)
 
 
-def _give_place(user_id: str, state: BoardState, accounts: Accounts, stores: Writing) -> None:
-    """For one who was shown or hidden a moment ago; raises LeaderboardRebuilding where the score is lost."""
+def _give_place(user_id: str, state: BoardState, accounts: Accounts, stores: Writing, *, again: bool) -> None:
+    """For one who was shown or hidden a moment ago; raises LeaderboardRebuilding where the score is lost: nobody had to be moved
+    `again`. The first time a moderator may have moved them between the question and now.
+    """
     board_id = state.definition.board_id
     moved = settle(
         lambda: stores.hidden_players.on([board_id], [user_id])[board_id],
         lambda hidden: stores.entries.place("hide" if hidden else "show", state, [user_id]),
     )
-    if not moved and not knows_less(user_id, accounts):
+    if again and not moved and not knows_less(user_id, accounts):
         stores.leaderboard.suspect([user_id])  # within a minute the right score is back
         raise LeaderboardRebuilding(retry_after_seconds=30)
 

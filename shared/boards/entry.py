@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from shared.accounts.server_key import ServerCredential
@@ -12,6 +13,8 @@ from shared.boards.definition import BoardDefinition
 from shared.core.errors import InvalidParameter, ValueOutOfBounds
 from shared.core.rate_window import RateWindow
 from shared.ledger.events import Number, asked_text
+
+MAX_DIGITS = 40
 
 
 class ScoreEntry(NamedTuple):
@@ -109,25 +112,47 @@ def parse_values(body: Mapping[str, Any], board: BoardDefinition) -> tuple[int, 
 
     Raises ValueOutOfBounds or InvalidParameter.
     """
-    value = whole_number(body, "value")
-    if not board.min_value <= value <= board.max_value:
-        raise ValueOutOfBounds(f"`value` must be {board.min_value} to {board.max_value} on this board.")
-    second = 0
+    value, second, text = whole_number(body, "value"), 0, ""
     if board.has_second:
         second = whole_number(body, "second")
     elif body.get("second") is not None:
-        raise InvalidParameter("This board has no second column: leave `second` out.")
+        raise InvalidParameter(_NO_SECOND)
     metadata = body.get("metadata")
-    if metadata is None:
-        return value, second, ""
-    if not isinstance(metadata, dict):
-        raise InvalidParameter("`metadata` must be a JSON object.")
-    text = json.dumps(metadata, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    if len(text.encode()) > board.metadata_bytes:
-        raise InvalidParameter(f"`metadata` may have {board.metadata_bytes} bytes of JSON on this board.")
-    if "\\u0000" in text:
-        raise InvalidParameter("`metadata` must not contain NUL characters.")
+    if metadata is not None:
+        if not isinstance(metadata, dict):
+            raise InvalidParameter("`metadata` must be a JSON object.")
+        _check_part(metadata)
+        text = json.dumps(metadata, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    check_values(value, second, text, board)
     return value, second, text
+
+
+def check_values(value: int, second: int, metadata: str, board: BoardDefinition) -> None:
+    """Whether the board takes these; raises ValueOutOfBounds or InvalidParameter."""
+    if not board.min_value <= value <= board.max_value:
+        raise ValueOutOfBounds(f"`value` must be {board.min_value} to {board.max_value} on this board.")
+    if second and not board.has_second:
+        raise InvalidParameter(_NO_SECOND)
+    if metadata and len(metadata.encode()) > board.metadata_bytes:
+        raise InvalidParameter(f"`metadata` may have {board.metadata_bytes} bytes of JSON on this board.")
+
+
+_NO_SECOND = "This board has no second column: leave `second` out."
+
+
+def _check_part(part: object) -> None:
+    """What PostgreSQL keeps as it is: it writes every digit of a number, and has no NUL."""
+    if isinstance(part, str):
+        if "\0" in part:
+            raise InvalidParameter("`metadata` must not contain NUL characters.")
+    elif isinstance(part, float):
+        if len(format(Decimal(repr(part)), "f")) > MAX_DIGITS:
+            raise InvalidParameter(f"A number in `metadata` may have {MAX_DIGITS} digits, written out. Send it as a text.")
+    elif isinstance(part, dict | list):
+        for each in part:
+            _check_part(each)
+            if isinstance(part, dict):
+                _check_part(part[each])
 
 
 def whole_number(body: Mapping[str, Any], name: str) -> int:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from shared.accounts.player import Caller
 from shared.accounts.server_key import BEGINNING, ServerCredential, parse_server_key
 from shared.boards.definition import BoardDefinition
-from shared.boards.entry import ScoreEntry, parse_values
+from shared.boards.entry import ScoreEntry, check_values, parse_values
 from shared.boards.update_score import key_id_of
 from shared.core.errors import Forbidden, InvalidParameter, ScoreboardError
 from shared.core.ids import canonical_id, new_request_id
 from shared.stores.idempotency import checked_key
 
+if TYPE_CHECKING:
+    from shared.boards.known_boards import KnownBoards
+
+
+T = TypeVar("T")
 MAX_BATCH, MAX_ID_LENGTH = 100, 36
 
 
@@ -23,6 +28,37 @@ def writer_of(token: str, identify: Callable[[str], Caller]) -> Caller | ServerC
     that raises.
     """
     return parse_server_key(token) if token.startswith(BEGINNING) else identify(token)
+
+
+def parse_for(known: KnownBoards, board_id: str, parse: Callable[[BoardDefinition], T]) -> T:
+    """What `parse` makes of a request by the rules of the board; nothing is refused by rules that are over. Raises what `parse`
+    and KnownBoards.current raise.
+    """
+    definition = known.get(board_id).definition
+    try:
+        found = parse(definition)
+    except ScoreboardError:
+        now = known.current(board_id).definition
+        if now == definition:
+            raise
+        return parse(now)
+    if isinstance(found, list) and any(isinstance(each, ScoreboardError) for each in found):
+        now = known.current(board_id).definition
+        return found if now == definition else parse(now)
+    return found
+
+
+def check_entry(entry: ScoreEntry, board: BoardDefinition) -> None:
+    """Whether the board takes what was read by other rules of it; raises Forbidden, ValueOutOfBounds or InvalidParameter."""
+    _check_writer(board, is_server=entry.server_key is not None)
+    check_values(entry.value, entry.second, entry.metadata, board)
+
+
+def _check_writer(board: BoardDefinition, *, is_server: bool) -> None:
+    if not is_server and board.write != "player":
+        raise Forbidden("Only the game's server may write to this board, with its server key.")
+    if is_server and board.write != "server":
+        raise Forbidden("Players write to this board themselves. It takes server keys when `write` is `server`.")
 
 
 def parse_entry(
@@ -41,10 +77,7 @@ def parse_entry(
     """
     if isinstance(writer, Caller):
         writer.must_own(user_id)
-        if board.write != "player":
-            raise Forbidden("Only the game's server may write to this board, with its server key.")
-    elif board.write != "server":
-        raise Forbidden("Players write to this board themselves. It takes server keys when `write` is `server`.")
+    _check_writer(board, is_server=not isinstance(writer, Caller))
     value, second, metadata = parse_values(body, board)
     return ScoreEntry(
         new_request_id(),

@@ -153,13 +153,14 @@ def _apply(
     ledger: Ledger,
     publisher: EventPublisher,
 ) -> AcceptedUpdate:
-    not_in_ledger = False
+    not_in_ledger = was_absent = False
     for _ in range(MAX_TRIES):
         answer = leaderboard.apply(command, not_in_ledger=not_in_ledger)
         if isinstance(answer, AcceptedUpdate):
             return answer
         if answer is Missing.MEMBER:
-            _give_place(command.user_id, leaderboard, hidden, accounts, ledger)
+            _give_place(command.user_id, leaderboard, hidden, accounts, ledger, again=was_absent)
+            was_absent = True
         else:
             not_in_ledger = give_missing(answer, command, leaderboard, accounts, ledger, publisher) or not_in_ledger
     raise LeaderboardRebuilding
@@ -200,11 +201,15 @@ def _recall(command: ScoreUpdate | ScoreEntry, leaderboard: Leaderboard, ledger:
         raise TicketAlreadyUsed
 
 
-def _give_place(user_id: str, leaderboard: Leaderboard, hidden: HiddenPlayers, accounts: Accounts, ledger: Ledger) -> None:
+def _give_place(
+    user_id: str, leaderboard: Leaderboard, hidden: HiddenPlayers, accounts: Accounts, ledger: Ledger, *, again: bool
+) -> None:
     """A place on the board, or hidden beside it, for one who never scored, or who was hidden until a moment ago."""
     if settle_places([user_id], leaderboard, hidden, enters=False) or knows_less(user_id, accounts):
         return
     if ledger.totals([user_id]).get(user_id, 0):
+        if not again:
+            return  # a moderator may have moved them between the question and now
         # Somebody removed the member. Counting on from 0 would show a wrong score; within a minute the right one is back.
         leaderboard.suspect([user_id])
         raise LeaderboardRebuilding(retry_after_seconds=30)

@@ -9,6 +9,7 @@ import pytest
 
 from shared.boards.definition import BoardDefinition
 from shared.container import Container
+from shared.core.config import Settings
 from shared.reconciliation.balance_books import balance_books
 from shared.stores.actor import Actor
 from shared.stores.redis.connection import connect
@@ -71,12 +72,61 @@ def test_the_best_of_a_board_where_less_is_better(deployed: Container) -> None:
         ({"value": 1, "metadata": ["list"]}, "invalid_parameter"),
         ({"value": 1, "metadata": {"text": "x" * 60}}, "invalid_parameter"),
         ({"value": 1, "metadata": {"text": "\0"}}, "invalid_parameter"),
+        ({"value": 1, "metadata": {"\0": 1}}, "invalid_parameter"),
+        ({"value": 1, "metadata": {"many digits": [1e308]}}, "invalid_parameter"),
     ],
 )
 def test_what_a_board_does_not_take_is_refused_with_a_reason(deployed: Container, body: object, code: str) -> None:
     board_id = define_board(deployed, minValue=1, maxValue=10, metadataBytes=50)
     reply = add_entry(board_id, new_player(deployed), body)
     assert reply.problem == (422, code)
+
+
+def test_what_looks_like_an_escape_is_metadata(deployed: Container) -> None:
+    board_id = define_board(deployed, metadataBytes=50)
+    assert add_entry(board_id, new_player(deployed), {"value": 1, "metadata": {"text": "x\\u0000", "part": 0.25}}).status == 200
+
+
+def test_the_rules_of_now_count_wherever_they_were_changed(deployed: Container, function_environment: dict[str, str]) -> None:
+    """Another process has changed the board."""
+    board_id, ada = define_board(deployed, maxValue=10, metadataBytes=50), new_player(deployed)
+    assert add_entry(board_id, ada, {"value": 1}).status == 200
+
+    def change(**members: object) -> None:
+        other.boards.put(BoardDefinition.parse(board_id, members), Actor("test"))
+        other.known_boards.redefined(board_id)
+
+    with closing(Container(Settings.from_environment(function_environment))) as other:
+        change(maxValue=1000)
+        assert add_entry(board_id, ada, {"value": 500, "metadata": None}).status == 200
+        change(maxValue=10)
+        assert add_entry(board_id, ada, {"value": 500}).problem == (422, "value_out_of_bounds")
+        assert add_entry(board_id, ada, {"value": 1, "metadata": {"a": 1}}).problem == (422, "invalid_parameter")
+        change(maxValue=10, metadataBytes=50)
+        assert add_entry(board_id, ada, {"value": 1, "metadata": {"a": 1}}).status == 200
+        change(write="server")
+        assert add_entry(board_id, ada, {"value": 1}).problem == (403, "forbidden")
+        change()
+        assert add_entry(board_id, ada, {"value": 1}).status == 200
+
+
+def test_one_whom_a_moderator_moves_meanwhile_enters(deployed: Container, monkeypatch: pytest.MonkeyPatch) -> None:
+    board_id, ada = define_board(deployed), new_player(deployed)
+    assert add_entry(board_id, ada, {"value": 4}).status == 200
+    client: Any = deployed._redis
+    keys = deployed._shard.defined(board_id)
+    scores = keys.scores("all_time", 1)
+    [(member, score)] = client.zrange(scores, 0, -1, withscores=True)
+    ask = deployed.hidden_players.on
+
+    def shown_just_now(*arguments: Any) -> Any:
+        client.zadd(scores, {member: score})
+        return ask(*arguments)
+
+    client.zrem(scores, member)
+    monkeypatch.setattr(deployed.hidden_players, "on", shown_just_now)
+    reply = add_entry(board_id, ada, {"value": 3})
+    assert (reply.status, reply.data["score"]) == (200, 7)
 
 
 def test_only_the_player_writes_and_only_where_players_may(deployed: Container) -> None:

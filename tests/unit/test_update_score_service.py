@@ -318,11 +318,16 @@ def test_one_whom_a_moderator_has_hidden_gets_a_place_beside_the_board() -> None
 
 @pytest.mark.parametrize("hidden_on", ["", "main"])
 def test_one_who_has_points_in_the_ledger_does_not_begin_again_and_is_looked_at(hidden_on: str) -> None:
-    stores = Stores([Missing.MEMBER, ACCEPTED], profile=replace(PROFILE, hidden_on=hidden_on), total=9)
+    stores = Stores([Missing.MEMBER, Missing.MEMBER, ACCEPTED], profile=replace(PROFILE, hidden_on=hidden_on), total=9)
     with pytest.raises(LeaderboardRebuilding) as refused:
         stores.update()
     assert refused.value.retry_after_seconds == 30
     assert stores.done == [("suspected", ["u-1"]), "rebuild wanted"]
+
+
+def test_one_whom_a_moderator_moved_meanwhile_goes_on() -> None:
+    stores = Stores([Missing.MEMBER, ACCEPTED], total=9)
+    assert stores.update() == Receipt(ACCEPTED)
 
 
 def test_a_first_result_that_only_the_ledger_knows_is_answered_again() -> None:
