@@ -12,6 +12,7 @@ from shared.boards.reset_board import reset_board
 from shared.container import container
 from shared.core.errors import InvalidParameter
 from shared.core.ids import new_request_id
+from shared.ledger.catch_up import catch_up
 from shared.stores.actor import Actor
 from shared.transport.direct import direct_handler
 
@@ -37,7 +38,7 @@ def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
             asked = {"period": event.get("period")}
             return reset_board(board_id, asked, OPERATOR, new_request_id(), deps.known_boards, deps.board_stores)
         case "plan":
-            return apply_boards(event.get("boards"), deps.boards, deps.known_boards)
+            return apply_boards(event.get("boards"), deps.boards, deps.known_boards, lambda: catch_up(deps.pipeline))
         case "apply":
-            return apply_boards(event.get("boards"), deps.boards, deps.known_boards, OPERATOR)
+            return apply_boards(event.get("boards"), deps.boards, deps.known_boards, lambda: catch_up(deps.pipeline), OPERATOR)
     raise InvalidParameter("`action` must be `list`, `show`, `delete`, `reset`, `plan` or `apply`.")

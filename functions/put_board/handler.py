@@ -5,6 +5,7 @@ from __future__ import annotations
 from shared.boards.define_board import parse_board, put_board
 from shared.container import container
 from shared.container.admin import admin_handler
+from shared.ledger.catch_up import catch_up
 from shared.stores.actor import Actor
 from shared.stores.answer_once import answer_once, keyed
 from shared.transport.http import HttpRequest, Reply
@@ -19,7 +20,7 @@ def lambda_handler(request: HttpRequest, admin: Actor) -> Reply:
     answer = answer_once(
         keyed(request, admin.name, body),
         deps,
-        lambda _: put_board(definition, admin, deps.boards, deps.known_boards),
+        lambda _: put_board(definition, admin, deps.boards, deps.known_boards, lambda: catch_up(deps.pipeline)),
         is_claimed=True,
     )
     reply = Reply.created if answer.data["isNew"] else Reply.ok

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from shared.boards.define_board import define_board
 from shared.boards.definition import BoardDefinition
 from shared.core.errors import BoardInUse, InvalidBoard, InvalidParameter
 from shared.stores.actor import Actor
@@ -14,11 +15,14 @@ if TYPE_CHECKING:
     from shared.boards.postgresql import Boards, DefinedBoard
 
 
-def apply_boards(given: object, boards: Boards, known: KnownBoards, actor: Actor | None = None) -> dict[str, Any]:
+def apply_boards(
+    given: object, boards: Boards, known: KnownBoards, catch_up: Callable[[], object], actor: Actor | None = None
+) -> dict[str, Any]:
     """Define boards, of ids and definitions, unless one of them is refused; nothing is done without an `actor`.
 
     `{"boards": [{"id", "change", "differences"} or {"id", "change": "refused", "code", "detail"}], "others": [...]}`: `change` is
-    `create`, `change` or `none`, `others` are the boards that are not given, and stay. Raises InvalidParameter.
+    `create`, `change` or `none`, `others` are the boards that are not given, and stay. Raises InvalidParameter,
+    and LedgerBehind as `define_board` does.
     """
     if not isinstance(given, Mapping):
         raise InvalidParameter("`boards` must be an object: definitions by the ids of boards.")
@@ -30,9 +34,7 @@ def apply_boards(given: object, boards: Boards, known: KnownBoards, actor: Actor
     if actor is not None and all(step["change"] != "refused" for step in steps):
 
         def put(definition: BoardDefinition) -> DefinedBoard:
-            done = boards.put(definition, actor, known.played_periods)
-            known.redefined(definition.board_id)
-            return done
+            return define_board(definition, actor, boards, known, catch_up)
 
         steps = [_step(board_id, members, put) for board_id, members in given.items()]
     return {"boards": steps, "others": [board.board_id for board in boards.list() if board.board_id not in given]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from shared.boards.check_definition import MAIN_ID
@@ -14,7 +14,7 @@ from shared.stores.idempotency import Attempt, not_kept
 
 if TYPE_CHECKING:
     from shared.boards.known_boards import KnownBoards
-    from shared.boards.postgresql import Boards
+    from shared.boards.postgresql import Boards, DefinedBoard
 
 
 # What a board is shown with and nobody defines: who sends back what was read need not take it out.
@@ -28,13 +28,26 @@ def parse_board(board_id: str, body: Mapping[str, Any]) -> BoardDefinition:
     return BoardDefinition.parse(board_id, {name: value for name, value in body.items() if name not in _READ_ONLY})
 
 
-def put_board(definition: BoardDefinition, actor: Actor, boards: Boards, known: KnownBoards) -> dict[str, Any]:
-    """`{"isNew", "board"}`; raises BoardInUse.
+def define_board(
+    definition: BoardDefinition, actor: Actor, boards: Boards, known: KnownBoards, catch_up: Callable[[], object]
+) -> DefinedBoard:
+    """What it came to. When Redis is away it is committed all the same, and asking again makes it known.
 
-    When Redis is away it is committed all the same, and asking again makes it known.
+    Whether the id of a deleted board is free is known after `catch_up`, when every entry from before is in the ledger. Raises
+    BoardInUse, and LedgerBehind.
     """
+    if boards.is_deleted(definition.board_id):
+        catch_up()
     done = boards.put(definition, actor, known.played_periods)
     known.redefined(definition.board_id)
+    return done
+
+
+def put_board(
+    definition: BoardDefinition, actor: Actor, boards: Boards, known: KnownBoards, catch_up: Callable[[], object]
+) -> dict[str, Any]:
+    """`{"isNew", "board"}`; as `define_board`."""
+    done = define_board(definition, actor, boards, known, catch_up)
     return {"isNew": done.is_new, "board": described(known.current(definition.board_id))}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from shared.boards.definition import NAME
+from shared.boards.definition import NAME, changes_meaning
 from shared.boards.season import BoardState, begun, ended, overtaken, redefined, rolled
 from shared.core.errors import LeaderboardRebuilding, UnknownBoard
 
@@ -59,8 +59,8 @@ class KnownBoards:
         """
         held = self._states.load(board_id)
         seasons = [] if held is None else [*held.state.open_seasons, *held.ended]
-        counts = self._states.players(board_id, [(season.period, season.number) for season in seasons])
-        return {season.period for season, count in zip(seasons, counts, strict=True) if count}
+        found = self._states.has_players(board_id, seasons)
+        return {season.period for season, is_played in zip(seasons, found, strict=True) if is_played}
 
     def renewed(self, board_id: str, now: int) -> BoardState:
         """As it is at Redis's clock (ms), its seasons rolled; raises UnknownBoard, and LeaderboardRebuilding while Redis does not
@@ -101,6 +101,10 @@ class KnownBoards:
             over = [*ended(held.state, open_now, now), *ended(open_now, changed, now)]
             if (put := self._states.put(held.state.version, changed, over)) is not None:
                 self._known[board_id] = put
+                if changes_meaning(held.state.definition, definition) and self.played_periods(board_id):
+                    # Entries by the old definition came between the question whether there are any and now.
+                    self._states.drop(board_id)
+                    self._ask_for_rebuild()
                 return
         raise LeaderboardRebuilding
 

@@ -89,6 +89,12 @@ class Boards:
             )
         return {user_id: (Number(epoch, sequence), metadata) for user_id, epoch, sequence, metadata in rows}
 
+    def is_deleted(self, board_id: str) -> bool:
+        """Whether there was such a board, and is none now."""
+        with self._pool.connection() as session:
+            rows = session.run("SELECT deleted_at IS NOT NULL FROM boards WHERE board_id = :board_id", board_id=board_id)
+        return bool(rows and rows[0][0])
+
     def put(self, definition: BoardDefinition, actor: Actor, played: Played = nobody_plays) -> DefinedBoard:
         """Make a board or change it. The id of a deleted one is free again when it has no entries.
 
@@ -150,7 +156,12 @@ def _see_that_meaning_stays(session: Session, before: BoardDefinition, after: Bo
     in_use = {period for [period] in session.run(statement("find_periods_in_use"), board_id=before.board_id)}
     in_use |= played(before.board_id)
     for member, period in changes:
-        if (period in in_use) if period else in_use:
+        if period is None and (in_use or _has_entries(session, before.board_id)):
+            raise BoardInUse(
+                f"`{member}` cannot change any more: entries are there, and would get another meaning. Make another board.",
+                member=member,
+            )
+        if period in in_use:
             raise BoardInUse(
                 f"`{member}` cannot change now: entries of seasons that are not closed would get another meaning."
                 " Make another board, or change it before the first entry or when every season with entries is closed.",

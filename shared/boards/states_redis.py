@@ -203,6 +203,15 @@ class BoardStates:
         return counts
 
     @translated()
+    def has_players(self, board_id: str, seasons: Sequence[Season]) -> list[bool]:
+        """Whether anybody stands in each of these seasons, shown or hidden."""
+        keys = self._shard.defined(board_id)
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for season in seasons:
+                pipeline.exists(keys.members(season.period, season.number))
+            return list(map(bool, pipeline.execute()))
+
+    @translated()
     def place(self, verb: Verb, held: Iterable[HeldBoard], user_ids: Sequence[str]) -> int:
         """Show these players in every season of these boards, or hide them, with the scores they have.
 

@@ -100,6 +100,17 @@ def test_another_definition_counts_at_once_and_open_seasons_go_on(stage: BoardsS
     assert stage.held() == state
 
 
+def test_entries_that_come_while_their_meaning_is_changed_are_named_anew(stage: BoardsStage) -> None:
+    """The board leaves Redis, and is filled with what the ledger makes of them."""
+    board = stage.define(periods=[ALL_TIME])
+    [season] = stage.known.get("cups").seasons
+    stage.define(order="ascending", periods=[ALL_TIME])
+    stage.enter(board, season, 5)
+    stage.known.redefined("cups")
+    assert stage.states.load("cups") is None
+    assert stage.asked == 1
+
+
 def test_a_deleted_board_leaves_with_its_keys(stage: BoardsStage) -> None:
     board = stage.define(periods=[DAILY, ALL_TIME])
     for season in stage.known.get("cups").seasons:

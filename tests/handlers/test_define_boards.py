@@ -10,10 +10,14 @@ import pytest
 
 from shared.container import Container
 from shared.core.config import Settings
+from shared.reconciliation.moderate_scores import Moderation
+from shared.stores.actor import Actor
+from tests.handlers.boards import add_entry
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import HandlerReply, call, invoke
-from tests.handlers.players import Player, new_player
+from tests.handlers.players import Player, consuming, new_player
 from tests.support.product import query
+from tests.support.waiting import eventually
 
 BOARD = "/api/boards/{board}"
 WEEKLY = {"name": "weekly", "cron": "0 0 * * MON", "timeZone": "Europe/Berlin"}
@@ -138,13 +142,31 @@ def test_a_player_on_the_board_holds_its_meaning_before_the_ledger_knows(
     put(admin, board_id, SPRINTS)
     keys = deployed.leaderboard._shard.defined(board_id)
     client: Any = deployed._redis
-    client.zadd(keys.scores("weekly", 1), {"somebody": 1})
+    client.hset(keys.members("weekly", 1), "somebody", "hidden or not")
     refused = put(admin, board_id, SPRINTS | {"order": "descending"})
     assert refused.problem == (409, "board_in_use")
     assert refused.json["member"] == "order"
     assert put(admin, board_id, SPRINTS | {"periods": [WEEKLY]}).status == 200, "nobody is in all_time"
-    client.delete(keys.scores("weekly", 1))
+    client.delete(keys.members("weekly", 1))
     assert put(admin, board_id, SPRINTS | {"order": "descending"}).status == 200
+
+
+def test_what_was_struck_holds_the_meaning_too(deployed: Container, admin: Player, board_id: str) -> None:
+    put(admin, board_id, SPRINTS)
+    ada = new_player(deployed)
+    with consuming(deployed):
+        entered = add_entry(board_id, ada, {"value": 7}).data["requestId"]
+        eventually(lambda: deployed.boards.has_entries(board_id), 20, "the entry in the ledger")
+    deployed.score_moderation.strike(board_id, ada.user_id, entered, Moderation(Actor("test"), "x"))
+    assert put(admin, board_id, SPRINTS | {"order": "descending"}).problem == (409, "board_in_use")
+
+
+def test_entries_of_a_deleted_board_that_are_on_their_way_keep_its_id(deployed: Container, admin: Player, board_id: str) -> None:
+    put(admin, board_id, SPRINTS)
+    assert add_entry(board_id, new_player(deployed), {"value": 7}).status == 200
+    assert delete(admin, board_id).status == 204
+    with consuming(deployed):
+        assert put(admin, board_id, SPRINTS | {"order": "descending"}).problem == (409, "board_in_use")
 
 
 def test_a_request_that_is_sent_again_is_answered_as_before(admin: Player, board_id: str) -> None:

@@ -1,5 +1,5 @@
--- board_seasons, season_totals: of each period of a board the newest season of which there is a row, and all later ones of which there are
--- entries: Redis was lost before they were written down. :board_id text
+-- board_seasons, season_totals, moderation_entries: of each period of a board the newest season of which there is a row, and all later ones
+-- of which there are entries, struck ones among them: Redis was lost before they were written down. :board_id text
 -- Answers period, number, start and end (ms), the end null where nobody knows, in the order of numbers. Where nothing says when a season
 -- began that is an instant in it, if it follows a schedule; otherwise the end of the newest one with a row, or the making of the board.
 
@@ -38,6 +38,13 @@ scheduled AS (
     FROM boards CROSS JOIN jsonb_array_elements(definition -> 'periods') AS period
     WHERE board_id = :board_id AND period ->> 'cron' <> ''
 ),
+struck AS (
+    SELECT DISTINCT ON (period, season) period, season, accepted_at
+    FROM moderation_entries AS decision JOIN score_entries AS entry ON entry.request_id = decision.struck
+    CROSS JOIN unnest(string_to_array(decision.places, '|')) AS place
+    CROSS JOIN LATERAL (SELECT split_part(place, ':', 1) AS period, CAST(split_part(place, ':', 2) AS int) AS season) AS of_place
+    WHERE decision.board_id = :board_id
+),
 newest AS (
     SELECT * FROM written
     UNION ALL
@@ -58,6 +65,19 @@ newest AS (
         NULL
     FROM unwritten LEFT JOIN written USING (period)
     WHERE unwritten.season > coalesce(written.season, 0)
+    UNION ALL
+    SELECT
+        period, struck.season,
+        coalesce(
+            CASE WHEN period IN (SELECT period FROM scheduled) THEN struck.accepted_at END,
+            written.ends_at,
+            (SELECT created_at FROM boards WHERE board_id = :board_id)
+        ),
+        NULL
+    FROM struck LEFT JOIN written USING (period)
+    WHERE
+        struck.season > coalesce(written.season, 0)
+        AND NOT EXISTS (SELECT FROM unwritten WHERE unwritten.period = struck.period AND unwritten.season = struck.season)
 )
 SELECT
     period, season, CAST(round(extract(epoch FROM starts_at) * 1000) AS bigint), CAST(round(extract(epoch FROM ends_at) * 1000) AS bigint)
