@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import yaml
+
 from tests.cluster.engine import Engine, compose_command
 from tests.cluster.images import STORES
 from tests.support.api import Api
@@ -45,7 +47,7 @@ class Stack:
         self._engine.run("sh", str(self.place / "secrets.sh"))
         try:
             self.compose("up", "--detach")
-            for service in self.compose("config", "--services").split():
+            for service in _without_profile(self.place / "compose.yaml"):
                 self.wait_healthy(service)
             self.compose("--profile", "monitoring", "up", "--detach", "prometheus")
             self.wait_healthy("prometheus")
@@ -140,6 +142,12 @@ class Stack:
 
     def _keep_logs(self) -> None:
         Path(self._engine.place / "compose.log").write_text(self.compose("logs", "--no-color"))
+
+
+def _without_profile(file: Path) -> list[str]:
+    """The services that come with all the others."""
+    services: dict[str, Any] = yaml.safe_load(file.read_text())["services"]
+    return [name for name, service in services.items() if "profiles" not in service]
 
 
 def _instant(text: str) -> datetime:

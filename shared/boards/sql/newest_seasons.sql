@@ -41,7 +41,7 @@ scheduled AS (
 struck AS (
     SELECT DISTINCT ON (period, season) period, season, accepted_at
     FROM moderation_entries AS decision JOIN score_entries AS entry ON entry.request_id = decision.struck
-    CROSS JOIN unnest(string_to_array(decision.places, '|')) AS place
+    CROSS JOIN unnest(string_to_array(entry.places, '|')) AS place
     CROSS JOIN LATERAL (SELECT split_part(place, ':', 1) AS period, CAST(split_part(place, ':', 2) AS int) AS season) AS of_place
     WHERE decision.board_id = :board_id
 ),
