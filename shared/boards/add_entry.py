@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from shared.accounts.check_access import Accounts, knows_less
 from shared.accounts.session import Missing
 from shared.boards.definition import BoardDefinition
-from shared.boards.entry import AcceptedEntry, BoardMoved, EntryPlace, ScoreEntry, places_text
+from shared.boards.entry import AcceptedEntry, BoardMoved, EntryPlace, ScoreEntry
 from shared.boards.open_epoch import ask_for_rebuild
 from shared.boards.parse_entries import check_entry
 from shared.boards.settle_places import settle
@@ -286,6 +286,6 @@ def _event(command: ScoreEntry, accepted: AcceptedEntry) -> ScoreAccepted:
         board_id=command.board_id,
         second=command.second,
         metadata=command.metadata,
-        places=places_text(accepted.places),
+        places=accepted.text,
         writer=command.writer,
     )

@@ -164,11 +164,13 @@ class Entries(Acceptances):
         return place_members(self._redis, self._shard.defined(state.definition.board_id), seasons, verb, user_ids)
 
     def _accepted(self, entry: ScoreEntry, answer: Sequence[Any], limit: int) -> AcceptedEntry:
-        places, _, accepted_at, remaining, reset, replayed, request_id, *new = answer
+        told, _, accepted_at, remaining, reset, replayed, request_id, *new = answer
+        places = told.decode()
         return AcceptedEntry(
             request_id.decode(),
             entry.user_id,
-            parse_places(places.decode()),
+            parse_places(places),
+            places,
             datetime.fromtimestamp(int(accepted_at) / 1000, UTC),
             self._window(limit, int(remaining), int(reset)),
             new[0].decode() if new else None,

@@ -58,11 +58,12 @@ class EntryPlace(NamedTuple):
 
 
 class AcceptedEntry(NamedTuple):
-    """What the script answered; the rest is as in AcceptedUpdate."""
+    """What the script answered; `text` says the `places` as it does. The rest is as in AcceptedUpdate."""
 
     request_id: str
     user_id: str
     places: Sequence[EntryPlace]
+    text: str
     accepted_at: datetime
     rate_window: RateWindow
     outbox_id: str | None
@@ -100,11 +101,6 @@ def parse_places(text: str) -> list[EntryPlace]:
         period, season, score, second, rank, improved = part.split(":")
         places.append(EntryPlace(period, int(season), int(score), int(second), int(rank), improved == "1"))
     return places
-
-
-def places_text(places: Sequence[EntryPlace]) -> str:
-    """The other direction."""
-    return "|".join(":".join(str(int(field) if isinstance(field, bool) else field) for field in place) for place in places)
 
 
 def parse_values(body: Mapping[str, Any], board: BoardDefinition) -> tuple[int, int, str]:
