@@ -1,5 +1,5 @@
 """A state machine over boards that operators defined: entries of every operator while seasons turn, players are hidden and shown,
-and everything dies.
+scores are corrected, and everything dies.
 
 After every step each season says what the accepted entries come to; in the end so do ledger and final ranks. Boundaries are
 those of a moved clock. `SCOREBOARD_MODEL_EXAMPLES=5000` looks deeper than the run that belongs to every test run.
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from uuid import uuid4
 
 import pg8000.native
@@ -44,16 +44,18 @@ from shared.boards.settle_places import settle_board_places
 from shared.boards.states_redis import BoardStates
 from shared.boards.turn_seasons import turn_seasons
 from shared.container import Container
-from shared.core.errors import LeaderboardRebuilding, LedgerBehind, RateWindowLost
+from shared.core.errors import LeaderboardRebuilding, LedgerBehind, NoOpenSeason, RateWindowLost, UnknownEntry, WithoutEffect
 from shared.ledger import redis as outbox_module
 from shared.ledger.catch_up import Pipeline
 from shared.ledger.events import Number, ScoreAccepted
 from shared.ledger.redis import Outbox
 from shared.reconciliation.balance_books import balance_books
 from shared.reconciliation.heal_leaderboard import heal_leaderboard
+from shared.reconciliation.moderate_scores import ScoreModeration
 from shared.reconciliation.rebuild_leaderboard import pages
 from shared.reconciliation.reconcile_scores import Reconciliation, ReconciliationOptions, reconcile_scores
 from shared.reconciliation.redis import BoardCheck
+from shared.reconciliation.score_decision import ModerateScore
 from shared.reconciliation.standings_redis import SeasonCheck
 from shared.stores.actor import Actor
 from shared.stores.keys import ShardKeys
@@ -102,10 +104,30 @@ FINAL_RANKS = (
 Place = tuple[str, str, int]
 
 
+class Adjustment(NamedTuple):
+    """A moderator's entry, right after the one with the number; those with one number in the order of their `turn`."""
+
+    board_id: str
+    user_id: str
+    increment: int
+    second: int
+    number: Number
+    turn: int
+    seasons: Sequence[tuple[str, int]]
+
+
+class Quiet(ScoreModeration):
+    """Dies before Redis learns of a decision."""
+
+    def settle(self, user_id: str) -> None: ...
+
+
 class BoardsExactlyOnce(Travelling):
     """`accepted` holds every entry that the script took, by request id. While `is_behind`, Redis has an earlier state.
 
     `hidden` holds where (a board, or all) whom a moderator has hidden, and `unsettled` about whom Redis may not know that.
+    `decisions` holds what stands about scores: the request id that was struck, or the adjustment. `is_uncorrected` says that
+    Redis may not know of one.
     """
 
     def __init__(self, deployed: Container, client: redis.Redis, database: pg8000.native.Connection) -> None:
@@ -117,6 +139,8 @@ class BoardsExactlyOnce(Travelling):
         self.resets = 0
         self.hidden: set[tuple[str, str]] = set()
         self.unsettled: set[str] = set()
+        self.decisions: dict[int, tuple[str, str | Adjustment]] = {}
+        self.is_uncorrected = self.was_behind = False
         self.at = datetime.now(UTC).replace(second=30, microsecond=0) - timedelta(hours=3)
 
     @initialize()
@@ -174,12 +198,19 @@ class BoardsExactlyOnce(Travelling):
         return next((event for event in self.accepted.values() if key_id and event.key_id == key_id), None)
 
     def expected(self) -> dict[Place, dict[str, Entrant]]:
-        """What the entries come to in each season in which there are any, by player."""
+        """What entries and adjustments come to in each season in which there are any, by player."""
         found: dict[Place, dict[str, Entrant]] = {}
-        for event in sorted(self.accepted.values(), key=_number):
-            for place in parse_places(event.places):
-                entrants = found.setdefault((event.board_id, place.period, place.season), {})
-                entrants[event.user_id] = _folded(self.definitions[event.board_id], entrants.get(event.user_id), event)
+        decided = [what for _, what in self.decisions.values()]
+        entries = [
+            Adjustment(event.board_id, event.user_id, event.increment, event.second, _number(event), 0, _seasons(event))
+            for request_id, event in self.accepted.items()
+            if request_id not in decided
+        ]
+        counting = [*entries, *(what for what in decided if isinstance(what, Adjustment))]
+        for item in sorted(counting, key=lambda item: (item.number, item.turn)):
+            for season in item.seasons:
+                entrants = found.setdefault((item.board_id, *season), {})
+                entrants[item.user_id] = _folded(self.definitions[item.board_id], entrants.get(item.user_id), item)
         return found
 
     def is_hidden(self, board_id: str, user_id: str) -> bool:
@@ -253,7 +284,7 @@ class BoardsExactlyOnce(Travelling):
             assert entry.places == parse_places(first.places)
         elif not self.is_behind:
             for place in entry.places:
-                if not self.unsettled:
+                if not self.unsettled and not self.is_uncorrected:
                     self.is_told(board, place, before.get((board_id, place.period, place.season), {}), event)
         kept = fate not in (Fate.BROKER_AWAY, Fate.BROKER_LOSES_IT)
         assert first is not None or not kept or entry.request_id not in self.only_in_redis()
@@ -261,7 +292,8 @@ class BoardsExactlyOnce(Travelling):
     def is_told(self, board: BoardDefinition, place: EntryPlace, before: dict[str, Entrant], event: ScoreAccepted) -> None:
         """Score, second column and rank as they are with this entry; who is hidden is told where they would stand."""
         others = {user_id: entrant for user_id, entrant in before.items() if not self.is_hidden(board.board_id, user_id)}
-        entrants = {**others, event.user_id: _folded(board, before.get(event.user_id), event)}
+        entry = Adjustment(board.board_id, event.user_id, event.increment, event.second, _number(event), 0, ())
+        entrants = {**others, event.user_id: _folded(board, before.get(event.user_id), entry)}
         [row] = [row for row in Oracle(board, entrants).rows() if row.user_id == event.user_id]
         assert (place.score, place.second, place.rank) == (row.score, row.second, row.rank)
 
@@ -309,6 +341,48 @@ class BoardsExactlyOnce(Travelling):
             settle_board_places([user_id], self.boards)
             self.unsettled.discard(user_id)
 
+    @precondition(lambda self: self.accepted)
+    @rule(entry=st.integers(0, 99), dies=st.booleans())
+    def strike(self, entry: int, dies: bool) -> None:
+        events = [event for name, event in self.accepted.items() if name not in [what for _, what in self.decisions.values()]]
+        assume(events)
+        event = events[entry % len(events)]
+        command = ModerateScore(event.board_id, "strike", "of the model", event.user_id, event.request_id)
+        if answer := self.correct(command, dies):
+            self.decisions[answer["entry"]["id"]] = event.board_id, event.request_id
+
+    @rule(board=BOARD, player=PLAYER, value=st.integers(1, 4), second=SECOND, one=st.booleans(), dies=st.booleans())
+    def adjust(self, board: str, player: int, value: int, second: int, one: bool, dies: bool) -> None:
+        definition, user_id = self.definitions[board], self.user_ids[player]
+        said: dict[str, Any] = {"value": value, **({"second": second} if definition.has_second else {})}
+        if one:
+            said["period"] = definition.periods[0].name
+        if answer := self.correct(ModerateScore(board, "adjust", "of the model", user_id, said=said), dies):
+            number = self.board.newest_epoch().newest
+            assert number is not None
+            seasons, turn = [(score["period"], score["season"]) for score in answer["scores"]], answer["entry"]["id"]
+            self.decisions[turn] = board, Adjustment(board, user_id, value, said.get("second", 0), number, turn, seasons)
+
+    @precondition(lambda self: self.decisions)
+    @rule(decision=st.integers(0, 99), dies=st.booleans())
+    def undo(self, decision: int, dies: bool) -> None:
+        moderation_id = sorted(self.decisions)[decision % len(self.decisions)]
+        board_id, _ = self.decisions[moderation_id]
+        if self.correct(ModerateScore(board_id, "undo", "of the model", entry_id=moderation_id), dies):
+            del self.decisions[moderation_id]
+
+    def correct(self, command: ModerateScore, dies: bool) -> dict[str, Any] | None:
+        """What was decided, and Redis shows it, unless who decides dies first; None when nothing was."""
+        try:
+            answer = (Quiet if dies else ScoreModeration)(self.known, self.stores).moderate(command, ACTOR)
+        except (LeaderboardRebuilding, LedgerBehind, NoOpenSeason, WithoutEffect):
+            return None
+        except UnknownEntry:
+            assert command.request_id not in self.recorded()
+            return None
+        self.is_uncorrected = self.is_uncorrected or dies or not self.board.is_whole() or self.is_behind
+        return answer
+
     @rule(board=CUPS, again=st.booleans())
     def reset(self, board: str, again: bool) -> None:
         """A request that is sent twice ends one season."""
@@ -348,10 +422,16 @@ class BoardsExactlyOnce(Travelling):
         fill_boards(self.boards, self.pipeline)
         self.meanwhile = []
         self.unsettled.clear()
+        self.is_uncorrected = False
         assert outcome["rebuilt"] or outcome["reconciled"] or not was_behind
         self.is_behind = was_behind and not outcome["reconciled"] and not outcome["rebuilt"]
 
-    @precondition(lambda self: self.board.is_whole() and not self.is_behind and not self.unsettled)
+    @property
+    def is_settled(self) -> bool:
+        """Redis has all that was accepted and decided."""
+        return self.board.is_whole() and not (self.is_behind or self.unsettled or self.is_uncorrected)
+
+    @precondition(lambda self: self.is_settled)
     @rule(meanwhile=MEANWHILE, dry_run=st.booleans(), full=st.booleans())
     def reconcile(self, meanwhile: list[tuple[str, str, int, int]], dry_run: bool, full: bool) -> None:
         """Finds nothing, whatever is under way."""
@@ -360,7 +440,7 @@ class BoardsExactlyOnce(Travelling):
         self.meanwhile = []
         assert summary["discrepancies"] == []
 
-    @precondition(lambda self: self.board.is_whole() and not self.is_behind and not self.unsettled)
+    @precondition(lambda self: self.is_settled)
     @rule(board=BOARD, player=PLAYER, how=st.sampled_from(TAMPERINGS), meanwhile=MEANWHILE)
     def tamper_and_reconcile(self, board: str, player: int, how: str, meanwhile: list[tuple[str, str, int, int]]) -> None:
         """Found and repaired to the point, while others go on."""
@@ -393,7 +473,7 @@ class BoardsExactlyOnce(Travelling):
 
     @invariant()
     def every_season_says_what_was_accepted(self) -> None:
-        if not hasattr(self, "definitions") or not self.board.is_whole() or self.is_behind:
+        if not hasattr(self, "definitions") or not self.board.is_whole() or self.is_behind or self.is_uncorrected:
             return
         expected = self.expected()
         for board_id, held in self.states.load_all(BOARDS).items():
@@ -403,6 +483,7 @@ class BoardsExactlyOnce(Travelling):
 
     @invariant()
     def nothing_accepted_is_lost(self) -> None:
+        self.was_behind = self.was_behind or self.is_behind
         if hasattr(self, "definitions"):
             assert set(self.accepted) <= self.in_outbox() | self.broker.waiting() | self.recorded()
             assert self.acknowledged <= set(self.accepted)
@@ -460,6 +541,7 @@ class BoardsExactlyOnce(Travelling):
         return Oracle(self.definitions[board_id], seen).rows()
 
     def each_entry_is_in_the_season_of_its_instant(self) -> None:
+        """A Redis that went back before the ledger had an entry may have begun its season once more, a little later."""
         spans = {
             (board_id, season): (starts_at, ends_at)
             for board_id, season, starts_at, ends_at in self.rows(
@@ -472,7 +554,8 @@ class BoardsExactlyOnce(Travelling):
             for place in parse_places(event.places):
                 if place.period == "minute":
                     starts_at, ends_at = spans[event.board_id, place.season]
-                    assert starts_at <= event.accepted_at < ends_at
+                    assert event.accepted_at < ends_at
+                    assert starts_at <= event.accepted_at or self.was_behind
 
     def rows(self, sql: str) -> Sequence[Any]:
         return self.database.run(sql) or ()
@@ -483,13 +566,17 @@ def _number(event: ScoreAccepted) -> Number:
     return event.number
 
 
-def _folded(board: BoardDefinition, before: Entrant | None, event: ScoreAccepted) -> Entrant:
+def _seasons(event: ScoreAccepted) -> list[tuple[str, int]]:
+    return [(place.period, place.season) for place in parse_places(event.places)]
+
+
+def _folded(board: BoardDefinition, before: Entrant | None, item: Adjustment) -> Entrant:
     """What a player has with one entry more, by the operator of the board."""
-    entrant = Entrant(event.user_id, event.increment, event.second, _number(event))
+    entrant = Entrant(item.user_id, item.increment, item.second, item.number)
     if before is None:
         return entrant
     if board.operator == "add":
-        entrant = entrant._replace(score=before.score + event.increment, second=before.second + event.second)
+        entrant = entrant._replace(score=before.score + item.increment, second=before.second + item.second)
     if board.operator != "best":
         return before if entrant[:3] == before[:3] else entrant
     sign = 1 if board.order == "descending" else -1
