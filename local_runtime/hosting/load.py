@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from local_runtime.hosting.manifest import Manifest
-from local_runtime.settings import InstanceSettings
+from local_runtime.settings import InstanceSettings, SettingsError
 
 
 def load_manifest(settings: InstanceSettings, environment: Mapping[str, str]) -> Manifest:
-    """Read `settings.template`, for the roles of the instance; raises the reader's error, which lists every problem.
+    """Read `settings.template`, for the roles of the instance; raises the reader's error, which lists every problem, and
+    SettingsError with the names of variables whose values the template does not allow.
 
     A template parameter takes its value from the variable of the same meaning: `RedisUrl` from `REDIS_URL`. Every variable
     of the environment also counts as provided, for it beats what the template gives the functions.
     """
-    from local_runtime.hosting.template import read_template
+    from local_runtime.hosting.template import RefusedParameters, read_template
 
-    manifest = read_template(settings.template, parameters=parameters_from(environment), provided=environment)
+    try:
+        manifest = read_template(settings.template, parameters=parameters_from(environment), provided=environment)
+    except RefusedParameters as error:
+        names = {_camel_case(name): name for name in environment}
+        raise SettingsError("\n".join(f"{names[name]}: {wanted}" for name, wanted in error.refused.items())) from None
     return manifest.for_roles(settings.roles)
 
 

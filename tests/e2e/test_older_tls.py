@@ -59,7 +59,7 @@ def broker() -> Iterator[dict[str, str]]:
     ("setting", "says"),
     [
         ({}, "the broker speaks no TLS 1.3: update it, or accept TLS 1.2 as well with AMQP_TLS_MINIMUM=1.2"),
-        ({"AMQP_TLS_MINIMUM": "1.1"}, "'1.1' is none of the AllowedValues 1.2, 1.3"),
+        ({"AMQP_TLS_MINIMUM": "1.1"}, "AMQP_TLS_MINIMUM: '1.1' is none of 1.2, 1.3"),
     ],
 )
 def test_it_is_refused_at_the_start_with_what_to_do(

@@ -132,6 +132,14 @@ def test_options_that_cannot_be_used_are_one_clear_message(arguments: list[str],
     assert "Traceback" not in done.stderr
 
 
+def test_a_mistyped_setting_is_told_by_its_own_name_and_once() -> None:
+    done = run("serve", PUBLIC_LEADERBOARD="maybe", CORS_ALLOWED_ORIGINS="localhost:3000")
+    assert done.returncode == 2
+    first, second = done.stderr.splitlines()
+    assert first == "error: PUBLIC_LEADERBOARD: 'maybe' is none of true, false"
+    assert second.startswith("CORS_ALLOWED_ORIGINS: 'localhost:3000' is refused: it must be exact origins")
+
+
 @pytest.mark.parametrize("arguments", [["invoke", "get_scores", "-"], ["reconcile"], ["create-user", "root", "--password-stdin"]])
 def test_a_verb_that_needs_an_instance_says_how_to_start_one(tmp_path: Path, arguments: list[str]) -> None:
     done = run(*arguments, "--data-dir", str(tmp_path), stdin="{}")

@@ -148,7 +148,7 @@ RULES = {
     "an alias": ("MemorySize: 256", "Tags: &tags {a: b}\n      Description: *tags", "SayHello", "YAML alias"),
     "a merge": ("MemorySize: 256", "<<: {Tags: {}}", "SayHello", "YAML merge"),
     "a tag of Python": ("MemorySize: 256", "MemorySize: !!python/name:os.system", "SayHello", "YAML tag"),
-    "no YAML": ("Resources:\n", "Resources: [\n", "Template", "is no YAML"),
+    "no YAML": ("Resources:\n", "Resources: [\n", "Template", "is not valid YAML"),
     # sections
     "an unknown section": ("Outputs:\n", "Mappings: {}\nOutputs:\n", "Mappings", "section is not supported"),
     "another transform": ("AWS::Serverless-2016-10-31", "AWS::Include", "Transform", "is 'AWS::Include'"),

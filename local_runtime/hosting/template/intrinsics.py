@@ -41,10 +41,14 @@ _SUB_LITERAL = re.compile(r"\$\{!([^{}]*)\}")
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """`values` of those that have one; `missing` are declared, but nobody gave them a value."""
+    """`values` of those that have one; `missing` are declared, but nobody gave them a value.
+
+    `refused` says of given values that break the rules of their parameter what is wanted.
+    """
 
     values: Mapping[str, str | list[str]] = field(default_factory=dict)
     missing: frozenset[str] = frozenset()
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     def __contains__(self, name: object) -> bool:
         return name in self.values or name in self.missing
@@ -54,6 +58,7 @@ def read_parameters(section: Node | None, given: Mapping[str, str], report: Repo
     """An empty value given for a parameter with a default counts as not given."""
     values: dict[str, str | list[str]] = {}
     missing: set[str] = set()
+    refused: dict[str, str] = {}
     for name, node in section.members.items() if section else ():
         _check_declaration(node, report)
         text = given.get(name) or _text(node.members.get("Default"))
@@ -63,10 +68,13 @@ def read_parameters(section: Node | None, given: Mapping[str, str], report: Repo
         kind = str(_plain(node, "Type"))
         parts = [part.strip() for part in text.split(",") if part.strip()] if _LISTS.fullmatch(kind) else None
         for each in [text] if parts is None else parts:  # what a list holds is held to the rules one by one
-            for message in _broken_rules(node, kind, each, report):
+            broken = _broken_rules(node, kind, each, report)
+            for message in broken:
                 report.add(node, message)
+            if broken and given.get(name):
+                refused.setdefault(name, _wanted(node, each) or broken[0])
         values[name] = text if parts is None else parts
-    return Parameters(values, frozenset(missing))
+    return Parameters(values, frozenset(missing), refused)
 
 
 def _check_declaration(node: Node, report: Report) -> None:
@@ -78,13 +86,13 @@ def _check_declaration(node: Node, report: Report) -> None:
 
 
 def _broken_rules(node: Node, kind: str, text: str, report: Report) -> list[str]:
-    shown = "its value" if _text(node.members.get("NoEcho")) == "true" else repr(text)
+    shown = _shown(node, text)
     hint = _plain(node, "ConstraintDescription")
     suffix = f" ({hint})" if hint else ""
     broken = []
-    allowed = [_text(item) for item in node.members.get("AllowedValues", Node([])).items]
+    allowed = _allowed(node)
     if allowed and text not in allowed:
-        broken.append(f"{shown} is none of the AllowedValues {', '.join(map(str, allowed))}{suffix}")
+        broken.append(f"{shown} is none of the AllowedValues {', '.join(allowed)}{suffix}")
     pattern = _plain(node, "AllowedPattern")
     if pattern is not None:
         broken += _broken_pattern(node, str(pattern), text, f"{shown} does not match AllowedPattern {pattern}{suffix}", report)
@@ -102,6 +110,23 @@ def _broken_rules(node: Node, kind: str, text: str, report: Report) -> list[str]
         if limit is not None and (measured is None or not holds(measured, limit)):
             broken.append(f"{shown} is outside {rule} {limit:g}{suffix}")
     return broken
+
+
+def _wanted(node: Node, text: str) -> str:
+    """Why a value is refused, for those who gave it and have not read the template; "" where the broken rule says it best."""
+    hint = _plain(node, "ConstraintDescription")
+    if hint:
+        return f"{_shown(node, text)} is refused: it {hint}"
+    allowed = _allowed(node)
+    return f"{_shown(node, text)} is none of {', '.join(allowed)}" if allowed else ""
+
+
+def _shown(node: Node, text: str) -> str:
+    return "its value" if _text(node.members.get("NoEcho")) == "true" else repr(text)
+
+
+def _allowed(node: Node) -> list[str]:
+    return [str(_text(item)) for item in node.members.get("AllowedValues", Node([])).items]
 
 
 def _broken_pattern(node: Node, pattern: str, text: str, message: str, report: Report) -> list[str]:

@@ -13,7 +13,7 @@ from local_runtime.hosting.template.functions import IN_GLOBALS, check_agreement
 from local_runtime.hosting.template.intrinsics import Parameters, Resolver, read_parameters
 from local_runtime.hosting.template.references import ReferenceCheck
 from local_runtime.hosting.template.resources import FUNCTION, HTTP_API, LAYER, WEBSOCKET_API, Resource, read_resources
-from local_runtime.hosting.template.tree import Node, Report, TemplateProblems, load_template
+from local_runtime.hosting.template.tree import Node, RefusedParameters, Report, TemplateProblems, load_template
 
 _SECTIONS = ("AWSTemplateFormatVersion", "Transform", "Description", "Metadata", "Parameters", "Conditions", "Globals")
 SECTIONS = (*_SECTIONS, "Resources", "Outputs")
@@ -69,7 +69,8 @@ def check_outputs(template: Node, reading: Reading, references: ReferenceCheck) 
 
 
 def read_template(path: Path, parameters: Mapping[str, str], provided: Collection[str]) -> Manifest:
-    """What the template asks to be hosted. Raises TemplateProblems with everything that stands in the way.
+    """What the template asks to be hosted. Raises TemplateProblems with everything that stands in the way, or
+    RefusedParameters with the values that stand in it.
 
     `parameters` are values by the names of the section Parameters (others are of no interest; an empty one does not beat a
     default). `provided` names the variables the instance gives its functions, whose values need not be known here.
@@ -80,6 +81,8 @@ def read_template(path: Path, parameters: Mapping[str, str], provided: Collectio
         raise TemplateProblems(path, report.problems)
     check_sections(template, report)
     values = read_parameters(section(template, "Parameters"), parameters, report)
+    if values.refused:
+        raise RefusedParameters(path, report.problems, values.refused)
     conditions = section(template, "Conditions").members
     resources = section(template, "Resources").members
     reading = Reading(report, Resolver(values, conditions), path.resolve().parent, frozenset(provided), resources)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -95,6 +95,14 @@ class TemplateProblems(ValueError):
         super().__init__(f"{template} cannot be hosted, {count}:{report}")
 
 
+class RefusedParameters(TemplateProblems):
+    """Values that were given for parameters break their rules; `refused` says what is wanted, by the names of the parameters."""
+
+    def __init__(self, template: Path, problems: Sequence[Problem], refused: Mapping[str, str]) -> None:
+        super().__init__(template, problems)
+        self.refused = dict(refused)
+
+
 class Report:
     """Collects problems in the order of the template, each once."""
 
@@ -139,7 +147,7 @@ def load_template(path: Path, report: Report) -> Node:
         report.add(Node(None), f"cannot be read: {error.strerror}")
         return Node({})
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        report.add(Node(None), f"is no YAML: {' '.join(str(error).split())}")
+        report.add(Node(None), f"is not valid YAML: {' '.join(str(error).split())}")
         return Node({})
     tree = Node({}) if root is None else _Converter(report).convert(root, ())
     if not isinstance(tree.value, dict) or not tree.value:
