@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,10 +16,14 @@ from shared.transport.direct import direct_handler
 
 @direct_handler
 def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Answer `{"installation", "migrations": [...], "queues": [...], "players": n}`."""
+    """Answer `{"installation", "migrations": [...], "queues": [...], "players": n}`.
+
+    With `{"givesUp": true}` the keys are fewer than before, and a refusal says how long the others are needed.
+    """
     deps = container()
+    own = replace(deps.ownership, gives_up=event.get("givesUp") is True)
     join = partial(join_instances, deps.leases, deps.instance)
-    summary = prepare_stores(deps.ownership, join, deps.migrations, deps.topology, deps.reconciliation)
+    summary = prepare_stores(own, join, deps.migrations, deps.topology, deps.reconciliation)
     restore_sessions(deps)
     deps.request_limits.begin()
     return summary

@@ -63,7 +63,7 @@ def _change(directory: InstanceDirectory, *, drop_old: bool) -> int:
     _see_that_they_are_ours(directory, runtime["function_env"])
     if drop_old:
         keyring = _keyring(directory).without_old_keys()
-        _have_the_stores_know(directory, keyring, "old keys are still needed")
+        _have_the_stores_know(directory, keyring, "nothing was changed", gives_up=True)
         keyring.save(directory.secrets_file)
     else:
         keyring = _rotated(directory)
@@ -93,11 +93,11 @@ def _see_that_they_are_ours(directory: InstanceDirectory, function_env: dict[str
             )
 
 
-def _have_the_stores_know(directory: InstanceDirectory, keyring: Keyring, otherwise: str) -> None:
+def _have_the_stores_know(directory: InstanceDirectory, keyring: Keyring, otherwise: str, *, gives_up: bool = False) -> None:
     """As at a start with these keys; CliError, which begins with `otherwise`, when the stores are not there or need others."""
     keys = {"JWT_SIGNING_KEY": keyring.jwt_signing_key, "PAYLOAD_KEYS": keyring.payload_keys}
     try:
-        invoke_function(directory.path, "prepare_stores", {}, **keys)
+        invoke_function(directory.path, "prepare_stores", {"givesUp": gives_up}, **keys)
     except CliError as error:
         raise CliError(f"{otherwise}: {error}", error.exit_code) from None
 

@@ -455,6 +455,12 @@ class ConfigurationError(ScoreboardError):
     code, title = "configuration_error", "Configuration error"
 
 
+class KeysStillNeeded(Conflict):
+    """Keys cannot be given up: what they have sealed is on its way, or in the stores."""
+
+    code, title = "keys_still_needed", "Keys still needed"
+
+
 class ForeignStores(ConfigurationError):
     """The stores belong to another installation, or hold what these keys cannot read; the detail says what to do."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.audit.entries import Seal
-from shared.core.errors import ForeignStores
+from shared.core.errors import ForeignStores, KeysStillNeeded
 from shared.core.logs import get_logger
 from shared.operations.installation import NEEDED_SECONDS, Installation, KnownKey, current_keys
 from shared.stores.key_print import PAYLOAD, KeyPrint
@@ -34,7 +34,10 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Ownership:
-    """The ports that know whose the stores are, and the keys of this instance in their order."""
+    """The ports that know whose the stores are, and the keys of this instance in their order.
+
+    `gives_up`: the instance has others, which are about to be given up; KeysStillNeeded says which cannot be yet.
+    """
 
     installations: Installations
     board: BoardMark
@@ -42,6 +45,7 @@ class Ownership:
     signer: SealSigner
     anchor: SealAnchor
     keys: Sequence[KeyPrint]
+    gives_up: bool = False
 
 
 def refuse_strangers(own: Ownership) -> None:
@@ -137,9 +141,25 @@ def _see_that_keys_suffice(own: Ownership, installation: Installation, *, asks_s
     for known in installation.missing(own.keys):
         reason = _why_needed(known) or (_what_it_sealed(own, known) if asks_stores else "")
         if reason:
-            problems.append(f"{_SETTINGS[known.key.purpose]}: `{known.key.key_id}` is missing: {reason}")
+            problems.append(_needed(known, reason, gives_up=own.gives_up))
+    if problems and own.gives_up:
+        raise KeysStillNeeded(f"old keys are still needed: {'; '.join(problems)}")
     if problems:
         raise ForeignStores(_refusal(own, problems))
+
+
+def _needed(known: KnownKey, reason: str, *, gives_up: bool) -> str:
+    key_id, seconds = known.key.key_id, known.retired_seconds
+    if not gives_up:
+        return f"{_SETTINGS[known.key.purpose]}: `{key_id}` is missing: {reason}"
+    if seconds is not None and seconds < NEEDED_SECONDS:
+        left = (NEEDED_SECONDS - seconds) // 60 + 1
+        return f"`{key_id}` was replaced {_minutes(seconds // 60)} ago; try again in {_minutes(left)}"
+    return f"`{key_id}`: {reason}"
+
+
+def _minutes(count: float) -> str:
+    return f"{count:.0f} minute{'' if count == 1 else 's'}"
 
 
 def _why_needed(known: KnownKey) -> str:
@@ -148,8 +168,8 @@ def _why_needed(known: KnownKey) -> str:
     if seconds is None:
         return "it seals messages and signs the audit log" if is_payload else "it signs access tokens"
     if is_payload and seconds < NEEDED_SECONDS:
-        minutes, most = seconds / 60, NEEDED_SECONDS // 60
-        return f"it was replaced {minutes:.0f} minutes ago, and what it sealed is on its way for up to {most}"
+        most = NEEDED_SECONDS // 60
+        return f"it was replaced {_minutes(seconds // 60)} ago, and what it sealed is on its way for up to {most}"
     return ""
 
 

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Barrier
@@ -21,7 +22,7 @@ from shared.audit.seal_audit import AuditChain, seal_audit
 from shared.boards.board import MAIN
 from shared.container import Container
 from shared.core.config import Settings
-from shared.core.errors import ForeignStores
+from shared.core.errors import ForeignStores, KeysStillNeeded
 from shared.ledger.events import ReceivedMessage, ScoreAccepted
 from shared.ledger.messages import EventCodec
 from shared.ledger.queues import DEAD_LETTERS, HISTORY, RETRIES
@@ -74,10 +75,11 @@ class Stores:
         self.made.append(Container(Settings.from_environment({**self.urls, **urls, **keys})))
         return self.made[-1]
 
-    def start(self, *payload_keys: str, signing: str = "", **urls: str) -> dict[str, Any]:
+    def start(self, *payload_keys: str, signing: str = "", gives_up: bool = False, **urls: str) -> dict[str, Any]:
         """What every start does before it serves."""
         made = self.instance(*payload_keys, signing=signing, **urls)
-        return prepare_stores(made.ownership, lambda: None, made.migrations, made.topology, made.reconciliation)
+        own = replace(made.ownership, gives_up=gives_up)
+        return prepare_stores(own, lambda: None, made.migrations, made.topology, made.reconciliation)
 
     def seal(self, *payload_keys: str) -> None:
         """Seal an entry of the audit log."""
@@ -226,9 +228,15 @@ def test_a_replaced_key_is_needed_for_what_it_sealed_and_then_given_up(stores: S
         stores.start(old)
     with pytest.raises(ForeignStores, match="`k1` is missing: it was replaced 0 minutes ago"):
         stores.start(new)
+    with pytest.raises(
+        KeysStillNeeded, match=r"^old keys are still needed: `k1` was replaced 0 minutes ago; try again in 16 minutes$"
+    ):
+        stores.start(new, gives_up=True)
     stores.retire_long_ago()
     with pytest.raises(ForeignStores, match="`k1` is missing: the newest seal of the audit log is signed with it"):
         stores.start(new)
+    with pytest.raises(KeysStillNeeded, match="`k1`: the newest seal of the audit log is signed with it"):
+        stores.start(new, gives_up=True)
     stores.seal(new, old)
     forged = "INSERT INTO audit_seals SELECT 1000, first_id, last_id, row_count, sealed_at, '', '', '', 'k1', '' FROM audit_seals"
     query(stores.url, f"{forged} WHERE seq = 1")
