@@ -1,4 +1,4 @@
-"""Daily, and on demand: hold the ledger against the leaderboard."""
+"""Daily, and on demand: compare the ledger with all boards."""
 
 from __future__ import annotations
 

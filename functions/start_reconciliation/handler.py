@@ -1,4 +1,4 @@
-"""POST /api/admin/reconciliations: hold the ledger against the leaderboard, now."""
+"""POST /api/admin/reconciliations: compare the ledger with all boards, now."""
 
 from __future__ import annotations
 

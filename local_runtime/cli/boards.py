@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     action, what = arguments.action, arguments.what
     if (what is None) != (action == "list"):
         usage = {"list": "boards list", "apply": "boards apply FILE"}.get(action, f"boards {action} ID")
-        raise CliError(f"this is how to say it: {usage}", EXIT_USAGE)
+        raise CliError(f"usage: scoreboard {usage}", EXIT_USAGE)
     given = _read(what) if action == "apply" else {}
     call = function_of(settings_from(arguments).data_dir, FUNCTION)
     match action:
@@ -96,8 +96,15 @@ def _to_be_reset(board: Mapping[str, Any], period: str | None) -> Mapping[str, A
         raise CliError(f"say which one: --period {' or --period '.join(seasons)}", EXIT_USAGE)
     if period in seasons:
         return seasons[period]
-    there = f"seasons are open of {', '.join(seasons)}" if seasons else "no season is open but of all_time, which is never reset"
-    raise CliError(f"{board['id']}: {there}", EXIT_USAGE)
+    periods = [each["name"] for each in board["periods"]]
+    if period is not None and period not in periods:
+        raise CliError(f"{board['id']} has no period `{printable(period)}`; it has: {', '.join(periods)}", EXIT_USAGE)
+    others = [f"`{name}`" for name in periods if name != ALL_TIME]
+    if not others:
+        raise CliError(f"`{ALL_TIME}` is never reset, and {board['id']} has no other period", EXIT_USAGE)
+    if period == ALL_TIME:
+        raise CliError(f"`{ALL_TIME}` is never reset; {' and '.join(others)} can be", EXIT_USAGE)
+    raise CliError(f"{board['id']}: no season of {f'`{period}`' if period else ' or '.join(others)} is open", EXIT_USAGE)
 
 
 def _said_of(board_id: str, season: Mapping[str, Any]) -> str:
@@ -120,7 +127,7 @@ def _read(file: str) -> dict[str, Any]:
     except OSError as error:
         raise CliError(f"{file}: {error.strerror}", EXIT_USAGE) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise CliError(f"{file} is no YAML: {error}", EXIT_USAGE) from None
+        raise CliError(f"{file} is not valid YAML: {error}", EXIT_USAGE) from None
     if not isinstance(document, dict) or not isinstance(document.get("boards"), dict):
         raise CliError(f"{file}: the file must have `boards:`, and below it definitions by the ids of boards", EXIT_USAGE)
     unknown = [name for name in document if name != "boards"]
@@ -168,7 +175,8 @@ def _show(board: Mapping[str, Any]) -> None:
     import yaml
 
     for season in board["seasons"]:
-        until = f"until {season['endsAt']}" if season["endsAt"] else "until it is reset"
+        last = "for good" if season["period"] == ALL_TIME else "until it is reset"
+        until = f"until {season['endsAt']}" if season["endsAt"] else last
         since = f" since {season['startsAt']}" if season["startsAt"] else ""
         say(f"# {season['period']}: season {season['season']}{since}, {until}")
     members = {name: value for name, value in board.items() if name not in ("id", "seasons")}

@@ -10,7 +10,7 @@ from typing import Any
 from local_runtime.cli.errors import EXIT_OK, EXIT_USAGE, CliError
 from local_runtime.cli.options import add_options, settings_from
 from local_runtime.cli.output import ask, printable, say, show_table
-from local_runtime.cli.running import function_of
+from local_runtime.cli.running import FunctionFailed, function_of
 
 FUNCTION = "manage_moderation"
 SETS, DECISIONS = ("hide", "show"), ("hide", "show", "strike", "adjust", "undo")
@@ -85,6 +85,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Prints a table, or what was decided."""
     event = _event(arguments)
+    try:
+        return _do(event, arguments)
+    except FunctionFailed as error:
+        if error.error_type != "UnknownUser" or "user" not in event:
+            raise
+        raise CliError(f"there is no player called {printable(event['user'])}") from None
+
+
+def _do(event: dict[str, Any], arguments: argparse.Namespace) -> int:
     call = function_of(settings_from(arguments).data_dir, FUNCTION)
     match arguments.action:
         case "list":
@@ -107,16 +116,18 @@ def _event(arguments: argparse.Namespace) -> dict[str, Any]:
     given = {name: getattr(arguments, name) for name in OF_ACTIONS if getattr(arguments, name) is not None}
     for name in given:
         if action not in OF_ACTIONS[name]:
-            raise CliError(f"--{name} is not for `{action}`; this is how to say it: {USAGE[action]}", EXIT_USAGE)
+            raise CliError(f"--{name} is not for `{action}`; usage: scoreboard {USAGE[action]}", EXIT_USAGE)
     is_set = any(name in given for name in OF_PLAYERS)
     needed = {"strike": ["entry"], "adjust": ["value"]}.get(action, [])
     needed += ["reason"] if action in DECISIONS else []
-    if any(name not in given for name in needed) or (action != "list" and (about is None) != is_set):
-        raise CliError(f"this is how to say it: {USAGE[action]}", EXIT_USAGE)
+    missing = [f"--{name}" for name in needed if name not in given]
+    if missing or (action != "list" and (about is None) != is_set):
+        what = f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; " if missing else ""
+        raise CliError(f"{what}usage: scoreboard {USAGE[action]}", EXIT_USAGE)
     event: dict[str, Any] = {"action": action, "board": arguments.board}
     event |= {"requestId" if name == "entry" else name: value for name, value in given.items() if name not in OF_PLAYERS}
     if action == "undo":
-        if not about.isdigit():
+        if not (about.isascii() and about.isdigit()):
             raise CliError(f"{about} is no id of a decision: `moderate list {arguments.board}` says them", EXIT_USAGE)
         return {**event, "entryId": int(about)}
     if is_set:

@@ -1,4 +1,4 @@
-"""`reconcile`: hold the ledger against the leaderboard, now."""
+"""`reconcile`: compare the ledger with all boards, now."""
 
 from __future__ import annotations
 

@@ -16,10 +16,20 @@ if TYPE_CHECKING:
     from local_runtime.hosting.manifest import Function
 
 logger = logging.getLogger(__name__)
+# What an operator does about an error whose own words are for programs.
+_TOLD = {"UnknownBoard": "there is no board with this id: `scoreboard boards list` shows them"}
 
 
 class Moved(CliError):
     """The instance came back with its servers elsewhere, where this process cannot follow."""
+
+
+class FunctionFailed(CliError):
+    """A function failed with an error of its own: `error_type` is its class's name."""
+
+    def __init__(self, message: str, error_type: str) -> None:
+        super().__init__(message, EXIT_FAILED)
+        self.error_type = error_type
 
 
 class LastingFunction:
@@ -113,7 +123,10 @@ class HostedFunctions:
         except (FunctionError, PayloadTooLarge) as error:
             logger.debug("%s failed", name, exc_info=error.__cause__)
             if isinstance(error, FunctionError) and error.is_for_the_operator:
-                raise CliError(error.error_message, EXIT_FAILED) from None
+                raise FunctionFailed(error.error_message, error.error_type) from None
+            if isinstance(error, FunctionError):
+                told = _TOLD.get(error.error_type)
+                raise FunctionFailed(told or f"{name}: {error}", error.error_type) from None
             raise CliError(f"{name}: {error}", EXIT_FAILED) from None
         finally:
             self._metrics.flush()

@@ -19,7 +19,7 @@ from local_runtime.settings import SERVER_URLS, InstanceSettings
 
 MAX_REASON = 300
 EPILOG = f"""\
-Without further ado it starts a private Redis, RabbitMQ and PostgreSQL; {", ".join(SERVER_URLS)}
+Without options it starts a private Redis, RabbitMQ and PostgreSQL; {", ".join(SERVER_URLS)}
 in the environment each replace one of them. With --tls it makes a certificate of its own, signed by its own CA, unless
 --tls-cert and --tls-key name one; when those files are renewed, new connections get the new certificate at once.
 It is ready when it prints a line that begins `ready:`. Ctrl-C or SIGTERM stops it within 10 s, a second Ctrl-C at once.
@@ -76,7 +76,7 @@ def _serve(settings: InstanceSettings, demo: Demo | None) -> int:
         progress.serving()
         say(f"ready: {runtime['base_url']}")
         with suppress(OSError):  # whoever only waited for that line may have gone
-            welcome(runtime, settings, own_ca, progress.start_seconds)
+            welcome(runtime, settings, own_ca, progress.start_seconds, has_admin=demo is not None)
             if demo is not None:
                 demo.begin()
         console.serving()

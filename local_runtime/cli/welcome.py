@@ -28,11 +28,16 @@ _INDENT = "  "
 
 
 def welcome(
-    runtime: Mapping[str, Any], settings: InstanceSettings, own_ca: Path | None, start_seconds: Mapping[str, float]
+    runtime: Mapping[str, Any],
+    settings: InstanceSettings,
+    own_ca: Path | None,
+    start_seconds: Mapping[str, float],
+    *,
+    has_admin: bool = False,
 ) -> None:
-    """Printed to stdout after the line that begins `ready:`."""
+    """Printed to stdout after the line that begins `ready:`; how an admin is made, where there is none yet."""
     rows = [(*part, _seconds(start_seconds, part[0])) for part in _parts(runtime, settings)]
-    tries = list(_tries(runtime["base_url"], settings, own_ca))
+    tries = list(_tries(runtime["base_url"], settings, own_ca, has_admin=has_admin))
     end = f"data is in {settings.data_dir}, logs in {settings.data_dir}/logs; Ctrl-C stops it"
     console = terminal()
     if console is None:
@@ -73,7 +78,7 @@ def _parts(runtime: Mapping[str, Any], settings: InstanceSettings) -> Iterator[t
             yield name, product_version(), "", ""
 
 
-def _tries(base_url: str, settings: InstanceSettings, own_ca: Path | None) -> Iterator[tuple[str, str]]:
+def _tries(base_url: str, settings: InstanceSettings, own_ca: Path | None, *, has_admin: bool) -> Iterator[tuple[str, str]]:
     if own_ca:
         yield "trust", f"{own_ca}: the certificate is the instance's own"
     ca_option = f"--cacert {shlex.quote(str(own_ca))} " if own_ca else ""
@@ -89,11 +94,13 @@ def _tries(base_url: str, settings: InstanceSettings, own_ca: Path | None) -> It
         "play": "simulate --players 20 --seconds 10",
         "watch": "top",
         "follow": "tail",
-        "rule": "create-user root --role admin",
     }
+    if not has_admin:
+        verbs["admin"] = "create-user root --role admin"
     for label, verb in verbs.items():
         yield label, f"{command()} {verb}{where(settings.data_dir)}"
-    yield "", f"and then {base_url}/admin"
+    if not has_admin:
+        yield "", f"and then {base_url}/admin"
     yield "read", f"{base_url}/docs"
 
 

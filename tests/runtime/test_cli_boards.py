@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import secrets
 import subprocess
 from collections.abc import Iterator
@@ -48,8 +49,12 @@ def test_a_season_is_ended_after_a_question(data_dir: Path, board_id: str, tmp_p
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"{board_id}: season 2 of cup began at 2")
     refused = run(data_dir, "reset", board_id, "--period", "all_time", "--yes")
-    assert (refused.returncode, "seasons are open of cup" in refused.stderr) == (2, True), refused.stderr
-    assert "# cup: season 2 since" in run(data_dir, "show", board_id).stdout
+    assert (refused.returncode, "`all_time` is never reset; `cup` can be" in refused.stderr) == (2, True), refused.stderr
+    unknown = run(data_dir, "reset", board_id, "--period", "nope", "--yes")
+    assert (unknown.returncode, f"{board_id} has no period `nope`; it has: cup, all_time" in unknown.stderr) == (2, True)
+    shown = run(data_dir, "show", board_id).stdout
+    assert "# cup: season 2 since" in shown
+    assert re.search(r"^# all_time: season 1.*, for good$", shown, re.MULTILINE)
 
 
 def test_a_file_is_planned_applied_and_shown_again(data_dir: Path, board_id: str, tmp_path: Path) -> None:
@@ -73,7 +78,10 @@ def test_a_file_is_planned_applied_and_shown_again(data_dir: Path, board_id: str
     deleted = run(data_dir, "delete", board_id, "--yes")
     assert (deleted.returncode, deleted.stdout) == (0, f"{board_id} deleted\n")
     gone = run(data_dir, "show", board_id)
-    assert (gone.returncode, "no board with this id" in gone.stderr) == (1, True)
+    assert gone.returncode == 1
+    assert re.fullmatch(r"error: there is no board with this id: `\S*scoreboard boards list` shows them\n", gone.stderr), (
+        gone.stderr
+    )
 
 
 @pytest.mark.parametrize(("answer", "is_made"), [("y", True), ("n", False), ("", False)])
@@ -102,7 +110,7 @@ def test_every_board_that_is_refused_is_told_with_file_board_and_member(data_dir
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("boards: [", "is no YAML"),
+        ("boards: [", "is not valid YAML"),
         ("boards:\n  a: {}\n  a: {}\n", "`a` stands twice"),
         ("boards:\n  a:\n    title: x\n    title: y\n", "`title` stands twice"),
         ("board: {}\n", "must have `boards:`"),
@@ -110,7 +118,7 @@ def test_every_board_that_is_refused_is_told_with_file_board_and_member(data_dir
         ("", "must have `boards:`"),
         ("boards: {}\nversion: 1\n", "`version` is unknown"),
         ("boards:\n  1: {}\n", "put it in quotes"),
-        ("boards:\n  a: !!python/object:os.system {}\n", "is no YAML"),
+        ("boards:\n  a: !!python/object:os.system {}\n", "is not valid YAML"),
         ("boards:\n  a: !!set {b}\n", "nothing but texts"),
     ],
 )

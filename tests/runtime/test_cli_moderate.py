@@ -73,6 +73,13 @@ def test_a_cheater_is_hidden_corrected_and_shown_again(data_dir: Path, board_id:
     ]
     twice = run_verb(data_dir, "moderate", "undo", board_id, hidden[1], "--reason", "x")
     assert (twice.returncode, "undone" in twice.stderr) == (1, True), twice.stderr
+    unknown = run_verb(data_dir, "moderate", "hide", "*", "nobody1", "--reason", "x")
+    assert (unknown.returncode, unknown.stderr) == (1, "error: there is no player called nobody1\n")
+
+
+def test_a_missing_reason_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["moderate", "hide", "main", "ada"]) == 2
+    assert "error: --reason is missing; usage: " in capsys.readouterr().err
 
 
 def test_several_are_told_first_and_nothing_is_done_without_a_yes(data_dir: Path, board_id: str, cheater: Player) -> None:
@@ -96,6 +103,7 @@ def test_several_are_told_first_and_nothing_is_done_without_a_yes(data_dir: Path
         ["strike", "main", "--network", "192.0.2.1", "--entry", "x", "--reason", "x"],
         ["adjust", "main", "ada", "--reason", "x"],
         ["undo", "main", "ada", "--reason", "x"],
+        ["undo", "main", "\N{SUPERSCRIPT TWO}", "--reason", "x"],
         ["undo", "main", "--reason", "x"],
         ["entries", "main"],
         ["entries", "main", "ada", "--reason", "x"],

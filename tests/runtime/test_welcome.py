@@ -26,6 +26,12 @@ def told(capsys: pytest.CaptureFixture[str], **settings: str) -> list[str]:
     return [line.split(maxsplit=1)[1] for line in capsys.readouterr().out.splitlines() if line.split()[:1] == ["join"]]
 
 
+@pytest.mark.parametrize("has_admin", [True, False])
+def test_how_an_admin_is_made_is_told_where_there_is_none(capsys: pytest.CaptureFixture[str], has_admin: bool) -> None:
+    welcome(RUNTIME, InstanceSettings.from_environment({}), None, {}, has_admin=has_admin)
+    assert ("create-user root --role admin" in capsys.readouterr().out) is not has_admin
+
+
 def test_who_listens_everywhere_is_told_the_address_for_the_other_devices(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
