@@ -47,7 +47,7 @@ def checked_password(value: object, username: str, common: Container[str]) -> st
     folded = password.casefold()
     for name in (normalized(username).casefold(), _PRODUCT):
         if name in folded and len(folded.replace(name, "")) < _LEAST_OF_ITS_OWN:
-            raise WeakPassword("`password` must be more than the username, or the name of this service, with a little added.")
+            raise WeakPassword("`password` is too close to your name or to the name of this site. Choose another one.")
     if _is_pattern(folded, common) or _is_common(folded, common):
         raise WeakPassword("`password` is one of those that are tried first. Choose another one; several words are fine.")
     return password
