@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -197,6 +198,7 @@ def test_an_admin_makes_a_board_changes_resets_and_deletes_it(admins_page: Page,
     first = form.get_by_role("group", name="Period 1")
     first.get_by_label("Period name").fill("weekly")
     first.get_by_label("Cron").fill("0 0 * * MON")
+    first.get_by_label("Ends at").fill("2099-12-31T23:00")
     form.get_by_role("button", name="Save").click()
     expect(form.get_by_role("alert")).to_contain_text("secondColumn")
     expect(form.get_by_label("Equal scores")).to_be_focused()
@@ -215,8 +217,11 @@ def test_an_admin_makes_a_board_changes_resets_and_deletes_it(admins_page: Page,
     form.get_by_label("Title").fill("Cup of mugs")
     form.get_by_role("button", name="Save").click()
     expect(row).to_contain_text("Cup of mugs")
-    expect(row).to_contain_text("weekly 1: 1 players")
-    expect(row).to_contain_text("1 entries in the last minute")
+    expect(row).to_contain_text("weekly 1: 1 player")
+    ends_at = page.evaluate("new Date('2099-12-31T23:00').toISOString()")
+    (period,) = api.get(f"/api/boards/{board}").data["periods"]
+    assert datetime.fromisoformat(period["endsAt"]) == datetime.fromisoformat(ends_at), "changing the title left it as it was"
+    expect(row).to_contain_text("1 entry in the last minute")
 
     row.get_by_role("button", name="Seasons").click()
     seasons = page.get_by_role("region", name="Seasons of Cup of mugs")
@@ -284,8 +289,13 @@ def test_a_cheater_is_found_hidden_corrected_and_shown_again(admins_page: Page, 
     form, decisions = page.get_by_role("form", name="Moderation"), page.get_by_role("region", name="Decisions")
     expect(page.get_by_role("heading", name="Moderation", exact=True)).to_be_focused()
     form.get_by_label("Board").select_option(board)
-    form.get_by_role("button", name="Look").click()
-    expect(form).to_contain_text(f"{cheater.username} is hidden by no decision.")
+    form.get_by_label("Player").fill("nobody of that name")
+    form.get_by_role("button", name="Look up").click()
+    expect(page.get_by_text("There is no player called nobody of that name.")).to_be_visible()
+    expect(form.get_by_role("button", name="Hide")).to_be_hidden()
+    form.get_by_label("Player").fill(cheater.username)
+    form.get_by_role("button", name="Look up").click()
+    expect(form).to_contain_text(f"{cheater.username} is not hidden.")
 
     form.get_by_role("button", name="Hide").click()
     expect(page.get_by_text("Say why: the reason stands with the decision.")).to_be_visible()
@@ -327,7 +337,7 @@ def test_several_are_named_before_they_are_hidden(admins_page: Page, api: Api, b
     page.get_by_role("navigation").get_by_role("link", name="Moderation").click()
     form = page.get_by_role("form", name="Moderation")
     form.get_by_label("Board").select_option(board)
-    form.get_by_role("button", name="Look").click()
+    form.get_by_role("button", name="Look up").click()
     form.get_by_label("Reason for a decision").fill("bots")
     page.get_by_text("Several players at once").click()
     several = page.get_by_role("form", name="Several players at once")

@@ -77,7 +77,7 @@ export class Audit {
     this.#actions.replaceChildren(...[...new Set(rows.map((entry) => entry.action))].sort().map((action) => make("option", { value: action })));
     const lines = rows.map((entry) => [
       time(entry.at),
-      make("strong", {}, entry.action),
+      make("strong", { class: "action" }, entry.action),
       link("actor", entry.actor, names),
       entry.userId ? link("user", entry.userId, names) : "–",
       details(entry.detail),

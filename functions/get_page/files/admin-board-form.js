@@ -14,9 +14,13 @@ const OF_A_PERIOD = [
   ["name", "Period name", "weekly"],
   ["cron", "Cron", "0 0 * * MON"],
   ["timeZone", "Time zone", "Europe/Berlin"],
-  ["startsAt", "Starts at", "2026-12-01T18:00:00+01:00"],
-  ["endsAt", "Ends at", "2026-12-01T23:00:00+01:00"],
+  ["startsAt", "Starts at", ""],
+  ["endsAt", "Ends at", ""],
 ];
+
+/** What is filled in and read in the time zone of whoever looks. */
+const INSTANTS = ["startsAt", "endsAt"];
+const MINUTE_MS = 60_000;
 
 export class BoardForm {
   #form;
@@ -24,6 +28,8 @@ export class BoardForm {
   #onSaved;
   /** @type {string[]} */
   #taken = [];
+  /** @type {Record<string, string>} What the board has, by the names of fields: in the hour that comes twice a local time is not exact. */
+  #instants = {};
   #isNew = true;
   #isBusy = false;
 
@@ -54,6 +60,7 @@ export class BoardForm {
    */
   open(board, taken) {
     this.#form.reset();
+    this.#instants = {};
     this.#isNew = board === null;
     this.#taken = taken;
     slot(this.#form, "title").textContent = board ? `Change ${board.id}` : "New board";
@@ -78,7 +85,11 @@ export class BoardForm {
     for (const name of ["id", "title", ...WHOLE, ...CHOICES]) this.#input(name).value = String(members[name]);
     for (const name of YES_OR_NO) this.#input(name).checked = members[name];
     board.periods.forEach((/** @type {Record<string, any>} */ one, index) => {
-      for (const [name] of OF_A_PERIOD) this.#input(`period-${index}-${name}`).value = one[name] ?? "";
+      for (const [name] of OF_A_PERIOD) {
+        const field = this.#input(`period-${index}-${name}`);
+        if (one[name] && INSTANTS.includes(name)) this.#instants[field.name] = one[name];
+        field.value = INSTANTS.includes(name) ? localTime(one[name]) : (one[name] ?? "");
+      }
     });
   }
 
@@ -108,10 +119,18 @@ export class BoardForm {
     for (const name of CHOICES) definition[name] = this.#input(name).value;
     for (const name of YES_OR_NO) definition[name] = this.#input(name).checked;
     const periods = Array.from({ length: MAX_PERIODS }, (_, index) => {
-      const members = OF_A_PERIOD.map(([name]) => [name, this.#input(`period-${index}-${name}`).value.trim()]);
+      const members = OF_A_PERIOD.map(([name]) => [name, INSTANTS.includes(name) ? this.#instant(`period-${index}-${name}`) : this.#input(`period-${index}-${name}`).value.trim()]);
       return Object.fromEntries(members.filter(([, text]) => text));
     });
     return { ...definition, periods: periods.filter((one) => Object.keys(one).length > 0) };
+  }
+
+  /** @param {string} name of a field */
+  #instant(name) {
+    const { value } = this.#input(name);
+    const before = this.#instants[name];
+    if (!value || (before && Date.parse(localTime(before)) === Date.parse(value))) return value && before;
+    return new Date(value).toISOString();
   }
 
   async #save() {
@@ -167,9 +186,21 @@ function fieldOf(detail) {
   return member ? `period-${index}-${member}` : (/`(\w+)`/.exec(detail)?.[1] ?? null);
 }
 
+/**
+ * As a field has it.
+ * @param {string | null | undefined} iso an instant
+ */
+function localTime(iso) {
+  if (!iso) return "";
+  const at = new Date(iso);
+  return new Date(at.getTime() - at.getTimezoneOffset() * MINUTE_MS).toISOString().slice(0, -1);
+}
+
 /** @param {number} index */
 function period(index) {
-  const field = (/** @type {[string, string, string]} */ [name, label, example]) =>
-    make("label", {}, label, make("input", { name: `period-${index}-${name}`, placeholder: example, maxlength: 100, autocapitalize: "none", spellcheck: "false" }));
+  const field = (/** @type {[string, string, string]} */ [name, label, example]) => {
+    const kind = INSTANTS.includes(name) ? { type: "datetime-local" } : { placeholder: example, maxlength: 100, autocapitalize: "none", spellcheck: "false" };
+    return make("label", {}, label, make("input", { name: `period-${index}-${name}`, ...kind }));
+  };
   return make("fieldset", {}, make("legend", {}, `Period ${index + 1}`), make("div", { class: "bar search" }, ...OF_A_PERIOD.map(field)));
 }

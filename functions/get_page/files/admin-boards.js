@@ -8,11 +8,14 @@ import { Listing } from "./admin-listing.js";
 import { ServerKeys } from "./admin-server-keys.js";
 import { MAIN } from "./chooser.js";
 import { make, slot, table, time } from "./dom.js";
-import { number } from "./messages.js";
+import { number, players } from "./messages.js";
 
 const COLUMNS = ["Board", "Counts", "Open seasons", "Written by", "Read by", "Actions"];
 const OPERATORS = { add: "sum", best: "best", latest: "newest" };
-const TIES = { shared: "equal scores share a rank", first_to_reach: "who reached it first", first_registered: "who registered first" };
+const TIES = { shared: "equal scores share a rank", first_to_reach: "whoever reached it first", first_registered: "whoever registered first" };
+
+/** @param {number} count */
+const entries = (count) => (count === 1 ? "1 entry" : `${number(count)} entries`);
 
 /** @typedef {import("./chooser.js").Definition & { order: string, operator: "add" | "best" | "latest", ties: keyof typeof TIES, public: boolean }} Board */
 
@@ -85,8 +88,8 @@ export class Boards {
     return board.periods.map(({ name }) => {
       const open = board.seasons.find(({ period }) => period === name);
       if (!open) return make("span", {}, `${name}: none is open`);
-      const players = make("span", { "data-players": `${board.id} ${name}` }, "–");
-      return make("span", {}, `${name} ${number(open.season)}: `, players, " players", ...(open.endsAt ? [", until ", time(open.endsAt)] : []));
+      const count = make("span", { "data-players": `${board.id} ${name}` }, "– players");
+      return make("span", {}, `${name} ${number(open.season)}: `, count, ...(open.endsAt ? [", until ", time(open.endsAt)] : []));
     });
   }
 
@@ -101,7 +104,7 @@ export class Boards {
       const { lastMinute } = (await this.#session.call("GET", "/api/admin/overview")).data;
       if (run !== this.#run) return;
       for (const cell of drawn.querySelectorAll("[data-entries]")) {
-        if (lastMinute && cell instanceof HTMLElement) cell.textContent = `${number(lastMinute[cell.dataset.entries ?? ""] ?? 0)} entries in the last minute`;
+        if (lastMinute && cell instanceof HTMLElement) cell.textContent = `${entries(lastMinute[cell.dataset.entries ?? ""] ?? 0)} in the last minute`;
       }
     } catch {
       // Said by the overview.
@@ -112,7 +115,7 @@ export class Boards {
         try {
           const { total } = await this.#session.call("GET", `/api/boards/${encodeURIComponent(id)}/scores?period=${period}&limit=1`);
           const cell = drawn.querySelector(`[data-players="${id} ${period}"]`);
-          if (cell) cell.textContent = number(total);
+          if (cell) cell.textContent = players(total);
         } catch {
           // Being filled, or deleted a moment ago.
         }

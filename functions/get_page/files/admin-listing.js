@@ -58,6 +58,7 @@ export class Listing {
     this.#run += 1;
     this.#rows = [];
     slot(this.#section, "list").replaceChildren();
+    if (this.#more) this.#more.hidden = true;
     this.say("");
   }
 

@@ -1,12 +1,12 @@
 // @ts-check
 /** Moderation: taking cheaters off the boards, correcting scores, and what was decided so far. */
 
-import { idOf } from "./admin-audit.js";
 import { confirmed } from "./admin-confirm.js";
 import { Listing } from "./admin-listing.js";
 import { MAIN } from "./chooser.js";
 import { make, slot, table, time } from "./dom.js";
-import { number } from "./messages.js";
+import { number, players } from "./messages.js";
+import { ScoreboardError as ApiError } from "./scoreboard.js";
 
 const LIMIT = 20;
 const EVERY_BOARD = "*";
@@ -69,16 +69,21 @@ export class Moderation {
     const name = wanted.get("player") ?? "";
     this.#decisions.say("");
     this.#input("player").value = name;
+    this.#player = { userId: "", name: "" };
+    this.#offerDecisions(board);
     try {
       await this.#offerBoards(board);
-      this.#player = { userId: name && (await idOf(this.#session, name)), name };
+      const found = name ? await accountsCalled(this.#session, name) : [];
+      if (name && found.length !== 1) {
+        this.#decisions.clear();
+        const several = `Several players are called ${name}. Look one of them up: ${found.map(({ username }) => username).join(", ")}.`;
+        return this.#decisions.say(found.length ? several : `There is no player called ${name}.`, "error");
+      }
+      if (name) this.#player = { userId: found[0].userId, name: found[0].username };
     } catch (error) {
       return this.#decisions.fail(error);
     }
-    slot(this.#element, "decision").hidden = !name;
-    slot(this.#element, "corrections").hidden = board === EVERY_BOARD;
-    const hasEntries = Boolean(name) && board !== EVERY_BOARD;
-    /** @type {HTMLElement} */ (this.#element.querySelector("#entries")).hidden = !hasEntries;
+    const hasEntries = this.#offerDecisions(board);
     void this.#decisions.load();
     if (hasEntries) void this.#entries.load();
   }
@@ -88,6 +93,20 @@ export class Moderation {
     this.#players.reset();
     this.#decisions.clear();
     this.#entries.clear();
+  }
+
+  /**
+   * What may be decided about the player, if there is one.
+   * @param {string} board
+   * @returns {boolean} whether there is a player with entries on one board
+   */
+  #offerDecisions(board) {
+    const isKnown = Boolean(this.#player.userId);
+    const hasEntries = isKnown && board !== EVERY_BOARD;
+    slot(this.#element, "decision").hidden = !isKnown;
+    slot(this.#element, "corrections").hidden = board === EVERY_BOARD;
+    /** @type {HTMLElement} */ (this.#element.querySelector("#entries")).hidden = !hasEntries;
+    return hasEntries;
   }
 
   /** @param {string} board which is chosen */
@@ -121,7 +140,7 @@ export class Moderation {
     const query = new URLSearchParams({ limit: String(LIMIT), ...(userId ? { userId } : {}), ...(cursor ? { cursor } : {}) });
     const page = await this.#session.call("GET", `${this.#path}?${query}`);
     const boards = (page.hiddenOn ?? []).map((/** @type {string} */ id) => (id === EVERY_BOARD ? "every board" : id));
-    slot(this.#element, "hidden").textContent = boards.length ? `${name} is hidden on ${boards.join(", ")}.` : `${name} is hidden by no decision.`;
+    slot(this.#element, "hidden").textContent = boards.length ? `${name} is hidden on ${boards.join(", ")}.` : `${name} is not hidden.`;
     return page;
   }
 
@@ -217,8 +236,8 @@ export class Moderation {
     const filled = [...new FormData(this.#players)].map(([name, value]) => [name, String(value).trim()]).filter(([, value]) => value);
     const { who, ...rest } = Object.fromEntries(filled);
     const instants = Object.entries(rest).map(([name, value]) => [name, name === "network" ? value : new Date(value).toISOString()]);
-    const players = who === "simulated" ? { simulated: true } : Object.fromEntries(instants);
-    const body = { action, reason, players };
+    const chosen = who === "simulated" ? { simulated: true } : Object.fromEntries(instants);
+    const body = { action, reason, players: chosen };
     const [verb, text] = MEANING[action];
     try {
       const { data } = await this.#session.call("POST", this.#path, { body: { ...body, preview: true } });
@@ -226,10 +245,10 @@ export class Moderation {
       const names = data.first.slice(0, SHOWN_NAMES).map((/** @type {{ username: string }} */ { username }) => username);
       const others = data.players - names.length;
       const list = names.join(", ") + (others ? ` and ${number(others)} more` : "");
-      if (!(await confirmed(`${verb} ${number(data.players)} players?`, `${list}. ${text}`, verb))) return;
+      if (!(await confirmed(`${verb} ${players(data.players)}?`, `${list}. ${text}`, verb))) return;
       const done = await this.#session.call("POST", this.#path, { body });
       await this.#reload();
-      this.#decisions.say(`${number(done.data.players)} players are ${DONE[action]}.`);
+      this.#decisions.say(`${players(done.data.players)} ${done.data.players === 1 ? "is" : "are"} ${DONE[action]}.`);
     } catch (error) {
       this.#decisions.fail(error);
     }
@@ -255,6 +274,28 @@ export class Moderation {
   #input(name) {
     return /** @type {HTMLInputElement} */ (this.#form.elements.namedItem(name));
   }
+}
+
+/**
+ * Whose username or id it is, or else all whose display name it is.
+ * @param {import("./session.js").Session} session
+ * @param {string} name
+ * @returns {Promise<{ userId: string, username: string, displayName: string }[]>}
+ */
+async function accountsCalled(session, name) {
+  const ask = async (/** @type {Record<string, string>} */ query) => {
+    try {
+      return (await session.call("GET", `/api/admin/users?${new URLSearchParams(query)}`)).data;
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 422) return []; // Nobody can be called so.
+      throw error;
+    }
+  };
+  for (const query of [{ username: name }, { userId: name }]) {
+    const found = await ask(query);
+    if (found.length) return found;
+  }
+  return (await ask({ search: name, limit: "100" })).filter((/** @type {{ displayName: string }} */ { displayName }) => displayName === name);
 }
 
 /** @param {Decision} decision */

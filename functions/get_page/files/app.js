@@ -2,7 +2,7 @@
 /** The page: puts its parts together and decides what is seen. */
 
 import { Board } from "./board.js";
-import { addressOf, Chooser, choiceOf, MAIN } from "./chooser.js";
+import { addressOf, Chooser, choiceOf, isToCome, MAIN } from "./chooser.js";
 import { Chosen } from "./chosen.js";
 import { Connection } from "./connection.js";
 import { EntryForm } from "./entry-form.js";
@@ -137,7 +137,7 @@ function showChosen() {
   const board = chooser.find(choice.board);
   if (board) {
     chosen.show(board, choice);
-    entryForm.show(canPlay() && board.write === "player" && !choice.season ? board : null);
+    entryForm.show(canPlay() && board.write === "player" && !choice.season && !isToCome(board) ? board : null);
   } else {
     chosen.hide();
     entryForm.show(null);
@@ -156,7 +156,7 @@ function showBoard(lines, cacheTime) {
   element("board-note").textContent = "Nobody is on the board yet. Be the first.";
   const time = /** @type {HTMLTimeElement} */ (element("board-time"));
   time.dateTime = cacheTime;
-  time.textContent = new Date(cacheTime).toLocaleTimeString();
+  time.textContent = new Date(cacheTime).toLocaleTimeString("en-GB");
   element("board-foot").hidden = false;
   element("board").classList.remove("preview");
   if (canPlay()) place.seeBoard(lines);

@@ -101,3 +101,11 @@ export class Chooser {
     this.#element.hidden = options.length === 1;
   }
 }
+
+/**
+ * Whether no period of a board has begun, so that nothing can be entered.
+ * @param {Definition} board
+ */
+export function isToCome({ periods, seasons }) {
+  return !seasons.length && periods.every(({ startsAt }) => Date.parse(startsAt ?? "") > Date.now());
+}

@@ -5,7 +5,7 @@ import { Board, widthOf } from "./board.js";
 import { addressOf } from "./chooser.js";
 import { make, slot } from "./dom.js";
 import { Feed } from "./feed.js";
-import { explain, number } from "./messages.js";
+import { explain, players } from "./messages.js";
 import { OwnPlace } from "./own-place.js";
 import { ScoreboardError as ApiError } from "./scoreboard.js";
 import { Seasons } from "./seasons.js";
@@ -200,10 +200,10 @@ export class Chosen {
       this.#head = rows;
       this.#tail = this.#tail.filter((row) => !rows.some(({ userId }) => userId === row.userId));
     }
-    const players = this.#total === 1 ? "1 player" : `${number(this.#total)} players`;
-    const time = make("time", { datetime: this.#asOf }, new Date(this.#asOf).toLocaleTimeString());
-    slot(this.#section, "foot").replaceChildren(`${players} · as of `, time);
-    this.tell(this.#head.length ? "" : "Nobody is on this board yet.");
+    const time = make("time", { datetime: this.#asOf }, new Date(this.#asOf).toLocaleTimeString("en-GB"));
+    slot(this.#section, "foot").replaceChildren(`${players(this.#total)} · as of `, time);
+    const nobody = this.#isPast || !this.#open ? "Nobody played in this season." : "Nobody is on this board yet.";
+    this.tell(this.#head.length ? "" : nobody);
     this.#draw();
     this.#own.see([...this.#head, ...this.#tail], widthOf(this.#head));
   }

@@ -7,7 +7,7 @@ import { ScoreboardError as ApiError } from "./scoreboard.js";
 const BY_CODE = {
   invalid_credentials: "That name and password do not go together. Check both, or create a new player.",
   username_taken: "Somebody plays under that name already. Choose another one, or sign in if it is yours.",
-  invalid_username: "A name is 3 to 50 letters, digits, dots, dashes or underscores, and begins with a letter or a digit.",
+  invalid_username: "Use 3 to 50 of a–z, A–Z, 0–9, dot, dash and underscore, without spaces or accents; begin with a letter or a digit. You can choose the name shown on the board afterwards.",
   not_a_player: "This account does not play, so it has no score to raise. It can watch.",
   unknown_user: "This account is no longer on the board. Ask whoever runs it, or create a new player.",
   invalid_action_ticket: "That press took too long to arrive, so it did not count. Press again.",
@@ -46,6 +46,11 @@ export function seconds(count) {
 /** @param {number} count */
 export function points(count) {
   return count === 1 ? "1 point" : `${number(count)} points`;
+}
+
+/** @param {number} count */
+export function players(count) {
+  return count === 1 ? "1 player" : `${number(count)} players`;
 }
 
 const grouped = new Intl.NumberFormat("en");
