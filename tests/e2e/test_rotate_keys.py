@@ -107,7 +107,9 @@ def test_old_keys_are_given_up_when_asked_and_not_needed_any_more(product: Produ
     player = product.api.new_player()
     early = verb(product, "rotate-keys", "--drop-old")
     assert early.returncode == 1, early.stderr
-    told = r"error: nothing was changed: old keys are still needed: `k1` was replaced 0 minutes ago; try again in 1[56] minutes\n"
+    told = (
+        r"error: nothing was changed: old keys are still needed: `\S+` was replaced \d minutes? ago; try again in 1\d minutes\n"
+    )
     assert re.fullmatch(told, early.stderr), early.stderr
     product.query("UPDATE installation_keys SET retired_at = retired_at - INTERVAL '1 hour'")
     eventually(lambda: newest_seal_is_of_the_new_key(product), 180, "a seal of the new key")

@@ -291,8 +291,8 @@ async function accountsCalled(session, name) {
       throw error;
     }
   };
-  for (const query of [{ username: name }, { userId: name }]) {
-    const found = await ask(query);
+  for (const way of ["username", "userId"]) {
+    const found = await ask({ [way]: name });
     if (found.length) return found;
   }
   return (await ask({ search: name, limit: "100" })).filter((/** @type {{ displayName: string }} */ { displayName }) => displayName === name);
