@@ -109,6 +109,27 @@ def test_a_guest_chooses_a_board_and_sees_an_entry_come_in(board: str, visit: Vi
     assert page.url.endswith("/")
 
 
+def test_a_board_that_has_not_begun_takes_no_entry_and_an_empty_season_says_that_it_is_over(
+    visit: Visit, api: Api, admin: dict[str, str]
+) -> None:
+    board = f"late-{secrets.token_hex(4)}"
+    definition = {"public": True, "periods": [{"name": "cup", "startsAt": "2099-12-01T18:00:00Z"}]}
+    assert api.request("PUT", f"/api/boards/{board}", definition, admin).status == 201
+    visitor = visit()
+    visitor.register()
+    visitor.page.goto(f"{visitor.base_url}/?board={board}")
+    expect(visitor.page.get_by_text("Begins 1 Dec 2099")).to_be_visible()
+    expect(visitor.page.get_by_role("button", name="Send")).to_be_hidden()
+    assert api.request("PUT", f"/api/boards/{board}", {"public": True, "periods": [{"name": "cup"}]}, admin).status == 200
+    visitor.page.reload()
+    expect(visitor.page.get_by_text("Nobody is on this board yet.")).to_be_visible()
+    expect(visitor.page.get_by_role("button", name="Send")).to_be_visible()
+    assert api.post(f"/api/boards/{board}/reset", {"period": "cup"}, admin).status == 200
+    visitor.page.get_by_label("Season", exact=True).select_option("1")
+    expect(visitor.page.get_by_text("Nobody played in this season.")).to_be_visible()
+    assert api.request("DELETE", f"/api/boards/{board}", headers=admin).status == 204
+
+
 def test_a_player_sends_entries_and_reads_a_past_season(board: str, visit: Visit, api: Api, admin: dict[str, str]) -> None:
     others = [api.new_player() for _ in range(12)]
     for place, other in enumerate(others):
@@ -293,7 +314,9 @@ def test_a_cheater_is_found_hidden_corrected_and_shown_again(admins_page: Page, 
     form.get_by_role("button", name="Look up").click()
     expect(page.get_by_text("There is no player called nobody of that name.")).to_be_visible()
     expect(form.get_by_role("button", name="Hide")).to_be_hidden()
-    form.get_by_label("Player").fill(cheater.username)
+    shown = f"Zo\N{LATIN SMALL LETTER E WITH DIAERESIS} {secrets.token_hex(4)}"
+    assert api.request("PATCH", "/api/me", {"displayName": shown}, cheater.authorization).status == 200
+    form.get_by_label("Player").fill(shown)
     form.get_by_role("button", name="Look up").click()
     expect(form).to_contain_text(f"{cheater.username} is not hidden.")
 
