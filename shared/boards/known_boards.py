@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from shared.boards.definition import NAME, changes_meaning
+from shared.boards.definition import NAME, Change, changes_meaning
 from shared.boards.season import BoardState, begun, ended, overtaken, redefined, rolled
 from shared.core.errors import LeaderboardRebuilding, UnknownBoard
 
@@ -101,12 +101,17 @@ class KnownBoards:
             over = [*ended(held.state, open_now, now), *ended(open_now, changed, now)]
             if (put := self._states.put(held.state.version, changed, over)) is not None:
                 self._known[board_id] = put
-                if changes_meaning(held.state.definition, definition) and self.played_periods(board_id):
+                if self._has_other_meaning(changes_meaning(held.state.definition, definition), board_id):
                     # Entries by the old definition came between the question whether there are any and now.
                     self._states.drop(board_id)
                     self._ask_for_rebuild()
                 return
         raise LeaderboardRebuilding
+
+    def _has_other_meaning(self, changes: Sequence[Change], board_id: str) -> bool:
+        """Whether anybody stands where such changes concern them."""
+        played = self.played_periods(board_id) if changes else set()
+        return any(period in played if period else played for _, period in changes)
 
     def _renewed(self, board_id: str, now: int) -> BoardState:
         if not NAME.fullmatch(board_id):  # Redis may have something else under its key

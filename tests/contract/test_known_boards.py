@@ -111,6 +111,16 @@ def test_entries_that_come_while_their_meaning_is_changed_are_named_anew(stage: 
     assert stage.asked == 1
 
 
+def test_a_change_of_one_period_leaves_those_of_another_where_they_are(stage: BoardsStage) -> None:
+    board = stage.define(periods=[ALL_TIME, DAILY])
+    total, _ = stage.known.get("cups").seasons
+    stage.enter(board, total, 5)
+    stage.define(periods=[ALL_TIME, DAILY | {"cron": "0 6 * * *"}])
+    stage.known.redefined("cups")
+    assert stage.states.load("cups") is not None
+    assert stage.asked == 0
+
+
 def test_a_deleted_board_leaves_with_its_keys(stage: BoardsStage) -> None:
     board = stage.define(periods=[DAILY, ALL_TIME])
     for season in stage.known.get("cups").seasons:
