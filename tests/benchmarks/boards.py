@@ -29,7 +29,7 @@ FORMS: dict[str, dict[str, object]] = {
 RATIO, REDIS_RATIO = 1.3, 1.5
 PLAYER_LIMIT_BYTES, BOARD_LIMIT_BYTES = 512.0, 2048.0
 FEW, MANY, FACTOR = 1, 10_000, 1.5
-SMALL, LARGE, STEP = 10_000, 10_000_000, 10_000
+SMALL, LARGE, STEP = 20_000, 10_000_000, 10_000  # players who enter, and with strangers below them
 LARGE_MEMORY = 12 * 2**30  # the embedded Redis has 1 GB
 Drive = Callable[[Sequence[bytes]], Load]
 
@@ -132,7 +132,7 @@ def _crowded(
             strangers = [f"stranger-{number:08d}" for number in range(first, min(first + STEP, size))]
             named = {member_of(state.definition, user, 0, Number(1, first + place)): user for place, user in enumerate(strangers)}
             with client.pipeline(transaction=False) as pipeline:
-                pipeline.zadd(scores, {member: first + place for place, member in enumerate(named)})
+                pipeline.zadd(scores, {member: -(first + place) for place, member in enumerate(named)})
                 pipeline.hset(members, mapping={user: member for member, user in named.items()})
                 pipeline.execute()
         costs.append({name: statistics.median(cost(each) for _ in range(ROUNDS)) for name, each in requests.items()})
