@@ -75,6 +75,11 @@ export type Board = {
     period?: string;
     season?: number;
 };
+export type Asked = {
+    data: Line[];
+    cache_time: string;
+    season?: number;
+};
 export type OwnAccount = {
     userId: string;
     username: string;
@@ -159,6 +164,7 @@ export type Patience = {
 /** @typedef {{ userId: string, username: string, role: string }} User `username` is empty where only a token is known. */
 /** @typedef {{ user: User, refreshToken: string }} SavedSession What `resume` takes: enough to go on after a restart. */
 /** @typedef {{ type: "leaderboard", version: number, data: Line[], cache_time: string, board?: string, period?: string, season?: number }} Board the last three where a view is watched */
+/** @typedef {{ data: Line[], cache_time: string, season?: number }} Asked */
 /** @typedef {{ userId: string, username: string, displayName: string, role: string }} OwnAccount */
 /** @typedef {{ board: string, period: string, top?: number }} View of a board: its first rows, 1 to 100, 10 where not said */
 /** @typedef {{ ticket: string, pingInterval?: number, reconnectIn?: number, url?: string, broadcast?: false }} WsTicket intervals in seconds */

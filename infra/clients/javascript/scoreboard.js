@@ -24,8 +24,6 @@ const STEADY_MS = 5_000;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const CONNECTING = 0;
 const SUBSCRIPTION = "board";
-/** What the HTTP API would answer. @type {Record<string, number>} */
-const REFUSED = { missing_token: 401, unknown_board: 404, too_many_requests: 429 };
 const PING = JSON.stringify({ action: "ping" });
 
 /** @typedef {{ userId: string, username: string, displayName?: string, rank: number, score: number, second?: number, metadata?: object | null }} Line A line of the board; `second` where it has a second column, `metadata` where it was asked for. */
@@ -37,6 +35,7 @@ const PING = JSON.stringify({ action: "ping" });
 /** @typedef {{ userId: string, username: string, role: string }} User `username` is empty where only a token is known. */
 /** @typedef {{ user: User, refreshToken: string }} SavedSession What `resume` takes: enough to go on after a restart. */
 /** @typedef {{ type: "leaderboard", version: number, data: Line[], cache_time: string, board?: string, period?: string, season?: number }} Board the last three where a view is watched */
+/** @typedef {{ data: Line[], cache_time: string, season?: number }} Asked */
 /** @typedef {{ userId: string, username: string, displayName: string, role: string }} OwnAccount */
 /** @typedef {{ board: string, period: string, top?: number }} View of a board: its first rows, 1 to 100, 10 where not said */
 /** @typedef {{ ticket: string, pingInterval?: number, reconnectIn?: number, url?: string, broadcast?: false }} WsTicket intervals in seconds */
@@ -791,11 +790,12 @@ export class LiveBoard {
 
   /**
    * The board is not to be watched, or not yet.
-   * @param {{ code?: unknown, detail?: unknown }} message
+   * @param {{ status?: unknown, code?: unknown, detail?: unknown }} message
    * @param {WebSocket} socket
    */
-  #refused({ code, detail }, socket) {
-    if (code !== "leaderboard_rebuilding") return this.#end(new ScoreboardError(REFUSED[String(code)] ?? 422, String(code), { detail: String(detail) }));
+  #refused({ status, code, detail }, socket) {
+    const passes = Number(status) >= 500;
+    if (!passes) return this.#end(new ScoreboardError(Number(status) || 422, String(code), { detail: String(detail) }));
     setTimeout(() => socket === this.#socket && this.#subscribe(socket), 1_000 + this.#scoreboard.jitterMs(2));
   }
 
@@ -874,13 +874,13 @@ export class LiveBoard {
     this.#leave(1006, true, new ScoreboardError(0, "no_websocket", { detail: "The connection died without a word." }));
   }
 
-  /** What the API says of what is watched. @returns {Promise<{ data: Line[], cache_time: string }>} */
+  /** What the API says of what is watched. @returns {Promise<Asked>} */
   async #ask() {
     const { view } = this.#callbacks;
     if (!view) return this.#scoreboard.look("GET", "/api/scores");
-    const path = `/api/boards/${encodeURIComponent(view.board)}/scores?period=${encodeURIComponent(view.period)}&limit=${view.top ?? 10}`;
-    const { data, asOf } = await this.#scoreboard.look("GET", path);
-    return { data, cache_time: asOf };
+    const wanted = new URLSearchParams({ limit: String(view.top ?? 10), ...(view.period ? { period: view.period } : {}) });
+    const { data, asOf, season } = await this.#scoreboard.look("GET", `/api/boards/${encodeURIComponent(view.board)}/scores?${wanted}`);
+    return { data, cache_time: asOf, season };
   }
 
   /**
@@ -1038,19 +1038,20 @@ function canonical(userId) {
  */
 function read(message, view) {
   const isBoard = message?.type === "leaderboard" && Array.isArray(message.data) && Number.isFinite(message.version);
-  return isBoard && message.board === view?.board && (!view || message.period === view.period) ? message : null;
+  return isBoard && message.board === view?.board && (!view?.period || message.period === view.period) ? message : null;
 }
 
 /**
  * Whether what was asked for is newer than what is shown, and another board.
  * @param {Board | null} shown
- * @param {{ data: Line[], cache_time: string }} asked
+ * @param {Asked} asked
  */
 function hasMoved(shown, asked) {
   if (!shown) return asked.data.length > 0;
   if (asked.cache_time <= shown.cache_time) return false;
-  return asked.data.slice(0, shown.data.length).some((line, index) => {
-    const { userId, score } = shown.data[index];
-    return line.userId !== userId || line.score !== score;
+  if (asked.season !== shown.season || asked.data.length !== shown.data.length) return true;
+  return asked.data.some((line, index) => {
+    const { userId, score, second } = shown.data[index];
+    return line.userId !== userId || line.score !== score || line.second !== second;
   });
 }

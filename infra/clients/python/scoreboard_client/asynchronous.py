@@ -278,7 +278,8 @@ class AsyncScoreboard:
 
     async def _look(self, method: str, path: str) -> Any:
         """Ask in the user's name; without a session in nobody's, which is answered where the board is public."""
-        ask = self.call if self.user_id or self._get_access_token else self.request
+        knows_somebody = self.user_id or self._get_access_token or self._get_credentials
+        ask = self.call if knows_somebody else self.request
         return await ask(method, path)
 
     async def request(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> Any:
