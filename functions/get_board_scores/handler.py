@@ -15,7 +15,9 @@ from shared.transport.http import HttpRequest, Reply, http_handler
 def lambda_handler(request: HttpRequest) -> Reply:
     """Anybody may read a public board, and whoever has a valid token any other."""
     deps = container()
+    board_id = request.path_parameters["board"]
     wanted = PageWanted.parse(
+        board_id,
         request.query.get("period", ""),
         request.integer("season", 0, 1, MAX_SEASON),
         request.integer("limit", DEFAULT_LIMIT, 1, MAX_LIMIT),
@@ -24,7 +26,6 @@ def lambda_handler(request: HttpRequest) -> Reply:
         rank=request.integer("rank", 0, 1, MAX_RANK),
         with_metadata=request.flag("metadata"),
     )
-    board_id = request.path_parameters["board"]
 
     def identify() -> Caller | None:
         return reader_of(request.bearer_token, board_id, deps.identify, deps)

@@ -17,7 +17,7 @@ from shared.ledger.events import Number
 
 NO_BOUND = Number(LAST_EPOCH, LAST_SEQUENCE)
 MAIN_SEASON = 1
-_KINDS = ((str,), (int,), (int,), (str, int), (int,), (int,))
+_KINDS = ((str,), (str,), (int,), (int,), (str, int), (int,), (int,))
 
 
 class Row(NamedTuple):
@@ -138,14 +138,16 @@ def main_state(*, is_public: bool) -> BoardState:
     return BoardState("", main, (Season(ALL_TIME, MAIN_SEASON, 0, NEVER),))
 
 
-def write_place(period: str, season: int, place: After | AfterPosition) -> str:
-    """A place in a season as text fit for a query string."""
-    return make_place_cursor((period, season, *place[:2], *place.number))
+def write_place(board_id: str, period: str, season: int, place: After | AfterPosition) -> str:
+    """A place in a season of a board as text fit for a query string."""
+    return make_place_cursor((board_id, period, season, *place[:2], *place.number))
 
 
-def read_place(cursor: str) -> tuple[str, int, After | AfterPosition]:
-    """Period, season and place; raises InvalidParameter."""
-    period, season, first, second, *of_entry = read_place_cursor(cursor, _KINDS)
+def read_place(board_id: str, cursor: str) -> tuple[str, int, After | AfterPosition]:
+    """Period, season and place on this board; raises InvalidParameter."""
+    its_board, period, season, first, second, *of_entry = read_place_cursor(cursor, _KINDS)
+    if its_board != board_id:
+        raise InvalidParameter("`cursor` is not of this board.")
     kind, number = After if isinstance(second, str) else AfterPosition, Number(*of_entry)
     if season < 1 or not (0 <= number.epoch <= LAST_EPOCH and 0 <= number.sequence <= LAST_SEQUENCE):
         raise nonsense()

@@ -50,7 +50,7 @@ class PageWanted:
 
     @classmethod
     def parse(
-        cls, period: str, season: int, limit: int, *, cursor: str, around: str, rank: int, with_metadata: bool
+        cls, board_id: str, period: str, season: int, limit: int, *, cursor: str, around: str, rank: int, with_metadata: bool
     ) -> PageWanted:
         """At most one of `cursor`, `around` and `rank` says where the page begins; raises InvalidParameter."""
         if (cursor != "") + (around != "") + (rank != 0) > 1:
@@ -59,7 +59,7 @@ class PageWanted:
             raise InvalidParameter("`around` must be the id of a player.")
         if not cursor:
             return cls(period, season, Around(canonical_id(around)) if around else FromRank(rank or 1), limit, with_metadata)
-        its_period, its_season, place = read_place(cursor)
+        its_period, its_season, place = read_place(board_id, cursor)
         if period not in ("", its_period) or season not in (0, its_season):
             raise InvalidParameter("`cursor` is of another period or season.")
         return cls(its_period, its_season, place, limit, with_metadata)
@@ -87,7 +87,7 @@ def get_board_scores(board_id: str, wanted: PageWanted, identify: Identify, read
         raise UnknownUser
     version = f"{page.number.epoch:08d}-{page.number.sequence:014d}"
     rows = _lines(state.definition, page.rows, page, wanted, reading)
-    return _document(rows, page, page.following, page.total, None, version)
+    return _document(board_id, rows, page, page.following, page.total, None, version)
 
 
 def _final(board: BoardDefinition, ended: EndedSeason, wanted: PageWanted, page: Page, reading: BoardReading) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def _final(board: BoardDefinition, ended: EndedSeason, wanted: PageWanted, page:
     found = ranks.page(*of, version, position=position, number=number, limit=wanted.limit)
     following = None if found.following is None else AfterPosition(version, found.following, number)
     rows = _lines(board, found.rows, page, wanted, reading)
-    return _document(rows, page, following, found.total, ended.as_of, f"final-{version:08d}")
+    return _document(board.board_id, rows, page, following, found.total, ended.as_of, f"final-{version:08d}")
 
 
 def _lines(
@@ -126,6 +126,7 @@ def _lines(
 
 
 def _document(
+    board_id: str,
     rows: list[dict[str, Any]],
     page: Page,
     following: After | AfterPosition | None,
@@ -135,7 +136,7 @@ def _document(
 ) -> dict[str, Any]:
     return {
         "data": rows,
-        "nextCursor": None if following is None else write_place(page.period, page.season, following),
+        "nextCursor": None if following is None else write_place(board_id, page.period, page.season, following),
         "total": total,
         "asOf": utc_text(as_of or datetime.fromtimestamp(page.now / 1000, UTC)),
         "version": version,

@@ -125,7 +125,9 @@ class HeldSeason:
         """Where the next page begins, by way of the text that a client is given."""
         if page.following is None:
             return None
-        period, season, place = read_place(write_place(page.period, page.season, page.following))
+        period, season, place = read_place(
+            self.board.board_id, write_place(self.board.board_id, page.period, page.season, page.following)
+        )
         assert (period, season) == (self.period, 1)
         assert isinstance(place, After)
         return place

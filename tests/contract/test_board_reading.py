@@ -192,23 +192,26 @@ def test_the_specifications_board_is_read_by_the_same_scripts(client: redis.Redi
         "before:1",
         "place:",
         "place:[]",
-        'place:["a",1,1,true,1,1]',
-        'place:["a",1,1,1.5,1,1]',
-        'place:["a",1,1,1,1,"b"]',
-        'place:["a",1,1,"\\ud800",1,1]',
-        'place:["a",1,1,"\\u0000",1,1]',
-        'place:["a",1,1,"b",9007199254740991,1]',
-        'place:["a",1,1,"b",1,9007199254740991]',
-        'place:["a",1,1,"b",-1,1]',
-        'place:["a",0,1,"b",1,1]',
-        'place:["a",1,9007199254740992,"b",1,1]',
+        'place:["x","a",1,1,true,1,1]',
+        'place:["x","a",1,1,1.5,1,1]',
+        'place:["x","a",1,1,1,1,"b"]',
+        'place:["x","a",1,1,"\\ud800",1,1]',
+        'place:["x","a",1,1,"\\u0000",1,1]',
+        'place:["x","a",1,1,"b",9007199254740991,1]',
+        'place:["x","a",1,1,"b",1,9007199254740991]',
+        'place:["x","a",1,1,"b",-1,1]',
+        'place:["x","a",0,1,"b",1,1]',
+        'place:["x","a",1,9007199254740992,"b",1,1]',
     ],
 )
 def test_a_made_up_cursor_is_refused(text: str) -> None:
     with pytest.raises(InvalidParameter):
-        read_place(base64.urlsafe_b64encode(text.encode()).decode().rstrip("="))
+        read_place("x", base64.urlsafe_b64encode(text.encode()).decode().rstrip("="))
 
 
 def test_a_cursor_is_read_as_it_was_written() -> None:
     place = After(-5, "00000001ada", Number(3, 4))
-    assert read_place(write_place("all_time", 7, place)) == ("all_time", 7, place)
+    cursor = write_place("cups", "all_time", 7, place)
+    assert read_place("cups", cursor) == ("all_time", 7, place)
+    with pytest.raises(InvalidParameter):
+        read_place("mugs", cursor)
