@@ -81,7 +81,9 @@ def subscribe_viewer(command: Subscribe, watcher: Watcher, reading: BoardReading
         is_public = state.definition.is_public
         if not is_public and not watcher.has_token:
             raise MissingToken
-        view = View(command.board_id, period_of(state, command.period), command.top, is_public)
+        # Whoever has a token goes on watching when it is public no more.
+        is_guests = is_public and not watcher.has_token
+        view = View(command.board_id, period_of(state, command.period), command.top, is_guests)
         return ViewsWanted({view.period: view.top}, view)
 
     for _ in range(MAX_TRIES):

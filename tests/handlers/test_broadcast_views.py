@@ -47,11 +47,11 @@ def heard(deployed: Container, redis_url: str) -> Iterator[Heard]:
         subscription.close()
 
 
-def watch(board: RowBoard, top: int, period: str = "all_time") -> str:
-    """The end of the view's channel."""
+def watch(board: RowBoard, top: int, period: str = "all_time", user_id: str = "u-1") -> str:
+    """The end of the view's channel; nobody's connection has no user."""
     message = {"type": "subscribe", "id": "1", "board": board.board_id, "period": period, "view": {"top": top}}
     event = websocket_event("$default", body=json.dumps(message))
-    event["requestContext"]["authorizer"] = {"principalId": "u-1", "subscriptions": ""}
+    event["requestContext"]["authorizer"] = {"principalId": user_id, "subscriptions": ""}
     return ":" + str(invoke("ws_message", event)["headers"]["X-Subscribe"]).partition(" ")[2]
 
 
@@ -122,7 +122,8 @@ def test_only_what_changed_is_sent(
 
 def test_views_that_are_no_more_end_with_a_reason(deployed: Container, heard: Heard, redis_url: str) -> None:
     board = two_periods(deployed)
-    public, weekly = watch(board, 10), watch(board, 10, "weekly")
+    public, weekly = watch(board, 10, user_id=""), watch(board, 10, "weekly")
+    private = watch(board, 10)
     board.define(public=True)
     tell(deployed, (board.board_id,))
     ended = dict(heard())
@@ -130,7 +131,6 @@ def test_views_that_are_no_more_end_with_a_reason(deployed: Container, heard: He
     about = {"type": "error", "board": board.board_id, "period": "weekly", "code": "invalid_parameter"}
     assert {name: ended[weekly][name] for name in about} == about
     board.define()
-    private = watch(board, 10)
     tell(deployed, (board.board_id,))
     ended = dict(heard())
     assert (ended[public]["code"], ended[private]["type"]) == ("missing_token", "leaderboard")

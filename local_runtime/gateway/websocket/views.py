@@ -83,6 +83,12 @@ class Views:
         if subscription is not None:
             self._leave_view(connection_id, subscription.view)
 
+    def give_up(self, connection_id: str, message: str) -> None:
+        """What was asked for by this message is watched no longer."""
+        for key, subscription in list(self._subscriptions.get(connection_id, {}).items()):
+            if subscription.message == message:
+                self.unsubscribe(connection_id, key)
+
     def leave(self, connection_id: str) -> None:
         """The connection has ended."""
         for subscription in self._subscriptions.pop(connection_id, {}).values():
