@@ -68,9 +68,12 @@ def verify_audit(command: VerifyAudit, chain: AuditChain) -> dict[str, Any]:
 
     `findings` are the first of the `found`, in the order of the chain. `next` is the seal to go on from when time did not suffice
     (its end was not looked at then), else null. What came before the first seal looked at is taken for granted. `remembered` is
-    whether Redis had the newest seal to hold the chain's end against.
+    whether Redis had the newest seal to hold the chain's end against. Raises InvalidParameter for a first seal that is to come.
     """
     remembered = chain.anchor.get()
+    newest = max((seal.seq for seal in (*chain.seals.newest(), remembered, command.known) if seal), default=0)
+    if command.from_seq > newest + 1:
+        raise InvalidParameter(f"`fromSeal` must be at most {newest + 1}: there are {newest} seals.")
     walk = _Walk(chain, command.from_seq, [KnownHead(remembered.seq, remembered.hash)] if remembered else [])
     if command.known is not None:
         walk.noted.append(command.known)

@@ -302,6 +302,8 @@ def test_verification_goes_on_where_it_was_told_to(audit: Audit) -> None:
     assert audit.verify(fromSeal=3)["seals"] == 2
     assert audit.problems(fromSeal=2) == [(2, CHANGED)]
     assert audit.problems(fromSeal=SEALS + 1) == []
+    with pytest.raises(InvalidParameter):
+        audit.verify(fromSeal=SEALS + 2)
 
 
 @pytest.mark.parametrize(
