@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from local_runtime.cli.errors import EXIT_OK, EXIT_USAGE, CliError
-from local_runtime.cli.options import add_options, settings_from
+from local_runtime.cli.options import add_options, count, settings_from
 from local_runtime.cli.output import say
 from local_runtime.cli.running import function_of
 
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from", dest="since", metavar="INSTANT", help="such as 2026-01-31T12:00:00Z, or a day (UTC); included")
     parser.add_argument("--to", dest="until", metavar="INSTANT", help="the same; not included")
     parser.add_argument(
-        "--after", type=int, default=0, metavar="ID", help="only entries above this id: what an export left off at"
+        "--after", type=count, default=0, metavar="ID", help="only entries above this id: what an export left off at"
     )
     parser.add_argument("--output", type=Path, metavar="FILE", help="where to write (stdout)")
     add_options(parser, "data_dir")

@@ -7,17 +7,19 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from local_runtime.cli.errors import EXIT_OK, EXIT_USAGE, CliError
-from local_runtime.cli.options import add_options, settings_from
+from local_runtime.cli.options import add_options, count, settings_from
 from local_runtime.cli.output import say
 from local_runtime.logs.follower import LogFollower, as_json
 from local_runtime.logs.options import LogOptions
 from local_runtime.logs.servers import server_line
 from local_runtime.logs.text import parsed, rendered
+from shared.core.clock import utc_text
 
 LAST = 50
 LOOK_SECONDS = 0.25
@@ -42,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Whose lines, and how many."""
     parser.add_argument("processes", nargs="*", metavar="PROCESS", help="only of these; all of the product's own otherwise")
     parser.add_argument("-f", "--follow", action="store_true", help="go on with what is written from now on")
-    parser.add_argument("-n", "--last", type=int, default=LAST, metavar="N", help=f"how many lines of each ({LAST})")
+    parser.add_argument("-n", "--last", type=count, default=LAST, metavar="N", help=f"how many lines of each ({LAST})")
     add_options(parser, "data_dir")
 
 
@@ -82,7 +84,7 @@ def _chosen(data_dir: Path, processes: list[str]) -> list[Path]:
 
 def _last(path: Path, count: int) -> Iterator[Mapping[str, Any]]:
     """A private server's lines, and what a process wrote before it logged, are dated by the line before or the file."""
-    at = ""
+    at = utc_text(datetime.fromtimestamp(path.stat().st_mtime, UTC))
     for text in reversed([*islice(_from_end(path), count)]):
         line = parsed(text)
         if line is None:

@@ -29,3 +29,10 @@ def settings_from(arguments: argparse.Namespace) -> InstanceSettings:
     """The options as given on the command line or in the environment; raises SettingsError listing all problems."""
     given = {item.name: getattr(arguments, item.name, None) for item in fields(InstanceSettings)}
     return InstanceSettings.from_environment(None, **given)
+
+
+def count(text: str) -> int:
+    """What an option takes that is a number of something."""
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
+    return int(text)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from local_runtime.cli.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CliError
+from local_runtime.cli.options import count
 from local_runtime.cli.output import say
 
 MEASURED = Path(__file__).with_name("figures.json")
@@ -111,10 +112,10 @@ class Figures:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The load, and by which figures."""
-    parser.add_argument("--players", type=_count, required=True, help="accounts that score")
-    parser.add_argument("--updates", type=_count, required=True, help="updates a second, at the height of it")
-    parser.add_argument("--viewers", type=_count, default=0, help="viewers of the live board (0)")
-    parser.add_argument("--reads", type=_count, default=0, help="reads of the API a second (0)")
+    parser.add_argument("--players", type=count, required=True, help="accounts that score")
+    parser.add_argument("--updates", type=count, required=True, help="updates a second, at the height of it")
+    parser.add_argument("--viewers", type=count, default=0, help="viewers of the live board (0)")
+    parser.add_argument("--reads", type=count, default=0, help="reads of the API a second (0)")
     parser.add_argument(
         "--figures", type=Path, default=MEASURED, metavar="FILE", help="what `make bench` wrote (what comes with it)"
     )
@@ -199,9 +200,3 @@ def _as_json(plan: Plan) -> dict[str, Any]:
         "boardShare": round(plan.board_share, 4),
         "boardLimitUpdatesPerSecond": round(plan.board_limit),
     }
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
-    return int(text)

@@ -88,7 +88,8 @@ def _board(functions: HostedFunctions, function: Function) -> Iterator[str]:
         yield ""
         return
     board_id = f"sample-{secrets.token_hex(4)}"
-    functions.call("manage_boards", {"action": "apply", "boards": {board_id: _BOARD}})
+    board = {**_BOARD, "write": "server"} if function.name == "add_entries" else _BOARD
+    functions.call("manage_boards", {"action": "apply", "boards": {board_id: board}})
     try:
         yield board_id
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import json
+import math
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -66,8 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Plays, prints a summary, and takes the players off the board."""
     from local_runtime.simulate.player import Unreachable
 
-    if arguments.players < 1 or arguments.seconds <= 0:
-        raise CliError("--players and --seconds must be positive", EXIT_USAGE)
+    if arguments.players < 1 or not 0 < arguments.seconds < math.inf:
+        raise CliError("--players and --seconds must be positive numbers", EXIT_USAGE)
     if arguments.admin and not arguments.url:
         raise CliError("--admin is for --url: on its own data directory the instance needs none", EXIT_USAGE)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends it wants no players left, either

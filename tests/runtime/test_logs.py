@@ -273,8 +273,11 @@ def test_of_a_flood_some_are_shown_and_the_rest_is_counted(tmp_path: Path) -> No
     ],
 )
 def test_the_servers_lines_are_understood(process: str, text: str, level: str, message: str | None) -> None:
-    line = server_line(process, text, AT)
+    read_at = "2026-11-24T23:00:00.000Z"
+    line = server_line(process, text, read_at)
     assert (line["level"], line["process"]) == (level, process)
+    assert (line["at"] == read_at) is (process == "http")
+    assert process not in ("postgresql", "rabbitmq") or line["at"] == "2026-11-24T12:00:00.123Z"
     assert message is None or line["message"] == message
 
 
