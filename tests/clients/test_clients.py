@@ -107,8 +107,8 @@ def test_an_entry_on_a_board_whose_answers_are_lost_counts_once(client: Driven, 
 def test_who_can_log_in_does_so_for_whatever_is_asked_first(product: Product) -> None:
     name = f"client-{secrets.token_hex(6)}"
     product.api.post("/api/users", {"username": name, "password": PASSWORD})
-    scoreboard = Scoreboard(product.base_url, get_credentials=lambda: (name, PASSWORD))
-    assert scoreboard.top(), "a board that is not public"
+    with Scoreboard(product.base_url, get_credentials=lambda: (name, PASSWORD)) as scoreboard:
+        assert scoreboard.top(), "a board that is not public"
 
 
 def test_a_name_is_chosen_and_told(client: Driven, product: Product) -> None:
