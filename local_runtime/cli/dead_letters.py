@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from local_runtime.cli.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CliError
-from local_runtime.cli.options import add_options, settings_from
+from local_runtime.cli.options import add_options, count, is_count, settings_from
 from local_runtime.cli.output import say, show_table
 from local_runtime.cli.running import invoke_function
 
@@ -43,7 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to do, with how many, and with which."""
     parser.add_argument("action", choices=ACTIONS, help="show them, show one whole, have them recorded, or discard them")
     parser.add_argument("which", nargs="*", metavar="ID", help="only these: ids of dead letters, or request ids")
-    parser.add_argument("--limit", type=int, help=f"how many: 50 are shown, up to {MOST_AT_ONCE} are redriven if it is left out")
+    parser.add_argument(
+        "--limit", type=count, help=f"how many: 50 are shown, up to {MOST_AT_ONCE} are redriven if it is left out"
+    )
     parser.add_argument("--state", choices=("waiting", "parked", "redriven", "discarded"), help="list only those in this state")
     parser.add_argument(
         "--request-id", action="append", dest="request_ids", metavar="ID", help="only this update; may be repeated"
@@ -70,8 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _event(arguments: argparse.Namespace) -> dict[str, Any]:
-    ids = [int(which) for which in arguments.which if which.isdigit()]
-    request_ids = [which for which in arguments.which if not which.isdigit()] + (arguments.request_ids or [])
+    ids = [int(which) for which in arguments.which if is_count(which)]
+    request_ids = [which for which in arguments.which if not is_count(which)] + (arguments.request_ids or [])
     match arguments.action:
         case "list":
             named = {"limit": arguments.limit, "state": arguments.state}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from local_runtime.cli.errors import EXIT_OK, EXIT_USAGE, CliError
-from local_runtime.cli.options import add_options, settings_from
+from local_runtime.cli.options import add_options, is_count, settings_from
 from local_runtime.cli.output import ask, printable, say, show_table
 from local_runtime.cli.running import FunctionFailed, function_of
 
@@ -127,7 +127,7 @@ def _event(arguments: argparse.Namespace) -> dict[str, Any]:
     event: dict[str, Any] = {"action": action, "board": arguments.board}
     event |= {"requestId" if name == "entry" else name: value for name, value in given.items() if name not in OF_PLAYERS}
     if action == "undo":
-        if not (about.isascii() and about.isdigit()):
+        if not is_count(about):
             raise CliError(f"{about} is no id of a decision: `moderate list {arguments.board}` says them", EXIT_USAGE)
         return {**event, "entryId": int(about)}
     if is_set:

@@ -31,8 +31,13 @@ def settings_from(arguments: argparse.Namespace) -> InstanceSettings:
     return InstanceSettings.from_environment(None, **given)
 
 
+def is_count(text: str) -> bool:
+    """Whether it is a whole number of 0 or more."""
+    return text.isascii() and text.isdigit()
+
+
 def count(text: str) -> int:
     """What an option takes that is a number of something."""
-    if not text.isascii() or not text.isdigit():
+    if not is_count(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
     return int(text)

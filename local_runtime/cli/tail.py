@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from local_runtime.cli.errors import EXIT_FAILED, EXIT_OK, CliError
-from local_runtime.cli.options import add_options, settings_from
+from local_runtime.cli.options import add_options, count, settings_from
 from local_runtime.cli.output import printable, say, tell, terminal
 from local_runtime.cli.running import LastingFunction, Moved
 
@@ -45,8 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--user", metavar="NAME", help="only what is about this user, or was done by them: a name or an id")
     parser.add_argument("--action", help="only this action, such as score_accepted")
     parser.add_argument("--request-id", metavar="ID", help="only what came of this request")
-    parser.add_argument("--last", type=int, default=LAST, metavar="N", help=f"how many of those that are there already ({LAST})")
-    parser.add_argument("--after", type=int, metavar="ID", help="go on after this entry instead: what another one left off at")
+    parser.add_argument(
+        "--last", type=count, default=LAST, metavar="N", help=f"how many of those that are there already ({LAST})"
+    )
+    parser.add_argument("--after", type=count, metavar="ID", help="go on after this entry instead: what another one left off at")
     parser.add_argument("--no-follow", action="store_true", help="end when all that is there was shown")
     parser.add_argument("--json", action="store_true", help="one JSON object a line, as export-audit writes them")
     add_options(parser, "data_dir")

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from local_runtime.cli.errors import EXIT_OK
-from local_runtime.cli.options import add_options, settings_from
+from local_runtime.cli.options import add_options, count, settings_from
 from local_runtime.cli.output import say
 from local_runtime.cli.running import function_of
 
@@ -31,7 +31,7 @@ exit codes:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """From where, and what must be in it."""
-    parser.add_argument("--from-seal", type=int, default=1, metavar="N", help="trust what came before this seal (1)")
+    parser.add_argument("--from-seal", type=count, default=1, metavar="N", help="trust what came before this seal (1)")
     parser.add_argument("--head", metavar="N:HASH", help="a seal that somebody noted down and that must be there, as it was")
     add_options(parser, "data_dir")
 

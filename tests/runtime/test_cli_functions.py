@@ -194,6 +194,7 @@ def test_a_redrive_of_some_that_come_back_is_no_success_and_says_why(data_dir: P
     [
         (("show", "7"), {"action": "show", "id": 7}),
         (("show", "r-1"), {"action": "show", "id": "r-1"}),
+        (("show", "²"), {"action": "show", "id": "²"}),
         (("list", "--state", "discarded", "--limit", "9"), {"action": "list", "limit": 9, "state": "discarded"}),
         (("redrive", "7", "r-1"), {"action": "redrive", "limit": 10_000, "ids": [7], "requestIds": ["r-1"]}),
         (("discard", "7", "--reason", "x"), {"action": "discard", "ids": [7], "reason": "x"}),
@@ -216,6 +217,22 @@ def test_each_action_asks_for_what_was_named(data_dir: Path, arguments: tuple[st
 )
 def test_what_does_not_say_which_or_why_is_bad_usage(data_dir: Path, arguments: tuple[str, ...]) -> None:
     assert run(data_dir, "dead-letters", *arguments).returncode == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("dead-letters", "list", "--limit", "-1"),
+        ("export-audit", "--after", "-5"),
+        ("logs", "--last", "-1"),
+        ("simulate", "--seconds", "nan"),
+        ("tail", "--after", "²"),
+        ("verify-audit", "--from-seal", "x"),
+    ],
+)
+def test_a_number_that_is_none_is_bad_usage(data_dir: Path, arguments: tuple[str, ...]) -> None:
+    done = run(data_dir, *arguments)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
 
 
 def report(**members: object) -> dict[str, Any]:
