@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -270,7 +269,7 @@ class WebSocketGateway:
             answer = self._routes.message(connection, message, self._known_of(connection))
             if answer is not None and self.views.is_subscribed(connection.peer.connection_id, message):
                 self._heed(connection, message, answer)
-                if SUBSCRIBE not in dict(answer.headers) and not _is_passing(answer.body):
+                if SUBSCRIBE not in dict(answer.headers) and answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
                     self.views.give_up(connection.peer.connection_id, message)
 
         gevent.spawn(ask)
@@ -296,11 +295,6 @@ class WebSocketGateway:
             metrics.connections.set(len(self._connections))
             metrics.frames_sent.inc(frames)
             metrics.bytes_sent.inc(size)
-
-
-def _is_passing(refusal: bytes) -> bool:
-    """Whether asking again may help."""
-    return int(json.loads(refusal or b"{}").get("status", HTTPStatus.OK)) >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def _refusal_of(answer: HttpAnswer, request_id: str) -> tuple[bytes, dict[str, str]]:
