@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.audit.note_refusal import audited
 from shared.boards.add_entry import add_batch
-from shared.boards.parse_entries import parse_batch, parse_for, writer_of
+from shared.boards.parse_entries import parse_batch, writer_of
 from shared.container import container
 from shared.transport.http import HttpRequest, Reply, http_handler
 
@@ -16,5 +16,5 @@ def lambda_handler(request: HttpRequest) -> Reply:
     deps = container()
     writer = writer_of(request.bearer_token, deps.authenticate)
     board_id, body = request.path_parameters["board"], request.json_object()
-    commands = parse_for(deps.known_boards, board_id, lambda board: parse_batch(body, writer, request.source_ip, board))
+    commands = deps.known_boards.judged(board_id, lambda board: parse_batch(body, writer, request.source_ip, board))
     return Reply.ok(add_batch(commands, deps, deps))

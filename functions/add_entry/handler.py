@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.audit.note_refusal import audited
 from shared.boards.add_entry import add_entry
-from shared.boards.parse_entries import parse_entry, parse_for, writer_of
+from shared.boards.parse_entries import parse_entry, writer_of
 from shared.boards.update_score import spend_ticket
 from shared.container import container
 from shared.transport.http import HttpRequest, Reply, http_handler
@@ -18,8 +18,7 @@ def lambda_handler(request: HttpRequest) -> Reply:
     writer = writer_of(request.bearer_token, deps.identify)
     user_id, body = request.path_parameters["user_id"], request.json_object()
     api_key, idempotency_key = request.headers.get("x-api-key"), request.headers.get("idempotency-key")
-    command = parse_for(
-        deps.known_boards,
+    command = deps.known_boards.judged(
         request.path_parameters["board"],
         lambda board: parse_entry(
             user_id, body, writer, request.source_ip, board, api_key=api_key, idempotency_key=idempotency_key

@@ -15,6 +15,7 @@ from shared.core.rate_window import RateWindow
 from shared.ledger.events import Number, asked_text
 
 MAX_DIGITS = 40
+_NO_SECOND = "This board has no second column: leave `second` out."
 
 
 class ScoreEntry(NamedTuple):
@@ -131,9 +132,6 @@ def check_values(value: int, second: int, metadata: str, board: BoardDefinition)
         raise InvalidParameter(_NO_SECOND)
     if metadata and len(metadata.encode()) > board.metadata_bytes:
         raise InvalidParameter(f"`metadata` may have {board.metadata_bytes} bytes of JSON on this board.")
-
-
-_NO_SECOND = "This board has no second column: leave `second` out."
 
 
 def _check_part(part: object) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from shared.boards.definition import NAME, Change, changes_meaning
+from shared.boards.definition import NAME, BoardDefinition, Change, changes_meaning
 from shared.boards.season import BoardState, begun, ended, overtaken, redefined, rolled
-from shared.core.errors import LeaderboardRebuilding, UnknownBoard
+from shared.core.errors import LeaderboardRebuilding, ScoreboardError, UnknownBoard
 
 if TYPE_CHECKING:
     from shared.boards.postgresql import Boards
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 MAX_TRIES = 8
+T = TypeVar("T")
 
 
 class KnownBoards:
@@ -38,6 +39,24 @@ class KnownBoards:
     def current(self, board_id: str) -> BoardState:
         """As it is now, for those who ask no script; raises what `renewed` raises."""
         return self.renewed(board_id, self._states.now())
+
+    def judged(self, board_id: str, judge: Callable[[BoardDefinition], T]) -> T:
+        """What `judge` makes of a request by the board's rules; nothing is refused by rules that are over.
+
+        Raises what `judge` and `current` raise.
+        """
+        definition = self.get(board_id).definition
+        try:
+            found = judge(definition)
+        except ScoreboardError:
+            now = self.current(board_id).definition
+            if now == definition:
+                raise
+            return judge(now)
+        if isinstance(found, list) and any(isinstance(each, ScoreboardError) for each in found):
+            now = self.current(board_id).definition
+            return found if now == definition else judge(now)
+        return found
 
     def all(self) -> list[BoardState]:
         """Every board as it is now, in the order of their ids; those that are being rebuilt without seasons."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 from shared.accounts.player import Caller
 from shared.accounts.server_key import BEGINNING, ServerCredential, parse_server_key
@@ -15,11 +15,6 @@ from shared.core.errors import Forbidden, InvalidParameter, ScoreboardError
 from shared.core.ids import canonical_id, new_request_id
 from shared.stores.idempotency import checked_key
 
-if TYPE_CHECKING:
-    from shared.boards.known_boards import KnownBoards
-
-
-T = TypeVar("T")
 MAX_BATCH, MAX_ID_LENGTH = 100, 36
 
 
@@ -28,24 +23,6 @@ def writer_of(token: str, identify: Callable[[str], Caller]) -> Caller | ServerC
     that raises.
     """
     return parse_server_key(token) if token.startswith(BEGINNING) else identify(token)
-
-
-def parse_for(known: KnownBoards, board_id: str, parse: Callable[[BoardDefinition], T]) -> T:
-    """What `parse` makes of a request by the rules of the board; nothing is refused by rules that are over. Raises what `parse`
-    and KnownBoards.current raise.
-    """
-    definition = known.get(board_id).definition
-    try:
-        found = parse(definition)
-    except ScoreboardError:
-        now = known.current(board_id).definition
-        if now == definition:
-            raise
-        return parse(now)
-    if isinstance(found, list) and any(isinstance(each, ScoreboardError) for each in found):
-        now = known.current(board_id).definition
-        return found if now == definition else parse(now)
-    return found
 
 
 def check_entry(entry: ScoreEntry, board: BoardDefinition) -> None:

@@ -9,7 +9,6 @@ from shared.boards.board import MAIN
 from shared.boards.definition import ALL_TIME, BoardDefinition
 from shared.boards.entry import BoardMoved
 from shared.boards.get_seasons import season_json
-from shared.boards.parse_entries import parse_for
 from shared.core.errors import InvalidParameter, LeaderboardRebuilding, NeverReset, NoOpenSeason
 from shared.stores.actor import Actor
 from shared.stores.idempotency import Attempt, not_kept
@@ -39,7 +38,7 @@ def reset_board(
     """
     if board_id == MAIN.board_id:
         raise NeverReset
-    period = parse_for(known, board_id, lambda board: _period(board, body))
+    period = known.judged(board_id, lambda board: _period(board, body))
     reset = _reset(board_id, period, request_name, known, stores.states)
     answer = {"board": board_id, "ended": season_json(reset.ended), "began": season_json(reset.began)}
     stores.seasons.reset(board_id, reset, actor, attempt(answer))
