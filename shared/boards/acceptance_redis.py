@@ -33,6 +33,7 @@ from shared.core.errors import (
     TicketAlreadyUsed,
     UnknownPlayer,
 )
+from shared.core.forks import process_name
 from shared.core.invocation import note
 from shared.core.rate_window import RateWindow
 from shared.stores.keys import BoardKeys, ShardKeys
@@ -143,6 +144,19 @@ class Acceptances:
             return bool(self._redis.exists(self._shard.user(update.user_id).result(update.key_id)))
         epoch, is_open = self._redis.hmget(self._keys.numbers, "epoch", "open")
         return bool(is_open) and int(epoch) == accepted.number.epoch
+
+    def _circumstances(self, command: ScoreUpdate | ScoreEntry, *, not_in_ledger: bool) -> tuple[str | int, ...]:
+        """From where, when and by whom it is asked for: arguments that both scripts take in this order."""
+        return (
+            command.source_ip,
+            command.api_key_hash or "",
+            "" if self._now is None else self._milliseconds(),
+            "1" if not_in_ledger else "",
+            "" if command.ticket_expires_at is None else milliseconds(command.ticket_expires_at),
+            command.session_id,
+            command.key_id,
+            process_name(),
+        )
 
     def _missing(self, outcome: bytes, answer: Sequence[Any], limit: int) -> Missing:
         """What the script asked for; raises what it refused."""

@@ -9,12 +9,11 @@ from typing import Any, NamedTuple
 import redis
 
 from shared.accounts.session import Missing
-from shared.boards.acceptance_redis import RESULT_SECONDS, SPENT_BEFORE_MS, SPENT_MARGIN_MS, Acceptances, Now, milliseconds
+from shared.boards.acceptance_redis import RESULT_SECONDS, SPENT_BEFORE_MS, SPENT_MARGIN_MS, Acceptances, Now
 from shared.boards.entry import AcceptedEntry, BoardMoved, ScoreEntry, parse_places
 from shared.boards.places_redis import Verb, place_members
 from shared.boards.season import BoardState
 from shared.core.errors import ScoreboardError
-from shared.core.forks import process_name
 from shared.ledger.events import Number
 from shared.stores.keys import BoardKeys, ShardKeys
 from shared.stores.redis.connection import translated
@@ -135,14 +134,7 @@ class Entries(Acceptances):
                 entry.value,
                 entry.second,
                 entry.metadata,
-                entry.source_ip,
-                entry.api_key_hash or "",
-                "" if self._now is None else self._milliseconds(),
-                "1" if not_in_ledger else "",
-                "" if entry.ticket_expires_at is None else milliseconds(entry.ticket_expires_at),
-                entry.session_id,
-                entry.key_id,
-                process_name(),
+                *self._circumstances(entry, not_in_ledger=not_in_ledger),
                 entry.writer,
                 "" if server_key is None else server_key.key_hash,
                 *prepared.seasons,

@@ -26,7 +26,6 @@ from shared.boards.score import AcceptedUpdate, NewestEpoch, ScoreUpdate
 from shared.core.errors import (
     LeaderboardRebuilding,
 )
-from shared.core.forks import process_name
 from shared.ledger.events import Acceptance, FirstResult, Number
 from shared.stores.keys import BoardKeys, ShardKeys
 from shared.stores.redis.connection import server_of, translated
@@ -108,14 +107,7 @@ class Leaderboard(Acceptances):
                 user_id,
                 update.request_id,
                 update.increment,
-                update.source_ip,
-                update.api_key_hash or "",
-                "" if self._now is None else self._milliseconds(),
-                "1" if not_in_ledger else "",
-                "" if update.ticket_expires_at is None else milliseconds(update.ticket_expires_at),
-                update.session_id,
-                update.key_id,
-                process_name(),
+                *self._circumstances(update, not_in_ledger=not_in_ledger),
                 self._board.board_id,
             ),
         )
