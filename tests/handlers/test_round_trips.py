@@ -20,6 +20,10 @@ UPDATES = 40
 
 @pytest.fixture
 def counted(deployed: Container, redis_url: str) -> Any:
+    """A connection greets Redis with a script: those that are needed at the same time as the publisher's are there before."""
+    pool = deployed._redis.connection_pool
+    for connection in [pool.get_connection() for _ in range(8)]:
+        pool.release(connection)
     with redis.Redis.from_url(redis_url, decode_responses=True) as client:
         yield client
 
