@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
-from local_runtime.cli.errors import EXIT_OK, EXIT_USAGE, CliError
+from local_runtime.cli.complete_file import text_file
+from local_runtime.cli.errors import EXIT_OK
 from local_runtime.cli.options import add_options, count, settings_from
 from local_runtime.cli.output import say
 from local_runtime.cli.running import function_of
@@ -52,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.output is None:
         _write(sys.stdout, export, event, arguments.after)
         return EXIT_OK
-    with _complete(arguments.output) as file:
+    with text_file(arguments.output) as file:
         count = _write(file, export, event, arguments.after)
     say(f"{count} entries in {arguments.output}")
     return EXIT_OK
@@ -68,19 +66,3 @@ def _write(out: TextIO, export: Callable[[object], Any], event: dict[str, Any], 
         after = part["after"]
     out.flush()
     return count
-
-
-@contextmanager
-def _complete(path: Path) -> Iterator[TextIO]:
-    """A file that takes its name when all is written; it is ours alone."""
-    try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        unfinished = Path(name)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                yield file
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
-    except OSError as error:
-        raise CliError(f"{path} cannot be written: {error.strerror}", EXIT_USAGE) from None

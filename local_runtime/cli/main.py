@@ -39,6 +39,7 @@ VERBS = {
     "balance": ("balance", "account for every accepted update"),
     "dead-letters": ("dead_letters", "updates that could not be recorded: see them, have them recorded"),
     "verify-audit": ("verify_audit", "compare the audit log with its seals"),
+    "archive": ("archive", "old months of the ledger: see them, put them into files, read those back"),
     "export-audit": ("export_audit", "write the audit log as JSON lines"),
     "keys": ("keys", "the keys that instances on the same stores share: see them, copy them"),
     "backup": ("backup", "copy a running instance's stores and keys into a file"),

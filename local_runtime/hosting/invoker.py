@@ -42,7 +42,7 @@ class FunctionError(Exception):
     @property
     def is_for_the_operator(self) -> bool:
         """Whether the message says what to change in the environment or the stores: no traceback would tell more."""
-        return self.error_type in ("ConfigurationError", "ForeignStores", "KeysStillNeeded")
+        return self.error_type in ("ConfigurationError", "ForeignStores", "KeysStillNeeded", "PartNotReady", "UnknownPart")
 
 
 class FunctionTimedOut(Exception):

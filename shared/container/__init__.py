@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from shared.boards.seasons_postgresql import BoardSeasons
     from shared.boards.states_redis import BoardStates
     from shared.core.instance import Instance
+    from shared.ledger.archive_postgresql import HistoryArchive
     from shared.ledger.catch_up import Pipeline
     from shared.ledger.dead_letters_rabbitmq import DeadLetterQueue
     from shared.ledger.letter_stores import LetterStores
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from shared.ledger.publisher import RabbitPublisher
     from shared.ledger.queues import Topology
     from shared.ledger.redis import Outbox
+    from shared.operations.archive_postgresql import ArchiveParts
     from shared.operations.check_health import Readiness
     from shared.operations.claim_stores import Ownership
     from shared.operations.postgresql import Installations, LedgerGauge
@@ -546,6 +548,18 @@ class Container:
         from shared.operations.postgresql import Installations
 
         return Installations(self._owners_pool if self.settings.migrations_database_url else self._pool)
+
+    @cached_property
+    def history_archive(self) -> HistoryArchive:
+        from shared.ledger.archive_postgresql import HistoryArchive
+
+        return HistoryArchive(self._pool)
+
+    @cached_property
+    def archive_parts(self) -> ArchiveParts:
+        from shared.operations.archive_postgresql import ArchiveParts
+
+        return ArchiveParts(self._pool, self._owners_pool if self.settings.migrations_database_url else self._pool)
 
     @cached_property
     def leases(self) -> Leases:

@@ -43,8 +43,8 @@ class Settings:
         secret=True,
     )
     migrations_database_url: str = _setting(
-        "the same database as the owner of its tables, for prepare_stores alone: the role of DATABASE_URL then gets only the"
-        " rights that functions need; empty: it owns the tables",
+        "the same database as the owner of its tables, for prepare_stores and manage_archive alone: the role of DATABASE_URL then"
+        " gets only the rights that functions need; empty: it owns the tables",
         "",
         secret=True,
     )
@@ -91,6 +91,9 @@ class Settings:
     registrations_per_hour: int = _setting("accounts that may be made in an hour, in all", 10_000)
     network_registrations_per_hour: int = _setting(
         "accounts that may be made in an hour from one address, or /64 of IPv6; those from this machine are not counted", 600
+    )
+    history_months: int = _setting(
+        "whole months after which an update leaves the table score_history for a part of score_history_archive, 1 or more", 12
     )
     retry_delays_seconds: tuple[float, ...] = _setting(
         "three delays, comma-separated, before an update that the ledger refused is tried again", (5.0, 30.0, 180.0)

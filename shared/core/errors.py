@@ -461,6 +461,19 @@ class KeysStillNeeded(Conflict):
     code, title = "keys_still_needed", "Keys still needed"
 
 
+class UnknownPart(NotFound):
+    """No part of the archive has this name."""
+
+    code, title = "unknown_part", "Unknown part"
+    default_detail = "There is no such part of the archive: `scoreboard archive list` shows them."
+
+
+class PartNotReady(Conflict):
+    """A part of the archive is not in the state for what was asked, or a file is not its file; the detail says what to do."""
+
+    code, title = "part_not_ready", "Part not ready"
+
+
 class ForeignStores(ConfigurationError):
     """The stores belong to another installation, or hold what these keys cannot read; the detail says what to do."""
 

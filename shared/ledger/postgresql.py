@@ -7,12 +7,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.core import metrics
 from shared.core.errors import PostgresUnavailable
 from shared.core.ids import new_request_id
 from shared.core.logs import get_logger
+from shared.ledger.archive_postgresql import find_old_updates
 from shared.ledger.balance import Gap
 from shared.ledger.events import (
     UNKNOWN_BOARD,
@@ -36,9 +37,13 @@ from shared.stores.postgresql.session import Session, int_array, text_array
 from shared.stores.postgresql.statements import statement
 
 A_DAY = timedelta(hours=24)
+NEVER_ARCHIVED = timedelta(days=28)  # what is younger stands in score_history, whatever HISTORY_MONTHS says
 _log = get_logger(__name__)
 PAGE = 5000
 MAX_GAPS = 1000
+IN_FILES = (
+    "it was accepted before {:%Y-%m-%d %H:%M}, and what was recorded before is in files alone, this update perhaps among them"
+)
 MISSING_SECONDS = 120.0
 NO_MESSAGES: Mapping[str, ReceivedMessage] = MappingProxyType({})
 Write = Callable[[Session, Sequence[ScoreAccepted]], RecordedBatch]
@@ -188,7 +193,7 @@ class Ledger:
         """What the ledger has of a request id."""
         with self._pool.connection() as session:
             rows = session.run(
-                "SELECT id, request_id, user_id, increment, new_score, created_at FROM score_history"
+                "SELECT id, request_id, user_id, increment, new_score, created_at FROM kept_history"
                 " WHERE request_id = :request_id",
                 request_id=request_id,
             )
@@ -198,7 +203,7 @@ class Ledger:
         """Whether an update of this request id reached the ledger, which recorded or refused it."""
         with self._pool.connection() as session:
             rows = session.run(
-                "SELECT EXISTS (SELECT FROM score_history WHERE request_id = :request_id)"
+                "SELECT EXISTS (SELECT FROM kept_history WHERE request_id = :request_id)"
                 " OR EXISTS (SELECT FROM score_entries WHERE request_id = :request_id)"
                 " OR EXISTS (SELECT FROM unrecorded_updates WHERE request_id = :request_id)",
                 request_id=request_id,
@@ -261,15 +266,14 @@ class Ledger:
         return found
 
     def history(self, user_id: str, limit: int, before_id: int | None) -> list[HistoryEntry]:
-        """Entries of one player, newest first, with ids below `before_id`."""
+        """Entries of one player, newest first, with ids below `before_id`; those of months in files alone are left out."""
+        rows: list[list[Any]] = []
+        before = before_id if before_id is not None else 2**62
         with self._pool.connection() as session:
-            rows = session.run(
-                "SELECT id, request_id, user_id, increment, new_score, created_at FROM score_history"
-                " WHERE user_id = :user_id AND id < CAST(:before_id AS bigint) ORDER BY id DESC LIMIT CAST(:limit AS int)",
-                user_id=user_id,
-                before_id=before_id if before_id is not None else 2**62,
-                limit=limit,
-            )
+            for name in ("history_page", "archived_history_page"):
+                rows += session.run(statement(name), user_id=user_id, before_id=before, limit=limit - len(rows))
+                if len(rows) == limit:
+                    break
         return [_entry(row) for row in rows]
 
     def totals(self, user_ids: Sequence[str]) -> dict[str, int]:
@@ -330,7 +334,7 @@ class Ledger:
     def lost(self) -> int:
         """How many numbers were given up."""
         with self._pool.connection() as session:
-            [[lost]] = session.run("SELECT coalesce(sum(lost), 0) FROM number_epochs")
+            [[lost]] = session.run("SELECT coalesce(sum(coalesce(lost, 0) + given_up), 0) FROM number_epochs")
         return int(lost)
 
     def missing(self, up_to: Number, *, on_board: bool = False) -> list[Gap]:
@@ -359,7 +363,10 @@ class Ledger:
 
 def _record(session: Session, events: Sequence[ScoreAccepted], by: Write) -> RecordedBatch:
     """With their idempotency keys; what was accepted twice counts as often as it is on the board."""
+    events, old = _without_archived(session, events)
     batch = by(session, record_keys(session, events))
+    batch = replace(batch, refused={**batch.refused, **old.refused}, known=[*batch.known, *old.known])
+    events = [*events, *old.events]
     if batch.known:
         again = accepted_again(session, {event.request_id: event for event in events}, batch.known)
         second = by(session, again)
@@ -369,6 +376,37 @@ def _record(session: Session, events: Sequence[ScoreAccepted], by: Write) -> Rec
         }
         batch = replace(batch, new=batch.new + second.new, entries=batch.entries + second.entries, second=refused)
     return batch
+
+
+class _Archived(NamedTuple):
+    """Of a batch what is not to be recorded as it stands: `known` are request ids that the archive has."""
+
+    events: Sequence[ScoreAccepted] = ()
+    known: Sequence[str] = ()
+    refused: Mapping[str, str] = MappingProxyType({})
+
+
+def _without_archived(session: Session, events: Sequence[ScoreAccepted]) -> tuple[Sequence[ScoreAccepted], _Archived]:
+    """The events that score_history knows, if the ledger has them; and those for which the archive was asked.
+
+    That is what was redriven, or came out of a broker's backup, after weeks. Entries of other boards are never archived.
+    """
+    horizon = datetime.now(UTC) - NEVER_ARCHIVED
+    if all(event.accepted_at >= horizon or event.places for event in events):
+        return events, _Archived()
+    old = {event.request_id: event for event in events if event.accepted_at < horizon and not event.places}
+    found = find_old_updates(session, old)
+    until = found.lost_sight_of_until
+    refused = {
+        request_id: IN_FILES.format(until)
+        for request_id, event in old.items()
+        if until is not None and event.accepted_at < until and request_id not in found.known
+    }
+    aside = {*found.known, *refused}
+    return (
+        [event for event in events if event.request_id not in aside],
+        _Archived([event for event in old.values() if event.request_id in aside], found.known, refused),
+    )
 
 
 def _record_together(session: Session, events: Sequence[ScoreAccepted]) -> RecordedBatch:

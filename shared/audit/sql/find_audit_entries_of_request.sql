@@ -1,9 +1,9 @@
--- audit_log, score_history, score_entries: entries of one request, newest first.
+-- audit_log, kept_history, score_entries: entries of one request, newest first.
 -- :request_id text  :user_id :action :actor text, :since :until timestamptz: null for any  :before_id bigint  :limit int
 -- An accepted update is looked for among its player's entries, from when it was accepted on: it was recorded soon after.
 
 WITH known AS (
-    SELECT user_id, created_at AT TIME ZONE 'UTC' AS accepted_at FROM score_history WHERE request_id = CAST(:request_id AS text)
+    SELECT user_id, created_at AT TIME ZONE 'UTC' AS accepted_at FROM kept_history WHERE request_id = CAST(:request_id AS text)
     UNION ALL
     SELECT user_id, accepted_at FROM score_entries WHERE request_id = CAST(:request_id AS text)
 ),

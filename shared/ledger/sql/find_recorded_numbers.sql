@@ -1,11 +1,11 @@
--- score_history, score_entries: what the ledger has under these request ids, or these numbers. :request_ids text[]  :epochs :sequences bigint[]
+-- kept_history, score_entries: what the ledger has under these request ids, or these numbers. :request_ids text[]  :epochs :sequences bigint[]
 -- Answers request id, epoch and sequence.
 
-SELECT request_id, epoch, sequence FROM score_history WHERE request_id = ANY(CAST(:request_ids AS text[]))
+SELECT request_id, epoch, sequence FROM kept_history WHERE request_id = ANY(CAST(:request_ids AS text[]))
 UNION
-SELECT score_history.request_id, score_history.epoch, score_history.sequence
+SELECT kept_history.request_id, kept_history.epoch, kept_history.sequence
 FROM unnest(CAST(:epochs AS bigint[]), CAST(:sequences AS bigint[])) AS wanted (epoch, sequence)
-JOIN score_history ON score_history.epoch = wanted.epoch AND score_history.sequence = wanted.sequence
+JOIN kept_history ON kept_history.epoch = wanted.epoch AND kept_history.sequence = wanted.sequence
 UNION
 SELECT request_id, epoch, sequence FROM score_entries WHERE request_id = ANY(CAST(:request_ids AS text[]))
 UNION

@@ -1,4 +1,4 @@
--- unrecorded_updates, score_history, score_entries, repeated_updates: messages that are settled, of these :ids bigint[] or :request_ids text[] (null
+-- unrecorded_updates, kept_history, score_entries, repeated_updates: messages that are settled, of these :ids bigint[] or :request_ids text[] (null
 -- for all): the ledger has the update, by its number where both have one, or knows that it does not count. Also messages that could
 -- not be opened, by their :digests text[]: they were opened now. What was discarded stays. Answers the ids.
 
@@ -10,13 +10,13 @@ WHERE state <> 'discarded'
             AND (CAST(:request_ids AS text[]) IS NULL OR request_id = ANY(CAST(:request_ids AS text[])))
             AND (
                 EXISTS (
-                    SELECT FROM score_history
-                    WHERE score_history.request_id = letter.request_id
-                        AND (score_history.epoch IS NULL OR letter.epoch IS NULL)
+                    SELECT FROM kept_history
+                    WHERE kept_history.request_id = letter.request_id
+                        AND (kept_history.epoch IS NULL OR letter.epoch IS NULL)
                 )
                 OR EXISTS (
-                    SELECT FROM score_history
-                    WHERE score_history.epoch = letter.epoch AND score_history.sequence = letter.sequence
+                    SELECT FROM kept_history
+                    WHERE kept_history.epoch = letter.epoch AND kept_history.sequence = letter.sequence
                 )
                 OR EXISTS (
                     SELECT FROM score_entries

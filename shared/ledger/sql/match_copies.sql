@@ -1,11 +1,11 @@
--- unrecorded_updates, score_history, score_entries: what is known of messages among the dead letters of the broker.
+-- unrecorded_updates, kept_history, score_entries: what is known of messages among the dead letters of the broker.
 -- :copies text (a JSON array of {digest, request_id or null})
 -- Answers for each, in the order of the array: key and state of the message it is a copy of, or nulls; whether the ledger has it.
 
 SELECT
     known.letter_key, known.state,
     (
-        EXISTS (SELECT FROM score_history WHERE score_history.request_id = copy.request_id)
+        EXISTS (SELECT FROM kept_history WHERE kept_history.request_id = copy.request_id)
         OR EXISTS (SELECT FROM score_entries WHERE score_entries.request_id = copy.request_id)
     ) AND NOT coalesce(known.is_digest, FALSE)
 FROM jsonb_array_elements(CAST(:copies AS jsonb)) WITH ORDINALITY AS element (content, number)

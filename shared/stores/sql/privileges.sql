@@ -10,6 +10,7 @@ DO $$
 DECLARE
     functions_role CONSTANT TEXT := current_setting('scoreboard.functions_role');
     in_use CONSTANT TEXT := current_schema();
+    part REGCLASS;
 BEGIN
     EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC', in_use);
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', in_use, functions_role);
@@ -22,13 +23,18 @@ BEGIN
         functions_role
     );
     EXECUTE format(
-        'REVOKE INSERT, UPDATE, DELETE ON audit_log, audit_seals, schema_migrations, installation, installation_keys, ledger_entries FROM %I',
+        'REVOKE INSERT, UPDATE, DELETE ON audit_log, audit_seals, schema_migrations, installation, installation_keys, ledger_entries, kept_history'
+        ', score_history_archive, archive_parts FROM %I',
         functions_role
     );
     EXECUTE format(
         'GRANT INSERT (action, actor, user_id, request_id, source_ip, detail) ON audit_log TO %I', functions_role
     );
+    FOR part IN SELECT CAST(inhrelid AS regclass) FROM pg_inherits WHERE inhparent = CAST('score_history_archive' AS regclass) LOOP
+        EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON %s FROM %I', part, functions_role);
+    END LOOP;
     EXECUTE format('GRANT EXECUTE ON FUNCTION add_audit_seals TO %I', functions_role);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION archive_history TO %I', functions_role);
     EXECUTE format('REVOKE INSERT ON reconciliation_runs FROM %I', functions_role);
     EXECUTE format(
         'GRANT INSERT (%s) ON reconciliation_runs TO %I',

@@ -1,0 +1,250 @@
+"""`archive`: old months of the ledger, in the database and in files."""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import hashlib
+import json
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from local_runtime.cli.complete_file import compressed_file
+from local_runtime.cli.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CliError
+from local_runtime.cli.options import add_options, settings_from
+from local_runtime.cli.output import ask, say, show_table
+from local_runtime.cli.running import function_of
+
+FUNCTION = "manage_archive"
+ACTIONS = ("list", "export", "verify", "show", "drop", "restore")
+COLUMNS = ("kind", "part", "state", "rows", "recordedUntil")
+LINES_AT_ONCE = 5000
+MEMBERS = {
+    "score_history": ("id", "requestId", "userId", "increment", "newScore", "createdAt", "epoch", "sequence"),
+}
+EPILOG = """\
+Updates older than HISTORY_MONTHS are moved out of the table `score_history` by themselves, into a part for each month, which is
+read like the rest. `export` writes each part that is complete and in no file yet into a file of its own; with --drop it reads
+the file once more and takes the part out of the database. `verify` says whether files are what was exported, `show` prints what
+is in them as JSON lines, and `restore` puts a part back. Scores do not change by any of this. Keep the files where they are
+backed up: what was dropped is nowhere else.
+
+examples:
+  scoreboard archive list
+  scoreboard archive export /srv/archive
+  scoreboard archive export /srv/archive --part 2026-07 --drop
+  scoreboard archive verify /srv/archive/*.jsonl.gz
+  scoreboard archive show /srv/archive/score_history-2026-07.jsonl.gz --user-id 0f8a7d5e-53a4-4a3c-9d1e-2b7c4e6f8a90
+  scoreboard archive restore /srv/archive/score_history-2026-07.jsonl.gz
+
+exit codes:
+  0  done
+  1  it failed; or a file is not what was exported
+  2  bad usage, or no instance is running
+"""
+Call = Callable[[object], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A file whose lines are all there; `last` is its last line, which is signed."""
+
+    path: Path
+    last: Mapping[str, Any]
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """What the last line says."""
+        found: Mapping[str, Any] = self.last["archive"]
+        return found
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to do, with which parts or files."""
+    parser.add_argument("action", choices=ACTIONS, help="show the parts; write, check, print, drop or restore files")
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE|DIR", help="the files; of `export` the directory for them")
+    parser.add_argument("--part", action="append", dest="parts", metavar="MONTH", help="export only this one; may be repeated")
+    parser.add_argument("--drop", action="store_true", help="of `export`: take the parts out of the database, too")
+    parser.add_argument("--user-id", metavar="ID", help="of `show`: only this player's")
+    parser.add_argument("--request-id", metavar="ID", help="of `show`: only this update")
+    parser.add_argument("--yes", action="store_true", help="drop without asking")
+    add_options(parser, "data_dir")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the parts, or what became of each file."""
+    files: Sequence[Path] = arguments.files
+    if arguments.action == "show":
+        for path in _given(files):
+            _show(path, arguments.user_id, arguments.request_id)
+        return EXIT_OK
+    call = function_of(settings_from(arguments).data_dir, FUNCTION)
+    match arguments.action:
+        case "list":
+            _list(call({"action": "list"})["data"])
+        case "export":
+            if len(files) != 1 or not files[0].is_dir():
+                raise CliError("name the directory for the files: archive export DIR", EXIT_USAGE)
+            return _export(call, files[0], arguments.parts or (), drop=arguments.drop, is_agreed=arguments.yes)
+        case "verify":
+            sound = [_verify(call, path) for path in _given(files)]
+            return EXIT_OK if all(sound) else EXIT_FAILED
+        case "drop":
+            verified = [_verified(path) for path in _given(files)]
+            ask(f"take {_named(verified)} out of the database?", is_agreed=arguments.yes)
+            for file in verified:
+                _drop(call, file)
+        case _:
+            for path in _given(files):
+                _restore(call, _verified(path))
+    return EXIT_OK
+
+
+def _given(files: Sequence[Path]) -> Sequence[Path]:
+    if not files:
+        raise CliError("name the files", EXIT_USAGE)
+    return files
+
+
+def _list(parts: Sequence[Mapping[str, Any]]) -> None:
+    if not parts:
+        say("nothing is older than HISTORY_MONTHS yet")
+        return
+    show_table(COLUMNS, [["" if part[column] is None else str(part[column]) for column in COLUMNS] for part in parts])
+
+
+def _export(call: Call, directory: Path, wanted: Sequence[str], *, drop: bool, is_agreed: bool) -> int:
+    """Those wanted, or all that are in no file, and with `drop` also those that are."""
+    parts = {part["part"]: part for part in call({"action": "list"})["data"]}
+    if unknown := [name for name in wanted if name not in parts]:
+        raise CliError(f"there is no part {', '.join(unknown)}: `scoreboard archive list` shows them", EXIT_USAGE)
+    chosen = [part for part in parts.values() if (part["part"] in wanted if wanted else part["state"] == "kept")]
+    for part in chosen:
+        path = directory / f"{part['kind']}-{part['part']}.jsonl.gz"
+        rows = _write(call, part, path)
+        say(f"{path}: {rows} rows")
+    if not chosen:
+        say("every complete part is in a file already; name one with --part to write it again")
+    elif drop:
+        verified = [_verified(directory / f"{part['kind']}-{part['part']}.jsonl.gz") for part in chosen]
+        ask(f"take {_named(verified)} out of the database?", is_agreed=is_agreed)
+        for file in verified:
+            _drop(call, file)
+    return EXIT_OK
+
+
+def _write(call: Call, part: Mapping[str, Any], path: Path) -> int:
+    named = {"kind": part["kind"], "part": part["part"]}
+    digest, rows = hashlib.sha256(), 0
+    after: int | None = 0
+    with compressed_file(path) as file:
+        while after is not None:
+            page = call({"action": "read", **named, "after": after})
+            for line in page["lines"]:
+                digest.update(data := f"{line}\n".encode())
+                file.write(data)
+            rows, after = rows + len(page["lines"]), page["after"]
+        last = call({"action": "sign", **named, "rows": rows, "digest": digest.hexdigest()})
+        file.write(f"{json.dumps(last)}\n".encode())
+    return rows
+
+
+def _verify(call: Call, path: Path) -> bool:
+    try:
+        file = _verified(path)
+    except CliError as error:
+        say(str(error))
+        return False
+    told = call({"action": "check", "file": file.last})
+    if told["genuine"]:
+        state = {None: "this installation does not know the part"}.get(told["state"], f"in the database: {told['state']}")
+        say(f"{path}: {file.about['rows']} rows, as exported; {state}")
+    elif told["genuine"] is None:
+        say(f"{path}: complete, but signed with a key that is not among PAYLOAD_KEYS any more")
+    else:
+        say(f"{path}: its last line was changed, or is not one of ours")
+    return told["genuine"] is True
+
+
+def _drop(call: Call, file: Verified) -> None:
+    part = call({"action": "drop", "file": file.last})
+    say(f"{part['kind']} {part['part']} is in {file.path} alone")
+
+
+def _restore(call: Call, file: Verified) -> None:
+    begins = True
+    for lines, ends in _pages(_lines(file.path)):
+        call({"action": "restore", "file": file.last, "lines": lines, "begins": begins, "ends": ends})
+        begins = False
+    say(f"{file.about['kind']} {file.about['part']} is in the database again: {file.about['rows']} rows")
+
+
+def _show(path: Path, user_id: str | None, request_id: str | None) -> None:
+    kind = ""
+    for line in _lines(path):
+        kind = kind or _verified(path).about["kind"]
+        entry = dict(zip(MEMBERS[kind], json.loads(line), strict=True))
+        if (user_id is None or entry["userId"] == user_id) and (request_id is None or entry["requestId"] == request_id):
+            say(json.dumps(entry | {"createdAt": _instant(entry["createdAt"])}))
+
+
+def _instant(microseconds: int) -> str:
+    at = datetime.fromtimestamp(microseconds // 1_000_000, UTC).replace(microsecond=microseconds % 1_000_000)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _pages(lines: Iterator[str]) -> Iterator[tuple[list[str], bool]]:
+    """Lines, a page after the other, each with whether it is the last one."""
+    page: list[str] = []
+    for line in lines:
+        if len(page) == LINES_AT_ONCE:
+            yield page, False
+            page = []
+        page.append(line)
+    yield page, True
+
+
+def _verified(path: Path) -> Verified:
+    """Read all of it; CliError when it is not what its last line says."""
+    digest, rows, last = hashlib.sha256(), 0, ""
+    for line in _raw_lines(path):
+        if last:
+            digest.update(f"{last}\n".encode())
+            rows += 1
+        last = line
+    try:
+        file = Verified(path, json.loads(last))
+        said = file.about["rows"], file.about["digest"]
+    except (ValueError, TypeError, KeyError):
+        raise CliError(f"{path}: no file of `scoreboard archive export`, or its end is missing") from None
+    if said != (rows, digest.hexdigest()):
+        raise CliError(f"{path}: damaged, or changed: its lines are not those that were exported")
+    return file
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """All but the last one."""
+    before = None
+    for line in _raw_lines(path):
+        if before is not None:
+            yield before
+        before = line
+
+
+def _raw_lines(path: Path) -> Iterator[str]:
+    try:
+        with gzip.open(path, "rt", encoding="utf-8", newline="\n") as file:
+            for line in file:
+                yield line.rstrip("\n")
+    except FileNotFoundError:
+        raise CliError(f"{path}: there is no such file", EXIT_USAGE) from None
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise CliError(f"{path}: cannot be read: {error}") from None
+
+
+def _named(files: Sequence[Verified]) -> str:
+    return ", ".join(f"{file.about['kind']} {file.about['part']} ({file.about['rows']} rows)" for file in files)
