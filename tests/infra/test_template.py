@@ -119,6 +119,7 @@ def test_queues_and_schedules_have_their_functions(manifest: Manifest) -> None:
         ("record_refusals", "rate(1 minute)"),
         ("turn_seasons", "cron(* * * * ? *)"),
         ("sweep_viewers", "rate(1 minute)"),
+        ("archive_ledger", "rate(10 minutes)"),
         ("seal_audit", "rate(1 minute)"),
         ("measure_stores", "rate(1 minute)"),
     }
