@@ -28,8 +28,8 @@ EVERY_SECONDS = 1.0
 STALE_SECONDS = 5.0
 # So long a caller waits where there is no finding yet, or none since this process stood still.
 PATIENCE_SECONDS = 2.0
-# After so long without a caller the probes end.
-IDLE_SECONDS = 30.0
+# After so long without a caller the probes end: a minute's sample, or who asks twice a minute, does not keep them going.
+IDLE_SECONDS = 5.0
 F = TypeVar("F")
 _log = get_logger(__name__)
 
