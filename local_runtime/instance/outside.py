@@ -87,12 +87,14 @@ def _passwords(url: str) -> set[str]:
 
 def _check_redis(keys: Sequence[str], replicas: int, url: str, ca_file: str) -> None:
     import redis
+    from redis.backoff import NoBackoff
     from redis.crc import key_slot
+    from redis.retry import Retry
 
     where = RedisUrl.parse(url, ca_file, key=keys[0])
     if isinstance(where.find_primary, ClusterPrimary) and len({key_slot(key.encode()) for key in keys}) > 1:
         raise InstanceError("BROADCAST_CHANNEL must begin with KEY_PREFIX, so that it lies in the same hash slot of the cluster")
-    patience = {"socket_timeout": CONNECT_SECONDS, "socket_connect_timeout": CONNECT_SECONDS}
+    patience = {"socket_timeout": CONNECT_SECONDS, "socket_connect_timeout": CONNECT_SECONDS, "retry": Retry(NoBackoff(), 0)}
     with redis.Redis.from_url(where.current(), **patience, **redis_options(where.server, ca_file)) as client:
         client.ping()
         if where.find_primary is None and client.info("cluster").get("cluster_enabled"):

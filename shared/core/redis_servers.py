@@ -10,62 +10,78 @@ FindPrimary = Callable[[], tuple[str, int]]
 Places = Sequence[tuple[str, int]]
 
 
-@dataclass(frozen=True, slots=True)
-class SentinelPrimary:
-    """The primary of this name, as the first Sentinel says that knows it."""
+@dataclass(slots=True)
+class _Witnesses:
+    """Those who know the primary, each asked once and shortly; the one that answered last is asked first."""
 
-    sentinels: Places
-    name: str
+    places: Places
     options: Mapping[str, Any] = field(repr=False)
+    _first: int = field(default=0, init=False, repr=False)
 
     def __call__(self) -> tuple[str, int]:
-        """Host and port; raises redis-py's ConnectionError."""
+        """Host and port; raises redis-py's errors, those of the last one that was asked."""
+        import redis
+
+        failure: redis.RedisError = redis.ConnectionError("REDIS_URL names nobody who could be asked")
+        for number in range(self._first, self._first + len(self.places)):
+            place = number % len(self.places)
+            try:
+                found = self._ask(*self.places[place])
+            except redis.RedisError as error:
+                failure = error
+            else:
+                self._first = place
+                return found
+        raise failure
+
+    def _ask(self, host: str, port: int) -> tuple[str, int]:
+        raise NotImplementedError
+
+    def _once(self) -> dict[str, Any]:
+        """Without redis-py's retries: ten of them, each waiting for one that is cut off, while another one would answer."""
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+
+        return {**self.options, "retry": Retry(NoBackoff(), 0)}
+
+
+@dataclass(slots=True)
+class SentinelPrimary(_Witnesses):
+    """The primary of this name, as the first Sentinel says that knows it."""
+
+    name: str
+
+    def _ask(self, host: str, port: int) -> tuple[str, int]:
         from redis.sentinel import Sentinel
 
-        asked = Sentinel(self.sentinels, sentinel_kwargs=dict(self.options))  # type: ignore[no-untyped-call]
+        asked = Sentinel([(host, port)], sentinel_kwargs=self._once())  # type: ignore[no-untyped-call]
         try:
-            host, port = asked.discover_master(self.name)  # type: ignore[no-untyped-call]
+            found, at = asked.discover_master(self.name)  # type: ignore[no-untyped-call]
         finally:
             for sentinel in asked.sentinels:
                 sentinel.close()
-        return str(host), int(port)
+        return str(found), int(at)
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterPrimary:
+@dataclass(slots=True)
+class ClusterPrimary(_Witnesses):
     """The node that serves the hash slot of `key`, as the first node says for which the cluster is in order.
 
     One that was cut off from the others says of itself that it is not.
     """
 
-    nodes: Places
     key: str
-    options: Mapping[str, Any] = field(repr=False)
 
-    def __call__(self) -> tuple[str, int]:
-        """Host and port; raises redis-py's errors, those of the last node that was asked."""
-        import redis
-
-        failure: redis.RedisError | None = None
-        for host, port in self.nodes:
-            try:
-                with redis.Redis(host, port, **self.options, decode_responses=True) as node:
-                    found = self._ask(node)
-            except redis.RedisError as error:
-                failure = error
-            else:
-                return found[0] or host, found[1]  # without a host: the same as the node's own
-        raise failure or redis.ConnectionError("REDIS_URL names no node of a Redis Cluster")
-
-    def _ask(self, node: Any) -> tuple[str, int]:
+    def _ask(self, host: str, port: int) -> tuple[str, int]:
         import redis
         from redis.crc import key_slot
 
         slot = key_slot(self.key.encode())
-        if node.execute_command("CLUSTER INFO")["cluster_state"] == "ok":
-            for first, last, (host, port, *_), *_replicas in node.execute_command("CLUSTER SLOTS"):
-                if first <= slot <= last:
-                    return str(host or ""), int(port)
+        with redis.Redis(host, port, **self._once(), decode_responses=True) as node:
+            if node.execute_command("CLUSTER INFO")["cluster_state"] == "ok":
+                for first, last, (found, at, *_), *_replicas in node.execute_command("CLUSTER SLOTS"):
+                    if first <= slot <= last:
+                        return str(found or host), int(at)  # without a host: the same as the node's own
         raise redis.ConnectionError(f"no node of the Redis Cluster serves the slot of {self.key}: is it in order (CLUSTER INFO)?")
 
 

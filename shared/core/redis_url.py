@@ -64,7 +64,7 @@ def _of_sentinels(url: str, scheme: str, ca_file: str) -> RedisUrl:
     if not name or not all(host for host, _ in places):
         raise ConfigurationError(f"REDIS_URL must name Sentinels and the primary they watch: {_SENTINELS}")
     password = options.pop("sentinel_password", [None])[0]
-    primary = SentinelPrimary(places, unquote(name), {"password": password, **_ways(scheme, ca_file)})
+    primary = SentinelPrimary(places, {"password": password, **_ways(scheme, ca_file)}, unquote(name))
     return RedisUrl(_server(scheme, account, database, options), primary)
 
 
@@ -81,7 +81,7 @@ def _of_a_cluster(url: str, scheme: str, ca_file: str, key: str) -> RedisUrl:
             " set KEY_PREFIX to one with a hash tag, e.g. {scoreboard}:"
         )
     user, password = (unquote(word) if word else None for word in (parts.username, parts.password))
-    primary = ClusterPrimary(places, key, {"username": user, "password": password, **_ways(scheme, ca_file)})
+    primary = ClusterPrimary(places, {"username": user, "password": password, **_ways(scheme, ca_file)}, key)
     return RedisUrl(_server(scheme, account, "0", options), primary)
 
 

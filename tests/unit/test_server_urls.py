@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from socket import create_server, socket
 from typing import Any
 
 import pytest
+import redis
 
 from local_runtime.instance.outside import redacted
 from shared.core.database_url import DatabaseUrl
@@ -45,7 +47,7 @@ def test_sentinels_and_the_primary_they_watch() -> None:
     where = RedisUrl.parse("redis+sentinel://user:p%40ss@one,two:5/the%20board/3?sentinel_password=s&health_check_interval=9")
     asked = where.find_primary
     assert isinstance(asked, SentinelPrimary)
-    assert asked.sentinels == [("one", 26379), ("two", 5)]
+    assert asked.places == [("one", 26379), ("two", 5)]
     assert (asked.name, asked.options["password"]) == ("the board", "s")
     assert where.server == "redis://user:p%40ss@primary/3?health_check_interval=9"
     assert "ssl" not in asked.options
@@ -64,13 +66,35 @@ def test_nodes_of_a_cluster_and_the_slot_they_are_asked_for() -> None:
     where = RedisUrl.parse("redis+cluster://user:p%40ss@one,[::1]:7?health_check_interval=9", key="{b}:")
     asked = where.find_primary
     assert isinstance(asked, ClusterPrimary)
-    assert (asked.nodes, asked.key) == ([("one", 6379), ("::1", 7)], "{b}:")
+    assert (asked.places, asked.key) == ([("one", 6379), ("::1", 7)], "{b}:")
     assert (asked.options["username"], asked.options["password"]) == ("user", "p@ss")
     assert where.server == "redis://user:p%40ss@primary/0?health_check_interval=9"
     assert "ssl" not in asked.options
     assert secured("rediss+cluster://one/0")["ssl"] is True
     assert "p%40ss" not in repr(where)
     assert "p@ss" not in repr(where)
+
+
+@pytest.mark.parametrize("form", ["redis+sentinel://127.0.0.1:{},127.0.0.1:{}/board", "redis+cluster://127.0.0.1:{},127.0.0.1:{}"])
+def test_whoever_knows_the_primary_and_says_nothing_is_asked_once(form: str) -> None:
+    with create_server(("127.0.0.1", 0)) as one, create_server(("127.0.0.1", 0)) as two:
+        ports = [server.getsockname()[1] for server in (one, two)]
+        where = RedisUrl.parse(form.format(*ports), key="{b}:")
+        with pytest.raises((redis.ConnectionError, redis.TimeoutError)):
+            where.current()
+        assert [connections(one), connections(two)] == [1, 1]
+
+
+def connections(server: socket) -> int:
+    """How many were made, and never answered."""
+    server.setblocking(False)
+    made = 0
+    while True:
+        try:
+            server.accept()[0].close()
+        except BlockingIOError:
+            return made
+        made += 1
 
 
 @pytest.mark.parametrize("key", ["", "board:", "{}board:", "{board", "}{", "board}:{"])
