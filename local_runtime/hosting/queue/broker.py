@@ -11,6 +11,7 @@ from shared.core.amqp import parameters_of_each
 from shared.core.tls_versions import tls_version
 
 CONNECT_SECONDS = 8.0
+TCP_SECONDS = 3.0  # of it: a machine that is gone answers nothing, and the next broker is waiting
 
 
 def connection_parameters(environment: Mapping[str, str], virtual_host: str) -> list[pika.URLParameters]:
@@ -21,7 +22,8 @@ def connection_parameters(environment: Mapping[str, str], virtual_host: str) -> 
     provided = ProvidedSettings.from_environment(environment)
     minimum = tls_version(provided.amqp_tls_minimum)
     brokers = parameters_of_each(provided.amqp_url, provided.amqp_ca_file, CONNECT_SECONDS, minimum)
-    if virtual_host != "/":
-        for parameters in brokers:
+    for parameters in brokers:
+        parameters.socket_timeout = TCP_SECONDS
+        if virtual_host != "/":
             parameters.virtual_host = virtual_host
     return brokers
