@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import os
 import shutil
 import subprocess
@@ -11,17 +9,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.cluster.machine import CannotRun, require_programs, require_root
+from tests.cluster.namespaces import command_in, in_network, network_namespace
 from tests.support.waiting import eventually
 
-CLONE_NEWNET = 0x40000000
 START_SECONDS = 60.0
 PROGRAMS = {"docker": "docker.io", "dockerd": "docker.io", "mmdebstrap": "mmdebstrap", "ip": "iproute2", "openssl": "openssl"}
 # A build fetches packages as this machine does; it needs no network of its own, and no rule of the machine's firewall is touched.
 FOR_BUILDS = ("--bridge=none", "--iptables=false", "--ip-forward=false", "--ip-masq=false")
-
-
-class CannotRun(Exception):
-    """This machine cannot run containers; the message says what it lacks."""
 
 
 def compose_command() -> list[str]:
@@ -35,10 +30,8 @@ def compose_command() -> list[str]:
 
 def check_machine() -> None:
     """CannotRun unless containers can be built and run here."""
-    if os.geteuid() != 0:
-        raise CannotRun("an engine of one's own needs root: run this as root")
-    if missing := sorted({package for program, package in PROGRAMS.items() if not shutil.which(program)}):
-        raise CannotRun(f"there is no container engine, or a part is missing: apt-get install {' '.join(missing)}")
+    require_root("an engine of one's own needs root")
+    require_programs(PROGRAMS)
     compose_command()
 
 
@@ -47,7 +40,6 @@ class Engine:
 
     def __init__(self, place: Path) -> None:
         self.place = place
-        self._namespace = f"scoreboard-{os.getpid()}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -67,23 +59,17 @@ class Engine:
     @contextmanager
     def building(self) -> Iterator[None]:
         """While it runs in the machine's network, without one of its own."""
-        with self._running([], FOR_BUILDS):
+        with self._running((), FOR_BUILDS):
             yield
 
     @contextmanager
     def isolated(self) -> Iterator[None]:
         """While it runs in a network namespace, and so does this thread: what containers publish is at 127.0.0.1."""
-        subprocess.run(["ip", "netns", "add", self._namespace], check=True)
-        try:
-            subprocess.run(["ip", "-n", self._namespace, "link", "set", "lo", "up"], check=True)
-            namespace = f"/run/netns/{self._namespace}"
-            with self._running(["nsenter", f"--net={namespace}"], ()), _in_network(namespace):
-                yield
-        finally:
-            subprocess.run(["ip", "netns", "delete", self._namespace], check=True)
+        with network_namespace() as namespace, self._running(command_in(namespace), ()), in_network(namespace):
+            yield
 
     @contextmanager
-    def _running(self, prefix: list[str], options: tuple[str, ...]) -> Iterator[None]:
+    def _running(self, prefix: tuple[str, ...], options: tuple[str, ...]) -> Iterator[None]:
         self.place.mkdir(parents=True, exist_ok=True)
         directories = ["--data-root", f"{self.place}/root", "--exec-root", f"{self.place}/exec", "--pidfile", f"{self.place}/pid"]
         with (self.place / "engine.log").open("a") as log:
@@ -112,23 +98,3 @@ class Engine:
         places = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
         for place in sorted((place for place in places if place.startswith(f"{self.place}/")), reverse=True):
             subprocess.run(["umount", place], check=False)
-
-
-@contextmanager
-def _in_network(namespace: str) -> Iterator[None]:
-    libc = ctypes.CDLL(None, use_errno=True)
-
-    def enter(path: str) -> None:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            if libc.setns(descriptor, CLONE_NEWNET) != 0:
-                raise OSError(ctypes.get_errno(), f"cannot enter {path}")
-        finally:
-            os.close(descriptor)
-
-    with contextlib.ExitStack() as stack:
-        before = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        stack.callback(os.close, before)
-        enter(namespace)
-        stack.callback(enter, f"/proc/self/fd/{before}")
-        yield

@@ -6,7 +6,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.cluster.engine import CannotRun, Engine
+from tests.cluster.engine import Engine
+from tests.cluster.machine import CannotRun
 from tests.support.product import ROOT
 
 BASE = "scoreboard-test-base"
