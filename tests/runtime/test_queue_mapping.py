@@ -421,6 +421,24 @@ def test_a_consumer_waits_until_the_broker_counts_no_other_one(environment: dict
     assert function.seen == bodies
 
 
+def test_a_consumer_that_the_broker_counts_for_ever_is_not_waited_for_for_ever(
+    environment: dict[str, str], channel: Any, queue: str
+) -> None:
+    """Such a one was connected to another broker, and both are gone."""
+    [unwatched] = connection_parameters(environment, "/")
+    unwatched.heartbeat = 0
+    other = pika.BlockingConnection(unwatched)
+    others = other.channel()
+    others.basic_qos(prefetch_count=1)
+    publish(channel, queue, 1)
+    others.basic_consume(queue, lambda *_: None)
+    eventually(lambda: waiting(channel, queue) == 0, 20, "it has what was there")
+    bodies, function = publish(channel, queue, 3), Recorder()
+    with polling(environment, queue, function):
+        eventually(lambda: function.seen == bodies, 25, "what it has not taken")
+    other.close()
+
+
 def test_it_is_told_that_batches_keep_failing(environment: dict[str, str], channel: Any, queue: str) -> None:
     bodies = publish(channel, queue, 2)
     function, failing = Recorder(failures=FAILURES), threading.Event()
