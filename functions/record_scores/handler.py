@@ -30,4 +30,5 @@ def lambda_handler(messages: Sequence[QueueMessage]) -> None:
         deps.outbox,
         deps.clock,
         lambda: see_that_keys_fit(deps.ownership),
+        deps.leaderboard.suspect,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -34,6 +34,7 @@ def record_scores(
     outbox: Outbox,
     clock: Clock,
     see_that_keys_fit: Callable[[], object] = lambda: None,
+    suspect: Callable[[Iterable[str]], object] = lambda user_ids: None,
 ) -> int:
     """Answer how many updates were new. Returning settles the whole batch.
 
@@ -43,6 +44,9 @@ def record_scores(
     has both whole before they are sent on. PostgresUnavailable escapes, and so does RabbitUnavailable while settling: the batch
     returns whole, nothing is counted against any message, and what the ledger has of it is ignored then. So does what
     `see_that_keys_fit` raises, which is called before anything is parked as unreadable.
+
+    `suspect` is called with players of new updates when there were some that Redis does not know: another one, which was cut off
+    or is gone, may have accepted them, and then their points are not on the board.
     """
     metrics.record_batch_size.observe(len(messages))
     batch = _open(messages, codec)
@@ -56,7 +60,7 @@ def record_scores(
     note(new=recorded.new)
     _settle(recorded.letters, topology)
     if events:
-        _settle_outbox([event.outbox_id for event in events if event.outbox_id], outbox)
+        _settle_outbox(events, recorded, outbox, suspect)
         _tell(publisher, events)
     return recorded.new
 
@@ -104,10 +108,18 @@ def _settle(letters: Sequence[RefusedMessage], topology: Topology) -> None:
             metrics.messages_refused.of(outcome).inc(len(refused))
 
 
-def _settle_outbox(outbox_ids: Sequence[str], outbox: Outbox) -> None:
-    """The ledger has them, or has noted that it refused them. What stays in the outbox is published once more after a minute."""
+def _settle_outbox(
+    events: Sequence[ScoreAccepted], recorded: RecordedBatch, outbox: Outbox, suspect: Callable[[Iterable[str]], object]
+) -> None:
+    """The ledger has them, or has noted that it refused them. What stays in the outbox is published once more after a minute.
+
+    Which of them were not there is not asked: of those that came twice none is, and comparing a player too many costs little.
+    """
+    outbox_ids = [event.outbox_id for event in events if event.outbox_id]
     try:
-        outbox.settle(outbox_ids)
+        if outbox.settle(outbox_ids) < len(outbox_ids):
+            old = {*recorded.known, *recorded.refused}
+            suspect({event.user_id for event in events if event.request_id not in old})
     except RedisUnavailable:
         _log.warning("recorded updates stay in the outbox", extra={"updates": len(outbox_ids)})
 

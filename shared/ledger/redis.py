@@ -82,10 +82,9 @@ class Outbox:
         return bool(run_script(self._redis, "claim", (self._keys.relay_claimed(what),), (RELAY_CLAIMED_SECONDS * 1000,)))
 
     @translated()
-    def settle(self, outbox_ids: Sequence[str]) -> None:
-        """Remove entries that the ledger has."""
-        if outbox_ids:
-            self._redis.xdel(self._keys.outbox, *outbox_ids)
+    def settle(self, outbox_ids: Sequence[str]) -> int:
+        """Remove entries that the ledger has; returns how many there were."""
+        return int(self._redis.xdel(self._keys.outbox, *outbox_ids)) if outbox_ids else 0
 
     @translated()
     def newest_id(self) -> str:

@@ -90,7 +90,9 @@ def test_the_one_that_was_chosen_is_found_when_the_primary_is_gone(pair: RedisPa
 def test_a_sentinel_that_is_cut_off_is_not_asked_for_each_connection(pair: RedisPair, sentinel: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
-        where = RedisUrl.parse(f"redis+sentinel://:{PASSWORD}@127.0.0.1:{port},{sentinel}/{NAME}/0?sentinel_password={OWN_PASSWORD}")
+        where = RedisUrl.parse(
+            f"redis+sentinel://:{PASSWORD}@127.0.0.1:{port},{sentinel}/{NAME}/0?sentinel_password={OWN_PASSWORD}"
+        )
         assert [where.current() for _ in range(3)] == [pair.first_url] * 3
         silent.accept()[0].close()
         silent.setblocking(False)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +17,7 @@ import redis
 from shared.container import Container
 from shared.core import metrics
 from shared.core.errors import ReconciliationRunning, RedisUnavailable
+from shared.ledger.events import ScoreAccepted
 from shared.reconciliation.rebuild_leaderboard import pages
 from shared.reconciliation.reconcile_scores import ReconciliationOptions, reconcile_scores
 from tests.handlers.conftest import Redeploy
@@ -207,6 +209,20 @@ def test_a_member_that_was_deleted_is_back_soon_after_its_player_scores(
     assert invoke("rebuild_leaderboard", {})["reconciled"] is True
     assert players[1].score(1).data["score"] == 11
     assert board.board_check.suspects() == set()
+
+
+def test_what_a_redis_accepted_that_was_cut_off_is_on_the_board_within_the_minute(
+    board: Container, players: list[Player]
+) -> None:
+    """Its message comes when the network is whole again, and the Redis that serves the board by then was compared long ago."""
+    assert invoke("rebuild_leaderboard", {})["reconciled"] is True
+    assert invoke("rebuild_leaderboard", {})["reconciled"] is False
+    late = ScoreAccepted(str(uuid4()), players[0].user_id, 3, 8, datetime.now(UTC), "198.51.100.7", outbox_id="1-0")
+    board.publisher.publish_accepted([late])
+    eventually(lambda: board.board_check.suspects() == {players[0].user_id}, 20, "the player is suspected")
+    assert scores(board, players) == [5, 10, 15]
+    assert invoke("rebuild_leaderboard", {})["reconciled"] is True
+    assert scores(board, players) == [8, 10, 15]
 
 
 def test_an_update_that_finds_the_board_empty_wakes_its_rebuild(

@@ -75,7 +75,9 @@ def test_nodes_of_a_cluster_and_the_slot_they_are_asked_for() -> None:
     assert "p@ss" not in repr(where)
 
 
-@pytest.mark.parametrize("form", ["redis+sentinel://127.0.0.1:{},127.0.0.1:{}/board", "redis+cluster://127.0.0.1:{},127.0.0.1:{}"])
+@pytest.mark.parametrize(
+    "form", ["redis+sentinel://127.0.0.1:{},127.0.0.1:{}/board", "redis+cluster://127.0.0.1:{},127.0.0.1:{}"]
+)
 def test_whoever_knows_the_primary_and_says_nothing_is_asked_once(form: str) -> None:
     with create_server(("127.0.0.1", 0)) as one, create_server(("127.0.0.1", 0)) as two:
         ports = [server.getsockname()[1] for server in (one, two)]
