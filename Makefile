@@ -46,7 +46,7 @@ bench: setup           ## the benchmarks
 faults: setup          ## break the product in every way, a hundred times, and count the points
 	@$(PYTHON) -m tests.faults $(ARGS)
 
-test-cluster: setup    ## build the image, start the cluster of containers, kill parts of it, and count the points; as root
+test-cluster: setup    ## containers from the image, three hosts in network namespaces: break both, and count the points; as root
 	@$(PYTHON) -m tests.cluster $(ARGS)
 
 format: setup          ## format the code and write the generated documents

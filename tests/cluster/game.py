@@ -32,9 +32,8 @@ class Game:
         self.players = [apis[place % len(apis)].new_player() for place in range(players)]
         self.points = [0] * players
         self._longest_pause_seconds = longest_pause_seconds
-        self._played: list[list[float]] = [
-            [] for _ in range(players)
-        ]  # of each: the beginning, when it was acknowledged, the end
+        # Of each player: the beginning, every acknowledgement, the end (monotonic seconds).
+        self._played: list[list[float]] = [[] for _ in range(players)]
 
     def play(self, seconds: float) -> float:
         """For so long; returns the longest time in seconds in which nobody had an acknowledgement."""
@@ -45,11 +44,14 @@ class Game:
     @contextmanager
     def playing(self) -> Iterator[None]:
         """While the block runs, and until everybody has the answer to the last update."""
-        ended = threading.Event()
+        ended, given_up = threading.Event(), threading.Event()
         with ThreadPoolExecutor(len(self.players)) as pool:
-            games = [pool.submit(self._play, place, ended) for place in range(len(self.players))]
+            games = [pool.submit(self._play, place, ended, given_up) for place in range(len(self.players))]
             try:
                 yield
+            except BaseException:
+                given_up.set()
+                raise
             finally:
                 ended.set()
         for game in games:
@@ -76,7 +78,7 @@ class Game:
                 shown[player.user_id] = int(answer["score"])
         return shown
 
-    def _play(self, place: int, ended: threading.Event) -> None:
+    def _play(self, place: int, ended: threading.Event, given_up: threading.Event) -> None:
         player, instances = self.players[place], numbers(place)
         api = self.apis[next(instances) % len(self.apis)]
         played = self._played[place] = [time.monotonic()]
@@ -85,6 +87,8 @@ class Game:
             gives_up_at = played[-1] + self._longest_pause_seconds
             while isinstance(answer := self._ask(api, player, "POST", path, {"increment": 1}, headers), str):
                 assert time.monotonic() < gives_up_at, f"updates are not acknowledged again, the last answer was {answer}"
+                if given_up.is_set():
+                    return
                 api = self.apis[next(instances) % len(self.apis)]
                 time.sleep(RETRY_SECONDS)
             self.points[place] += 1

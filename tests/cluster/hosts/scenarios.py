@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -36,7 +36,7 @@ class Measured:
     pause: float  # the longest time in which nobody had an acknowledgement
     wait: float  # the longest time in which one player had none
     viewers_back: float  # from the end of the fault until everybody who watches had a frame
-    exact: float  # from the end of the fault until board and players agreed
+    exact: float  # from the last acknowledgement until every instance and the ledger had it all
     says: str = ""  # what else there is to say
 
 
@@ -69,20 +69,30 @@ class Scenarios:
         began = time.monotonic()
         self._cluster.wait_whole()
         say(
-            f"  longest pause {measured.pause:.1f} s, of one player {measured.wait:.1f} s; after the end viewers were back in"
-            f" {measured.viewers_back:.1f} s, everything exact in {measured.exact:.1f} s;"
-            f" all servers in their places {time.monotonic() - began:.1f} s later. {measured.says}"
+            f"  longest pause {measured.pause:.1f} s, of one player {measured.wait:.1f} s; viewers back"
+            f" {measured.viewers_back:.1f} s after the end; exact {measured.exact:.1f} s after the last acknowledgement;"
+            f" then waited {time.monotonic() - began:.1f} s for all servers to be in their places. {measured.says}"
         )
         return measured
 
     def _under(self, fault: Fault, name: str) -> Measured:
+        host = self._cluster.redis.primary()
+        says = self._what_it_has(host)
         with self._game.playing():
             time.sleep(STEADY_SECONDS)
-            with fault(self._cluster, self._cluster.redis.primary()):
+            with fault(self._cluster, host):
                 time.sleep(FAULT_SECONDS)
             ended_at = time.monotonic()
             time.sleep(AFTER_SECONDS)
-        return self._settle(name, ended_at)
+        return self._settle(name, ended_at, says)
+
+    def _what_it_has(self, host: Host) -> str:
+        """Of what one host has at a time, beside the primary Redis."""
+        instance = self._cluster.products[host.name].runtime["instance_id"]
+        sql = "SELECT count(*) FROM leases WHERE name = 'queue:score_history_queue' AND holder = :instance"
+        [[consumes]] = query(self._cluster.postgresql.primary_url(), sql, instance=instance)
+        role = "the primary" if self._cluster.postgresql.primary() is host else "a standby"
+        return f"{host.name} had {role} of PostgreSQL, {'and' if consumes else 'not'} the consumer."
 
     def _lose_the_tail(self, name: str) -> Measured:
         """Updates go on while the replicas do not follow; then the primary is gone, and a replica takes over that lacks them."""
@@ -105,7 +115,7 @@ class Scenarios:
             time.sleep(AFTER_SECONDS)
         redis.accept_alone(alone=False)
         assert missing > 0, "nothing was missing: the replicas followed"
-        says = f"{missing} points were missing from the new primary; they were on the board after {repaired:.1f} s"
+        says = f"{missing} points were missing from the new primary; they were on the board after {repaired:.1f} s."
         return self._settle(name, ended_at, says, in_order=False)
 
     def _split(self, name: str) -> Measured:
@@ -120,25 +130,33 @@ class Scenarios:
                 apart = sum(inside.points) - at_first
             ended_at = time.monotonic()
             time.sleep(AFTER_SECONDS)
-        measured = self._settle(name, ended_at, f"{apart} points were acknowledged on the side of the old primary")
-        count(inside, self._cluster.verb, EXACT_SECONDS)
-        return measured
+        return self._settle(
+            name, ended_at, f"{apart} points were acknowledged on the side of the old primary.", inside, in_order=False
+        )
 
-    def _settle(self, name: str, ended_at: float, says: str = "", *, in_order: bool = True) -> Measured:
+    def _settle(self, name: str, ended_at: float, says: str, *others: Game, in_order: bool = True) -> Measured:
         """Nobody plays any more: wait until everything agrees."""
-        game = self._game
-        count(game, self._cluster.verb, EXACT_SECONDS)
-        exact = time.monotonic() - ended_at
+        game, games, played_until = self._game, (self._game, *others), time.monotonic()
         ledger = self._cluster.postgresql.primary_url()
-        ids = list(game.acknowledged())
-        sql = "SELECT user_id, sum(increment) FROM score_history WHERE user_id = ANY(CAST(:ids AS text[])) GROUP BY user_id"
-        recorded = {user_id: int(points) for user_id, points in query(ledger, sql, ids=ids)}
-        assert recorded == game.acknowledged(), f"the ledger has {recorded}, acknowledged was {game.acknowledged()}"
-        assert not in_order or out_of_order(ledger, ids) == 0, "a history is out of order"
+        for each in games:
+            wanted = each.acknowledged()
+            for api in game.apis:
+                eventually(lambda: each.board(api) == wanted, EXACT_SECONDS, f"an instance shows {wanted}")  # noqa: B023
+            eventually(lambda: _recorded(ledger, wanted) == wanted, EXACT_SECONDS, f"the ledger has {wanted}")  # noqa: B023
+        exact = time.monotonic() - played_until
+        told = count(game, self._cluster.verb, EXACT_SECONDS)
+        lost = [line for line in told.splitlines() if line.startswith("lost")]
+        assert not in_order or out_of_order(ledger, list(game.acknowledged())) == 0, "a history is out of order"
         for host, viewer in self._viewers.items():
             eventually(lambda: _has(viewer.shown, game.acknowledged()), EXACT_SECONDS, f"viewers at {host} see it")  # noqa: B023
         back = max(viewer.back_after(ended_at) for viewer in self._viewers.values())
-        return Measured(name, game.longest_pause(), game.longest_wait(), back, exact, says)
+        return Measured(name, game.longest_pause(), game.longest_wait(), back, exact, " ".join([says, *lost]))
+
+
+def _recorded(ledger: str, user_ids: Iterable[str]) -> dict[str, int]:
+    """Points in the ledger by player."""
+    sql = "SELECT user_id, sum(increment) FROM score_history WHERE user_id = ANY(CAST(:ids AS text[])) GROUP BY user_id"
+    return {user_id: int(points) for user_id, points in query(ledger, sql, ids=list(user_ids))}
 
 
 def _has(board: Mapping[str, int], points: Mapping[str, int]) -> bool:
