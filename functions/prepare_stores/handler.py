@@ -22,7 +22,7 @@ def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
     """
     deps = container()
     own = replace(deps.ownership, gives_up=event.get("givesUp") is True)
-    join = partial(join_instances, deps.leases, deps.instance)
+    join = partial(join_instances, deps.leases, deps.instance, deps.migrations)
     summary = prepare_stores(own, join, deps.migrations, deps.topology, deps.reconciliation)
     restore_sessions(deps)
     deps.request_limits.begin()

@@ -8,12 +8,13 @@ from shared.container import container
 from shared.ledger.events import ReceivedMessage
 from shared.ledger.record_scores import record_scores
 from shared.operations.claim_stores import see_that_keys_fit
+from shared.operations.hold_leases import leave_to_newer
 from shared.transport.queue import QueueMessage, queue_handler
 
 
 @queue_handler
 def lambda_handler(messages: Sequence[QueueMessage]) -> None:
-    """Returning acknowledges the batch; an error means that a store is away or a key missing here, and the batch comes back."""
+    """Returning acknowledges the batch; an error means that a store is away, or a key or form not known here, and the batch comes back."""
     deps = container()
     received = [
         ReceivedMessage(
@@ -30,5 +31,6 @@ def lambda_handler(messages: Sequence[QueueMessage]) -> None:
         deps.outbox,
         deps.clock,
         lambda: see_that_keys_fit(deps.ownership),
+        lambda: leave_to_newer(deps.leases, deps.instance),
         deps.leaderboard.suspect,
     )

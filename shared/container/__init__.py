@@ -571,19 +571,23 @@ class Container:
     def instance(self) -> Instance:
         """Who this is among the instances on the same stores."""
         from shared.core.instance import Instance
+        from shared.ledger.messages import VERSION
+        from shared.stores.postgresql.migrations import newest_schema
 
         names = ("history_queues", "key_prefix", "rate_limit_requests", "rate_window_seconds")
         values = {name.upper(): getattr(self.settings, name) for name in names}
-        return Instance(self.settings.instance_id, self.settings.former_instance_id, values)
+        return Instance(self.settings.instance_id, self.settings.former_instance_id, values, newest_schema(), VERSION)
 
     @cached_property
     def migrations(self) -> Migrations:
         from shared.core.database_url import DatabaseUrl
         from shared.stores.postgresql.migrations import Migrations
 
+        own = (self.settings.instance_id, self.settings.former_instance_id)
         if not self.settings.migrations_database_url:
-            return Migrations(self._pool)
-        return Migrations(self._owners_pool, functions_role=DatabaseUrl.parse_each(self.settings.database_url)[0].user)
+            return Migrations(self._pool, own=own)
+        functions_role = DatabaseUrl.parse_each(self.settings.database_url)[0].user
+        return Migrations(self._owners_pool, functions_role=functions_role, own=own)
 
     @cached_property
     def audit_log(self) -> AuditLog:

@@ -449,6 +449,16 @@ class BadMessage(ScoreboardError):
     code, title = "bad_message", "Bad message"
 
 
+class NewerMessage(BadMessage):
+    """A queue message in a form that a newer version writes. While such a version runs the message is left to it."""
+
+
+class LeftToNewer(ScoreboardError):
+    """A batch that an instance of a newer version is to have; it comes back to the queue."""
+
+    code, title = "left_to_newer", "Left to a newer version"
+
+
 class ConfigurationError(ScoreboardError):
     """The environment cannot be used; the detail lists every problem."""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 # Where two differ in these, a player's updates come through several queues, or each has a part of the board.
 MUST_AGREE = ("HISTORY_QUEUES", "KEY_PREFIX")
+MESSAGES = "MESSAGES"
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +16,19 @@ class Instance:
     """`instance_id` is made at each start; `former_id` is the one that used its data directory before, and has ended.
 
     `settings` by the names of their variables: MUST_AGREE, and those in which instances only differ while they are changed.
+    `schema` is the newest migration that its version has, `messages` the newest form of messages.
     """
 
     instance_id: str
     former_id: str
     settings: Mapping[str, Any]
+    schema: int
+    messages: int
+
+    @property
+    def detail(self) -> dict[str, Any]:
+        """What it says of itself to the others."""
+        return {**self.settings, "SCHEMA": self.schema, MESSAGES: self.messages}
 
     @property
     def presence(self) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from shared.core.errors import BadMessage
+from shared.core.errors import BadMessage, NewerMessage
 from shared.core.ids import canonical_id
 from shared.ledger.events import Number, ScoreAccepted, ScoresRecorded
 
@@ -173,7 +173,8 @@ class EventCodec:
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise BadMessage("what was sealed is not understood") from None
         if sealed.v not in UNDERSTOOD_VERSIONS:
-            raise BadMessage(f"version {sealed.v} of the payload is not understood: redrive it to a function that does")
+            told = f"version {sealed.v} of the payload is not understood: redrive it to a function that does"
+            raise NewerMessage(told) if sealed.v > VERSION else BadMessage(told)
         return sealed
 
 

@@ -101,6 +101,9 @@ def accepted_again(session: Session, events: Mapping[str, ScoreAccepted], reques
     )
     known = {request_id: _number(epoch, sequence) for request_id, epoch, sequence in rows}
     recorded = set(known.values())
+    for request_id, number in numbered.items():
+        if known.get(request_id, number) is None and number not in recorded:
+            _note_number(session, events[request_id], number)
     return [
         events[request_id]._replace(request_id=new_request_id(), key_id="")
         for request_id, number in numbered.items()
@@ -133,6 +136,19 @@ def _counts(session: Session, event: ScoreAccepted, first: Number | None) -> boo
     told = {"update": event.request_id, "user_id": event.user_id, "number": event.number, "first": first, "counts": counts}
     _log.warning("an update was accepted twice", extra=told)
     return counts
+
+
+def _note_number(session: Session, event: ScoreAccepted, number: Number) -> None:
+    """Of an update that a version without numbers has recorded: the row stays as it is."""
+    session.run(
+        statement("note_number"),
+        request_id=event.request_id,
+        user_id=event.user_id,
+        increment=event.increment,
+        epoch=number.epoch,
+        sequence=number.sequence,
+        accepted_at=int(event.accepted_at.timestamp() * 1000),
+    )
 
 
 def _number(epoch: int | None, sequence: int | None) -> Number | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from shared.core import metrics
 from shared.core.clock import Clock
-from shared.core.errors import BadMessage, RabbitUnavailable, RedisUnavailable
+from shared.core.errors import BadMessage, NewerMessage, RabbitUnavailable, RedisUnavailable
 from shared.core.invocation import note, note_updates
 from shared.core.logs import get_logger
 from shared.ledger.events import ReceivedMessage, RecordedBatch, RefusedMessage, ScoreAccepted, ScoresRecorded
@@ -34,6 +34,7 @@ def record_scores(
     outbox: Outbox,
     clock: Clock,
     see_that_keys_fit: Callable[[], object] = lambda: None,
+    leave_to_newer: Callable[[], object] = lambda: None,
     suspect: Callable[[Iterable[str]], object] = lambda user_ids: None,
 ) -> int:
     """Answer how many updates were new. Returning settles the whole batch.
@@ -43,13 +44,16 @@ def record_scores(
     with growing delay, then it is parked; one that was redriven is parked at once. Neither takes its batch down, and PostgreSQL
     has both whole before they are sent on. PostgresUnavailable escapes, and so does RabbitUnavailable while settling: the batch
     returns whole, nothing is counted against any message, and what the ledger has of it is ignored then. So does what
-    `see_that_keys_fit` raises, which is called before anything is parked as unreadable.
+    `see_that_keys_fit` raises, which is called before anything is parked as unreadable, and `leave_to_newer`, which is called
+    before a message is parked for a form that only a newer version reads.
 
     `suspect` is called with players of new updates when there were some that Redis does not know: another one, which was cut off
     or is gone, may have accepted them, and then their points are not on the board.
     """
     metrics.record_batch_size.observe(len(messages))
     batch = _open(messages, codec)
+    if batch.has_newer:
+        leave_to_newer()
     if batch.unreadable:
         see_that_keys_fit()
     note_updates(list(batch.updates))
@@ -72,6 +76,7 @@ class _Batch:
     updates: dict[str, tuple[ScoreAccepted, ReceivedMessage]] = field(default_factory=dict)
     marker_ids: list[str] = field(default_factory=list)
     unreadable: list[RefusedMessage] = field(default_factory=list)
+    has_newer: bool = False
 
 
 def _open(messages: Sequence[ReceivedMessage], codec: EventCodec) -> _Batch:
@@ -81,6 +86,7 @@ def _open(messages: Sequence[ReceivedMessage], codec: EventCodec) -> _Batch:
             opened = codec.open_update(message.body)
         except BadMessage as error:
             batch.unreadable.append(message.refused(error.detail))
+            batch.has_newer |= isinstance(error, NewerMessage)
             continue
         if isinstance(opened, str):
             batch.marker_ids.append(opened)

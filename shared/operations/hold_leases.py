@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from shared.core.errors import ConfigurationError, InvalidParameter, PostgresUnavailable
-from shared.core.instance import MUST_AGREE, Instance
+from shared.core.errors import ConfigurationError, InvalidParameter, LeftToNewer, PostgresUnavailable
+from shared.core.instance import MESSAGES, MUST_AGREE, Instance
 from shared.core.logs import get_logger
 
 if TYPE_CHECKING:
     from shared.stores.leases import Leases
+    from shared.stores.postgresql.migrations import Migrations
 
 
 LEASE_SECONDS = 8.0
@@ -53,7 +54,7 @@ def hold_leases(leases: Leases, instance: Instance, request: LeaseRequest) -> di
             instance.instance_id,
             LEASE_SECONDS,
             successor_of=instance.former_id,
-            detail=instance.settings,
+            detail=instance.detail,
         )
         others = leases.holders([name for name in request.names if name not in held])
     except PostgresUnavailable:
@@ -61,14 +62,20 @@ def hold_leases(leases: Leases, instance: Instance, request: LeaseRequest) -> di
     return {"held": held, "others": others, "seconds": LEASE_SECONDS}
 
 
-def join_instances(leases: Leases, instance: Instance) -> None:
+def join_instances(leases: Leases, instance: Instance, migrations: Migrations) -> None:
     """Say that this instance is there, unless it and one that is there already would harm each other: raises ConfigurationError.
 
-    Of two that join at the same moment with different settings each sees the other, and both are refused.
+    Of two that join at the same moment with different settings each sees the other, and both are refused. A newer version that
+    changes the schema meanwhile sees this instance, or this instance sees that it has.
     """
     own = [instance.presence]
     if instance.instance_id:
-        leases.hold(own, instance.instance_id, JOINING_SECONDS, successor_of=instance.former_id, detail=instance.settings)
+        leases.hold(own, instance.instance_id, JOINING_SECONDS, successor_of=instance.former_id, detail=instance.detail)
+    try:
+        migrations.refuse_outdated()
+    except ConfigurationError:
+        leases.release(own, instance.instance_id)
+        raise
     differences = instance.differences(leases.details_of_others((instance.instance_id, instance.former_id)))
     refused = {name: values for name, values in differences.items() if name in MUST_AGREE}
     if refused:
@@ -83,6 +90,13 @@ def join_instances(leases: Leases, instance: Instance) -> None:
             "another instance on these stores has another setting: each goes by its own",
             extra={"setting": name, "here": instance.settings[name], "there": values},
         )
+
+
+def leave_to_newer(leases: Leases, instance: Instance) -> None:
+    """For whoever has a message in a form that it does not know: raises LeftToNewer while an instance runs that knows newer ones."""
+    others = leases.details_of_others((instance.instance_id, instance.former_id))
+    if any(other.get(MESSAGES, 0) > instance.messages for other in others):
+        raise LeftToNewer("a message is of a newer version, and an instance of that is running: it is left to it")
 
 
 def _listed(values: Sequence[Any]) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from shared.boards.board import Board
 from shared.boards.ranking import Standing
 from shared.boards.read_board import Names
 from shared.core.clock import Clock
-from shared.core.errors import BadMessage, LeaderboardRebuilding, RabbitUnavailable
+from shared.core.errors import BadMessage, LeaderboardRebuilding, NewerMessage, RabbitUnavailable
 from shared.core.invocation import note, note_updates
 from shared.core.logs import get_logger
 from shared.ledger.events import EVERY_BOARD, ScoresRecorded
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from shared.ledger.messages import EventCodec
 
 
+# What a newer version tells: something has changed, somewhere. A change of no update is measured by nobody.
+_OF_NEWER = ScoresRecorded(0, datetime.fromtimestamp(0, UTC), boards=(EVERY_BOARD,))
 _log = get_logger(__name__)
 
 
@@ -78,6 +80,8 @@ def heed_changes(bodies: Sequence[bytes], codec: EventCodec) -> list[ScoresRecor
         try:
             heard.append(codec.open_recorded(body))
             note_updates(heard[-1].request_ids)
+        except NewerMessage:
+            heard.append(_OF_NEWER)
         except BadMessage as error:
             _log.error("message of score_updated_queue ignored", extra={"reason": error.detail})
     return heard

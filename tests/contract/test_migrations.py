@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.core.errors import ConfigurationError
+from shared.stores.leases import Leases
 from shared.stores.postgresql.errors import StatementRejected, UniqueViolation
 from shared.stores.postgresql.migrations import Migrations
 from shared.stores.postgresql.pool import Pool
@@ -106,6 +107,73 @@ def test_a_migration_edited_after_it_ran_is_noticed(database: Pool, tmp_path: Pa
     write(tmp_path, "9021_edited", "SELECT 2")
     with pytest.raises(ConfigurationError, match="9021_edited was edited"):
         migrations.apply()
+
+
+@pytest.fixture
+def versions(database: Pool, tmp_path: Path) -> dict[str, Path]:
+    """The migrations of two versions, of which the newer one has narrowed what the older one needs; nothing has run yet."""
+    made = {name: tmp_path / name for name in ("older", "newer")}
+    for directory in made.values():
+        directory.mkdir()
+        write(directory, "9031_known", "SELECT 1")
+    write(
+        made["newer"],
+        "9032_narrows",
+        "-- Without what older versions need.\n-- Oldest schema beside it: 9032\n\nCREATE TABLE narrow ()",
+    )
+    write(made["newer"], "9033_adds", "CREATE TABLE wide ()")
+    Migrations(database, made["older"]).apply()
+    return made
+
+
+def tables(database: Pool, *names: str) -> list[str]:
+    with database.connection() as session:
+        return [name for name in names if session.run("SELECT 1 WHERE to_regclass(:name) IS NOT NULL", name=name)]
+
+
+def test_a_version_that_a_migration_leaves_behind_is_refused_and_changes_nothing(
+    database: Pool, versions: dict[str, Path]
+) -> None:
+    assert Migrations(database, versions["newer"]).apply() == ["9032_narrows", "9033_adds"]
+    write(versions["older"], "9030_late", "CREATE TABLE too_late ()")
+    for refused in (Migrations(database, versions["older"]).apply, Migrations(database, versions["older"]).refuse_outdated):
+        with pytest.raises(ConfigurationError, match=r"\(9032_narrows\).* of this version is 9031, and 9032 is the oldest"):
+            refused()
+    assert tables(database, "too_late", "narrow") == ["narrow"]
+    assert Migrations(database, versions["newer"]).apply() == []
+
+
+def test_a_version_that_does_not_know_what_was_only_added_goes_on(database: Pool, versions: dict[str, Path]) -> None:
+    write(versions["newer"], "9032_narrows", "SELECT 'nothing narrowed'")
+    assert Migrations(database, versions["newer"]).apply() == ["9032_narrows", "9033_adds"]
+    assert Migrations(database, versions["older"]).apply() == []
+
+
+@pytest.mark.parametrize("detail", [{"SCHEMA": 9031}, {}, {"SCHEMA": 9032}], ids=["older", "without a schema", "new enough"])
+def test_a_migration_waits_for_instances_that_it_would_leave_behind(
+    database: Pool, versions: dict[str, Path], detail: dict[str, int]
+) -> None:
+    leases = Leases(database)
+    leases.hold(["instance:there", "schedules"], "there", 60, detail=detail)
+    newer = Migrations(database, versions["newer"], own=("here", "before"))
+    if detail.get("SCHEMA") == 9032:
+        assert newer.apply() == ["9032_narrows", "9033_adds"]
+        return
+    with pytest.raises(ConfigurationError, match="9032_narrows .* schema before 9032 .* are running: there. Stop them first"):
+        newer.apply()
+    assert tables(database, "narrow", "wide") == []
+    leases.release(["instance:there"], "there")
+    leases.hold(["instance:before"], "before", 60, detail=detail)  # the one that this instance follows was killed just now
+    assert newer.apply() == ["9032_narrows", "9033_adds"]
+
+
+def test_what_older_versions_noted_of_their_migrations_is_kept(database: Pool, versions: dict[str, Path]) -> None:
+    with database.connection() as session:
+        session.run("ALTER TABLE schema_migrations DROP COLUMN oldest_schema")
+        before = session.run("SELECT count(*) FROM schema_migrations")
+    assert Migrations(database, versions["older"]).apply() == []
+    with database.connection() as session:
+        assert session.run("SELECT count(*), count(oldest_schema) FROM schema_migrations") == [[*before[0], 0]]
 
 
 @pytest.mark.parametrize("sql", ["UPDATE audit_log SET actor = 'x'", "DELETE FROM audit_log", "TRUNCATE audit_log"])

@@ -49,6 +49,7 @@ class Players:
     @contextmanager
     def playing(self) -> Iterator[None]:
         """All of them, in the background."""
+        self._ended.clear()
         with ThreadPoolExecutor(len(self.players)) as pool:
             games = [pool.submit(self.play, place) for place in range(len(self.players))]
             try:

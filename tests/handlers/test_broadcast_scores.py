@@ -89,6 +89,14 @@ def test_messages_that_mean_nothing_move_nobody(deployed: Container, frames: Any
     assert frames() == []
 
 
+def test_a_change_that_a_newer_version_tells_of_is_shown(deployed: Container, frames: Any) -> None:
+    sealed = deployed.sealer.seal(b'{"v": 2, "updates": 1, "accepted_at": 0}', b'["scores.recorded"]')
+    body = json.dumps({"encrypted_data": sealed}).encode()
+    batch = [QueueDelivery(1, False, pika.BasicProperties(), body)]
+    invoke("broadcast_scores", queue_event("arn", "score_updated_queue", "/", batch))
+    assert len(frames()) == 1
+
+
 def test_versions_rise(deployed: Container, frames: Any) -> None:
     for _ in range(5):
         tell(deployed, 1)

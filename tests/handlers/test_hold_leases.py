@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from shared.container import Container
+from shared.container import Container, container
 from shared.core.errors import ConfigurationError, InvalidParameter
+from shared.ledger.messages import VERSION
 from shared.ledger.queues import HISTORY
-from shared.operations.hold_leases import LEASE_SECONDS
+from shared.operations.hold_leases import LEASE_SECONDS, join_instances
+from shared.stores.postgresql.migrations import MIGRATIONS
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import invoke
 from tests.support.relay import Relay
@@ -116,3 +118,31 @@ def test_instances_that_differ_in_their_rates_are_told(instance: NewInstance, ca
     instance()
     invoke("prepare_stores", {})
     assert '"setting":"RATE_LIMIT_REQUESTS","here":100,"there":[7]' in capsys.readouterr().err
+
+
+def test_an_instance_that_a_newer_version_has_left_behind_is_refused_and_is_not_counted(
+    deployed: Container, instance: NewInstance
+) -> None:
+    """Whether the newer version has changed the schema before this one was prepared, or while it was."""
+    instance()
+    with deployed._owners_pool.connection() as session:
+        session.run("INSERT INTO schema_migrations (name, checksum, oldest_schema) VALUES ('9999_later', '', 9999)")
+    try:
+        with pytest.raises(ConfigurationError, match=r"newer version has changed the database \(9999_later\)"):
+            invoke("prepare_stores", {})
+        refused = instance()
+        made = container()
+        with pytest.raises(ConfigurationError, match="9999_later"):
+            join_instances(made.leases, made.instance, made.migrations)
+        assert made.leases.holders([f"instance:{refused}"]) == {}
+    finally:
+        with deployed._owners_pool.connection() as session:
+            session.run("DELETE FROM schema_migrations WHERE name = '9999_later'")
+
+
+def test_an_instance_tells_its_schema_and_form_of_messages(deployed: Container, instance: NewInstance) -> None:
+    here = instance()
+    invoke("prepare_stores", {})
+    [detail] = [each for each in deployed.leases.details_of_others(()) if "SCHEMA" in each]
+    newest = max(int(path.name[:4]) for path in MIGRATIONS.glob("*.sql"))
+    assert (detail["SCHEMA"], detail["MESSAGES"], detail["HISTORY_QUEUES"]) == (newest, VERSION, 1), here

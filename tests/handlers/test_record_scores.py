@@ -14,7 +14,7 @@ import pytest
 import redis
 
 from shared.container import Container
-from shared.core.errors import ForeignStores, PostgresUnavailable, RabbitUnavailable
+from shared.core.errors import ForeignStores, LeftToNewer, PostgresUnavailable, RabbitUnavailable
 from shared.ledger.events import Number
 from tests.handlers.conftest import Redeploy
 from tests.handlers.consumer import ACCEPTED_AT, DEAD_LETTERS, HISTORY, RETRIES, UPDATED, Bench
@@ -91,6 +91,44 @@ def test_poison_is_parked_with_its_reason_and_the_rest_is_recorded(bench: Bench,
         assert (properties.headers["x-origin"], properties.headers["x-attempts"]) == ("score_history_queue", 1)
         assert abs((datetime.fromisoformat(properties.headers["x-parked-at"]) - datetime.now(UTC)).total_seconds()) < 60
         assert properties.delivery_mode == 2
+
+
+def test_a_message_of_a_newer_form_is_left_to_an_instance_that_knows_it(bench: Bench, deployed: Container, user_id: str) -> None:
+    event = bench.event(user_id, 3)
+    plain = {"request_id": event.request_id, "user_id": user_id, "increment": 3, "new_score": 3}
+    bound = json.dumps(["score.accepted", *plain.values()], separators=(",", ":")).encode()
+    sealed = deployed.sealer.seal(b'{"v": 2, "accepted_at": 0, "form": "later"}', bound)
+    later = json.dumps({**plain, "encrypted_data": sealed}).encode()
+    deployed.leases.hold(["instance:same"], "same", 60, detail={"MESSAGES": 1})
+    deployed.leases.hold(["instance:newer"], "newer", 60, detail={"MESSAGES": 2})
+    try:
+        with pytest.raises(LeftToNewer):
+            bench.record(bench.codec.update(bench.event(user_id, 2)), later)
+        assert bench.drain(DEAD_LETTERS) == []
+    finally:
+        deployed.leases.release(["instance:newer"], "newer")
+    bench.record(later)
+    deployed.leases.release(["instance:same"], "same")
+    [(properties, body)] = bench.drain(DEAD_LETTERS)
+    assert (body, properties.headers["x-reason"]) == (
+        later,
+        "version 2 of the payload is not understood: redrive it to a function that does",
+    )
+
+
+def test_the_number_of_an_update_that_a_version_without_numbers_recorded_is_noted(
+    bench: Bench, deployed: Container, user_id: str
+) -> None:
+    """It counts once, and its number is no longer missed."""
+    event = bench.event(user_id, 3)
+    bench.record(bench.codec.update(event))
+    number = Number(deployed.ledger.open_epoch(None), 1)
+    assert deployed.ledger.missing(number)[-1] == (number.epoch, 1, 1)
+    for _ in range(2):
+        bench.record(bench.codec.update(event._replace(number=number)))
+    assert number.epoch not in [gap.epoch for gap in deployed.ledger.missing(number)]
+    assert deployed.ledger.totals([user_id]) == {user_id: 3}
+    assert bench.drain(DEAD_LETTERS) == []
 
 
 def test_what_another_instances_key_has_sealed_comes_back_and_is_not_parked(

@@ -7,4 +7,4 @@ WHERE accepted_at >= to_timestamp(CAST(:since AS bigint) / 1000.0)
 UNION ALL
 SELECT user_id, CAST(extract(EPOCH FROM accepted_at) * 1000 AS bigint), request_id
 FROM repeated_updates
-WHERE accepted_at >= to_timestamp(CAST(:since AS bigint) / 1000.0)
+WHERE first_epoch > 0 AND accepted_at >= to_timestamp(CAST(:since AS bigint) / 1000.0)
