@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate, islice
 
 from shared.boards.ranking import Standing
 from shared.core import metrics
@@ -63,13 +64,14 @@ def compact(document: object) -> str:
 
 def board_json(board: Sequence[Standing], max_bytes: int | None = None) -> str:
     """The lines as JSON; of a board that is larger than `max_bytes` those in front that fit."""
-    lines = [compact(line.as_json()) for line in board]
+    return joined([compact(line.as_json()) for line in board], max_bytes)
+
+
+def joined(lines: Sequence[str], max_bytes: int | None) -> str:
+    """A JSON array of lines that are JSON already; where it is larger than `max_bytes` of those in front that fit."""
     if max_bytes is not None:
-        size, fitting = 2, 0
-        while fitting < len(lines) and size + len(lines[fitting].encode()) + 1 <= max_bytes:
-            size += len(lines[fitting].encode()) + 1
-            fitting += 1
-        del lines[fitting:]
+        sizes = accumulate((len(line.encode()) + 1 for line in lines), initial=1)
+        lines = [line for line, size in zip(lines, islice(sizes, 1, None), strict=True) if size <= max_bytes]
     return f"[{','.join(lines)}]"
 
 

@@ -14,7 +14,7 @@ from shared.stores.keys import BoardKeys, ShardKeys
 from shared.stores.redis.connection import translated
 from shared.stores.redis.scripts import run_script
 from shared.viewers.connections_redis import LONGEST_MS, Connections
-from shared.viewers.frames_redis import Ticks
+from shared.viewers.frames_redis import MAX_BOARD_BYTES, Ticks
 from shared.viewers.management_api import ManagementApi
 from shared.viewers.posts import Posts
 from shared.viewers.rings import Chunk, Outcome, Ring, ring_of_view
@@ -35,6 +35,8 @@ _Content = tuple[View, int | str, str]
 
 class PostedViews(BoardViews):
     """The watchers of each view are a ring of connections; a view that did not change makes no new version."""
+
+    max_bytes = MAX_BOARD_BYTES
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ from shared.boards.read_rows import MAX_TRIES, BoardReading, ended_season
 from shared.boards.season import BoardState
 from shared.core.clock import utc_text
 from shared.core.errors import LeaderboardRebuilding, ScoreboardError
-from shared.viewers.frame import compact, frame_text
+from shared.viewers.frame import compact, frame_text, joined
 from shared.viewers.view import View
 
 if TYPE_CHECKING:
@@ -32,18 +32,19 @@ class SeasonLines:
 
 @dataclass(frozen=True, slots=True)
 class BoardFrames:
-    """The board at the instant of a version, by period."""
+    """The board at the instant of a version, by period. A view has `max_bytes` of rows at most, and the last ones are left out."""
 
     board: BoardDefinition
     version: int
     as_of: datetime
     seasons: Mapping[str, SeasonLines]
+    max_bytes: int | None = None
 
     def content(self, view: View) -> str:
         """What stands in the frame of a view between version and time."""
         season = self.seasons[view.period]
-        lines = ",".join(season.lines[: view.top])
-        return f'"board":"{view.board_id}","period":"{view.period}","season":{season.number},"data":[{lines}]'
+        data = joined(season.lines[: view.top], self.max_bytes)
+        return f'"board":"{view.board_id}","period":"{view.period}","season":{season.number},"data":{data}'
 
     def text(self, view: View, message_id: str | None = None) -> str:
         """The frame of a view; with an id the answer to the message that has it."""
@@ -96,11 +97,13 @@ def read_views(
         elif refusal is not None:
             raise refusal
         else:
-            return _frames(state, seasons, found, reading)
+            return _frames(state, seasons, found, reading, views.max_bytes)
     raise LeaderboardRebuilding
 
 
-def _frames(state: BoardState, seasons: Sequence[tuple[str, int, int]], found: ViewRows, reading: BoardReading) -> BoardFrames:
+def _frames(
+    state: BoardState, seasons: Sequence[tuple[str, int, int]], found: ViewRows, reading: BoardReading, max_bytes: int | None
+) -> BoardFrames:
     board = state.definition
     rows = [_rows(state, season, each, reading) for season, each in zip(seasons, found.rows, strict=True)]
     positions = [Position(row.user_id, row.rank, row.score) for each in rows for row in each]
@@ -109,7 +112,7 @@ def _frames(state: BoardState, seasons: Sequence[tuple[str, int, int]], found: V
         period: SeasonLines(number, [_line(next(standings).as_json(), row, board) for row in each])
         for (period, number, _), each in zip(seasons, rows, strict=True)
     }
-    return BoardFrames(board, found.version, datetime.fromtimestamp(found.now / 1000, UTC), lines)
+    return BoardFrames(board, found.version, datetime.fromtimestamp(found.now / 1000, UTC), lines, max_bytes)
 
 
 def _rows(state: BoardState, season: tuple[str, int, int], rows: Sequence[Row], reading: BoardReading) -> Sequence[Row]:

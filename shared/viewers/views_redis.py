@@ -41,6 +41,8 @@ class ViewRows:
 class BoardViews(ABC):
     """Reads boards for those who watch, and sends them frames (Redis)."""
 
+    max_bytes: int | None = None  # of rows that a frame may have, where the gateway has a limit
+
     def __init__(
         self, client: redis.Redis, keys: BoardKeys, shard: ShardKeys, watched: str, version_of: Callable[[str], str]
     ) -> None:

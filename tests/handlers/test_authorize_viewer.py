@@ -35,6 +35,16 @@ def test_a_ticket_connects_once_and_subscribes_once(deployed: Container) -> None
     assert [is_let_in(operation, ticket, channel) for operation, channel in asked] == [True, False, True, False]
 
 
+def test_a_request_to_connect_may_say_nothing_of_a_channel(deployed: Container) -> None:
+    """AppSync's documentation has null there; what is left out is the same."""
+    event = payload("appsync_events_authorizer")
+    event["authorizationToken"] = new_ticket(deployed)
+    event["requestContext"] |= {"operation": "EVENT_CONNECT"}
+    for name in ("channel", "channelNamespaceName"):
+        event["requestContext"].pop(name, None)
+    assert invoke("authorize_viewer", event) == {"isAuthorized": True, "ttlOverride": 0}
+
+
 def test_nobody_subscribes_who_has_not_connected(deployed: Container) -> None:
     assert not is_let_in("EVENT_SUBSCRIBE", new_ticket(deployed), LIVE)
 

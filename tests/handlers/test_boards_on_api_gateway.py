@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from local_runtime.gateway.websocket.limits import MAX_FRAME_BYTES
 from shared.accounts.session import EndedSession
 from shared.container import Container
 from shared.stores.actor import Actor
@@ -14,9 +16,10 @@ from shared.viewers.view import MAX_SUBSCRIPTIONS
 from tests.handlers.board_rows import RowBoard, Standing
 from tests.handlers.conftest import Cloud, Redeploy
 from tests.handlers.events import call, invoke, websocket_event
-from tests.handlers.players import Player, delivered, new_player
+from tests.handlers.players import Player, add_account, delivered, new_player
 from tests.handlers.test_broadcast_views import tell
 from tests.support import aws
+from tests.support.product import query
 
 pytestmark = pytest.mark.usefixtures("nothing_public")
 RECEIVED = {"statusCode": 200, "headers": {}}
@@ -134,6 +137,29 @@ def test_what_did_not_change_is_not_posted_again(api: aws.Connections, deps: Con
     frames = [first.one(), second.one()]
     assert frames[0] == frames[1]
     assert scores(frames[0]) == [10]
+
+
+def test_no_message_is_larger_than_a_frame_of_api_gateway(api: aws.Connections, deps: Container, player: Player) -> None:
+    """API Gateway ends a connection that is posted more at once; the last rows are left out then."""
+    board = RowBoard(deps)
+    crowd = [add_account(deps, str(uuid4())).user_id for _ in range(100)]
+    query(
+        deps.settings.database_url,
+        "UPDATE users SET display_name = :name WHERE user_id = ANY(CAST(:crowd AS text[]))",
+        name="\U0001f9d9" * 50,
+        crowd=crowd,
+    )
+    for score, user_id in enumerate(crowd):
+        board.put(Standing(user_id, score))
+    viewer = watching(api, player)
+    answer = viewer.subscribe(board.board_id, "\U0001f9d9" * 64, top=100)
+    board.put(Standing(player.user_id, 200))
+    tell(deps, (board.board_id,))
+    frame = viewer.one()
+    assert max(map(len, api.received[viewer.connection_id])) <= MAX_FRAME_BYTES
+    assert scores(answer) == list(range(99, 99 - len(answer["data"]), -1))
+    assert scores(frame) == [200, *scores(answer)[: len(frame["data"]) - 1]]
+    assert 80 < len(answer["data"]) <= len(frame["data"]) < 100
 
 
 @pytest.mark.parametrize(
