@@ -14,7 +14,7 @@ from shared.transport.queue import QueueMessage, queue_handler
 
 @queue_handler
 def lambda_handler(messages: Sequence[QueueMessage]) -> None:
-    """Returning acknowledges the batch; an error means that a store is away, or a key or form not known here, and the batch comes back."""
+    """Returning acknowledges the batch; an error means that a store is away, or a key or a form unknown here: it comes back."""
     deps = container()
     received = [
         ReceivedMessage(

@@ -93,7 +93,7 @@ def join_instances(leases: Leases, instance: Instance, migrations: Migrations) -
 
 
 def leave_to_newer(leases: Leases, instance: Instance) -> None:
-    """For whoever has a message in a form that it does not know: raises LeftToNewer while an instance runs that knows newer ones."""
+    """For whoever has a message in an unknown form: raises LeftToNewer while an instance runs that knows newer ones."""
     others = leases.details_of_others((instance.instance_id, instance.former_id))
     if any(other.get(MESSAGES, 0) > instance.messages for other in others):
         raise LeftToNewer("a message is of a newer version, and an instance of that is running: it is left to it")

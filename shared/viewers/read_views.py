@@ -32,7 +32,7 @@ class SeasonLines:
 
 @dataclass(frozen=True, slots=True)
 class BoardFrames:
-    """The board at the instant of a version, by period. A view has `max_bytes` of rows at most, and the last ones are left out."""
+    """The board at the instant of a version, by period. A view has at most `max_bytes` of rows: the last are left out."""
 
     board: BoardDefinition
     version: int

@@ -159,7 +159,7 @@ def test_a_migration_waits_for_instances_that_it_would_leave_behind(
     if detail.get("SCHEMA") == 9032:
         assert newer.apply() == ["9032_narrows", "9033_adds"]
         return
-    with pytest.raises(ConfigurationError, match="9032_narrows .* schema before 9032 .* are running: there. Stop them first"):
+    with pytest.raises(ConfigurationError, match=r"9032_narrows .* schema before 9032 .* are running: there\. Stop them first"):
         newer.apply()
     assert tables(database, "narrow", "wide") == []
     leases.release(["instance:there"], "there")

@@ -1,4 +1,4 @@
-"""Two versions on the same stores under load, one taking over from the other and giving back: nobody's points or frames are lost."""
+"""Two versions on the same stores under load, one taking over from the other and giving back, lose nobody's points or frames."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_a_version_to_come_that_adds_to_schema_and_messages_runs_beside_this_one
 def test_of_versions_that_would_harm_each_other_the_second_does_not_start(versions: Versions, tmp_path: Path) -> None:
     present, later = versions.instance(ROOT), versions.instance(following(tmp_path, NARROWED))
     present.start()
-    with pytest.raises(AssertionError, match="the migration 9999_later .* such instances are running"):
+    with pytest.raises(AssertionError, match=r"the migration 9999_later .* such instances are running"):
         later.start()
     assert present.api.new_player().score(5).status == 200
     assert present.stop(60) == 0

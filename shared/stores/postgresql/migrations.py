@@ -45,8 +45,8 @@ class Migrations:
     def apply(self) -> list[str]:
         """Run what has not run yet; answer the names. Several may do this at once: one works, the others wait and find it done.
 
-        Raises ConfigurationError, having changed nothing, when this version is too old for the database; when a running instance is
-        too old for a migration, when a file was edited after it ran (write a new one instead), when a migration says what an
+        Raises ConfigurationError, having changed nothing, when this version is too old for the database; when a running instance
+        is too old for a migration, when a file was edited after it ran (write a new one instead), when a migration says what an
         operator must see to first, and when the functions' role has rights that nobody can take from it.
         """
         self.refuse_outdated()
@@ -59,14 +59,15 @@ class Migrations:
         """Raise ConfigurationError when a migration ran that this version cannot work with."""
         with self._alone() as session:
             found = session.run(
-                "SELECT name, oldest_schema FROM schema_migrations WHERE oldest_schema > :schema ORDER BY oldest_schema DESC LIMIT 1",
+                "SELECT name, oldest_schema FROM schema_migrations WHERE oldest_schema > :schema"
+                " ORDER BY oldest_schema DESC LIMIT 1",
                 schema=newest_schema(self._files),
             )
         for name, oldest in found:
             raise ConfigurationError(
-                f"a newer version has changed the database ({name}) so that this one cannot work with it: the schema of this version"
-                f" is {newest_schema(self._files):04}, and {oldest:04} is the oldest that can. Start the newer version, or restore"
-                " the backup from before the upgrade"
+                f"a newer version has changed the database ({name}) so that this one cannot work with it: the schema of this"
+                f" version is {newest_schema(self._files):04}, and {oldest:04} is the oldest that can. Start the newer version, or"
+                " restore the backup from before the upgrade"
             )
 
     def _apply(self, path: Path) -> bool:
@@ -97,8 +98,8 @@ class Migrations:
         running = session.run(statement("older_instances"), oldest=oldest, own=list(self._own)) if is_there else []
         if running:
             raise ConfigurationError(
-                f"the migration {name} changes the database so that versions with a schema before {oldest:04} cannot work with it,"
-                f" and such instances are running: {', '.join(holder for (holder,) in running)}. Stop them first (one that was"
+                f"the migration {name} changes the database so that versions with a schema before {oldest:04} cannot work with"
+                f" it, and such instances are running: {', '.join(holder for (holder,) in running)}. Stop them first (one that was"
                 " killed counts for some seconds more), or upgrade them to a version in between"
             )
 
