@@ -346,7 +346,7 @@ class Container:
         if self.settings.broadcast_channel:
             from shared.viewers.gateway_redis import RedisViewers
 
-            return RedisViewers(self._redis, self._board_keys, self.settings.broadcast_channel)
+            return RedisViewers(self._redis, self._board_keys, self.settings.broadcast_channel, self._publish)
         settings = self.settings
         if settings.appsync_events_url:
             from shared.viewers.appsync import AppSyncViewers, EventsApi
@@ -361,13 +361,20 @@ class Container:
         return ApiGatewayViewers(frames, self._connections, self._subscriptions, self._management_api)
 
     @cached_property
+    def _publish(self) -> str:
+        """The command by which gateways that listen on a channel are told."""
+        from shared.core.redis_url import RedisUrl
+
+        return RedisUrl.parse(self.settings.redis_url, key=self.settings.key_prefix).publish
+
+    @cached_property
     def board_views(self) -> BoardViews | None:
         """None where viewers connect to AppSync."""
         settings = self.settings
         if settings.broadcast_channel:
             from shared.viewers.published_views_redis import PublishedViews
 
-            return PublishedViews(self._redis, self._board_keys, self._shard, settings.broadcast_channel)
+            return PublishedViews(self._redis, self._board_keys, self._shard, settings.broadcast_channel, self._publish)
         if settings.appsync_events_url:
             return None
         from shared.viewers.frames_redis import Ticks

@@ -23,10 +23,19 @@ _SCHEMES = ("redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+clust
 
 @dataclass(frozen=True, slots=True)
 class RedisUrl:
-    """`server` is the URL of a server, for redis-py; `find_primary` answers its host and port where others have to be asked."""
+    """`server` is the URL of a server, for redis-py; `find_primary` answers its host and port where others have to be asked.
+
+    In a cluster, `is_cluster`, channels are sharded: what is published stays on the nodes of their slot, and crosses no others.
+    """
 
     server: str = field(repr=False)
     find_primary: FindPrimary | None = None
+    is_cluster: bool = False
+
+    @property
+    def publish(self) -> str:
+        """The command that publishes to who is subscribed."""
+        return "SPUBLISH" if self.is_cluster else "PUBLISH"
 
     @classmethod
     def parse(cls, url: str, ca_file: str = "", *, key: str = "") -> RedisUrl:
@@ -82,7 +91,7 @@ def _of_a_cluster(url: str, scheme: str, ca_file: str, key: str) -> RedisUrl:
         )
     user, password = (unquote(word) if word else None for word in (parts.username, parts.password))
     primary = ClusterPrimary(places, {"username": user, "password": password, **_ways(scheme, ca_file)}, key)
-    return RedisUrl(_server(scheme, account, "0", options), primary)
+    return RedisUrl(_server(scheme, account, "0", options), primary, is_cluster=True)
 
 
 def _read(url: str, port: int, form: str) -> tuple[Places, str, dict[str, list[str]]]:

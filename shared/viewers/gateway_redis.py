@@ -23,10 +23,14 @@ SESSION_ENDED, POLICY = 4401, 1008
 
 
 class RedisViewers:
-    """The port Viewers. The gateway knows who is connected; the newest frame is kept for newcomers."""
+    """The port Viewers. The gateway knows who is connected; the newest frame is kept for newcomers.
 
-    def __init__(self, client: redis.Redis, keys: BoardKeys, channel: str) -> None:
+    Frames go out by `publish`, the command. Dismissals are few, and go by PUBLISH to gateways of all versions.
+    """
+
+    def __init__(self, client: redis.Redis, keys: BoardKeys, channel: str, publish: str = "PUBLISH") -> None:
         self._redis: Any = client
+        self._publish = publish
         self._version = keys.version
         self._channel = channel
 
@@ -80,7 +84,7 @@ class RedisViewers:
                 self._redis,
                 "broadcast",
                 (self._version, self._last),
-                (self._channel, frame_behind_version(board, as_of), ticket, _milliseconds(accepted_at)),
+                (self._channel, frame_behind_version(board, as_of), ticket, _milliseconds(accepted_at), self._publish),
             )
             if int(version):
                 return Delivery(int(version))

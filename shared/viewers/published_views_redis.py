@@ -21,11 +21,15 @@ KEPT_SECONDS = 120
 
 
 class PublishedViews(BoardViews):
-    """Each view is a channel beside the gateway's own; a frame of each is kept for a gateway that is just not listening."""
+    """Each view is a channel beside the gateway's own; a frame of each is kept for a gateway that is just not listening.
 
-    def __init__(self, client: redis.Redis, keys: BoardKeys, shard: ShardKeys, channel: str) -> None:
+    They are published by `publish`, the command.
+    """
+
+    def __init__(self, client: redis.Redis, keys: BoardKeys, shard: ShardKeys, channel: str, publish: str = "PUBLISH") -> None:
         super().__init__(client, keys, shard, f"{channel}:watched", lambda board_id: f"{channel}:version:{board_id}")
         self._channel = channel
+        self._command = publish
 
     def shown(self, view: View, frames: BoardFrames) -> int:
         """Each reading has a version of its own."""
@@ -48,11 +52,11 @@ class PublishedViews(BoardViews):
                 channel = self._channel_of(view)
                 pipeline.zrem(self._watched, view.name)
                 pipeline.delete(f"{channel}:last")
-                pipeline.publish(channel, error)
+                pipeline.execute_command(self._command, channel, error)
             for view, frame in made.texts():
                 channel = self._channel_of(view)
                 pipeline.set(f"{channel}:last", frame, ex=KEPT_SECONDS)
-                pipeline.publish(channel, frame)
+                pipeline.execute_command(self._command, channel, frame)
             pipeline.execute()
 
     def _channel_of(self, view: View) -> str:

@@ -25,6 +25,7 @@ _SILENCE_SECONDS = 3.0  # then a ping is sent; after as long again the connectio
 _LOOK_SECONDS = 3.0  # between two looks at which server the address leads to
 _PATIENCE_SECONDS, _LOOK_PATIENCE_SECONDS = 3.0, 1.0
 _DELAY_SECONDS = 0.1, 5.0
+_MESSAGES, _SUBSCRIBED = ("message", "smessage"), ("subscribe", "ssubscribe")
 _NOTE_SECONDS, _NOTED_SECONDS = 20.0, 60  # how often it is noted which views are watched, and for how long that counts
 
 
@@ -60,6 +61,9 @@ class Subscriber:
 
     And with `<channel>:<view>` of each view that is watched. The sorted set `<channel>:watched` says which are, until when (ms):
     of no others frames are made.
+
+    In a Redis Cluster all of them but that of dismissals are sharded channels, at the node that serves their slot. They are
+    subscribed to in the plain way as well, for versions up to 0.1.0 publish so.
     """
 
     def __init__(
@@ -101,7 +105,7 @@ class Subscriber:
         with self._client(_PATIENCE_SECONDS) as client, client.pubsub() as subscription:
             subscription.execute_command("INFO", "server")
             server = _run_id(subscription.parse_response())
-            subscription.subscribe(*self._takers)
+            self._subscribe(subscription, list(self._takers))
             with self._following(client, subscription) as follower:
                 self._hear(client, subscription, server, follower)
 
@@ -111,6 +115,8 @@ class Subscriber:
         while not follower.dead:
             message = subscription.get_message(timeout=_SILENCE_SECONDS)
             if message is not None:
+                if message["type"] == "sunsubscribe" and message["channel"] in subscription.shard_channels:
+                    raise _WrongServer  # the slot has moved to another node
                 pinged = False
                 self._on_message(client, message)
             elif pinged:
@@ -140,14 +146,24 @@ class Subscriber:
                 self._changed.clear()
                 watched = set(self._views.names)
                 if new := watched - heard:
-                    subscription.subscribe(*(f"{self._channel}:{name}" for name in new))
+                    self._subscribe(subscription, [f"{self._channel}:{name}" for name in new])
                 if old := heard - watched:
-                    subscription.unsubscribe(*(f"{self._channel}:{name}" for name in old))
+                    self._unsubscribe(subscription, [f"{self._channel}:{name}" for name in old])
                 heard = watched
                 if time.monotonic() >= note_at:
                     self._note(client, sorted(watched))
                     note_at = time.monotonic() + _NOTE_SECONDS
                 self._changed.wait(max(0.0, note_at - time.monotonic()))
+
+    def _subscribe(self, subscription: Any, channels: Sequence[str]) -> None:
+        subscription.subscribe(*channels)
+        if self._where.is_cluster:
+            subscription.ssubscribe(*(channel for channel in channels if channel != self._dismissals))
+
+    def _unsubscribe(self, subscription: Any, channels: Sequence[str]) -> None:
+        subscription.unsubscribe(*channels)
+        if self._where.is_cluster:
+            subscription.sunsubscribe(*channels)
 
     def _note(self, client: redis.Redis, names: list[str]) -> None:
         """Have frames of these views made. Of one that was not noted any more some may be missing."""
@@ -184,13 +200,13 @@ class Subscriber:
     def _on_message(self, client: redis.Redis, message: dict[str, Any]) -> None:
         channel = (message.get("channel") or b"").decode()
         view = "" if channel in self._takers else channel.removeprefix(f"{self._channel}:")
-        if view and message["type"] in ("message", "subscribe"):
-            text = message["data"] if message["type"] == "message" else client.get(f"{channel}:last")
+        if view and message["type"] in (*_MESSAGES, *_SUBSCRIBED):
+            text = message["data"] if message["type"] in _MESSAGES else client.get(f"{channel}:last")
             if isinstance(text, bytes):
                 self._views.publish(view, text)
-        elif message["type"] == "message":
+        elif message["type"] in _MESSAGES:
             self._takers[channel](message["data"])
-        elif message["type"] == "subscribe":
+        elif message["type"] in _SUBSCRIBED:
             # Only now can nothing be missed between the state that was kept and the first message.
             self._backoff.reset()
             if channel == self._dismissals:

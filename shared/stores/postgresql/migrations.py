@@ -66,8 +66,8 @@ class Migrations:
         for name, oldest in found:
             raise ConfigurationError(
                 f"a newer version has changed the database ({name}) so that this one cannot work with it: the schema of this"
-                f" version is {newest_schema(self._files):04}, and {oldest:04} is the oldest that can. Start the newer version, or"
-                " restore the backup from before the upgrade"
+                f" version is {newest_schema(self._files):04}, and {oldest:04} is the oldest that can. Start the newer version,"
+                " or restore the backup from before the upgrade"
             )
 
     def _apply(self, path: Path) -> bool:
@@ -99,8 +99,8 @@ class Migrations:
         if running:
             raise ConfigurationError(
                 f"the migration {name} changes the database so that versions with a schema before {oldest:04} cannot work with"
-                f" it, and such instances are running: {', '.join(holder for (holder,) in running)}. Stop them first (one that was"
-                " killed counts for some seconds more), or upgrade them to a version in between"
+                f" it, and such instances are running: {', '.join(holder for (holder,) in running)}. Stop them first (one that"
+                " was killed counts for some seconds more), or upgrade them to a version in between"
             )
 
     def _grant(self) -> None:
