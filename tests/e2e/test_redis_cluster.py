@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from websockets.sync.client import ClientConnection
 
 from tests.e2e.persistent_players import Players
 from tests.support.api import frame_with
@@ -41,6 +44,14 @@ def succeeds(product: Product, *verb: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def next_of_laps(viewer: ClientConnection) -> Any:
+    """The answer, and then each frame, of a board beside `main`."""
+    while True:
+        message = json.loads(viewer.recv(timeout=30))
+        if message.get("board") == "laps":
+            return message
+
+
 def test_a_game_adds_up_and_every_board_works(product: Product, tmp_path: Path) -> None:
     succeeds(product, "simulate", "--players", "8", "--seconds", "4")
     file = tmp_path / "boards.yaml"
@@ -52,6 +63,11 @@ def test_a_game_adds_up_and_every_board_works(product: Product, tmp_path: Path) 
     path = f"/api/boards/laps/scores/{player.user_id}"
     assert product.api.post(path, {"value": 61_203}, player.authorization).status == 200
     assert [row["userId"] for row in player.get("/api/boards/laps/scores").data] == [player.user_id]
+    with player.watch() as viewer:
+        viewer.send(json.dumps({"type": "subscribe", "id": "1", "board": "laps", "view": {"top": 3}}))
+        assert [row["score"] for row in next_of_laps(viewer)["data"]] == [61_203]
+        assert product.api.post(path, {"value": 60_999}, player.authorization).status == 200
+        assert [row["score"] for row in next_of_laps(viewer)["data"]] == [60_999]
     succeeds(product, "boards", "reset", "laps", "--period", "daily", "--yes")
     succeeds(product, "reconcile", "--full")
 
