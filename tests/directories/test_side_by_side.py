@@ -34,7 +34,9 @@ def stores() -> Iterator[Stores]:
 
 
 def released(directory: Path) -> Path:
-    """The program of the version that was last released."""
+    """The program of an earlier version: `git archive COMMIT shared functions local_runtime pyproject.toml` and both templates of
+    `infra`, through `xz -9e`; `COMMIT-program.tar.xz` beside the archive of its data directory.
+    """
     [archive] = Path(__file__).parent.glob("*-program.tar.xz")
     with tarfile.open(archive) as files:
         files.extractall(directory, filter="data")
