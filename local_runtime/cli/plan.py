@@ -18,8 +18,9 @@ from local_runtime.cli.output import say
 MEASURED = Path(__file__).with_name("figures.json")
 HALF_BUSY = 0.5  # beyond it waiting times grow faster than the load
 FRAMES_A_SECOND = 10.0
-A_DAY_SECONDS = 86_400
+A_DAY_SECONDS, AN_HOUR_SECONDS = 86_400, 3_600
 PARTS = {"http": "HTTP workers", "consumer": "consumers", "redis": "Redis", "rabbitmq": "RabbitMQ", "postgresql": "PostgreSQL"}
+JOINED = ("redis", "postgresql")  # what newcomers cost beside the HTTP workers: nothing of theirs is queued
 _COST = re.compile(rf"CPU at (\d+) updates/s, ({'|'.join(PARTS)})")
 _BROADCAST = re.compile(r"CPU of a broadcast to (\d+)")
 EPILOG = """\
@@ -30,6 +31,7 @@ is what is expected at its height. One board lives on one core of Redis, which i
 examples:
   scoreboard plan --players 100000 --updates 1000 --viewers 5000
   scoreboard plan --players 1000000 --updates 8000 --viewers 50000 --reads 2000 --json
+  scoreboard plan --players 1000000 --updates 4000 --joining 1000000
   scoreboard plan --players 100000 --updates 1000 --figures dist/benchmarks.json
 
 exit codes:
@@ -41,18 +43,24 @@ exit codes:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What is expected at its height: accounts that score, updates, viewers of the live board, reads of the API."""
+    """What is expected at its height: accounts that score, updates, viewers of the live board, reads of the API, newcomers.
+
+    Who joins registers and logs in, which hashes a password twice; or, with `has_outside_tokens`, once: an account is made, and
+    the token is of an identity provider.
+    """
 
     players: int
     updates_per_second: float
     viewers: int
     reads_per_second: float
+    joining_per_hour: float = 0
+    has_outside_tokens: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`cores` by part, half busy each; memory and disk in MB; how much of the one core of Redis the board takes, and how many
-    updates a second fill it.
+    updates a second fill it. `joining_cores` are those of the HTTP workers that newcomers take.
     """
 
     cores: Mapping[str, float]
@@ -62,6 +70,7 @@ class Plan:
     disk_megabytes_a_day: float
     board_share: float
     board_limit: float
+    joining_cores: float
 
 
 class Figures:
@@ -116,6 +125,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--updates", type=count, required=True, help="updates a second, at the height of it")
     parser.add_argument("--viewers", type=count, default=0, help="viewers of the live board (0)")
     parser.add_argument("--reads", type=count, default=0, help="reads of the API a second (0)")
+    parser.add_argument("--joining", type=count, default=0, metavar="PLAYERS", help="who register and log in, in an hour (0)")
+    parser.add_argument(
+        "--outside-tokens", action="store_true", help="those who join log in at an identity provider: one hash less for each"
+    )
     parser.add_argument(
         "--figures", type=Path, default=MEASURED, metavar="FILE", help="what `make bench` wrote (what comes with it)"
     )
@@ -124,7 +137,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints it."""
-    load = Load(arguments.players, arguments.updates, arguments.viewers, arguments.reads)
+    load = Load(
+        arguments.players,
+        arguments.updates,
+        arguments.viewers,
+        arguments.reads,
+        arguments.joining,
+        arguments.outside_tokens,
+    )
     plan = planned(load, Figures.read(arguments.figures))
     if arguments.json:
         say(json.dumps(_as_json(plan), indent=2))
@@ -141,6 +161,8 @@ def planned(load: Load, figures: Figures) -> Plan:
     read = (1 / figures["GET /api/scores a CPU second"] + 1 / figures["GET /api/score/{user_id} a CPU second"]) / 2
     busy["http"] += load.reads_per_second * read
     busy["http"] += load.viewers * min(updates, FRAMES_A_SECOND) * figures.frame_cost()
+    joining = _joining(load, figures)
+    busy = {part: seconds + joining.get(part, 0.0) for part, seconds in busy.items()}
     kept = figures["PostgreSQL, a row of score_history"] + figures["PostgreSQL, a row of audit_log"]
     limit = 1 / figures.cost("redis", math.inf)
     return Plan(
@@ -151,17 +173,30 @@ def planned(load: Load, figures: Figures) -> Plan:
         disk_megabytes_a_day=updates * kept * A_DAY_SECONDS / 1e6,
         board_share=updates / limit,
         board_limit=limit,
+        joining_cores=joining.get("http", 0.0) / HALF_BUSY,
     )
+
+
+def _joining(load: Load, figures: Figures) -> dict[str, float]:
+    """Cores that are busy with those who join."""
+    a_second = load.joining_per_hour / AN_HOUR_SECONDS
+    if not a_second:
+        return {}
+    entering = "first updates with a new token a CPU second" if load.has_outside_tokens else "log-ins a CPU second"
+    http = 1 / figures["registrations a CPU second"] + 1 / figures[entering]
+    others = {part: figures[f"CPU of one who joins, {part}"] / 1e6 for part in JOINED}
+    return {part: a_second * seconds for part, seconds in {"http": http, **others}.items()}
 
 
 def _text(load: Load, plan: Plan) -> str:
     cores = "\n".join(f"    {name:<14}{plan.cores[part]:>7.1f}" for part, name in PARTS.items())
     return f"""\
 {load.players:,} players, {load.updates_per_second:,.0f} updates/s, {load.viewers:,} viewers, {load.reads_per_second:,.0f} reads/s
-
+{_newcomers(load)}
   cores, half busy each:
 {cores}
     {"all of it":<14}{sum(plan.cores.values()):>7.1f}
+{_hashing(load, plan)}\
 
   memory of Redis for the players:         {_size(plan.redis_megabytes)}
   memory of the gateways for the viewers:  {_size(plan.gateway_megabytes)}
@@ -169,6 +204,23 @@ def _text(load: Load, plan: Plan) -> str:
   history and audit log at that rate:      {_size(plan.disk_megabytes_a_day)} a day
 
   {_first_to_be_full(plan)}"""
+
+
+def _newcomers(load: Load) -> str:
+    if not load.joining_per_hour:
+        return ""
+    return f"{load.joining_per_hour:,.0f} who join in an hour ({load.joining_per_hour / AN_HOUR_SECONDS:,.0f}/s)\n"
+
+
+def _hashing(load: Load, plan: Plan) -> str:
+    """What newcomers take, and the limit that stands in their way."""
+    if not load.joining_per_hour:
+        return ""
+    hashes = "one hash" if load.has_outside_tokens else "two hashes"
+    return (
+        f"\n  {plan.joining_cores:.1f} of the HTTP workers' cores are for those who join, {hashes} of a password each;"
+        f"\n  REGISTRATIONS_PER_HOUR={math.ceil(1.2 * load.joining_per_hour)} lets them in\n"
+    )
 
 
 def _first_to_be_full(plan: Plan) -> str:
@@ -199,4 +251,5 @@ def _as_json(plan: Plan) -> dict[str, Any]:
         "diskMegabytesADay": round(plan.disk_megabytes_a_day),
         "boardShare": round(plan.board_share, 4),
         "boardLimitUpdatesPerSecond": round(plan.board_limit),
+        "joiningCores": round(plan.joining_cores, 2),
     }

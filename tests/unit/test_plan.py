@@ -37,6 +37,30 @@ def test_players_updates_viewers_and_reads_are_paid_for_where_they_cost() -> Non
         assert {**other.cores, "http": 0} == {**base.cores, "http": 0}
 
 
+def test_newcomers_are_paid_for_by_the_hash_and_with_one_less_where_they_log_in_elsewhere() -> None:
+    figures, an_hour = Figures.read(MEASURED), 7200
+    base, joining = of(Load(1000, 4000, 0, 0)), of(Load(1000, 4000, 0, 0, an_hour))
+    hashes = 1 / figures["registrations a CPU second"] + 1 / figures["log-ins a CPU second"]
+    assert joining.joining_cores == pytest.approx(2 * 2 * hashes)
+    assert joining.cores["http"] - base.cores["http"] == pytest.approx(joining.joining_cores)
+    assert all(joining.cores[part] >= base.cores[part] for part in PARTS)
+    assert base.joining_cores == 0
+    elsewhere = of(Load(1000, 4000, 0, 0, an_hour, has_outside_tokens=True))
+    assert 0.4 * joining.joining_cores < elsewhere.joining_cores < 0.8 * joining.joining_cores
+
+
+def test_newcomers_are_told_of_with_the_limit_that_lets_them_in(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["plan", "--players", "1000000", "--updates", "1000"]
+    assert main([*asked, "--joining", "1000000"]) == 0
+    told = capsys.readouterr().out
+    assert "1,000,000 who join in an hour (278/s)" in told
+    assert "two hashes of a password each;\n  REGISTRATIONS_PER_HOUR=1200000 lets them in" in told
+    assert main([*asked, "--joining", "1000000", "--outside-tokens"]) == 0
+    assert "one hash of a password each" in capsys.readouterr().out
+    assert main(asked) == 0
+    assert "join" not in capsys.readouterr().out
+
+
 def test_viewers_are_sent_no_more_frames_than_there_are_changes() -> None:
     one, ten, many = (of(Load(0, rate, 5000, 0)).cores["http"] - of(Load(0, rate, 0, 0)).cores["http"] for rate in (1, 10, 1000))
     assert many == pytest.approx(ten) == pytest.approx(10 * one)
@@ -77,12 +101,21 @@ def test_a_file_without_figures_is_refused(tmp_path: Path, text: str | None, tol
         planned(Load(1, 1, 1, 1), Figures.read(file))
 
 
-@pytest.mark.parametrize("name", ["GET /api/scores a CPU second", "CPU of a broadcast to 5000", "PostgreSQL, an account"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "GET /api/scores a CPU second",
+        "CPU of a broadcast to 5000",
+        "PostgreSQL, an account",
+        "log-ins a CPU second",
+        "CPU of one who joins, redis",
+    ],
+)
 def test_each_figure_that_is_missing_is_named(name: str) -> None:
     measured = {entry["name"]: entry["median"] for entry in json.loads(MEASURED.read_text())}
     del measured[name]
     with pytest.raises(CliError, match="run all of `make bench`"):
-        planned(Load(1, 1, 1, 1), Figures(measured, MEASURED))
+        planned(Load(1, 1, 1, 1, 1), Figures(measured, MEASURED))
 
 
 @pytest.mark.parametrize("given", ["-1", "1.5", "many", ""])
