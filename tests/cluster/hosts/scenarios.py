@@ -116,7 +116,7 @@ class Scenarios:
         redis.accept_alone(alone=False)
         assert missing > 0, "nothing was missing: the replicas followed"
         says = f"{missing} points were missing from the new primary; they were on the board after {repaired:.1f} s."
-        return self._settle(name, ended_at, says, in_order=False)
+        return self._settle(name, ended_at, says)
 
     def _split(self, name: str) -> Measured:
         """The old primary has an instance and a player on its side, the new one the others."""
@@ -130,11 +130,9 @@ class Scenarios:
                 apart = sum(inside.points) - at_first
             ended_at = time.monotonic()
             time.sleep(AFTER_SECONDS)
-        return self._settle(
-            name, ended_at, f"{apart} points were acknowledged on the side of the old primary.", inside, in_order=False
-        )
+        return self._settle(name, ended_at, f"{apart} points were acknowledged on the side of the old primary.", inside)
 
-    def _settle(self, name: str, ended_at: float, says: str, *others: Game, in_order: bool = True) -> Measured:
+    def _settle(self, name: str, ended_at: float, says: str, *others: Game) -> Measured:
         """Nobody plays any more: wait until everything agrees."""
         game, games, played_until = self._game, (self._game, *others), time.monotonic()
         ledger = self._cluster.postgresql.primary_url()
@@ -146,7 +144,7 @@ class Scenarios:
         exact = time.monotonic() - played_until
         told = count(game, self._cluster.verb, EXACT_SECONDS)
         lost = [line for line in told.splitlines() if line.startswith("lost")]
-        assert not in_order or out_of_order(ledger, list(game.acknowledged())) == 0, "a history is out of order"
+        assert out_of_order(ledger, list(game.acknowledged())) == 0, "a history is out of order"
         for host, viewer in self._viewers.items():
             eventually(lambda: _has(viewer.shown, game.acknowledged()), EXACT_SECONDS, f"viewers at {host} see it")  # noqa: B023
         back = max(viewer.back_after(ended_at) for viewer in self._viewers.values())
