@@ -150,7 +150,14 @@ def test_every_error_a_client_may_see_is_described_somewhere() -> None:
     described |= set(re.findall(r"`([a-z_]+)`", DOCUMENT["info"]["description"]))
     only_a_base = {"conflict", "invalid_request", "unauthenticated"}
     never_over_http = {"bad_message", "configuration_error", "foreign_stores", "invalid_ticket", "origin_not_allowed"}
-    never_over_http |= {"keys_still_needed", "too_many_viewers", "viewers_unavailable"}
+    never_over_http |= {
+        "keys_still_needed",
+        "left_to_newer",
+        "part_not_ready",
+        "too_many_viewers",
+        "unknown_part",
+        "viewers_unavailable",
+    }
 
     def codes(kind: type[ScoreboardError]) -> set[str]:
         return {kind.code}.union(*(codes(child) for child in kind.__subclasses__()))
