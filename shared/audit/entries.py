@@ -13,6 +13,8 @@ NO_HASH = "0" * 64  # what stands before the first seal
 MAX_SEQ = 2**62
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PURPOSE = "scoreboard audit seal 1"
+# In which form rows are hashed, told in front of the hash: as they are, or with salted hashes for what is personal.
+_FORMATS = {"": 1, "2": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +53,23 @@ class Horizon:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What stands in audit_log with ids from `first_id` to `last_id`, at the instant `read_at` of the database's clock."""
+    """What stands in audit_log with ids from `first_id` to `last_id`, at the instant `read_at` of the database's clock.
+
+    `content_hash` begins with `2:` where it covers salted hashes in place of what is personal; one without a format in front
+    covers the rows as they are, as seals of earlier versions do.
+    """
 
     first_id: int
     last_id: int
     row_count: int
     content_hash: str
     read_at: datetime
+
+    @property
+    def format(self) -> int | None:
+        """1 or 2; None for one that this version does not know."""
+        name, _, _ = self.content_hash.rpartition(":")
+        return _FORMATS.get(name)
 
 
 @dataclass(frozen=True, slots=True)

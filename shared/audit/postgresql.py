@@ -25,6 +25,7 @@ MAX_UNREADABLE = 1000
 _LAST_ID = 2**63 - 1
 ANSWER_SECONDS = 120.0
 MAX_ROWS = 1001  # that are read for one seal, whatever it says
+SALTING_TRIES = 5
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -184,6 +185,19 @@ class AuditSeals:
         [[first, taken]] = self._run(statement("free_seal_numbers"), after_seq=after)
         return range(int(first), min(MAX_SEQ + 1, int(taken or MAX_SEQ + 1)))
 
+    def add_salts(self, after_id: int, up_to: int, rows: int) -> bool:
+        """See to it that the next rows have the salts that `unsealed` hashes with.
+
+        Another transaction that is about to add some and has not ended within a second is ended, if it is our own role's; False
+        when that does not help.
+        """
+        for _ in range(SALTING_TRIES):
+            [[is_there]] = self._run(statement("add_salts"), after_id=after_id, up_to=up_to, rows=rows)
+            if is_there:
+                return True
+            self._run(statement("end_salt_writers"))
+        return False
+
     def unsealed(self, after_id: int, up_to: int, rows_a_seal: int, seals: int) -> list[Content]:
         """What is to be sealed next: at most `seals` contents of at most `rows_a_seal` rows; the last one ends at `up_to`.
 
@@ -222,12 +236,16 @@ class AuditSeals:
         return [_seal(row) for row in self._run(statement("find_seals"), from_seq=from_seq, limit=limit)]
 
     def contents(self, seals: Sequence[Seal]) -> list[Content]:
-        """What stands in audit_log now where each of these says; no more than about twice a seal's rows are read for one."""
+        """What stands in audit_log now where each of these says, in the format of each.
+
+        No more than about twice a seal's rows are read for one.
+        """
         rows = self._run(
             statement("seal_contents"),
             first_ids=[seal.content.first_id for seal in seals],
             last_ids=[seal.content.last_id for seal in seals],
             limits=[min(max(1, 2 * seal.content.row_count + 1), MAX_ROWS) for seal in seals],
+            are_hashed=[seal.content.format != 1 for seal in seals],
         )
         return [
             Content(seal.content.first_id, seal.content.last_id, int(row_count), content_hash, read_at.astimezone(UTC))

@@ -1,9 +1,10 @@
 """Seal what was added to the audit log: from then on nobody changes it unnoticed.
 
 A seal holds the hash of up to ROWS_A_SEAL rows and the hash of the seal before it, and is signed with a key that the database
-does not have. The newest one is remembered in Redis and told in the log: whoever takes the last seals off the chain is found out
-by that. The consumer never waits for any of this: rows are sealed within a minute or two of being written, and until then an edit
-shows nowhere.
+does not have. Of what is personal in a row it covers a salted hash, which stands in for it wherever the clear text is not. The
+newest seal is remembered in Redis and told in the log: whoever takes the last seals off the chain is found out by that. The
+consumer never waits for any of this: rows are sealed within a minute or two of being written, and until then an edit shows
+nowhere.
 
 Seals stand in a table to which the functions' role may add, so what is read there may be of a stranger's making: only what is
 signed is gone on from, and a number that another one has taken, or keeps from being known, is passed over.
@@ -78,7 +79,11 @@ def _seal(up_to: int, run: str, ends_at: float, chain: AuditChain) -> dict[str, 
     last = _end_of_chain(chain)
     after, skips = last.seq if last else 0, iter(SKIPS)
     while chain.clock.monotonic() < ends_at and chain.anchor.claim(run, TURN_SECONDS):
-        contents = chain.seals.unsealed(last.content.last_id if last else 0, up_to, ROWS_A_SEAL, SEALS_AT_ONCE)
+        after_id = last.content.last_id if last else 0
+        if not chain.seals.add_salts(after_id, up_to, ROWS_A_SEAL * SEALS_AT_ONCE):
+            _log.error("the audit log is not sealed: salts are withheld")
+            break
+        contents = chain.seals.unsealed(after_id, up_to, ROWS_A_SEAL, SEALS_AT_ONCE)
         numbers = chain.seals.free_numbers(after)
         seals = _chained(contents, numbers, last, chain)
         if not seals:

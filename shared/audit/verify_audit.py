@@ -243,6 +243,8 @@ class _Walk:
     def _problem(self, seal: Seal, content: Content) -> str:
         if any(one.seq == seal.seq and one.hash != seal.hash for one in self.noted):
             return "is not the one that was remembered"
+        if seal.content.format is None:
+            return "was made by a newer version: verify with that"
         if content.row_count != seal.content.row_count:
             return f"covers {seal.content.row_count} rows, {content.row_count} are there"
         if content.content_hash != seal.content.content_hash:

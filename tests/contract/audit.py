@@ -20,6 +20,7 @@ from shared.stores.keys import ShardKeys
 from shared.stores.postgresql.pool import Pool
 
 KEY = {"test": bytes(range(32))}
+TABLES = ("audit_log", "audit_salts", "audit_seals")
 
 
 @dataclass
@@ -89,10 +90,10 @@ class Audit:
 
     def tamper(self, sql: str, **parameters: Any) -> None:
         """One statement of somebody who owns the tables, and knows of the triggers."""
-        for table in ("audit_log", "audit_seals"):
+        for table in TABLES:
             self.run(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
         self.run(sql, **parameters)
-        for table in ("audit_log", "audit_seals"):
+        for table in TABLES:
             self.run(f"ALTER TABLE {table} ENABLE TRIGGER ALL")
 
     def instants(self) -> list[datetime]:

@@ -371,6 +371,29 @@ def test_writers_who_never_end_do_not_hold_up_the_seals(hostile: Hostile) -> Non
     lasting.close()
 
 
+def test_salts_that_are_withheld_do_not_hold_up_the_seals(hostile: Hostile) -> None:
+    """Another transaction has made those of the next rows, and does not end."""
+    hostile.run("INSERT INTO audit_log (action, actor) SELECT 'many', 'somebody-' || n FROM generate_series(1, 100) AS n")
+    holding = Pool(hostile.url)
+    with holding.connection() as session:
+        session.script("BEGIN")
+        assert session.run("SELECT add_audit_salts(0, 1000, 1000)") == [[True]]
+        hostile.seals_and_verifies()
+        with pytest.raises(PostgresUnavailable):
+            session.script("COMMIT")
+    holding.close()
+    assert hostile.audit.problems() == []
+
+
+def test_a_salt_is_made_for_those_alone_whom_a_row_speaks_of(hostile: Hostile) -> None:
+    hostile.run("INSERT INTO audit_log (action, actor) VALUES ('test', 'somebody')")
+    assert hostile.run("SELECT add_audit_salts(0, 9223372036854775807, 2147483647)") == [[True]]
+    known = {row[0] for row in hostile.run("SELECT subject FROM audit_salts")}
+    spoken_of = {row[0] for row in hostile.run("SELECT actor FROM audit_log")}
+    assert known == spoken_of
+    hostile.seals_and_verifies()
+
+
 def forgery(hostile: Hostile, number: int, key_id: str, last: Seal) -> Seal:
     """A seal after the last one that could be ours, but for its signature."""
     content = Content(last.content.last_id + 1, last.content.last_id + 1, 0, NO_HASH, datetime.now(UTC))

@@ -19,6 +19,7 @@ FORBIDDEN = [
         statement.format(table=table)
         for table in (
             "audit_log",
+            "audit_salts",
             "audit_seals",
             "score_history",
             "score_entries",
@@ -42,6 +43,8 @@ FORBIDDEN = [
     ),
     "UPDATE audit_log SET actor = 'nobody'",
     "UPDATE audit_seals SET hash = ''",
+    "UPDATE audit_salts SET salt = gen_random_uuid()",
+    "INSERT INTO audit_salts (subject) VALUES ('mine')",
     "UPDATE score_history SET increment = 5",
     "UPDATE score_entries SET value = 5",
     "UPDATE final_ranks SET rank = 1",

@@ -3,8 +3,8 @@
 -- database grants nothing, so that it cannot widen what a newer one has narrowed: whatever is narrowed here needs a migration.
 --
 -- Every table may be read and written, but what is kept for good may only be read and added to, of audit_log neither id nor time can be
--- chosen, and seals are added by a function alone. Nothing may be emptied, altered or owned, no trigger switched off, no sequence turned
--- back.
+-- chosen, and its salts and seals are added by functions alone. Nothing may be emptied, altered or owned, no trigger switched off, no
+-- sequence turned back.
 
 DO $$
 DECLARE
@@ -23,8 +23,8 @@ BEGIN
         functions_role
     );
     EXECUTE format(
-        'REVOKE INSERT, UPDATE, DELETE ON audit_log, audit_seals, schema_migrations, installation, installation_keys, ledger_entries, kept_history'
-        ', score_history_archive, archive_parts FROM %I',
+        'REVOKE INSERT, UPDATE, DELETE ON audit_log, audit_salts, audit_seals, hashed_audit_log, schema_migrations, installation, '
+        'installation_keys, ledger_entries, kept_history, score_history_archive, archive_parts FROM %I',
         functions_role
     );
     EXECUTE format(
@@ -33,7 +33,7 @@ BEGIN
     FOR part IN SELECT CAST(inhrelid AS regclass) FROM pg_inherits WHERE inhparent = CAST('score_history_archive' AS regclass) LOOP
         EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON %s FROM %I', part, functions_role);
     END LOOP;
-    EXECUTE format('GRANT EXECUTE ON FUNCTION add_audit_seals TO %I', functions_role);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION add_audit_salts, add_audit_seals TO %I', functions_role);
     EXECUTE format('GRANT EXECUTE ON FUNCTION archive_history TO %I', functions_role);
     EXECUTE format('REVOKE INSERT ON reconciliation_runs FROM %I', functions_role);
     EXECUTE format(
