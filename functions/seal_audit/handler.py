@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shared.audit.seal_audit import AuditChain, seal_audit
+from shared.audit.seal_audit import seal_audit
 from shared.container import container
 from shared.transport.schedule import schedule_handler
 
@@ -14,4 +14,4 @@ from shared.transport.schedule import schedule_handler
 def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
     """Answer `{"seals": n, "rows": n}`."""
     deps = container()
-    return {**seal_audit(AuditChain(deps.audit_seals, deps.seal_signer, deps.seal_anchor, deps.clock))}
+    return {**seal_audit(deps.audit_chain)}

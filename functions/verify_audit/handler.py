@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shared.audit.seal_audit import AuditChain
 from shared.audit.verify_audit import VerifyAudit, verify_audit
 from shared.container import container
 from shared.transport.direct import direct_handler
@@ -16,4 +15,4 @@ def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
     """`{"fromSeal"?: n, "head"?: "seq:hash"}` becomes the report; errors escape."""
     deps = container()
     command = VerifyAudit.parse(event)
-    return verify_audit(command, AuditChain(deps.audit_seals, deps.seal_signer, deps.seal_anchor, deps.clock))
+    return verify_audit(command, deps.audit_chain)

@@ -1,18 +1,18 @@
-"""`archive`: old months of the ledger, in the database and in files."""
+"""`archive`: old months of the ledger and the audit log, in the database and in files."""
 
 from __future__ import annotations
 
 import argparse
-import gzip
 import hashlib
 import json
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from local_runtime.cli.archive_file import Verified, is_row, lines_of, verified
+from local_runtime.cli.archive_seals import problems_with_seals
 from local_runtime.cli.complete_file import compressed_file
 from local_runtime.cli.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CliError
 from local_runtime.cli.options import add_options, settings_from
@@ -23,15 +23,18 @@ FUNCTION = "manage_archive"
 ACTIONS = ("list", "export", "verify", "show", "drop", "restore")
 COLUMNS = ("kind", "part", "state", "rows", "recordedUntil")
 LINES_AT_ONCE = 5000
+MAX_PAGE_BYTES = 2_000_000
 MEMBERS = {
+    "audit_log": ("id", "at", "action", "actor", "userId", "requestId", "sourceIp", "detail"),
     "score_history": ("id", "requestId", "userId", "increment", "newScore", "createdAt", "epoch", "sequence"),
 }
 EPILOG = """\
-Updates older than HISTORY_MONTHS are moved out of the table `score_history` by themselves, into a part for each month, which is
-read like the rest. `export` writes each part that is complete and in no file yet into a file of its own; with --drop it reads
-the file once more and takes the part out of the database. `verify` says whether files are what was exported, `show` prints what
-is in them as JSON lines, and `restore` puts a part back. Scores do not change by any of this. Keep the files where they are
-backed up: what was dropped is nowhere else.
+Updates older than HISTORY_MONTHS are moved out of the table `score_history` by themselves, and sealed rows older than
+AUDIT_MONTHS out of `audit_log`, into a part for each month, which is read like the rest. `export` writes each part that is
+complete and in no file yet into a file of its own; with --drop it reads the file once more and takes the part out of the
+database. `verify` says whether files are what was exported, and whether the rows of the audit log are those that were sealed;
+`show` prints what is in them as JSON lines, and `restore` puts a part back. Scores do not change by any of this. In files of
+the audit log hashes stand for what is personal. Keep the files where they are backed up: what was dropped is nowhere else.
 
 examples:
   scoreboard archive list
@@ -49,27 +52,19 @@ exit codes:
 Call = Callable[[object], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """A file whose lines are all there; `last` is its last line, which is signed."""
-
-    path: Path
-    last: Mapping[str, Any]
-
-    @property
-    def about(self) -> Mapping[str, Any]:
-        """What the last line says."""
-        found: Mapping[str, Any] = self.last["archive"]
-        return found
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to do, with which parts or files."""
     parser.add_argument("action", choices=ACTIONS, help="show the parts; write, check, print, drop or restore files")
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE|DIR", help="the files; of `export` the directory for them")
-    parser.add_argument("--part", action="append", dest="parts", metavar="MONTH", help="export only this one; may be repeated")
+    parser.add_argument(
+        "--part",
+        action="append",
+        dest="parts",
+        metavar="MONTH",
+        help="export only this one; may be repeated",
+    )
     parser.add_argument("--drop", action="store_true", help="of `export`: take the parts out of the database, too")
-    parser.add_argument("--user-id", metavar="ID", help="of `show`: only this player's")
+    parser.add_argument("--user-id", metavar="ID", help="of `show`: only this player's (in the audit log: their hash)")
     parser.add_argument("--request-id", metavar="ID", help="of `show`: only this update")
     parser.add_argument("--yes", action="store_true", help="drop without asking")
     add_options(parser, "data_dir")
@@ -94,13 +89,10 @@ def run(arguments: argparse.Namespace) -> int:
             sound = [_verify(call, path) for path in _given(files)]
             return EXIT_OK if all(sound) else EXIT_FAILED
         case "drop":
-            verified = [_verified(path) for path in _given(files)]
-            ask(f"take {_named(verified)} out of the database?", is_agreed=arguments.yes)
-            for file in verified:
-                _drop(call, file)
+            _drop(call, _given(files), is_agreed=arguments.yes)
         case _:
             for path in _given(files):
-                _restore(call, _verified(path))
+                _restore(call, verified(path))
     return EXIT_OK
 
 
@@ -112,28 +104,25 @@ def _given(files: Sequence[Path]) -> Sequence[Path]:
 
 def _list(parts: Sequence[Mapping[str, Any]]) -> None:
     if not parts:
-        say("nothing is older than HISTORY_MONTHS yet")
+        say("nothing is older than HISTORY_MONTHS or AUDIT_MONTHS yet")
         return
     show_table(COLUMNS, [["" if part[column] is None else str(part[column]) for column in COLUMNS] for part in parts])
 
 
 def _export(call: Call, directory: Path, wanted: Sequence[str], *, drop: bool, is_agreed: bool) -> int:
-    """Those wanted, or all that are in no file, and with `drop` also those that are."""
-    parts = {part["part"]: part for part in call({"action": "list"})["data"]}
-    if unknown := [name for name in wanted if name not in parts]:
+    """Those wanted, of both kinds, or all that are in no file, and with `drop` also those that are."""
+    parts = call({"action": "list"})["data"]
+    if unknown := [name for name in wanted if name not in {part["part"] for part in parts}]:
         raise CliError(f"there is no part {', '.join(unknown)}: `scoreboard archive list` shows them", EXIT_USAGE)
-    chosen = [part for part in parts.values() if (part["part"] in wanted if wanted else part["state"] == "kept")]
-    for part in chosen:
-        path = directory / f"{part['kind']}-{part['part']}.jsonl.gz"
+    chosen = [part for part in parts if (part["part"] in wanted if wanted else part["state"] == "kept")]
+    paths = [directory / f"{part['kind']}-{part['part']}.jsonl.gz" for part in chosen]
+    for part, path in zip(chosen, paths, strict=True):
         rows = _write(call, part, path)
         say(f"{path}: {rows} rows")
     if not chosen:
         say("every complete part is in a file already; name one with --part to write it again")
     elif drop:
-        verified = [_verified(directory / f"{part['kind']}-{part['part']}.jsonl.gz") for part in chosen]
-        ask(f"take {_named(verified)} out of the database?", is_agreed=is_agreed)
-        for file in verified:
-            _drop(call, file)
+        _drop(call, paths, is_agreed=is_agreed)
     return EXIT_OK
 
 
@@ -147,7 +136,7 @@ def _write(call: Call, part: Mapping[str, Any], path: Path) -> int:
             for line in page["lines"]:
                 digest.update(data := f"{line}\n".encode())
                 file.write(data)
-            rows, after = rows + len(page["lines"]), page["after"]
+            rows, after = rows + sum(map(is_row, page["lines"])), page["after"]
         last = call({"action": "sign", **named, "rows": rows, "digest": digest.hexdigest()})
         file.write(f"{json.dumps(last)}\n".encode())
     return rows
@@ -155,11 +144,14 @@ def _write(call: Call, part: Mapping[str, Any], path: Path) -> int:
 
 def _verify(call: Call, path: Path) -> bool:
     try:
-        file = _verified(path)
+        file = verified(path)
     except CliError as error:
         say(str(error))
         return False
     told = call({"action": "check", "file": file.last})
+    problems = problems_with_seals(call, file)
+    for problem in problems:
+        say(f"{path}: {problem}")
     if told["genuine"]:
         state = {None: "this installation does not know the part"}.get(told["state"], f"in the database: {told['state']}")
         say(f"{path}: {file.about['rows']} rows, as exported; {state}")
@@ -167,17 +159,24 @@ def _verify(call: Call, path: Path) -> bool:
         say(f"{path}: complete, but signed with a key that is not among PAYLOAD_KEYS any more")
     else:
         say(f"{path}: its last line was changed, or is not one of ours")
-    return told["genuine"] is True
+    return told["genuine"] is True and not problems
 
 
-def _drop(call: Call, file: Verified) -> None:
-    part = call({"action": "drop", "file": file.last})
-    say(f"{part['kind']} {part['part']} is in {file.path} alone")
+def _drop(call: Call, paths: Sequence[Path], *, is_agreed: bool) -> None:
+    """Read the files once more; rows of the audit log that are not what was sealed stay where `verify-audit` finds them."""
+    files = [verified(path) for path in paths]
+    for file in files:
+        if problems := problems_with_seals(call, file):
+            raise CliError(f"{file.path}: {problems[0]}; it stays in the database, where `verify-audit` tells of it")
+    ask(f"take {_named(files)} out of the database?", is_agreed=is_agreed)
+    for file in files:
+        part = call({"action": "drop", "file": file.last})
+        say(f"{part['kind']} {part['part']} is in {file.path} alone")
 
 
 def _restore(call: Call, file: Verified) -> None:
     begins = True
-    for lines, ends in _pages(_lines(file.path)):
+    for lines, ends in _pages(lines_of(file.path)):
         call({"action": "restore", "file": file.last, "lines": lines, "begins": begins, "ends": ends})
         begins = False
     say(f"{file.about['kind']} {file.about['part']} is in the database again: {file.about['rows']} rows")
@@ -185,11 +184,16 @@ def _restore(call: Call, file: Verified) -> None:
 
 def _show(path: Path, user_id: str | None, request_id: str | None) -> None:
     kind = ""
-    for line in _lines(path):
-        kind = kind or _verified(path).about["kind"]
+    for line in filter(is_row, lines_of(path)):
+        kind = kind or verified(path).about["kind"]
         entry = dict(zip(MEMBERS[kind], json.loads(line), strict=True))
         if (user_id is None or entry["userId"] == user_id) and (request_id is None or entry["requestId"] == request_id):
-            say(json.dumps(entry | {"createdAt": _instant(entry["createdAt"])}))
+            at = {"at": _instant(_microseconds(entry["at"]))} if "at" in entry else {"createdAt": _instant(entry["createdAt"])}
+            say(json.dumps(entry | at))
+
+
+def _microseconds(seconds: str) -> int:
+    return int(Decimal(seconds) * 1_000_000)
 
 
 def _instant(microseconds: int) -> str:
@@ -200,50 +204,14 @@ def _instant(microseconds: int) -> str:
 def _pages(lines: Iterator[str]) -> Iterator[tuple[list[str], bool]]:
     """Lines, a page after the other, each with whether it is the last one."""
     page: list[str] = []
+    size = 0
     for line in lines:
-        if len(page) == LINES_AT_ONCE:
+        size += len(json.dumps(line))
+        if page and (len(page) == LINES_AT_ONCE or size > MAX_PAGE_BYTES):
             yield page, False
-            page = []
+            page, size = [], len(json.dumps(line))
         page.append(line)
     yield page, True
-
-
-def _verified(path: Path) -> Verified:
-    """Read all of it; CliError when it is not what its last line says."""
-    digest, rows, last = hashlib.sha256(), 0, ""
-    for line in _raw_lines(path):
-        if last:
-            digest.update(f"{last}\n".encode())
-            rows += 1
-        last = line
-    try:
-        file = Verified(path, json.loads(last))
-        said = file.about["rows"], file.about["digest"]
-    except (ValueError, TypeError, KeyError):
-        raise CliError(f"{path}: no file of `scoreboard archive export`, or its end is missing") from None
-    if said != (rows, digest.hexdigest()):
-        raise CliError(f"{path}: damaged, or changed: its lines are not those that were exported")
-    return file
-
-
-def _lines(path: Path) -> Iterator[str]:
-    """All but the last one."""
-    before = None
-    for line in _raw_lines(path):
-        if before is not None:
-            yield before
-        before = line
-
-
-def _raw_lines(path: Path) -> Iterator[str]:
-    try:
-        with gzip.open(path, "rt", encoding="utf-8", newline="\n") as file:
-            for line in file:
-                yield line.rstrip("\n")
-    except FileNotFoundError:
-        raise CliError(f"{path}: there is no such file", EXIT_USAGE) from None
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise CliError(f"{path}: cannot be read: {error}") from None
 
 
 def _named(files: Sequence[Verified]) -> str:

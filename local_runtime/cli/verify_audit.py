@@ -41,16 +41,24 @@ def run(arguments: argparse.Namespace) -> int:
     verify = function_of(settings_from(arguments).data_dir, FUNCTION)
     event = {"fromSeal": arguments.from_seal} | ({"head": arguments.head} if arguments.head else {})
     seals = rows = found = 0
+    detached: dict[str, dict[str, Any]] = {}
     while True:
         report: dict[str, Any] = verify(event)
         seals, rows, found = seals + report["seals"], rows + report["rows"], found + report["found"]
         for one in report["findings"]:
             say(f"seal {one['seal']} (rows {one['firstId']} to {one['lastId']}): {one['problem']}")
+        for part in report["detached"]:
+            detached[part["part"]] = {**part, "firstSeal": detached.get(part["part"], part)["firstSeal"]}
         if report["next"] is None:
             break
         event["fromSeal"] = report["next"]
     say(f"seals: {seals}")
     say(f"rows: {rows}, and {report['unsealedRows']} not sealed yet")
+    for part in detached.values():
+        say(
+            f"seals {part['firstSeal']} to {part['lastSeal']}: {part['rows']} rows are in the detached part {part['part']}"
+            f" (audit_log-{part['part']}.jsonl.gz, lines {part['digest']}): `scoreboard archive verify` reads them"
+        )
     if report["head"]:
         say(f"head: {report['head']['seq']}:{report['head']['hash']}")
     if not report["remembered"]:

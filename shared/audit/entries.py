@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from shared.core.clock import utc_text
+
 NO_HASH = "0" * 64  # what stands before the first seal
 MAX_SEQ = 2**62
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PURPOSE = "scoreboard audit seal 1"
+_RESTATED = "scoreboard audit seal restated 1"
+_IN_A_FILE = "scoreboard archive 1"
 # In which form rows are hashed, told in front of the hash: as they are, or with salted hashes for what is personal.
 _FORMATS = {"": 1, "2": 2}
 
@@ -81,6 +85,22 @@ class Signature:
 
 
 @dataclass(frozen=True, slots=True)
+class Signed:
+    """What was signed (SHA-256 in hex), and how."""
+
+    hash: str
+    signature: Signature
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Ids above `after_id` up to `up_to`."""
+
+    after_id: int
+    up_to: int
+
+
+@dataclass(frozen=True, slots=True)
 class Seal:
     """One row of audit_seals. Hashes are SHA-256 in hex; `hash` covers every other field but `signature`, which is made of it."""
 
@@ -106,7 +126,38 @@ class Seal:
         ]
         return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
 
+    def restated(self, content_hash: str) -> str:
+        """What is signed to say that this other hash covers the same rows."""
+        return hashlib.sha256(json.dumps([_RESTATED, self.hash, content_hash]).encode()).hexdigest()
+
     @property
     def is_consistent(self) -> bool:
         """Whether its hash is that of its fields."""
         return self.hash == self.hash_of(self.seq, self.content, self.previous_hash)
+
+
+def part_hash(kind: str, part: str, first_id: int, last_id: int, recorded_until: datetime, rows: int, digest: str) -> str:
+    """What is signed to say that a part of the archive is in a file whose lines have this digest (SHA-256 in hex)."""
+    fields = [_IN_A_FILE, kind, part, first_id, last_id, utc_text(recorded_until), rows, digest]
+    return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class DetachedPart:
+    """A month of the audit log that is said to be in a file alone; `digest` is that of its lines."""
+
+    part: str
+    first_id: int
+    last_id: int
+    recorded_until: datetime
+    rows: int
+    digest: str
+
+    @property
+    def hash(self) -> str:
+        """What must have been signed."""
+        return part_hash("audit_log", self.part, self.first_id, self.last_id, self.recorded_until, self.rows, self.digest)
+
+    def covers(self, content: Content) -> bool:
+        """Whether all of it is in the file."""
+        return self.first_id <= content.first_id and content.last_id <= self.last_id

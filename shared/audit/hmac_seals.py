@@ -32,9 +32,18 @@ class SealSigner:
         """Derive from PAYLOAD_KEYS; raises ConfigurationError, never printing a key."""
         return cls(read_keys(setting))
 
+    @property
+    def key_ids(self) -> list[str]:
+        """The current one first."""
+        return list(self._keys)
+
     def sign(self, hash_text: str) -> Signature:
         """With the current key."""
         return Signature(self._current, self._mac(self._current, hash_text))
+
+    def signatures(self, hash_text: str) -> list[Signature]:
+        """With each key: all that can be told to be ours."""
+        return [Signature(key_id, self._mac(key_id, hash_text)) for key_id in self._keys]
 
     def verify(self, hash_text: str, signature: Signature) -> bool | None:
         """Whether we made it; None when its key is not among ours any more."""

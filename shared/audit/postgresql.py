@@ -178,7 +178,7 @@ class AuditSeals:
 
     def newest(self, limit: int = 1, below: int | None = None) -> list[Seal]:
         """Seals with numbers below this one, the highest first; some may be of a stranger's making."""
-        return [_seal(row) for row in self._run(statement("find_newest_seals"), below_seq=below, limit=limit)]
+        return [read_seal(row) for row in self._run(statement("find_newest_seals"), below_seq=below, limit=limit)]
 
     def free_numbers(self, after: int) -> range:
         """The next numbers above this one that no seal has, at most MAX_SEQ."""
@@ -233,24 +233,27 @@ class AuditSeals:
 
     def page(self, from_seq: int, limit: int) -> list[Seal]:
         """Seals from this number on, in their order."""
-        return [_seal(row) for row in self._run(statement("find_seals"), from_seq=from_seq, limit=limit)]
+        return [read_seal(row) for row in self._run(statement("find_seals"), from_seq=from_seq, limit=limit)]
 
-    def contents(self, seals: Sequence[Seal]) -> list[Content]:
-        """What stands in audit_log now where each of these says, in the format of each.
+    def contents(self, seals: Sequence[Seal], *, hashed: bool = False) -> list[Content]:
+        """What stands in audit_log and its archive now where each of these says, in the format of each, or in format 2.
 
         No more than about twice a seal's rows are read for one.
         """
         rows = self._run(
             statement("seal_contents"),
-            first_ids=[seal.content.first_id for seal in seals],
-            last_ids=[seal.content.last_id for seal in seals],
-            limits=[min(max(1, 2 * seal.content.row_count + 1), MAX_ROWS) for seal in seals],
-            are_hashed=[seal.content.format != 1 for seal in seals],
+            **_intervals(seals),
+            are_hashed=[hashed or seal.content.format != 1 for seal in seals],
         )
         return [
             Content(seal.content.first_id, seal.content.last_id, int(row_count), content_hash, read_at.astimezone(UTC))
             for seal, (row_count, content_hash, read_at) in zip(seals, rows, strict=True)
         ]
+
+    def clear_texts(self, seals: Sequence[Seal]) -> list[tuple[int, int]]:
+        """Of the archived rows of each, how many personal values have no clear text any more, and how many not theirs."""
+        rows = self._run(statement("check_clear_texts"), **_intervals(seals))
+        return [(int(missing), int(changed)) for missing, changed in rows]
 
     def rows_outside(self, last_id: int) -> tuple[int, int]:
         """How many rows have an id of 0 or below, which is never given, and how many one above `last_id`."""
@@ -266,7 +269,16 @@ class AuditSeals:
             return session.run(sql, **parameters)
 
 
-def _seal(row: Sequence[Any]) -> Seal:
+def _intervals(seals: Sequence[Seal]) -> dict[str, list[int]]:
+    return {
+        "first_ids": [seal.content.first_id for seal in seals],
+        "last_ids": [seal.content.last_id for seal in seals],
+        "limits": [min(max(1, 2 * seal.content.row_count + 1), MAX_ROWS) for seal in seals],
+    }
+
+
+def read_seal(row: Sequence[Any]) -> Seal:
+    """A row of find_seals.sql."""
     seq, first_id, last_id, row_count, content_hash, sealed_at, previous_hash, hash_text, key_id, mac = row
     content = Content(int(first_id), int(last_id), int(row_count), content_hash, sealed_at.astimezone(UTC))
     return Seal(int(seq), content, previous_hash, hash_text, Signature(key_id, mac))

@@ -24,6 +24,7 @@ from shared.core.clock import Clock
 from shared.core.logs import get_logger
 
 if TYPE_CHECKING:
+    from shared.audit.archive_postgresql import AuditArchive
     from shared.audit.hmac_seals import SealSigner
     from shared.audit.postgresql import AuditSeals
     from shared.audit.redis import SealAnchor
@@ -48,10 +49,15 @@ class AuditChain:
     signer: SealSigner
     anchor: SealAnchor
     clock: Clock
+    archive: AuditArchive
 
     def is_genuine(self, seal: Seal) -> bool:
         """Whether we made it, as it stands."""
         return seal.is_consistent and self.signer.verify(seal.hash, seal.signature) is True
+
+    def is_signed(self, hash_text: str) -> bool:
+        """Whether we signed this about the archive."""
+        return self.archive.is_signed(hash_text, self.signer.signatures(hash_text))
 
 
 def seal_audit(chain: AuditChain) -> dict[str, int]:

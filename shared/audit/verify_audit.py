@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shared.audit.entries import MAX_SEQ, NO_HASH, Content, Seal
+from shared.audit.entries import MAX_SEQ, NO_HASH, Content, DetachedPart, Seal
 from shared.audit.seal_audit import AuditChain, head
 from shared.core.errors import InvalidParameter
 
@@ -64,8 +64,10 @@ class VerifyAudit:
 
 
 def verify_audit(command: VerifyAudit, chain: AuditChain) -> dict[str, Any]:
-    """Answer `{"seals", "rows", "unsealedRows", "head", "remembered", "intact", "found", "findings", "next"}`.
+    """Answer `{"seals", "rows", "unsealedRows", "detached", "head", "remembered", "intact", "found", "findings", "next"}`.
 
+    `detached` are parts of the archive that are in files alone, as we signed, each `{"part", "firstSeal", "lastSeal", "rows",
+    "digest"}`: their rows are in no other place, and `digest` is that of the lines of the file they are in.
     `findings` are the first of the `found`, in the order of the chain. `next` is the seal to go on from when time did not suffice
     (its end was not looked at then), else null. What came before the first seal looked at is taken for granted. `remembered` is
     whether Redis had the newest seal to hold the chain's end against. Raises InvalidParameter for a first seal that is to come.
@@ -88,6 +90,7 @@ def verify_audit(command: VerifyAudit, chain: AuditChain) -> dict[str, Any]:
         "seals": walk.seals,
         "rows": walk.rows,
         "unsealedRows": unsealed,
+        "detached": walk.detached_as_json(),
         "head": head(walk.last) if walk.last else None,
         "remembered": remembered is not None,
         "intact": not walk.findings.count,
@@ -135,6 +138,8 @@ class _Walk:
         self._pending: dict[str, Seal] = {}
         self._passed_over = False  # since the last one of ours: what is missing has been told
         self._replaced: set[int] = set()  # numbers of noted ones, in whose place another one stands
+        self._detached = [part for part in chain.archive.detached() if chain.is_signed(part.hash)]
+        self._seals_of: dict[DetachedPart, tuple[int, int]] = {}
         self.findings = _Findings()
         self.seals = self.rows = 0
 
@@ -142,6 +147,13 @@ class _Walk:
     def last_id(self) -> int:
         """Where the last seal of ours that was seen ends."""
         return self.last.content.last_id if self.last else 0
+
+    def detached_as_json(self) -> list[dict[str, Any]]:
+        """The parts that seals of ours were found of, for the report."""
+        return [
+            {"part": part.part, "firstSeal": first, "lastSeal": last, "rows": part.rows, "digest": part.digest}
+            for part, (first, last) in self._seals_of.items()
+        ]
 
     def run(self) -> int | None:
         """Look at all seals; answer the number to go on from when time is up."""
@@ -233,10 +245,13 @@ class _Walk:
         """Hold the rows against what the seals say of them."""
         for place in range(0, len(taken), SEALS_AT_ONCE):
             part = taken[place : place + SEALS_AT_ONCE]
-            contents = self._chain.seals.contents([seal for seal, _ in part])
-            for (seal, misplaced), content in zip(part, contents, strict=True):
+            seals = [seal for seal, _ in part]
+            contents, clear_texts = self._chain.seals.contents(seals), self._chain.seals.clear_texts(seals)
+            for (seal, misplaced), content, (missing, changed) in zip(part, contents, clear_texts, strict=True):
                 self.rows += content.row_count
                 problem = misplaced or self._problem(seal, content)
+                if not problem and missing + changed:
+                    problem = f"covers rows of which {missing} clear texts are missing, and {changed} were changed"
                 if problem:
                     self.findings.blame(seal, problem)
 
@@ -245,8 +260,19 @@ class _Walk:
             return "is not the one that was remembered"
         if seal.content.format is None:
             return "was made by a newer version: verify with that"
+        if (part := next((part for part in self._detached if part.covers(seal.content)), None)) is not None:
+            first, _ = self._seals_of.get(part, (seal.seq, seal.seq))
+            self._seals_of[part] = first, seal.seq
+            return f"covers rows of the detached part {part.part}, {content.row_count} are there" if content.row_count else ""
         if content.row_count != seal.content.row_count:
             return f"covers {seal.content.row_count} rows, {content.row_count} are there"
-        if content.content_hash != seal.content.content_hash:
+        if content.content_hash != seal.content.content_hash and not self._is_restated(seal):
             return "covers rows that were changed"
         return ""
+
+    def _is_restated(self, seal: Seal) -> bool:
+        """Whether hashes stand in for the clear texts that it covers."""
+        if seal.content.format != 1:
+            return False
+        [hashed] = self._chain.seals.contents([seal], hashed=True)
+        return self._chain.is_signed(seal.restated(hashed.content_hash))

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from shared.audit.hmac_seals import SealSigner
     from shared.audit.postgresql import AuditLog, AuditSeals
     from shared.audit.redis import Refusals, SealAnchor
+    from shared.audit.seal_audit import AuditChain
     from shared.boards.board import Board
     from shared.boards.entries_redis import Entries
     from shared.boards.fill_boards import BoardStores
@@ -555,6 +556,13 @@ class Container:
         from shared.operations.postgresql import Installations
 
         return Installations(self._owners_pool if self.settings.migrations_database_url else self._pool)
+
+    @cached_property
+    def audit_chain(self) -> AuditChain:
+        from shared.audit.archive_postgresql import AuditArchive
+        from shared.audit.seal_audit import AuditChain
+
+        return AuditChain(self.audit_seals, self.seal_signer, self.seal_anchor, self.clock, AuditArchive(self._pool))
 
     @cached_property
     def history_archive(self) -> HistoryArchive:

@@ -95,6 +95,9 @@ class Settings:
     history_months: int = _setting(
         "whole months after which an update leaves the table score_history for a part of score_history_archive, 1 or more", 12
     )
+    audit_months: int = _setting(
+        "whole months after which a sealed row leaves the table audit_log for a part of audit_log_archive, 1 or more", 12
+    )
     retry_delays_seconds: tuple[float, ...] = _setting(
         "three delays, comma-separated, before an update that the ledger refused is tried again", (5.0, 30.0, 180.0)
     )

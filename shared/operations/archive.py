@@ -1,4 +1,4 @@
-"""Months of the ledger as files: written, signed, held against what they were, taken out of the database and put back.
+"""Months of ledger and audit log as files: written, signed, checked, taken out of the database and put back.
 
 A file is JSON lines, compressed: a line for each row, as the database writes it, and a last one that names the part and is signed
 with a key that neither the file nor the database has. Whoever calls these reads and writes the files.
@@ -6,7 +6,6 @@ with a key that neither the file nor the database has. Whoever calls these reads
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from shared.audit.entries import Signature
+from shared.audit.entries import Signature, part_hash
 from shared.core.clock import utc_text
 from shared.core.errors import InvalidParameter, PartNotReady
 from shared.core.logs import get_logger
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
     from shared.operations.archive_postgresql import ArchiveParts
 
 LINES_AT_ONCE = 5000
-KINDS = ("score_history",)
-_PURPOSE = "scoreboard archive 1"
+MAX_ANSWER_BYTES = 2_000_000
+KINDS = ("audit_log", "score_history")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _log = get_logger(__name__)
 
@@ -84,8 +83,7 @@ class PartFile:
     @staticmethod
     def hash_of(part: Part, digest: str) -> str:
         """What is signed: SHA-256 (hex) of everything the line says."""
-        fields = [part.kind, part.name, part.first_id, part.last_id, utc_text(part.recorded_until), part.rows, digest]
-        return hashlib.sha256(json.dumps([_PURPOSE, *fields]).encode()).hexdigest()
+        return part_hash(part.kind, part.name, part.first_id, part.last_id, part.recorded_until, part.rows, digest)
 
     @classmethod
     def parse(cls, given: object) -> PartFile:
@@ -136,7 +134,7 @@ def list_parts(parts: ArchiveParts) -> dict[str, Any]:
 
 
 def read_part(wanted: Mapping[str, Any], parts: ArchiveParts) -> dict[str, Any]:
-    """Read `{"kind", "part", "after"?}`; answer `{"lines": [...], "after": id to go on from, null at the end}`.
+    """Read `{"kind", "part", "after"?}`; answer `{"lines": [...], "after": where to go on from, null at the end}`.
 
     Raises InvalidParameter, UnknownPart, PartNotReady.
     """
@@ -146,8 +144,20 @@ def read_part(wanted: Mapping[str, Any], parts: ArchiveParts) -> dict[str, Any]:
     after = wanted.get("after", 0)
     if type(after) is not int or after < 0:
         raise InvalidParameter("`after` must be the `after` of the lines before, or left out.")
-    rows = parts.lines(part, max(after, part.first_id - 1), LINES_AT_ONCE)
-    return {"lines": [line for _, line in rows], "after": rows[-1][0] if len(rows) == LINES_AT_ONCE else None}
+    found = parts.lines(part, after, LINES_AT_ONCE)
+    rows = _fitting(found)
+    more = len(found) >= LINES_AT_ONCE or len(rows) < len(found)
+    return {"lines": [line for _, line in rows], "after": rows[-1][0] if more else None}
+
+
+def _fitting(rows: Sequence[tuple[int, str]]) -> Sequence[tuple[int, str]]:
+    """The first of these lines that fit into one answer, all of a place or none: rows of the audit log may be long."""
+    size = 0
+    for number, (place, line) in enumerate(rows):
+        size += len(json.dumps(line))
+        if size > MAX_ANSWER_BYTES and number and place != rows[number - 1][0]:
+            return rows[:number]
+    return rows
 
 
 def sign_part(wanted: Mapping[str, Any], parts: ArchiveParts, signer: SealSigner) -> dict[str, Any]:
@@ -171,7 +181,7 @@ def check_file(wanted: Mapping[str, Any], parts: ArchiveParts, signer: SealSigne
     """Read `{"file"}`; answer `{"genuine", "state"}`: whether we signed it, null without its key; its part's, null if unknown."""
     file = PartFile.parse(wanted.get("file"))
     known = parts.find(file.kind, file.part)
-    return {"genuine": _is_genuine(file, signer), "state": known.state if known else None}
+    return {"genuine": _is_genuine(file, parts, signer), "state": known.state if known else None}
 
 
 def drop_part(wanted: Mapping[str, Any], parts: ArchiveParts, signer: SealSigner) -> dict[str, Any]:
@@ -186,7 +196,7 @@ def drop_part(wanted: Mapping[str, Any], parts: ArchiveParts, signer: SealSigner
         raise PartNotReady(f"{part.kind} {part.name} is not in the database any more.")
     if part.digest != file.digest:
         raise PartNotReady(f"{part.kind} {part.name} is not what this file says: export it again.")
-    waiting = parts.letters_until(part.recorded_until)
+    waiting = parts.letters_until(part.recorded_until) if part.kind == "score_history" else 0
     if waiting:
         raise PartNotReady(
             f"{waiting} messages may be of that time, and whether they count is known while the part is here:"
@@ -226,10 +236,13 @@ def _part(wanted: Mapping[str, Any], parts: ArchiveParts) -> Part:
 def _of_file(file: PartFile, parts: ArchiveParts, signer: SealSigner) -> Part:
     """What the database knows of its part; raises UnknownPart, PartNotReady when the file is not one of ours."""
     part = parts.get(file.kind, file.part)
-    if not _is_genuine(file, signer):
+    if not _is_genuine(file, parts, signer):
         raise PartNotReady("The file was not signed with a key of this installation, or its last line was changed.")
     return part
 
 
-def _is_genuine(file: PartFile, signer: SealSigner) -> bool | None:
-    return signer.verify(PartFile.hash_of(file.as_part, file.digest), file.signature)
+def _is_genuine(file: PartFile, parts: ArchiveParts, signer: SealSigner) -> bool | None:
+    """Of a file whose key was given up: whether what it says was signed anew meanwhile, or nobody can tell."""
+    said = PartFile.hash_of(file.as_part, file.digest)
+    verified = signer.verify(said, file.signature)
+    return verified if verified is not None else parts.is_signed(said, signer.signatures(said)) or None

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.audit.entries import Signature
+from shared.audit.archive_postgresql import AuditArchive
+from shared.audit.entries import Signature, Signed
 from shared.core.errors import PartNotReady, UnknownPart
-from shared.operations.archive import Part
+from shared.operations.archive import Part, PartFile
 from shared.stores.actor import Actor
 from shared.stores.audit_row import add_audit_row
 from shared.stores.postgresql.pool import Pool
@@ -17,8 +18,8 @@ from shared.stores.postgresql.statements import statement
 
 ANSWER_SECONDS = 280.0
 OPERATOR = Actor("operator")
-_LINES = {"score_history": "history_lines"}
-_LOAD = {"score_history": "load_history"}
+_LINES = {"audit_log": "audit_lines", "score_history": "history_lines"}
+_LOAD = {"audit_log": "load_audit", "score_history": "load_history"}
 
 
 class ArchiveParts:
@@ -47,9 +48,11 @@ class ArchiveParts:
         return part
 
     def lines(self, part: Part, after: int, limit: int) -> list[tuple[int, str]]:
-        """Rows with ids above `after`, each with its line."""
+        """Lines with places above `after`, each with its own; a few more than `limit` where several have one place."""
         with self._pool.connection(ANSWER_SECONDS) as session:
-            rows = session.run(statement(_LINES[part.kind]), after=after, last_id=part.last_id, limit=limit)
+            rows = session.run(
+                statement(_LINES[part.kind]), after=after, first_id=part.first_id, last_id=part.last_id, limit=limit
+            )
         return [(int(number), line) for number, line in rows]
 
     def letters_until(self, until: datetime) -> int:
@@ -62,8 +65,13 @@ class ArchiveParts:
             )
         return int(letters)
 
+    def is_signed(self, said: str, signatures: Sequence[Signature]) -> bool:
+        """Whether one of these signatures was made (AuditArchive)."""
+        return AuditArchive(self._pool).is_signed(said, signatures)
+
     def note_file(self, part: Part, digest: str, signature: Signature) -> None:
         """That it is in a file with these lines."""
+        AuditArchive(self._owners_pool).sign(Signed(PartFile.hash_of(part, digest), signature))
         with self._owners_pool.connection() as session:
             session.run(
                 "UPDATE archive_parts SET digest = :digest, key_id = :key_id, mac = :mac WHERE kind = :kind AND part = :part",
@@ -89,7 +97,7 @@ class ArchiveParts:
             if anew:
                 session.script(f"DROP TABLE IF EXISTS {staging}")
                 session.script(f"CREATE TABLE {staging} (LIKE {part.kind}_archive)")
-            sql = statement(_LOAD[part.kind]).replace("score_history_restored", staging)
+            sql = statement(_LOAD[part.kind]).replace("restored_part", staging)
             session.run(sql, lines=f"[{','.join(lines)}]")
 
     def attach(self, part: Part) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import redis
 
+from shared.audit.archive_postgresql import AuditArchive
+from shared.audit.entries import Seal
 from shared.audit.hmac_seals import SealSigner
 from shared.audit.postgresql import AuditLog, AuditSeals
 from shared.audit.redis import SealAnchor
@@ -20,7 +22,7 @@ from shared.stores.keys import ShardKeys
 from shared.stores.postgresql.pool import Pool
 
 KEY = {"test": bytes(range(32))}
-TABLES = ("audit_log", "audit_salts", "audit_seals")
+TABLES = ("audit_log", "audit_log_archive", "audit_personal", "audit_salts", "audit_seals")
 
 
 @dataclass
@@ -41,6 +43,14 @@ class StepClock(SystemClock):
             self.then.pop(0)()
 
 
+def month(months_ago: int) -> datetime:
+    """The first instant of a month, UTC; 0 is the current one."""
+    first = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    for _ in range(months_ago):
+        first = (first - timedelta(days=1)).replace(day=1)
+    return first
+
+
 class Audit:
     """audit_log in a database of its own."""
 
@@ -50,7 +60,7 @@ class Audit:
         self.log = AuditLog(self.pool)
         self.keys = ShardKeys(f"{{{secrets.token_hex(6)}}}:")
         self.anchor = SealAnchor(client, self.keys)
-        self.chain = AuditChain(AuditSeals(self.pool), SealSigner(KEY), self.anchor, SystemClock())
+        self.chain = AuditChain(AuditSeals(self.pool), SealSigner(KEY), self.anchor, SystemClock(), AuditArchive(self.pool))
 
     def add(self, rows: int, action: str = "score_accepted") -> None:
         """Rows as the product writes them."""
@@ -95,6 +105,32 @@ class Audit:
         self.run(sql, **parameters)
         for table in TABLES:
             self.run(f"ALTER TABLE {table} ENABLE TRIGGER ALL")
+
+    def make_old(self, months_ago: int) -> None:
+        """As if the newest seal and its rows were of that month."""
+        [seal] = self.chain.seals.newest()
+        at = month(months_ago) + timedelta(days=9)
+        self.tamper(
+            "UPDATE audit_log SET at = CAST(:at AS timestamptz) - INTERVAL '1 minute' WHERE id BETWEEN :first AND :last",
+            at=at,
+            first=seal.content.first_id,
+            last=seal.content.last_id,
+        )
+        [now] = self.chain.seals.contents([seal])
+        content = replace(now, read_at=at)
+        hash_text = Seal.hash_of(seal.seq, content, seal.previous_hash)
+        made = Seal(seal.seq, content, seal.previous_hash, hash_text, self.chain.signer.sign(hash_text))
+        self.tamper(
+            "UPDATE audit_seals SET sealed_at = :at, content_hash = :content, hash = :hash, key_id = :key_id, mac = :mac"
+            " WHERE seq = :seq",
+            at=at,
+            content=content.content_hash,
+            hash=hash_text,
+            key_id=made.signature.key_id,
+            mac=made.signature.mac,
+            seq=seal.seq,
+        )
+        self.anchor.put(made)
 
     def instants(self) -> list[datetime]:
         """When each row was written, in the order of their ids."""

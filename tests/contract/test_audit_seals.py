@@ -72,6 +72,7 @@ def test_an_untouched_log_is_intact(audit: Audit) -> None:
         "seals": SEALS,
         "rows": LAST_ID,
         "unsealedRows": 2,
+        "detached": [],
         "head": {"seq": SEALS, "lastId": LAST_ID, "hash": last.hash},
         "remembered": True,
         "intact": True,

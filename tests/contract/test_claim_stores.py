@@ -18,7 +18,7 @@ import pytest
 
 from local_runtime.instance.servers.postgresql import FUNCTIONS_USER, USER, PrivatePostgreSQL
 from shared.audit.entries import NO_HASH, Content, Seal
-from shared.audit.seal_audit import AuditChain, seal_audit
+from shared.audit.seal_audit import seal_audit
 from shared.boards.board import MAIN
 from shared.container import Container
 from shared.core.config import Settings
@@ -85,7 +85,7 @@ class Stores:
         """Seal an entry of the audit log."""
         made = self.instance(*payload_keys)
         made.ledger.audit("test", actor="test", user_id=None, detail={})
-        chain = AuditChain(made.audit_seals, made.seal_signer, made.seal_anchor, made.clock)
+        chain = made.audit_chain
         assert seal_audit(chain)["seals"] == 1
 
     def remembered(self) -> dict[str, bool]:

@@ -18,6 +18,7 @@ from local_runtime.hosting.invoker import MAX_PAYLOAD_BYTES
 from local_runtime.instance.servers.postgresql import FUNCTIONS_USER, PrivatePostgreSQL
 from shared.accounts.player import Account, Caller
 from shared.accounts.postgresql import Users
+from shared.audit.archive_audit import archive_audit
 from shared.audit.entries import MAX_SEQ, NO_HASH, AuditFilter, Content, Seal, Signature
 from shared.audit.export_audit_log import export_audit_log
 from shared.audit.follow_audit_log import FollowAuditLog, follow_audit_log
@@ -391,6 +392,27 @@ def test_a_salt_is_made_for_those_alone_whom_a_row_speaks_of(hostile: Hostile) -
     known = {row[0] for row in hostile.run("SELECT subject FROM audit_salts")}
     spoken_of = {row[0] for row in hostile.run("SELECT actor FROM audit_log")}
     assert known == spoken_of
+    hostile.seals_and_verifies()
+
+
+def test_nothing_leaves_the_log_before_its_time_and_no_word_of_a_stranger_counts(hostile: Hostile) -> None:
+    for _ in range(3):
+        hostile.seals_and_verifies()
+    rows = hostile.run("SELECT count(*) FROM audit_log")
+    assert hostile.run("SELECT * FROM begin_audit_archive(-2147483648)") == [[None, None]]
+    assert hostile.run("SELECT archive_audit(9223372036854775807, 2147483647)") == [[0]]
+    assert hostile.run("SELECT count(*) FROM audit_log") == rows
+    [seal] = hostile.audit.chain.seals.page(1, 1)
+    signed = seal.restated(f"2:{NO_HASH}")
+    for key_id in ("test", "unheard-of"):
+        hostile.run(
+            "INSERT INTO audit_signatures (key_id, signed, mac) VALUES (:key_id, :signed, :mac)",
+            key_id=key_id,
+            signed=signed,
+            mac=SealSigner({key_id: bytes(32)}).sign(signed).mac,
+        )
+    assert not hostile.audit.chain.is_signed(signed)
+    assert archive_audit(1, hostile.audit.chain) == 0
     hostile.seals_and_verifies()
 
 

@@ -19,6 +19,8 @@ FORBIDDEN = [
         statement.format(table=table)
         for table in (
             "audit_log",
+            "audit_log_archive",
+            "audit_personal",
             "audit_salts",
             "audit_seals",
             "score_history",
@@ -45,6 +47,13 @@ FORBIDDEN = [
     "UPDATE audit_seals SET hash = ''",
     "UPDATE audit_salts SET salt = gen_random_uuid()",
     "INSERT INTO audit_salts (subject) VALUES ('mine')",
+    "UPDATE audit_log_archive SET action = 'mine'",
+    "INSERT INTO audit_log_archive (id, at, action, actor, detail) VALUES (1, now(), 'mine', 'mine', '{}')",
+    "UPDATE audit_personal SET value = 'mine'",
+    "INSERT INTO audit_personal (hash, subject, value) VALUES ('', '', 'mine')",
+    "UPDATE audit_signatures SET mac = ''",
+    "DELETE FROM audit_signatures",
+    "SELECT begin_audit_part(1)",
     "UPDATE score_history SET increment = 5",
     "UPDATE score_entries SET value = 5",
     "UPDATE final_ranks SET rank = 1",

@@ -6,11 +6,18 @@ import gzip
 import json
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from shared.audit.entries import NO_HASH, Seal
+from shared.audit.postgresql import AuditSeals
+from shared.container import Container
+from shared.core.config import Settings
+from shared.stores.postgresql.pool import Pool
+from tests.contract.audit import Audit
 from tests.support.api import Player
 from tests.support.product import Product
 from tests.support.waiting import eventually
@@ -33,7 +40,7 @@ ADDED = (
 @pytest.fixture(scope="module")
 def product() -> Iterator[Product]:
     """Its horizon is not that of the others."""
-    with Product(HISTORY_MONTHS="2") as running:
+    with Product(HISTORY_MONTHS="2", AUDIT_MONTHS="2") as running:
         yield running
 
 
@@ -89,7 +96,7 @@ def history(player: Player) -> list[str]:
 def test_old_months_move_go_into_files_and_come_back(product: Product, player: Player, months: list[str], tmp_path: Path) -> None:
     before = history(player)
     assert "nothing is older" in said(product, "archive", "list")
-    assert product.invoke("archive_ledger") == {"updates": OLD * ROWS_A_MONTH}
+    assert product.invoke("archive_ledger") == {"updates": OLD * ROWS_A_MONTH, "auditRows": 0}
     assert product.query("SELECT count(*) FROM score_history WHERE user_id = :id", id=player.user_id) == [[1]]
     assert history(player) == before
 
@@ -148,6 +155,74 @@ def test_a_file_that_was_changed_is_found_and_not_taken(
     file.write_bytes(gzip.compress(b"".join(whole))[:-20])
     assert "cannot be read" in run(product, "archive", "verify", str(file)).stdout
     assert len(history(player)) == OLD * ROWS_A_MONTH + 1
+
+
+class SealedLog(Audit):
+    """The audit log of a running product, for somebody who owns the tables and has the keys."""
+
+    def __init__(self, product: Product, stores: Container) -> None:
+        self.pool = Pool(product.runtime["database_url"])
+        self.chain = replace(stores.audit_chain, seals=AuditSeals(self.pool))
+        self.anchor = self.chain.anchor
+
+
+def sealed_as_if(product: Product, months: list[str]) -> int:
+    """Everything in the log so far becomes months old, a seal for each; answer how many rows are under those."""
+    stores = Container(Settings.from_environment(product.runtime["function_env"]))
+    log = SealedLog(product, stores)
+    try:
+        eventually(lambda: log.chain.anchor.claim("test", 100), 60, "it is our turn to seal")
+        log.tamper("DELETE FROM audit_seals")
+        log.add(30)
+        [[last_id]] = log.run("SELECT max(id) FROM audit_log")
+        log.chain.seals.add_salts(0, last_id, 10_000)
+        [[rows]] = log.run("SELECT count(*) FROM audit_log")
+        contents = log.chain.seals.unsealed(0, last_id, 1 + rows // len(months), len(months))
+        previous = NO_HASH
+        for seq, (content, name) in enumerate(zip(contents, months, strict=True), 1):
+            hash_text = Seal.hash_of(seq, content, previous)
+            seal = Seal(seq, content, previous, hash_text, log.chain.signer.sign(hash_text))
+            assert log.chain.seals.add([seal])
+            log.anchor.put(seal)
+            log.make_old(datetime.now(UTC).month - int(name[5:]) + 12 * (datetime.now(UTC).year - int(name[:4])))
+            previous = log.chain.seals.newest()[0].hash
+        log.add(1)
+        return int(rows)
+    finally:
+        log.chain.anchor.claim("test", 0)
+        log.pool.close()
+        stores.close()
+
+
+def test_old_months_of_the_audit_log_go_into_files_and_come_back(
+    product: Product, player: Player, months: list[str], tmp_path: Path
+) -> None:
+    rows = sealed_as_if(product, months)
+    product.invoke("seal_audit")
+    before = said(product, "export-audit")
+    assert product.invoke("archive_ledger")["auditRows"] == rows
+    assert said(product, "export-audit").startswith(before)
+    assert "is intact" in said(product, "verify-audit")
+
+    said(product, "archive", "export", str(tmp_path))
+    files = sorted(tmp_path.glob("audit_log-*"))
+    assert [file.name for file in files] == [f"audit_log-{month}.jsonl.gz" for month in months]
+    assert said(product, "archive", "verify", *map(str, files)).count("as exported") == len(months)
+    assert player.user_id.encode() not in b"".join(gzip.decompress(file.read_bytes()) for file in files)
+
+    said(product, "archive", "drop", str(files[0]), "--yes")
+    verified = said(product, "verify-audit")
+    assert f"are in the detached part {months[0]}" in verified
+    assert "is intact" in verified
+    shown = [json.loads(line) for line in said(product, "archive", "show", str(files[0])).splitlines()]
+    exported = [json.loads(line) for line in before.splitlines()][: len(shown)]
+    for member in ("id", "at", "action", "requestId"):
+        assert [entry[member] for entry in shown] == [entry[member] for entry in exported]
+    assert said(product, "archive", "verify", str(files[0])).count("dropped") == 1
+
+    said(product, "archive", "restore", str(files[0]))
+    assert said(product, "export-audit").startswith(before)
+    assert "is intact" in said(product, "verify-audit")
 
 
 @pytest.mark.parametrize(

@@ -242,6 +242,7 @@ def report(**members: object) -> dict[str, Any]:
         "seals": 4,
         "rows": 40,
         "unsealedRows": 3,
+        "detached": [],
         "head": head,
         "remembered": True,
         "found": 0,
@@ -256,6 +257,16 @@ def test_an_intact_audit_log_is_told_with_what_to_note_down(data_dir: Path) -> N
     done = run(data_dir, "verify-audit")
     assert done.returncode == 0, done.stderr
     assert done.stdout == "seals: 8\nrows: 80, and 3 not sealed yet\nhead: 7:abc\nthe audit log is intact\n"
+
+
+def test_a_month_in_a_file_alone_is_told_once(data_dir: Path) -> None:
+    first = {"part": "2026-07", "firstSeal": 1, "lastSeal": 4, "rows": 9, "digest": "d1"}
+    rest = {**first, "firstSeal": 5, "lastSeal": 6}
+    answer_with(data_dir, "REPORTS", {"1": report(next=5, detached=[first]), "5": report(detached=[rest])})
+    done = run(data_dir, "verify-audit")
+    assert done.returncode == 0, done.stderr
+    assert "seals 1 to 6: 9 rows are in the detached part 2026-07 (audit_log-2026-07.jsonl.gz, lines d1)" in done.stdout
+    assert done.stdout.count("detached") == 1
 
 
 def test_a_changed_audit_log_has_an_exit_code_of_its_own(data_dir: Path) -> None:

@@ -1,4 +1,4 @@
--- audit_log, kept_history, score_entries: entries of one request, newest first.
+-- audit_log, audit_log_archive, kept_history, score_entries: entries of one request, newest first.
 -- :request_id text  :user_id :action :actor text, :since :until timestamptz: null for any  :before_id bigint  :limit int
 -- An accepted update is looked for among its player's entries, from when it was accepted on: it was recorded soon after.
 
@@ -21,9 +21,31 @@ accepted AS (
 ),
 others AS (
     SELECT * FROM audit_log WHERE action <> 'score_accepted' AND request_id = CAST(:request_id AS text)
+),
+archived AS MATERIALIZED (
+    SELECT found.id
+    FROM known CROSS JOIN LATERAL (
+        SELECT old.id FROM audit_log_archive AS old
+        WHERE old.action = 'score_accepted'
+            AND old.user_id = audit_user_hash(known.user_id)
+            AND old.request_id = CAST(:request_id AS text)
+            AND old.id > coalesce((SELECT low FROM audit_log_ids_about(known.accepted_at - INTERVAL '15 minutes')), 0)
+        ORDER BY old.id
+        LIMIT 1
+    ) AS found
+    UNION ALL
+    SELECT id FROM audit_log_archive WHERE action <> 'score_accepted' AND request_id = CAST(:request_id AS text)
 )
 SELECT id, at, action, actor, user_id, request_id, source_ip, CAST(detail AS text)
-FROM (SELECT * FROM accepted UNION ALL SELECT * FROM others) AS entries
+FROM (
+    SELECT id, at, action, actor, user_id, request_id, source_ip, detail FROM accepted
+    UNION ALL
+    SELECT id, at, action, actor, user_id, request_id, source_ip, detail FROM others
+    UNION ALL
+    SELECT id, at, action, actor, user_id, request_id, source_ip, detail
+    FROM clear_audit_archive
+    WHERE id = ANY(ARRAY(SELECT id FROM archived))
+) AS entries
 WHERE id < CAST(:before_id AS bigint)
     AND (CAST(:user_id AS text) IS NULL OR user_id = CAST(:user_id AS text))
     AND (CAST(:action AS text) IS NULL OR action = CAST(:action AS text))

@@ -1,4 +1,4 @@
--- audit_log: what stands there now with ids in these intervals.
+-- audit_log, audit_log_archive: what stands there now with ids in these intervals.
 -- :first_ids :last_ids bigint[]  :limits int[] (rows of each)  :are_hashed boolean[], whether format 2 (audit_seals) is wanted
 -- Answers for each interval, in order, how many rows it has, their hash, and the instant by the database's clock.
 
@@ -22,7 +22,23 @@ CROSS JOIN LATERAL (
         UNION ALL
         (
             SELECT id, audit_line(id, at, action, actor, user_id, request_id, source_ip, detail)
+            FROM audit_log_archive
+            WHERE is_hashed AND id BETWEEN interval_of.first_id AND interval_of.last_id
+            ORDER BY id
+            LIMIT interval_of.most
+        )
+        UNION ALL
+        (
+            SELECT id, audit_line(id, at, action, actor, user_id, request_id, source_ip, detail)
             FROM audit_log
+            WHERE NOT is_hashed AND id BETWEEN interval_of.first_id AND interval_of.last_id
+            ORDER BY id
+            LIMIT interval_of.most
+        )
+        UNION ALL
+        (
+            SELECT id, audit_line(id, at, action, actor, user_id, request_id, source_ip, detail)
+            FROM clear_audit_archive
             WHERE NOT is_hashed AND id BETWEEN interval_of.first_id AND interval_of.last_id
             ORDER BY id
             LIMIT interval_of.most

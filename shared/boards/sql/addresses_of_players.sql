@@ -1,4 +1,4 @@
--- audit_log: from which addresses players registered, updated their scores or added entries within a time, each pair once.
+-- audit_log, audit_log_archive: from which addresses players registered, updated their scores or added entries within a time, each pair once.
 -- :since :until timestamptz, null for any; :limit int
 -- What a game's server wrote for them came from its address, not theirs.
 
@@ -8,7 +8,11 @@ WITH bounds AS MATERIALIZED (
         coalesce((SELECT high FROM audit_log_ids_about(CAST(:until AS timestamptz) + INTERVAL '15 minutes')), 9223372036854775807) AS below
 )
 SELECT DISTINCT user_id, source_ip
-FROM audit_log
+FROM (
+    SELECT id, at, action, actor, user_id, source_ip FROM audit_log
+    UNION ALL
+    SELECT id, at, action, actor, user_id, source_ip FROM clear_audit_archive
+) AS kept
 WHERE id > (SELECT above FROM bounds) AND id < (SELECT below FROM bounds)
     AND action IN ('score_accepted', 'user_registered')
     AND actor = user_id

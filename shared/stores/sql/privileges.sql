@@ -23,18 +23,23 @@ BEGIN
         functions_role
     );
     EXECUTE format(
-        'REVOKE INSERT, UPDATE, DELETE ON audit_log, audit_salts, audit_seals, hashed_audit_log, schema_migrations, installation, '
-        'installation_keys, ledger_entries, kept_history, score_history_archive, archive_parts FROM %I',
+        'REVOKE INSERT, UPDATE, DELETE ON audit_log, audit_salts, audit_seals, hashed_audit_log, audit_log_archive, audit_personal, '
+        'clear_audit_archive, schema_migrations, installation, installation_keys, ledger_entries, kept_history, '
+        'score_history_archive, archive_parts FROM %I',
         functions_role
     );
+    EXECUTE format('REVOKE UPDATE, DELETE ON audit_signatures FROM %I', functions_role);
     EXECUTE format(
         'GRANT INSERT (action, actor, user_id, request_id, source_ip, detail) ON audit_log TO %I', functions_role
     );
-    FOR part IN SELECT CAST(inhrelid AS regclass) FROM pg_inherits WHERE inhparent = CAST('score_history_archive' AS regclass) LOOP
+    FOR part IN
+        SELECT CAST(inhrelid AS regclass) FROM pg_inherits
+        WHERE inhparent IN (CAST('score_history_archive' AS regclass), CAST('audit_log_archive' AS regclass))
+    LOOP
         EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON %s FROM %I', part, functions_role);
     END LOOP;
     EXECUTE format('GRANT EXECUTE ON FUNCTION add_audit_salts, add_audit_seals TO %I', functions_role);
-    EXECUTE format('GRANT EXECUTE ON FUNCTION archive_history TO %I', functions_role);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION archive_history, begin_audit_archive, archive_audit TO %I', functions_role);
     EXECUTE format('REVOKE INSERT ON reconciliation_runs FROM %I', functions_role);
     EXECUTE format(
         'GRANT INSERT (%s) ON reconciliation_runs TO %I',
