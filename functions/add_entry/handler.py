@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from shared.audit.note_refusal import audited
 from shared.boards.add_entry import add_entry
+from shared.boards.definition import BoardDefinition
+from shared.boards.entry import ScoreEntry
 from shared.boards.parse_entries import parse_entry, writer_of
 from shared.boards.update_score import spend_ticket
 from shared.container import container
@@ -18,13 +20,13 @@ def lambda_handler(request: HttpRequest) -> Reply:
     writer = writer_of(request.bearer_token, deps.identify)
     user_id, body = request.path_parameters["user_id"], request.json_object()
     api_key, idempotency_key = request.headers.get("x-api-key"), request.headers.get("idempotency-key")
-    command = deps.known_boards.judged(
-        request.path_parameters["board"],
-        lambda board: parse_entry(
-            user_id, body, writer, request.source_ip, board, api_key=api_key, idempotency_key=idempotency_key
-        ),
-    )
+    board_id = request.path_parameters["board"]
+
+    def judge(board: BoardDefinition) -> ScoreEntry:
+        return parse_entry(user_id, body, writer, request.source_ip, board, api_key=api_key, idempotency_key=idempotency_key)
+
+    command = deps.shards.at(board_id, lambda shard: shard.known_boards.judged(board_id, judge))
     required = deps.settings.require_action_ticket and command.server_key is None
     command = spend_ticket(command, request.headers.get("x-action-ticket"), deps.ticket_signer, required=required)
-    receipt = add_entry(command, deps, deps)
+    receipt = add_entry(command, deps.shards)
     return Reply.ok(receipt.as_json(), headers=receipt.headers())

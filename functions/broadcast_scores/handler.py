@@ -17,4 +17,4 @@ def lambda_handler(messages: Sequence[QueueMessage]) -> None:
     changes = heed_changes([message.body for message in messages], deps.event_codec)
     if main := of_main(changes):
         broadcast_scores(main, deps.board, deps.leaderboard, deps.names, deps.viewers, deps.publisher, deps.clock)
-    broadcast_views(boards_of(changes), deps.board_reading, deps.board_views, deps.publisher, deps.clock)
+    broadcast_views(boards_of(changes), deps.shards, deps.board_views, deps.publisher, deps.clock)

@@ -21,7 +21,7 @@ def lambda_handler(request: HttpRequest, admin: Actor) -> Reply:
     body = request.json_object()
     change = AccountChange.parse(body)
     user_id = request.path_parameters["user_id"]
-    places = deps.leaderboard, deps.board_stores, deps.publisher, deps.clock
+    places = deps.leaderboard, deps.every_board_stores, deps.publisher, deps.clock
 
     def attempted(attempt: Attempt) -> dict[str, str | bool]:
         account = change_user(user_id, change, admin, deps.account_changes, deps, attempt)

@@ -23,5 +23,5 @@ def lambda_handler(event: Mapping[str, Any]) -> dict[str, int]:
     deps = container()
     user_ids, change = checked_user_ids(event.get("userIds")), AccountChange.parse(event)
     accounts = [change_user(user_id, change, OPERATOR, deps.account_changes, deps) for user_id in user_ids]
-    take_places(accounts, deps.leaderboard, deps.board_stores, deps.publisher, deps.clock)
+    take_places(accounts, deps.leaderboard, deps.every_board_stores, deps.publisher, deps.clock)
     return {"changed": len(accounts)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.boards.define_board import delete_board
+from shared.boards.define_board import delete_board, forget_board
 from shared.container import container
 from shared.container.admin import admin_handler
 from shared.stores.actor import Actor
@@ -18,7 +18,7 @@ def lambda_handler(request: HttpRequest, admin: Actor) -> Reply:
     answer = answer_once(
         keyed(request, admin.name),
         deps,
-        lambda attempt: delete_board(board_id, admin, deps.boards, deps.known_boards, attempt),
-        complete=lambda _: deps.known_boards.redefined(board_id),
+        lambda attempt: delete_board(board_id, admin, deps.boards, deps.shards, attempt),
+        complete=lambda _: forget_board(board_id, deps.shards),
     )
     return Reply.no_content(answer.headers)

@@ -14,4 +14,4 @@ from shared.transport.schedule import schedule_handler
 def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
     """Returns `{"forgotten": players, "results": keys in Redis, "keys": keys in PostgreSQL}`."""
     deps = container()
-    return dict(forget_windows(deps.rate_windows, deps.ledger))
+    return dict(forget_windows([shard.rate_windows for shard in deps.everywhere], deps.ledger))

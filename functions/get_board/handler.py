@@ -20,4 +20,5 @@ def lambda_handler(request: HttpRequest) -> Reply:
     def identify() -> Caller | None:
         return reader_of(request.bearer_token, board_id, deps.authenticate, deps)
 
-    return Reply.ok(get_board(board_id, deps.main_board, deps.known_boards, identify))
+    board = deps.shards.at(board_id, lambda shard: get_board(board_id, deps.main_board, shard.known_boards, identify))
+    return Reply.ok(board)

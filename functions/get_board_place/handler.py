@@ -21,4 +21,5 @@ def lambda_handler(request: HttpRequest) -> Reply:
     def identify() -> Caller | None:
         return reader_of(request.bearer_token, board_id, deps.identify, deps)
 
-    return Reply.ok(get_board_place(user_id, board_id, neighbours, identify, deps.board_reading))
+    place = deps.shards.at(board_id, lambda shard: get_board_place(user_id, board_id, neighbours, identify, shard.board_reading))
+    return Reply.ok(place)

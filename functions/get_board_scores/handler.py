@@ -30,4 +30,5 @@ def lambda_handler(request: HttpRequest) -> Reply:
     def identify() -> Caller | None:
         return reader_of(request.bearer_token, board_id, deps.identify, deps)
 
-    return Reply.document(get_board_scores(board_id, wanted, identify, deps.board_reading))
+    page = deps.shards.at(board_id, lambda shard: get_board_scores(board_id, wanted, identify, shard.board_reading))
+    return Reply.document(page)

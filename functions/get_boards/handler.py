@@ -16,4 +16,4 @@ def lambda_handler(request: HttpRequest) -> Reply:
     is_known = "authorization" in request.headers
     if is_known:
         deps.authenticate(request.bearer_token)
-    return Reply.ok(list_boards(deps.main_board, deps.known_boards, only_public=not is_known))
+    return Reply.ok(list_boards(deps.main_board, deps.boards, deps.shards, only_public=not is_known))

@@ -13,4 +13,5 @@ from shared.transport.http import HttpRequest, Reply
 def lambda_handler(request: HttpRequest, admin: Actor) -> Reply:
     """Totals, from whose differences rates are made."""
     deps = container()
-    return Reply.ok(get_overview(deps.board_gauge, deps.queue_gauge, deps.ledger_gauge, deps.clock))
+    further = [shard.board_gauge for shard in deps.further_shards]
+    return Reply.ok(get_overview(deps.board_gauge, deps.queue_gauge, deps.ledger_gauge, deps.clock, further))

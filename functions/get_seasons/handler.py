@@ -28,12 +28,9 @@ def lambda_handler(request: HttpRequest) -> Reply:
     def identify() -> Caller | None:
         return reader_of(request.bearer_token, board_id, deps.authenticate, deps)
 
-    page = get_seasons(
+    is_public = deps.settings.public_leaderboard
+    page = deps.shards.at(
         board_id,
-        asked,
-        identify,
-        deps.known_boards,
-        deps.board_stores,
-        main_is_public=deps.settings.public_leaderboard,
+        lambda shard: get_seasons(board_id, asked, identify, shard.known_boards, shard.board_stores, main_is_public=is_public),
     )
     return Reply.document(page)

@@ -1,4 +1,4 @@
-"""List, show, plan, apply, reset or delete boards; for operators (`boards`), no trigger leads here."""
+"""For operators (`boards`): the boards there are, and changes of them; no trigger leads here."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from shared.boards.apply_boards import apply_boards
 from shared.boards.define_board import delete_board
 from shared.boards.read_boards import get_board, list_boards
 from shared.boards.reset_board import reset_board
-from shared.container import container
+from shared.container import Container, container
 from shared.core.errors import InvalidParameter
 from shared.core.ids import new_request_id
-from shared.ledger.catch_up import catch_up
+from shared.reconciliation.move_board import move_board
 from shared.stores.actor import Actor
 from shared.transport.direct import direct_handler
 
@@ -22,23 +22,40 @@ OPERATOR = Actor("operator")
 @direct_handler
 def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
     """`{"action": "list"}`, `{"action": "show" or "delete", "id"}`, `{"action": "plan" or "apply", "boards": {…}}`,
-    `{"action": "reset", "id", "period"}`.
+    `{"action": "reset", "id", "period"}`, `{"action": "move", "id", "shard"}`. Where there are several shards each board says in
+    which one it is.
     """
     deps = container()
     board_id = str(event.get("id", ""))
     match event.get("action"):
         case "list":
-            return {"data": list_boards(deps.main_board, deps.known_boards)}
+            return {"data": _with_shards(list_boards(deps.main_board, deps.boards, deps.shards), deps)}
         case "show":
-            return get_board(board_id, deps.main_board, deps.known_boards, lambda: OPERATOR)
+            found = deps.shards.at(
+                board_id, lambda shard: get_board(board_id, deps.main_board, shard.known_boards, lambda: OPERATOR)
+            )
+            return _with_shards([found], deps)[0]
         case "delete":
-            delete_board(board_id, OPERATOR, deps.boards, deps.known_boards)
+            delete_board(board_id, OPERATOR, deps.boards, deps.shards)
             return {}
         case "reset":
-            asked = {"period": event.get("period")}
-            return reset_board(board_id, asked, OPERATOR, new_request_id(), deps.known_boards, deps.board_stores)
+            asked, name = {"period": event.get("period")}, new_request_id()
+            return deps.shards.at(
+                board_id,
+                lambda shard: reset_board(board_id, asked, OPERATOR, name, shard.known_boards, shard.board_stores),
+            )
+        case "move":
+            return move_board(board_id, str(event.get("shard", "")), OPERATOR, deps.shards, deps.boards)
         case "plan":
-            return apply_boards(event.get("boards"), deps.boards, deps.known_boards, lambda: catch_up(deps.pipeline))
+            return apply_boards(event.get("boards"), deps.shards, deps.catch_up_everywhere)
         case "apply":
-            return apply_boards(event.get("boards"), deps.boards, deps.known_boards, lambda: catch_up(deps.pipeline), OPERATOR)
-    raise InvalidParameter("`action` must be `list`, `show`, `delete`, `reset`, `plan` or `apply`.")
+            return apply_boards(event.get("boards"), deps.shards, deps.catch_up_everywhere, OPERATOR)
+    raise InvalidParameter("`action` must be `list`, `show`, `delete`, `reset`, `move`, `plan` or `apply`.")
+
+
+def _with_shards(boards: list[dict[str, Any]], deps: Container) -> list[dict[str, Any]]:
+    if not deps.further_shards:
+        return boards
+    places = deps.boards.places()
+    first = deps.shards.first.name
+    return [{**board, "shard": places[board["id"]].shard if board["id"] in places else first} for board in boards]

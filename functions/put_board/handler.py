@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from shared.boards.define_board import parse_board, put_board
 from shared.container import container
 from shared.container.admin import admin_handler
-from shared.ledger.catch_up import catch_up
 from shared.stores.actor import Actor
 from shared.stores.answer_once import answer_once, keyed
+from shared.stores.idempotency import Attempt
 from shared.transport.http import HttpRequest, Reply
 
 
@@ -17,11 +19,13 @@ def lambda_handler(request: HttpRequest, admin: Actor) -> Reply:
     deps = container()
     body = request.json_object()
     definition = parse_board(request.path_parameters["board"], body)
-    answer = answer_once(
-        keyed(request, admin.name, body),
-        deps,
-        lambda _: put_board(definition, admin, deps.boards, deps.known_boards, lambda: catch_up(deps.pipeline)),
-        is_claimed=True,
-    )
+
+    def put(_: Attempt) -> dict[str, Any]:
+        return deps.shards.at(
+            definition.board_id,
+            lambda shard: put_board(definition, admin, shard.boards, shard.known_boards, deps.catch_up_everywhere),
+        )
+
+    answer = answer_once(keyed(request, admin.name, body), deps, put, is_claimed=True)
     reply = Reply.created if answer.data["isNew"] else Reply.ok
     return reply(answer.data["board"], headers=answer.headers)

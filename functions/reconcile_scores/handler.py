@@ -15,4 +15,6 @@ def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
     """The input is `{"dryRun": bool, "full": bool, "beyondBounds": bool}`, false if absent; returns what was checked, found,
     repaired.
     """
-    return reconcile_scores(container().reconciliation, ReconciliationOptions.parse(event))
+    deps = container()
+    further = [shard.reconciliation for shard in deps.further_shards]
+    return reconcile_scores(deps.reconciliation, ReconciliationOptions.parse(event), further)

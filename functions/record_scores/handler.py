@@ -28,9 +28,9 @@ def lambda_handler(messages: Sequence[QueueMessage]) -> None:
         deps.ledger,
         deps.topology,
         deps.publisher,
-        deps.outbox,
+        {shard.name: shard.outbox for shard in deps.everywhere},
         deps.clock,
         lambda: see_that_keys_fit(deps.ownership),
         lambda: leave_to_newer(deps.leases, deps.instance),
-        deps.leaderboard.suspect,
+        lambda shard, user_ids: deps.shards.named(shard).leaderboard.suspect(user_ids),
     )

@@ -7,10 +7,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shared.container import container
+from shared.container import Container, container
+from shared.container.shard import FurtherShard
 from shared.ledger.heal_topology import heal_topology
 from shared.ledger.relay_outbox import relay_outbox
 from shared.ledger.resend_letters import resend_letters
+from shared.stores.everywhere import everywhere
 from shared.transport.schedule import schedule_handler
 
 
@@ -18,7 +20,16 @@ from shared.transport.schedule import schedule_handler
 def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
     """Answer `{"published": n}`, and `"resent": n` when there were refused updates to publish again."""
     deps = container()
-    heal_topology(deps.topology, deps.outbox, deps.publisher)
-    published = relay_outbox(deps.pipeline, deps.queue_gauge, deps.settings.outbox_max_entries)
-    resent = resend_letters(deps.letters, deps.settings.retry_delays_seconds)
+    outboxes = [shard.outbox for shard in deps.everywhere]
+    relayed: list[int] = []
+
+    def relay(shard: Container | FurtherShard) -> None:
+        relayed.append(relay_outbox(shard.pipeline, deps.queue_gauge, deps.settings.outbox_max_entries))
+
+    heal_topology(deps.topology, outboxes, deps.publisher)
+    try:
+        everywhere(deps.everywhere, relay)
+    finally:
+        resent = resend_letters(deps.letters, deps.settings.retry_delays_seconds)
+    published = sum(relayed)
     return {"published": published, **({"resent": resent} if resent else {})}

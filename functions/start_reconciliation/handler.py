@@ -22,7 +22,10 @@ def lambda_handler(request: HttpRequest, admin: Actor) -> Reply:
     deps = container()
     body = request.json_object()
     options = ReconciliationOptions.parse(body)
-    stores = replace(deps.reconciliation, pipeline=replace(deps.pipeline, catch_up_seconds=CATCH_UP_SECONDS))
+    stores, *further = (
+        replace(shard.reconciliation, pipeline=replace(shard.pipeline, catch_up_seconds=CATCH_UP_SECONDS))
+        for shard in deps.everywhere
+    )
 
     def reconcile(_: Attempt) -> dict[str, Any]:
         deps.ledger.audit(
@@ -33,7 +36,7 @@ def lambda_handler(request: HttpRequest, admin: Actor) -> Reply:
             source_ip=request.source_ip,
             request_id=request.request_id,
         )
-        return reconcile_scores(stores, options)
+        return reconcile_scores(stores, options, further)
 
     answer = answer_once(keyed(request, admin.name, body), deps, reconcile, is_claimed=True)
     return Reply.created(answer.data, headers=answer.headers)

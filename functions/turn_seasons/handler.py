@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from shared.boards.turn_seasons import turn_seasons
-from shared.container import container
+from shared.container import Container, container
+from shared.container.shard import FurtherShard
+from shared.stores.everywhere import everywhere
 from shared.transport.schedule import schedule_handler
 
 
@@ -14,4 +17,10 @@ from shared.transport.schedule import schedule_handler
 def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
     """Answer `{"boards": n, "closed": n}`."""
     deps = container()
-    return turn_seasons(deps.board_stores, deps.known_boards, deps.pipeline)
+    done = Counter(boards=0, closed=0)
+
+    def turn(shard: Container | FurtherShard) -> None:
+        done.update(turn_seasons(shard.board_stores, shard.known_boards, shard.pipeline))
+
+    everywhere(deps.everywhere, turn)
+    return dict(done)

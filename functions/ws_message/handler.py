@@ -19,5 +19,7 @@ def lambda_handler(request: WebSocketRequest) -> WebSocketReply:
         message_id, told = unsubscribe_viewer(message, watcher)
         return WebSocketReply(told, unsubscribe=message_id)
     deps, command = container(), Subscribe.parse(message)
-    view, frame = subscribe_viewer(command, watcher, deps.board_reading, deps.board_views)
+    view, frame = deps.shards.at(
+        command.board_id, lambda shard: subscribe_viewer(command, watcher, shard.board_reading, deps.board_views)
+    )
     return WebSocketReply(frame, subscribe=(command.message_id, view.name))

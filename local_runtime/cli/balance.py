@@ -38,11 +38,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Prints the counts and the numbers that are in flight."""
     report = invoke_function(settings_from(arguments).data_dir, FUNCTION, {})
-    number = report["number"]
-    if number is None:
+    numbers = {shard: each["number"] for shard, each in report.get("shards", {"main": report}).items()}
+    if not any(numbers.values()):
         say("no update has been accepted yet")
         return EXIT_OK
-    say(f"newest update: {number['epoch']}:{number['sequence']}")
+    for shard, number in numbers.items():
+        where = f" in the shard {shard}" if len(numbers) > 1 else ""
+        said = "none" if number is None else f"{number['epoch']}:{number['sequence']}"
+        say(f"newest update{where}: {said}")
     say(f"in the outbox: {report['outbox']}")
     say(f"in flight: {report['inFlight']}")
     for gap in report["gaps"]:

@@ -15,14 +15,15 @@ from local_runtime.cli.output import ask, printable, say, show_table
 from local_runtime.cli.running import function_of
 
 FUNCTION = "manage_boards"
-ACTIONS = ("list", "show", "apply", "reset", "delete")
+ACTIONS = ("list", "show", "apply", "reset", "move", "delete")
 ALL_TIME = "all_time"
 COLUMNS = ("id", "title", "order", "operator", "periods", "write", "public")
 EPILOG = """\
 `apply` makes the boards that a YAML file defines, or changes them: it says first what it would do, asks, and does it. Applied
 again the file changes nothing; boards that are not in it are left alone. `show` writes one as such a file has it. `reset`
-ends the open season of a period now, and the next one begins; `all_time` is never reset. `delete` makes a board unknown; the
-ledger keeps its entries. What may be said of a board is in docs/boards.md.
+ends the open season of a period now, and the next one begins; `all_time` is never reset. `move` takes a board to another shard
+(REDIS_SHARDS), while players enter: for a moment they are told to come again, and nothing is lost. `delete` makes a board
+unknown; the ledger keeps its entries. What may be said of a board is in docs/boards.md.
 
 examples:
   scoreboard boards list
@@ -30,6 +31,7 @@ examples:
   scoreboard boards apply boards.yaml
   scoreboard boards apply boards.yaml --yes
   scoreboard boards reset sprints --period weekly
+  scoreboard boards move sprints blue
   scoreboard boards delete sprints --yes
 
 exit codes:
@@ -41,10 +43,13 @@ exit codes:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to do, and with which board or file."""
-    parser.add_argument("action", choices=ACTIONS, help="show all, show one, do what a file says, end a season, or delete one")
     parser.add_argument(
-        "what", nargs="?", metavar="ID|FILE", help="the board to show, reset or delete; the file to apply, - for stdin"
+        "action", choices=ACTIONS, help="show all, show one, do what a file says, end a season, move or delete one"
     )
+    parser.add_argument(
+        "what", nargs="?", metavar="ID|FILE", help="the board to show, reset, move or delete; the file to apply, - for stdin"
+    )
+    parser.add_argument("shard", nargs="?", metavar="SHARD", help="of `move`: where to; `main` is the first one")
     parser.add_argument("--period", help="of `reset`: which one; needed where several can be reset")
     parser.add_argument("--yes", action="store_true", help="apply, reset or delete without asking")
     add_options(parser, "data_dir")
@@ -53,15 +58,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Prints a table, a board, or a plan and what became of it."""
     action, what = arguments.action, arguments.what
-    if (what is None) != (action == "list"):
-        usage = {"list": "boards list", "apply": "boards apply FILE"}.get(action, f"boards {action} ID")
+    if (what is None) != (action == "list") or (arguments.shard is None) == (action == "move"):
+        usage = {"list": "boards list", "apply": "boards apply FILE", "move": "boards move ID SHARD"}.get(
+            action, f"boards {action} ID"
+        )
         raise CliError(f"usage: scoreboard {usage}", EXIT_USAGE)
     given = _read(what) if action == "apply" else {}
     call = function_of(settings_from(arguments).data_dir, FUNCTION)
     match action:
         case "list":
             boards = call({"action": "list"})["data"]
-            show_table(COLUMNS, [[_cell(board[column]) for column in COLUMNS] for board in boards])
+            columns = (*COLUMNS, "shard") if any("shard" in board for board in boards) else COLUMNS
+            show_table(columns, [[_cell(board[column]) for column in columns] for board in boards])
         case "show":
             _show(call({"action": "show", "id": what}))
         case "apply":
@@ -77,6 +85,9 @@ def run(arguments: argparse.Namespace) -> int:
             ask(_said_of(what, season), is_agreed=arguments.yes)
             began = call({"action": "reset", "id": what, "period": season["period"]})["began"]
             say(f"{what}: season {began['season']} of {began['period']} began at {began['startsAt']}")
+        case "move":
+            moved = call({"action": "move", "id": what, "shard": arguments.shard})
+            say(f"{what} {'is now' if moved['moved'] else 'was already'} in the shard {moved['shard']}")
         case _:
             call({"action": "show", "id": what})
             ask(f"delete {what}? Nobody reads or writes it any more", is_agreed=arguments.yes)

@@ -49,6 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
     for board in report.get("boards", ()):
         left = f", left: {board['leftBecause']}" if "leftBecause" in board else ""
         say(f"board {board['board']}: {board['compared']} compared, {board['found']} found, {board['repaired']} repaired{left}")
+    if away := report.get("shardsAway"):
+        say(f"not compared, for they are away: the boards in the shards {', '.join(away)}")
     if not found:
         say("every player is in order")
         return EXIT_OK

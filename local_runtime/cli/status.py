@@ -45,7 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
         say(json.dumps({"baseUrl": runtime["base_url"], **readiness, "processes": runtime["processes"]}, indent=2))
         return EXIT_OK if is_ready else EXIT_FAILED
     say(f"{runtime['base_url']}  {readiness['status']}")
-    for name, capability in readiness["capabilities"].items():
+    shards = {f"shard {name}": shard for name, shard in readiness.get("shards", {}).items()}
+    for name, capability in (readiness["capabilities"] | shards).items():
         say(f"  {name:<16}{capability.get('reason', 'yes')}")
     for name in STORES:
         say(f"  {name:<16}{readiness[name]}")

@@ -13,6 +13,7 @@ _PROVIDED = (
     *SERVER_URLS,
     OWNERS_DATABASE_URL,
     *CA_FILES.values(),
+    "REDIS_SHARDS",
     "JWT_SIGNING_KEY",
     "PAYLOAD_KEYS",
     "BROADCAST_CHANNEL",
@@ -73,6 +74,7 @@ def function_environment(
     provided = {
         **server_urls,
         **ca_files,
+        "REDIS_SHARDS": environment.get("REDIS_SHARDS", ""),
         "JWT_SIGNING_KEY": environment.get("JWT_SIGNING_KEY") or keyring.jwt_signing_key,
         "PAYLOAD_KEYS": environment.get("PAYLOAD_KEYS") or keyring.payload_keys,
         "BROADCAST_CHANNEL": environment.get("BROADCAST_CHANNEL") or f"{values.get('KEY_PREFIX', '')}{BROADCAST_CHANNEL}",

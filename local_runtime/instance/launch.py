@@ -10,7 +10,7 @@ from typing import Protocol
 from local_runtime.instance.environment import given_server_urls
 from local_runtime.instance.errors import InstanceError
 from local_runtime.instance.keyring import Keyring
-from local_runtime.instance.outside import check_outside_servers
+from local_runtime.instance.outside import check_outside_servers, check_shards
 from local_runtime.instance.servers.room import MEGABYTE, free_bytes, is_exhausted
 from local_runtime.instance.servers.run import Server
 from local_runtime.instance.supervisor.process import ProcessSpec
@@ -67,6 +67,8 @@ def launch_servers(
         [prefix, environment.get("BROADCAST_CHANNEL") or prefix],
         int(replicas),
     )
+    if shards := environment.get("REDIS_SHARDS"):
+        check_shards(shards, urls.get("REDIS_URL", ""), prefix, ca_files["REDIS_URL"], int(replicas))
     private: dict[str, PrivateServer] = {}
     if "AMQP_URL" not in urls:
         private["AMQP_URL"] = rabbitmq = PrivateRabbitMQ(data_dir, keyring.amqp_password)

@@ -12,6 +12,7 @@ from local_runtime.settings import OWNERS_DATABASE_URL
 from shared.core.database_url import DatabaseUrl
 from shared.core.hosts import each_host
 from shared.core.redis_servers import ClusterPrimary, lacking_replicas
+from shared.core.redis_shards import FORM, check_places, shard_places
 from shared.core.redis_url import RedisUrl
 from shared.core.tls import older_tls, redis_options, what_travels_unprotected
 from shared.core.tls_versions import AMQP_TLS_MINIMUM, tls_version
@@ -49,6 +50,37 @@ def check_outside_servers(
     for name, url in urls.items():
         if warning := what_travels_unprotected(name, url):
             logger.warning(warning)
+
+
+def check_shards(raw: str, redis_url: str, key_prefix: str, ca_file: str, redis_replicas: int = 0) -> None:
+    """REDIS_SHARDS: InstanceError when it cannot be read, or one of the servers does not take us. One that is away holds up
+    nobody: its boards are away until it is back.
+
+    `redis_url` is "" for a private Redis, in which there are shards by their prefixes.
+    """
+    try:
+        places = shard_places(raw)
+        problems = check_places(places, redis_url or "redis://127.0.0.1/0", key_prefix)
+    except ValueError as error:
+        raise InstanceError(f"REDIS_SHARDS {error}, e.g. {FORM}") from None
+    for place in () if problems else places:
+        url = place.url or redis_url
+        reason = _reason(partial(_check_shard, place.key_prefix, redis_replicas), url, ca_file) if url else ""
+        if reason:
+            problems.append(f"the shard `{place.name}`, {redacted(url)}: {reason}")
+    if problems:
+        raise InstanceError("cannot use the shards in REDIS_SHARDS:\n  " + "\n  ".join(problems))
+
+
+def _check_shard(key_prefix: str, replicas: int, url: str, ca_file: str) -> None:
+    import redis
+
+    try:
+        _check_redis([key_prefix], replicas, url, ca_file)
+    except redis.AuthenticationError:
+        raise
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        logger.warning("a shard does not answer: its boards are away until it does (%s: %s)", redacted(url), error)
 
 
 def redacted(url: str) -> str:

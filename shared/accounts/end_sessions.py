@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from shared.accounts.check_access import restore_sessions
+from shared.accounts.check_access import Accounts, restore_sessions
 from shared.accounts.player import Caller
-from shared.accounts.take_effect import LiveAccounts, end_access
+from shared.accounts.session import EndedSession
+from shared.accounts.take_effect import LiveAccounts, dismiss_viewers, end_access
 from shared.core.errors import NoSession
 from shared.stores.actor import Actor
+from shared.stores.everywhere import everywhere
 from shared.stores.idempotency import Attempt, not_kept
 
 if TYPE_CHECKING:
@@ -43,9 +45,17 @@ def forget_sessions(accounts: LiveAccounts, answers: KeptAnswers) -> int:
     Those that ended of late are told to Redis again, and the latest of them to the viewers: a request that ended some may have
     died between the stores, or Redis may have lost its last moments.
     """
-    ended = restore_sessions(accounts)
-    told_again_from = accounts.clock.now() - TOLD_AGAIN
-    end_access([session for session in ended if session.ended_at > told_again_from], accounts)
-    accounts.access.forget()
+    ended: list[EndedSession] = []
+
+    def restore(shard: Accounts) -> None:
+        ended[:] = restore_sessions(shard)
+        shard.access.forget()
+
     answers.forget()
-    return accounts.sessions.forget()
+    forgotten = accounts.sessions.forget()
+    try:
+        everywhere(accounts.everywhere, restore)
+    finally:
+        told_again_from = accounts.clock.now() - TOLD_AGAIN
+        dismiss_viewers([session for session in ended if session.ended_at > told_again_from], accounts)
+    return forgotten

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from shared.accounts.server_key import KEY_ID, ServerCredential, mint, parse_new_key, parse_server_key
+from shared.accounts.server_key import KEY_ID, GoodKey, ServerCredential, mint, parse_new_key, parse_server_key
 from shared.core.errors import InvalidServerKey, NotItsBoard, NotItsScope, UnknownServerKey
 from shared.stores.actor import Actor
+from shared.stores.everywhere import everywhere
 from shared.stores.idempotency import Attempt, not_kept
 
 if TYPE_CHECKING:
@@ -29,6 +30,15 @@ class ServerKeyStores(Protocol):
         ...
 
 
+class EveryServerKeyStore(ServerKeyStores, Protocol):
+    """Where they stand, in all shards."""
+
+    @property
+    def everywhere(self) -> Sequence[ServerKeyStores]:
+        """Each shard."""
+        ...
+
+
 def create_server_key(
     body: Mapping[str, Any], actor: Actor, stores: ServerKeyStores, attempt: Attempt = not_kept
 ) -> dict[str, Any]:
@@ -40,7 +50,7 @@ def create_server_key(
     return told
 
 
-def rotate_server_key(key_id: str, actor: Actor, stores: ServerKeyStores, attempt: Attempt = not_kept) -> dict[str, str]:
+def rotate_server_key(key_id: str, actor: Actor, stores: EveryServerKeyStore, attempt: Attempt = not_kept) -> dict[str, str]:
     """`{keyId, key}`, the key this once: the one before is refused with the next request. Raises UnknownServerKey.
 
     When Redis is away it is committed all the same, and asking again makes it known: the old one is good for 15 minutes at most.
@@ -49,7 +59,7 @@ def rotate_server_key(key_id: str, actor: Actor, stores: ServerKeyStores, attemp
         raise UnknownServerKey
     minted = mint(key_id)
     told = {"keyId": key_id, "key": minted.text}
-    stores.known_server_keys.change(key_id, stores.server_keys.rotate(minted.credential, actor, attempt(told)))
+    _change(key_id, stores.server_keys.rotate(minted.credential, actor, attempt(told)), stores)
     return told
 
 
@@ -71,12 +81,16 @@ def check_server_key(text: str, board_id: str, scope: str, stores: ServerKeyStor
     return credential
 
 
-def spread_server_key(key_id: str, stores: ServerKeyStores) -> None:
+def spread_server_key(key_id: str, stores: EveryServerKeyStore) -> None:
     """Tell Redis again what counts of a key."""
-    stores.known_server_keys.change(key_id, stores.server_keys.good(key_id))
+    _change(key_id, stores.server_keys.good(key_id), stores)
 
 
-def revoke_server_key(key_id: str, actor: Actor, stores: ServerKeyStores) -> None:
+def revoke_server_key(key_id: str, actor: Actor, stores: EveryServerKeyStore) -> None:
     """It is refused with the next request; raises UnknownServerKey, and what is said of Redis for rotate_server_key holds."""
     stores.server_keys.revoke(key_id, actor)
-    stores.known_server_keys.change(key_id, None)
+    _change(key_id, None, stores)
+
+
+def _change(key_id: str, known: GoodKey | None, stores: EveryServerKeyStore) -> None:
+    everywhere(stores.everywhere, lambda shard: shard.known_server_keys.change(key_id, known))

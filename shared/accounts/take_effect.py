@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 from shared.accounts.check_access import Accounts
 from shared.accounts.player import Profile
 from shared.accounts.session import EndedSession
 from shared.core.clock import Clock
+from shared.stores.everywhere import everywhere
 
 
 class Dismissals(Protocol):
@@ -37,12 +39,24 @@ class LiveAccounts(Accounts, Protocol):
         """The time."""
         ...
 
+    @property
+    def everywhere(self) -> Sequence[Accounts]:
+        """They as each shard knows them, this one among the others."""
+        ...
+
 
 def end_access(ended: Sequence[EndedSession], accounts: LiveAccounts) -> None:
     """No access token of these sessions is accepted any more, and the sockets opened with one are closed."""
     if not ended:
         return
-    accounts.access.end(ended)
+    try:
+        everywhere(accounts.everywhere, lambda shard: shard.access.end(ended))
+    finally:
+        dismiss_viewers(ended, accounts)
+
+
+def dismiss_viewers(ended: Sequence[EndedSession], accounts: LiveAccounts) -> None:
+    """Close the sockets that were opened with these sessions."""
     sessions_of: dict[str, list[str]] = {}
     for session in ended:
         sessions_of.setdefault(session.user_id, []).append(session.session_id)
@@ -58,7 +72,7 @@ def spread_profile(user_id: str, accounts: LiveAccounts) -> Profile:
     """
     profile = accounts.users.profiles([user_id])[user_id]
     while True:
-        accounts.profiles.replace(profile)
+        everywhere(accounts.everywhere, partial(_replace, profile))
         now = accounts.users.profiles([user_id])[user_id]
         if now == profile:
             break
@@ -72,8 +86,16 @@ def spread_profiles(user_ids: Sequence[str], accounts: LiveAccounts) -> None:
     """Cache many accounts as they are now, where something has changed that nobody shows; as spread_profile does."""
     written: dict[str, Profile] = {}
     while (profiles := accounts.users.profiles(user_ids)) != written:
-        accounts.profiles.renew(list(profiles.values()))
+        everywhere(accounts.everywhere, partial(_renew, list(profiles.values())))
         written = profiles
+
+
+def _replace(profile: Profile, shard: Accounts) -> None:
+    shard.profiles.replace(profile)
+
+
+def _renew(profiles: Sequence[Profile], shard: Accounts) -> None:
+    shard.profiles.renew(profiles)
 
 
 def take_effect_again(user_id: str, accounts: LiveAccounts) -> Profile:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from shared.accounts.check_access import Accounts, knows_less
 from shared.accounts.session import Missing
 from shared.boards.definition import BoardDefinition
 from shared.boards.entry import AcceptedEntry, BoardMoved, EntryPlace, ScoreEntry
-from shared.boards.open_epoch import ask_for_rebuild
+from shared.boards.open_epoch import ask_for_rebuild, open_epoch
 from shared.boards.parse_entries import check_entry
 from shared.boards.settle_places import settle
 from shared.boards.update_score import MAX_TRIES, give_missing
 from shared.core.errors import (
+    BoardElsewhere,
     InvalidServerKey,
     LeaderboardRebuilding,
     NotItsBoard,
@@ -22,6 +23,7 @@ from shared.core.errors import (
     RabbitUnavailable,
     RateWindowLost,
     ScoreboardError,
+    TicketAlreadyUsed,
 )
 from shared.core.invocation import note, note_updates
 from shared.ledger.events import ScoreAccepted
@@ -30,6 +32,7 @@ from shared.ledger.ports import EventPublisher
 if TYPE_CHECKING:
     from shared.accounts.server_keys_postgresql import ServerKeys
     from shared.accounts.server_keys_redis import KnownServerKeys
+    from shared.boards.board_shards import BoardShards
     from shared.boards.entries_redis import Entries
     from shared.boards.hidden_postgresql import HiddenPlayers
     from shared.boards.known_boards import KnownBoards
@@ -82,8 +85,8 @@ class EntryReceipt:
 _ASKED_BY_ALL = (BoardMoved, Missing.EPOCH, Missing.SESSIONS, Missing.SERVER_KEY)
 
 
-class Writing(Protocol):
-    """What entries are written with."""
+class Writing(Accounts, Protocol):
+    """What entries are written with in a shard, and who is known there."""
 
     @property
     def known_boards(self) -> KnownBoards:
@@ -116,6 +119,11 @@ class Writing(Protocol):
         ...
 
     @property
+    def name(self) -> str:
+        """The shard's."""
+        ...
+
+    @property
     def server_keys(self) -> ServerKeys:
         """Of record."""
         ...
@@ -126,10 +134,15 @@ class Writing(Protocol):
         ...
 
 
-def add_batch(commands: Sequence[ScoreEntry | ScoreboardError], accounts: Accounts, stores: Writing) -> list[dict[str, Any]]:
+W = TypeVar("W", bound=Writing)
+# Through how many shards an entry follows its board.
+MAX_SHARDS = 3
+
+
+def add_batch(commands: Sequence[ScoreEntry | ScoreboardError], shards: BoardShards[W]) -> list[dict[str, Any]]:
     """What became of each as JSON, of those that could not be read, too. Raises the refusal that all of them share."""
     readable = [command for command in commands if isinstance(command, ScoreEntry)]
-    outcomes = iter(add_entries(readable, accounts, stores) if readable else ())
+    outcomes = iter(add_entries(readable, shards) if readable else ())
     found = [next(outcomes) if isinstance(command, ScoreEntry) else command for command in commands]
     for outcome in found:
         if isinstance(outcome, InvalidServerKey | NotItsBoard | NotItsScope):
@@ -144,24 +157,69 @@ def _as_json(outcome: EntryReceipt | ScoreboardError) -> dict[str, Any]:
     return {"status": outcome.status, "code": outcome.code, "detail": outcome.detail, **waits}
 
 
-def add_entry(command: ScoreEntry, accounts: Accounts, stores: Writing) -> EntryReceipt:
+def add_entry(command: ScoreEntry, shards: BoardShards[W]) -> EntryReceipt:
     """As add_entries; raises what became of it."""
-    [outcome] = add_entries([command], accounts, stores)
+    [outcome] = add_entries([command], shards)
     if isinstance(outcome, ScoreboardError):
         raise outcome
     return outcome
 
 
-def add_entries(commands: Sequence[ScoreEntry], accounts: Accounts, stores: Writing) -> list[EntryReceipt | ScoreboardError]:
-    """Add entries on one board: what became of each, in their order; raises UnknownBoard.
+def add_entries(commands: Sequence[ScoreEntry], shards: BoardShards[W]) -> list[EntryReceipt | ScoreboardError]:
+    """Add entries on one board, in the shard that it is in: what became of each, in their order; raises UnknownBoard.
+
+    Those that the board had left behind when they came are added where it is now.
+    """
+    board_id = commands[0].board_id
+    shard = shards.of(board_id)
+    outcomes: list[EntryReceipt | ScoreboardError] = [BoardElsewhere()] * len(commands)
+    places = list(range(len(commands)))
+    for _ in range(MAX_SHARDS):
+        for place, outcome in zip(places, _add_in(shard, [commands[place] for place in places], shards.first), strict=True):
+            outcomes[place] = outcome
+        places = [place for place, outcome in enumerate(outcomes) if isinstance(outcome, BoardElsewhere)]
+        if not places:
+            break
+        try:
+            now = shards.found_again(board_id)
+        except BoardElsewhere as error:
+            for place in places:
+                outcomes[place] = error
+            break
+        if now is shard:
+            break
+        shard = now
+    return outcomes
+
+
+def _add_in(shard: W, commands: Sequence[ScoreEntry], first: W) -> list[EntryReceipt | ScoreboardError]:
+    """Tickets are reserved where they are all known."""
+    if shard is first:
+        return add_entries_here(commands, shard)
+    refused: dict[int, ScoreboardError] = {}
+    for place, command in enumerate(commands):
+        try:
+            if command.ticket_expires_at is not None and not _is_reserved(command, shard, first):
+                refused[place] = TicketAlreadyUsed()
+        except LeaderboardRebuilding as error:
+            ask_for_rebuild(first.leaderboard, first.publisher)
+            refused[place] = error
+    outcomes = iter(add_entries_here([each for place, each in enumerate(commands) if place not in refused], shard))
+    return [refused.get(place) or next(outcomes) for place in range(len(commands))]
+
+
+def add_entries_here(commands: Sequence[ScoreEntry], stores: Writing) -> list[EntryReceipt | ScoreboardError]:
+    """Add entries on one board in this shard; BoardElsewhere for those that it does not hold the board for.
 
     Whether who writes may do so is for the board's script to say, as in update_score: one round trip for all, and one confirmed
     publish. The script notices that definition or seasons have changed meanwhile.
     """
-    outcomes, board = _add(commands, accounts, stores)
+    if not commands:
+        return []
+    outcomes, board = _add(commands, stores)
     pairs = zip(commands, outcomes, strict=True)
     accepted = [(command, outcome) for command, outcome in pairs if isinstance(outcome, AcceptedEntry)]
-    if len(accepted) < len(outcomes) and any(isinstance(outcome, LeaderboardRebuilding | RateWindowLost) for outcome in outcomes):
+    if len(accepted) < len(outcomes) and any(map(_is_of_a_loss, outcomes)):
         ask_for_rebuild(stores.leaderboard, stores.publisher)
     note(board=board.board_id, entries=len(accepted))
     note_updates([entry.request_id for _, entry in accepted])
@@ -170,7 +228,7 @@ def add_entries(commands: Sequence[ScoreEntry], accounts: Accounts, stores: Writ
     unpublished = [each for each in accepted if each[1].outbox_id is None]
     if new:
         try:
-            stores.publisher.publish_accepted([_event(*each) for each in new])
+            stores.publisher.publish_accepted([_event(*each, stores.name) for each in new])
         except RabbitUnavailable:
             note(published=False)
             unpublished += new
@@ -179,9 +237,11 @@ def add_entries(commands: Sequence[ScoreEntry], accounts: Accounts, stores: Writ
     return [EntryReceipt(outcome, board) if isinstance(outcome, AcceptedEntry) else outcome for outcome in outcomes]
 
 
-def _add(
-    commands: Sequence[ScoreEntry], accounts: Accounts, stores: Writing
-) -> tuple[list[AcceptedEntry | ScoreboardError], BoardDefinition]:
+def _is_of_a_loss(outcome: object) -> bool:
+    return isinstance(outcome, LeaderboardRebuilding | RateWindowLost) and not isinstance(outcome, BoardElsewhere)
+
+
+def _add(commands: Sequence[ScoreEntry], stores: Writing) -> tuple[list[AcceptedEntry | ScoreboardError], BoardDefinition]:
     board_id = commands[0].board_id
     state = stores.known_boards.get(board_id)
     outcomes: list[AcceptedEntry | ScoreboardError | None] = [None] * len(commands)
@@ -209,9 +269,9 @@ def _add(
                     if state.definition != before.definition:
                         outcomes = [_judged(*each, state.definition) for each in zip(commands, outcomes, strict=True)]
                 elif question is Missing.MEMBER:
-                    _give_place(commands[place].user_id, state, accounts, stores, again=place in absent)
+                    _give_place(commands[place].user_id, state, stores, again=place in absent)
                     absent.add(place)
-                elif _give(question, commands[place], accounts, stores):
+                elif _give(question, commands[place], stores):
                     asked.add(place)
                 if kind in _ASKED_BY_ALL:
                     given.add(kind)
@@ -249,16 +309,16 @@ def _in_turn(waiting: Sequence[int], commands: Sequence[ScoreEntry], asked: Coll
     return ready
 
 
-def _give(missing: Missing, command: ScoreEntry, accounts: Accounts, stores: Writing) -> bool:
+def _give(missing: Missing, command: ScoreEntry, stores: Writing) -> bool:
     """As give_missing."""
     if missing is Missing.SERVER_KEY and command.server_key is not None:
         key_id = command.server_key.key_id
         stores.known_server_keys.remember(key_id, stores.server_keys.good(key_id))
         return False
-    return give_missing(missing, command, stores.leaderboard, accounts, stores.ledger, stores.publisher)
+    return give_missing(missing, command, stores.leaderboard, stores, stores.ledger, stores.publisher)
 
 
-def _give_place(user_id: str, state: BoardState, accounts: Accounts, stores: Writing, *, again: bool) -> None:
+def _give_place(user_id: str, state: BoardState, stores: Writing, *, again: bool) -> None:
     """For one who was shown or hidden a moment ago; raises LeaderboardRebuilding where the score is lost: nobody had to be moved
     `again`. The first time a moderator may have moved them between the question and now.
     """
@@ -267,12 +327,40 @@ def _give_place(user_id: str, state: BoardState, accounts: Accounts, stores: Wri
         lambda: stores.hidden_players.on([board_id], [user_id])[board_id],
         lambda hidden: stores.entries.place("hide" if hidden else "show", state, [user_id]),
     )
-    if again and not moved and not knows_less(user_id, accounts):
+    if again and not moved and not knows_less(user_id, stores):
         stores.leaderboard.suspect([user_id])  # within a minute the right score is back
         raise LeaderboardRebuilding(retry_after_seconds=30)
 
 
-def _event(command: ScoreEntry, accepted: AcceptedEntry) -> ScoreAccepted:
+def _is_reserved(command: ScoreEntry, shard: Writing, first: Writing) -> bool:
+    """Whether the ticket of an entry may be spent in a further shard. One that was spent before on the very entry that is sent
+    again may: then the shard is told what the entry was answered first.
+    """
+    if _reserve(command, first):
+        return True
+    result = shard.ledger.first_result(command.key_id) if command.key_id else None
+    if result is None:
+        return False
+    shard.leaderboard.remember([result])
+    return True
+
+
+def _reserve(command: ScoreEntry, first: Writing) -> bool:
+    not_in_ledger = False
+    for _ in range(MAX_TRIES):
+        answer = first.entries.reserve_ticket(command, not_in_ledger=not_in_ledger)
+        if isinstance(answer, bool):
+            return answer
+        if answer is Missing.EPOCH:
+            open_epoch(first.leaderboard, first.ledger)
+        elif first.ledger.has_accepted(command.request_id):
+            return False
+        else:
+            not_in_ledger = True
+    raise LeaderboardRebuilding
+
+
+def _event(command: ScoreEntry, accepted: AcceptedEntry, shard: str) -> ScoreAccepted:
     return ScoreAccepted(
         accepted.request_id,
         accepted.user_id,
@@ -288,4 +376,5 @@ def _event(command: ScoreEntry, accepted: AcceptedEntry) -> ScoreAccepted:
         metadata=command.metadata,
         places=accepted.text,
         writer=command.writer,
+        shard=shard,
     )

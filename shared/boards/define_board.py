@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from shared.boards.board_shards import Holder
 from shared.boards.check_definition import MAIN_ID
 from shared.boards.definition import BoardDefinition
 from shared.boards.read_boards import described
 from shared.core.errors import InvalidBoard
 from shared.stores.actor import Actor
+from shared.stores.everywhere import everywhere
 from shared.stores.idempotency import Attempt, not_kept
 
 if TYPE_CHECKING:
+    from shared.boards.board_shards import BoardShards
     from shared.boards.known_boards import KnownBoards
     from shared.boards.postgresql import Boards, DefinedBoard
 
@@ -51,9 +54,14 @@ def put_board(
     return {"isNew": done.is_new, "board": described(known.current(definition.board_id))}
 
 
-def delete_board(board_id: str, actor: Actor, boards: Boards, known: KnownBoards, attempt: Attempt = not_kept) -> None:
+def delete_board(board_id: str, actor: Actor, boards: Boards, shards: BoardShards[Holder], attempt: Attempt = not_kept) -> None:
     """Raises UnknownBoard, and InvalidBoard for the specification's board."""
     if board_id == MAIN_ID:
         raise InvalidBoard(f"`{MAIN_ID}` is the specification's board, which cannot be deleted.")
     boards.delete(board_id, actor, attempt(None))
-    known.redefined(board_id)
+    forget_board(board_id, shards)
+
+
+def forget_board(board_id: str, shards: BoardShards[Holder]) -> None:
+    """Have each shard know that a board was deleted: it may have been on its way between two."""
+    everywhere(shards.all, lambda shard: shard.known_boards.redefined(board_id))

@@ -9,21 +9,22 @@ from typing import Any, NamedTuple
 import redis
 
 from shared.accounts.session import Missing
-from shared.boards.acceptance_redis import RESULT_SECONDS, SPENT_BEFORE_MS, SPENT_MARGIN_MS, Acceptances, Now
+from shared.boards.acceptance_redis import RESULT_SECONDS, SPENT_BEFORE_MS, SPENT_MARGIN_MS, Acceptances, Now, milliseconds
 from shared.boards.entry import AcceptedEntry, BoardMoved, ScoreEntry, parse_places
 from shared.boards.places_redis import Verb, place_members
 from shared.boards.season import BoardState
-from shared.core.errors import ScoreboardError
+from shared.core.errors import LeaderboardRebuilding, ScoreboardError
 from shared.ledger.events import Number
 from shared.stores.keys import BoardKeys, ShardKeys
 from shared.stores.redis.connection import translated
 from shared.stores.redis.replicas import Replicas
-from shared.stores.redis.scripts import run_scripts
+from shared.stores.redis.scripts import run_script, run_scripts
 
 WINDOW_SECONDS = 60
 MAX_PREPARED = 1000
 
 
+_QUESTIONS = {b"epoch": Missing.EPOCH, b"history": Missing.HISTORY}
 Outcome = AcceptedEntry | Missing | BoardMoved | ScoreboardError
 
 
@@ -78,6 +79,27 @@ class Entries(Acceptances):
             except ScoreboardError as error:
                 found.append(error)
         return found
+
+    @translated()
+    def reserve_ticket(self, entry: ScoreEntry, *, not_in_ledger: bool = False) -> bool | Missing:
+        """Whether the ticket of an entry may be spent on its board, which is in another shard: from now on nowhere else.
+
+        What is missing must be given (open an epoch, or say that the ledger lacks the request id), then it is tried again.
+        Raises LeaderboardRebuilding while it is not known what was spent.
+        """
+        if entry.ticket_expires_at is None:
+            return True
+        known_until = milliseconds(entry.ticket_expires_at) + SPENT_MARGIN_MS
+        spent = self._shard.user(entry.user_id).spent_tickets
+        keys = (spent, self._shard.rate_windows, self._keys.whole, self._keys.numbers)
+        given = (SPENT_BEFORE_MS, "1" if not_in_ledger else "", "" if self._now is None else self._milliseconds())
+        arguments = (entry.request_id, entry.board_id, known_until, entry.user_id, *given)
+        outcome = run_script(self._redis, "reserve_ticket", keys, arguments)
+        if outcome in _QUESTIONS:
+            return _QUESTIONS[outcome]
+        if outcome not in (b"ok", b"spent"):
+            raise LeaderboardRebuilding
+        return bool(outcome == b"ok")
 
     def _prepared(self, state: BoardState) -> _Prepared:
         board = state.definition

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
+
+from shared.stores.everywhere import everywhere
 
 if TYPE_CHECKING:
     from shared.boards.redis import RateWindows
@@ -14,11 +17,17 @@ BATCH = 1000
 MAX_BATCHES = 2000
 
 
-def forget_windows(windows: RateWindows, ledger: Ledger) -> dict[str, int]:
+def forget_windows(windows: Sequence[RateWindows], ledger: Ledger) -> dict[str, int]:
     """Returns of how many players windows and spent tickets were dropped, and how many idempotency keys; safe to run side by
-    side.
+    side. `windows` are those of each shard.
     """
-    return {"forgotten": _all(windows.forget), "results": _all(windows.forget_results), "keys": _all(ledger.forget_keys)}
+    done = Counter(forgotten=0, results=0, keys=_all(ledger.forget_keys))
+
+    def forget(shard: RateWindows) -> None:
+        done.update(forgotten=_all(shard.forget), results=_all(shard.forget_results))
+
+    everywhere(windows, forget)
+    return dict(done)
 
 
 def _all(forget: Callable[[int], int]) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from shared.boards.definition import NAME, BoardDefinition, Change, changes_meaning
 from shared.boards.season import BoardState, begun, ended, overtaken, redefined, rolled
-from shared.core.errors import LeaderboardRebuilding, ScoreboardError, UnknownBoard
+from shared.core.errors import BoardElsewhere, LeaderboardRebuilding, ScoreboardError, UnknownBoard
 
 if TYPE_CHECKING:
     from shared.boards.postgresql import Boards
@@ -21,7 +21,8 @@ T = TypeVar("T")
 
 
 class KnownBoards:
-    """Definitions and open seasons, as this process knows them. Scripts tell when they are out of date.
+    """Definitions and open seasons of the boards of a shard, as this process knows them. Scripts tell when they are out of date.
+    BoardElsewhere says of a board that it is in another shard, or on its way to one.
 
     Reading a board that Redis holds asks nobody else. Any process may put what follows when a season has ended, and a board that
     has no entries yet; one with entries is filled from the ledger by fill_boards, which `ask_for_rebuild` wakes.
@@ -58,9 +59,11 @@ class KnownBoards:
             return found if now == definition else judge(now)
         return found
 
-    def all(self) -> list[BoardState]:
-        """Every board as it is now, in the order of their ids; those that are being rebuilt without seasons."""
-        definitions = {definition.board_id: definition for definition in self._boards.list()}
+    def all(self, boards: Sequence[BoardDefinition]) -> list[BoardState]:
+        """These boards of the shard as they are now, in their order; those that are being rebuilt without seasons."""
+        if not boards:
+            return []
+        definitions = {definition.board_id: definition for definition in boards}
         held, now = self._states.load_all(list(definitions)), self._states.now()
         found = []
         for board_id, definition in definitions.items():
@@ -87,7 +90,7 @@ class KnownBoards:
         """
         try:
             self._known[board_id] = state = self._renewed(board_id, now)
-        except UnknownBoard:
+        except (UnknownBoard, BoardElsewhere):
             self._known.pop(board_id, None)
             raise
         except LeaderboardRebuilding:
@@ -96,22 +99,33 @@ class KnownBoards:
         return state
 
     def redefined(self, board_id: str) -> None:
-        """Have Redis know what the ledger says of a board by now: another definition, or that it was deleted.
+        """Have Redis know what the ledger says of a board by now: another definition, or that it was deleted, or is elsewhere,
+        which BoardElsewhere says, too.
 
         Of several at the same time the last one to read the ledger counts, whichever order they come to Redis in.
         """
         for _ in range(MAX_TRIES):
             held = self._states.load(board_id)
             try:
-                definition = self._boards.get(board_id)
+                placed = self._boards.placed(board_id)
             except UnknownBoard:
                 self._known.pop(board_id, None)
                 self._states.drop(board_id)
                 return
+            definition = placed.definition
+            if not self._boards.holds(placed):
+                self._known.pop(board_id, None)
+                if held is not None and placed.moving_to is None:
+                    self._states.leave(board_id, held.state.version, placed.shard)
+                raise BoardElsewhere
             now = self._states.now()
             if held is None:
-                with suppress(LeaderboardRebuilding):  # somebody fills it
+                try:
                     self.renewed(board_id, now)
+                except BoardElsewhere:
+                    raise
+                except LeaderboardRebuilding:
+                    pass  # somebody fills it
                 return
             open_now = rolled(held.state, now)
             if open_now.definition == definition and open_now is held.state:
@@ -149,10 +163,11 @@ class KnownBoards:
         raise LeaderboardRebuilding
 
     def _begin(self, board_id: str, now: int) -> BoardState | None:
-        newest = self._seasons.newest(board_id)
-        state = begun(self._boards.get(board_id), now, newest)
+        mark = self._states.mark()
+        definition, newest = self._boards.here(board_id), self._seasons.newest(board_id)
+        state = begun(definition, now, newest)
         if self._seasons.have_entries(board_id, state.open_seasons):
             if self._states.load(board_id) is None:
                 raise LeaderboardRebuilding
             return None  # another process has put it meanwhile, and somebody has played
-        return self._states.put("", state, overtaken(state, newest))
+        return self._states.put("", state, overtaken(state, newest), mark)

@@ -40,6 +40,11 @@ class Boards(LiveAccounts, Protocol):
         ...
 
     @property
+    def every_board_stores(self) -> Sequence[BoardStores]:
+        """The same in each shard."""
+        ...
+
+    @property
     def leaderboard(self) -> Leaderboard:
         """`main`."""
         ...
@@ -97,7 +102,7 @@ def take_moderation(user_ids: Sequence[str], boards: Boards) -> None:
     """Have players stand where the decisions about them say, and all who watch see it."""
     if user_ids:
         spread_profiles(user_ids, boards)
-        move_players(user_ids, boards.leaderboard, boards.board_stores)
+        move_players(user_ids, boards.leaderboard, boards.every_board_stores)
         tell_viewers(boards.publisher, boards.clock)
 
 

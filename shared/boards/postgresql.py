@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from shared.boards.definition import BoardDefinition, changes_meaning
 from shared.boards.entry import Made, PastEntry, parse_places
-from shared.core.errors import BoardInUse, UnknownBoard
+from shared.core.errors import BoardBusy, BoardElsewhere, BoardInUse, UnknownBoard
+from shared.core.redis_shards import FIRST
 from shared.ledger.events import Number
 from shared.stores.actor import Actor
 from shared.stores.audit_row import add_audit_row
 from shared.stores.idempotency import KeptAnswer
 from shared.stores.kept_answers import keep_answer
+from shared.stores.leases import Leases, LeaseTaken, is_held
 from shared.stores.postgresql.pool import Pool
 from shared.stores.postgresql.session import Session, text_array
 from shared.stores.postgresql.statements import statement
+
+
+class Turn(NamedTuple):
+    """A lease to move a board, and its fencing number."""
+
+    lease: str
+    fencing: int
+
+    def lasts(self, session: Session) -> bool:
+        """Whether nobody has followed; in a transaction it stays so until the end."""
+        return is_held(session, self.lease, self.fencing)
+
 
 Played = Callable[[str], set[str]]
 
@@ -24,6 +39,14 @@ Played = Callable[[str], set[str]]
 def nobody_plays(_board_id: str) -> set[str]:
     """For a board that is not played on by anybody."""
     return set()
+
+
+class PlacedBoard(NamedTuple):
+    """A board, the shard that it is in, and the one that it is on its way to: None while it stays."""
+
+    definition: BoardDefinition
+    shard: str
+    moving_to: str | None
 
 
 class DefinedBoard(NamedTuple):
@@ -46,23 +69,89 @@ class DefinedBoard(NamedTuple):
 
 
 class Boards:
-    """Boards beside the specification's, by their ids (PostgreSQL). What is deleted is not found."""
+    """Boards beside the specification's, by their ids (PostgreSQL). What is deleted is not found.
 
-    def __init__(self, pool: Pool) -> None:
+    `shard` is the one whose boards are listed, and in which new ones are made.
+    """
+
+    def __init__(self, pool: Pool, shard: str = FIRST) -> None:
         self._pool = pool
+        self._shard = shard
 
     def get(self, board_id: str) -> BoardDefinition:
-        """Raises UnknownBoard."""
+        """In whichever shard; raises UnknownBoard."""
+        return self.placed(board_id).definition
+
+    def here(self, board_id: str) -> BoardDefinition:
+        """One that is in this shard and stays; raises UnknownBoard and BoardElsewhere."""
+        found = self.placed(board_id)
+        if not self.holds(found):
+            raise BoardElsewhere
+        return found.definition
+
+    def holds(self, placed: PlacedBoard) -> bool:
+        """Whether a board is in this shard and stays."""
+        return placed.shard == self._shard and placed.moving_to is None
+
+    def placed(self, board_id: str) -> PlacedBoard:
+        """With the shard that it is in; raises UnknownBoard."""
         with self._pool.connection() as session:
             rows = session.run(statement("find_board"), board_id=board_id)
         if not rows:
             raise UnknownBoard
-        return BoardDefinition.from_json(board_id, rows[0][0])
+        [[definition, shard, moving_to]] = rows
+        return PlacedBoard(BoardDefinition.from_json(board_id, definition), shard, moving_to)
 
     def list(self) -> list[BoardDefinition]:
-        """All of them, in the order of their ids."""
+        """All that are in this shard and stay, in the order of their ids."""
         with self._pool.connection() as session:
-            return [BoardDefinition.from_json(*row) for row in session.run(statement("find_boards"))]
+            return [BoardDefinition.from_json(*row) for row in session.run(statement("find_boards"), shard=self._shard)]
+
+    def places(self) -> dict[str, PlacedBoard]:
+        """All boards of all shards, in the order of their ids."""
+        with self._pool.connection() as session:
+            rows = session.run(
+                'SELECT board_id, definition, shard, moving_to FROM boards WHERE deleted_at IS NULL ORDER BY board_id COLLATE "C"'
+            )
+        return {row[0]: PlacedBoard(BoardDefinition.from_json(row[0], row[1]), row[2], row[3]) for row in rows}
+
+    def moving(self) -> Sequence[tuple[str, str]]:
+        """Ids of boards that are on their way, each with the shard that it goes to."""
+        with self._pool.connection() as session:
+            rows = session.run("SELECT board_id, moving_to FROM boards WHERE moving_to IS NOT NULL AND deleted_at IS NULL")
+        return [(board_id, shard) for board_id, shard in rows]
+
+    def begin_move(self, board_id: str, shard: str) -> PlacedBoard:
+        """Have a board be on its way to a shard: nobody enters until it is there. Raises UnknownBoard."""
+        with self._pool.connection() as session:
+            rows = session.run(statement("begin_move"), board_id=board_id, shard=shard)
+        if not rows:
+            raise UnknownBoard
+        [[before, definition]] = rows
+        return PlacedBoard(BoardDefinition.from_json(board_id, definition), before, shard)
+
+    def finish_move(self, board_id: str, before: str, shard: str, actor: Actor, turn: Turn) -> bool:
+        """It has come to the shard from the one `before`; False when it is not on its way there any more, or the turn is over."""
+        with self._pool.transaction("finish_move") as session:
+            if not turn.lasts(session) or not session.run(statement("finish_move"), board_id=board_id, shard=shard):
+                return False
+            add_audit_row(session, "board_moved", actor, None, {"board": board_id, "from": before, "to": shard})
+        return True
+
+    def lasts(self, turn: Turn) -> bool:
+        """Whether nobody else may move the board by now."""
+        with self._pool.transaction("see_turn") as session:
+            return turn.lasts(session)
+
+    @contextmanager
+    def turn_to_move(self, board_id: str) -> Iterator[Turn]:
+        """One at a time moves a board; raises BoardBusy. A process that dies keeps others away for half a minute."""
+        name = f"move:{board_id}"
+        try:
+            with Leases(self._pool).held(name) as fencing:
+                yield Turn(name, fencing)
+        except LeaseTaken:
+            raise BoardBusy from None
 
     def has_public(self) -> bool:
         """Whether anybody may read one of them."""
@@ -102,15 +191,16 @@ class Boards:
         """
         board_id = definition.board_id
         parameters = {"board_id": board_id, "definition": json.dumps(definition.as_json())}
+        placed = {**parameters, "shard": self._shard}
         with self._pool.transaction("put_board") as session:
             rows = (
-                []
-                if session.run(statement("add_board"), **parameters)
-                else session.run(statement("lock_board"), board_id=board_id)
+                [] if session.run(statement("add_board"), **placed) else session.run(statement("lock_board"), board_id=board_id)
             )
             done = _judged(session, definition, rows, played)
-            if rows and done.differences:
-                session.run(statement("remake_board" if done.is_new else "change_board"), **parameters)
+            if rows and done.is_new:
+                session.run(statement("remake_board"), **placed)
+            elif rows and done.differences:
+                session.run(statement("change_board"), **parameters)
             if done.differences:
                 add_audit_row(session, "board_defined", actor, None, {"board": board_id, **done.differences})
         return done

@@ -8,21 +8,35 @@ from typing import TYPE_CHECKING, Any
 
 from shared.boards.board import MAIN
 from shared.boards.board_rows import main_state
+from shared.boards.board_shards import Holder
 from shared.boards.season import NEVER, BoardState
 from shared.core.clock import utc_text
-from shared.core.errors import UnknownBoard
+from shared.core.errors import RedisUnavailable, UnknownBoard
 
 if TYPE_CHECKING:
+    from shared.boards.board_shards import BoardShards
     from shared.boards.known_boards import KnownBoards
+    from shared.boards.postgresql import Boards
 
 
 Board = dict[str, Any]
 
 
-def list_boards(main: Board, known: KnownBoards, *, only_public: bool = False) -> list[Board]:
-    """`main` first, the others in the order of their ids."""
-    boards = [main, *map(described, known.all())]
-    return [board for board in boards if board["public"] or not only_public]
+def list_boards(main: Board, boards: Boards, shards: BoardShards[Holder], *, only_public: bool = False) -> list[Board]:
+    """`main` first, the others in the order of their ids; without seasons those that are being rebuilt, or are in a further shard
+    that is away.
+    """
+    places = boards.places()
+    states = {board_id: BoardState("", placed.definition, ()) for board_id, placed in places.items()}
+    for shard in shards.all:
+        here = [each.definition for each in places.values() if each.shard == shard.name and each.moving_to is None]
+        try:
+            states |= {state.definition.board_id: state for state in shard.known_boards.all(here)}
+        except RedisUnavailable:
+            if shard is shards.first:
+                raise
+    listed = [main, *(described(states[board_id]) for board_id in places)]
+    return [board for board in listed if board["public"] or not only_public]
 
 
 def get_board(board_id: str, main: Board, known: KnownBoards, identify: Callable[[], object]) -> Board:

@@ -133,6 +133,8 @@ class Leaderboard(Acceptances):
     @translated()
     def remember(self, results: Sequence[FirstResult]) -> None:
         """Keep first results of idempotency keys for retries; those that are kept stay as they are."""
+        if not results:
+            return
         keys = [self._results, *(self._shard.user(result.user_id).result(result.key_id) for result in results)]
         arguments = [value for result in results for value in _values(result)]
         run_script(self._redis, "restore_results", keys, arguments)
@@ -209,9 +211,19 @@ class Leaderboard(Acceptances):
         return bool(run_script(self._redis, "open_epoch", keys, arguments))
 
     @translated()
+    def close_epoch(self) -> None:
+        """Have the next update numbered in a new epoch."""
+        run_script(self._redis, "close_epoch", (self._numbers,), ())
+
+    @translated()
     def ask_for_rebuild(self) -> bool:
         """Whether the caller is the one, of many who find the board empty at the same time, to ask for its rebuild."""
         return bool(run_script(self._redis, "claim", (self._keys.rebuild_asked,), (REBUILD_ASKED_SECONDS * 1000,)))
+
+    @translated()
+    def open(self) -> None:
+        """Have an empty Redis be one of boards beside `main`, whose first results are to be restored."""
+        self._open(uuid.uuid4().hex, self._milliseconds(), 0)
 
     @translated()
     def rebuild(self, pages: Iterable[Mapping[str, int]], hidden: Iterable[Sequence[str]] = ()) -> int:
@@ -236,13 +248,17 @@ class Leaderboard(Acceptances):
         for user_ids in hidden:
             self._place("hide", user_ids, (building, building_hidden), enters=False)
             self._redis.expire(building_hidden, REBUILD_SECONDS)
+        self._open(token, self._milliseconds() if points else 0, players)
+        return players
+
+    def _open(self, token: str, since: int, players: int) -> None:
+        building, building_hidden = self._keys.rebuild(token), self._keys.rebuild_hidden(token)
         run_script(
             self._redis,
             "open_leaderboard",
             (building, self._leaderboard, self._whole, self._numbers, building_hidden, self._keys.hidden),
-            (self._milliseconds() if points else 0, players, self._board.first_score),
+            (since, players, self._board.first_score),
         )
-        return players
 
     def _place(self, verb: str, user_ids: Iterable[str], where: tuple[str, str] | None = None, *, enters: bool = True) -> int:
         """In steps, each of them atomic; `where` is another board, and the hidden players beside it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import redis
 
@@ -38,6 +38,14 @@ class Asked(Generic[T]):
         return Question(script_command(self.script, self.keys, self.arguments), self.read)
 
 
+class ShardOfBoard(NamedTuple):
+    """The Redis in which a board is, the keys there, and the one that says that places are known."""
+
+    client: redis.Redis
+    shard: ShardKeys
+    whole: str
+
+
 class BoardScores:
     """Rows of all boards (Redis). What it is asked is written for a state of the board; an answer is Stale where that is over."""
 
@@ -45,6 +53,11 @@ class BoardScores:
         self._redis: Any = client
         self._shard = shard
         self._main = MAIN.keys(shard)
+
+    @property
+    def place(self) -> ShardOfBoard:
+        """Where these boards are."""
+        return ShardOfBoard(self._redis, self._shard, self._main.whole)
 
     @translated()
     def answer(self, asked: Asked[T]) -> T:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import NamedTuple
 
 from shared.boards.boundaries import last_boundary, milliseconds, next_boundary
 from shared.boards.definition import BoardDefinition, Period
 
 NEVER = 2**53 - 1
+# What the last reset of each period did, as Redis has it.
+NO_RESETS: Mapping[str, str] = MappingProxyType({})
 
 
 class Season(NamedTuple):

@@ -10,6 +10,7 @@ from shared.boards.member import member_of
 from shared.boards.season import NEVER, KnownSeason, Season
 from shared.boards.states_redis import Reset, Standing
 from shared.core.errors import LedgerBehind
+from shared.core.redis_shards import FIRST
 from shared.ledger.events import Number
 from shared.stores.actor import Actor
 from shared.stores.audit_row import add_audit_row
@@ -38,8 +39,10 @@ class DueSeason(NamedTuple):
 class BoardSeasons:
     """The seasons of boards, and what entries come to in them (PostgreSQL)."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, shard: str = FIRST) -> None:
+        """`shard` is the one whose boards are listed, and whose seasons are due."""
         self._pool = pool
+        self._shard = shard
 
     def newest(self, board_id: str) -> list[Season]:
         """Of each period the newest season that is written down, and those after it that have entries, in their order.
@@ -88,13 +91,20 @@ class BoardSeasons:
             after = rows[-1][0]
 
     def boards_by_traffic(self) -> list[str]:
-        """Ids of all boards, the busiest of the last hour first."""
-        return [board_id for [board_id] in self._run("boards_by_traffic", looked_at=LOOKED_AT, minutes=OF_LATE_MINUTES)]
+        """Ids of all boards of the shard, the busiest of the last hour first."""
+        where = {"shard": self._shard, "looked_at": LOOKED_AT, "minutes": OF_LATE_MINUTES}
+        return [board_id for [board_id] in self._run("boards_by_traffic", **where)]
 
-    def deleted_boards(self) -> list[str]:
-        """Ids of boards that were deleted within a day: whoever deleted one may have died before Redis was told."""
+    def gone_boards(self) -> list[str]:
+        """Ids of boards that were deleted, or came to another shard, within a day: whoever did it may have died before Redis was
+        told, or Redis has forgotten it.
+        """
         with self._pool.connection() as session:
-            rows = session.run("SELECT board_id FROM boards WHERE deleted_at > now() - INTERVAL '1 day'")
+            rows = session.run(
+                "SELECT board_id FROM boards WHERE deleted_at > now() - INTERVAL '1 day'"
+                " OR (moved_at > now() - INTERVAL '1 day' AND shard <> :shard AND moving_to IS NULL)",
+                shard=self._shard,
+            )
         return [board_id for [board_id] in rows]
 
     def note(self, boards: Mapping[str, Sequence[Season]]) -> None:
@@ -108,8 +118,10 @@ class BoardSeasons:
         return {(board_id, period): number for board_id, period, number in self._run("newest_open_seasons")}
 
     def due(self, now: int) -> list[DueSeason]:
-        """Seasons that have ended by now (ms) and are not closed, or no more since a late entry; oldest first."""
-        return [DueSeason(*row) for row in self._run("due_seasons", now=now)]
+        """Seasons of the shard's boards that have ended by now (ms) and are not closed, or no more since a late entry; oldest
+        first.
+        """
+        return [DueSeason(*row) for row in self._run("due_seasons", shard=self._shard, now=now)]
 
     def close(self, season: DueSeason) -> int | None:
         """Write the final ranks of a season and close it, in one transaction; returns their version.

@@ -11,6 +11,7 @@ from shared.core.clock import Clock
 from shared.core.errors import RabbitUnavailable
 from shared.ledger.events import EVERY_BOARD, ScoresRecorded
 from shared.ledger.ports import EventPublisher
+from shared.stores.everywhere import everywhere
 
 if TYPE_CHECKING:
     from shared.boards.fill_boards import BoardStores
@@ -35,7 +36,7 @@ def settle_places(user_ids: Sequence[str], leaderboard: Leaderboard, hidden: Hid
 
 
 def settle_board_places(user_ids: Sequence[str], boards: BoardStores) -> int:
-    """The same in the seasons of all other boards that Redis holds; returns how often somebody moved."""
+    """The same in the seasons of all other boards that the shard holds; returns how often somebody moved."""
     return _settle_on(_held(boards), user_ids, boards) if user_ids else 0
 
 
@@ -76,7 +77,7 @@ def settle(find_hidden: Callable[[], T], move: Callable[[T], int]) -> int:
 
 
 def take_places(
-    accounts: Sequence[E], leaderboard: Leaderboard, boards: BoardStores, publisher: EventPublisher, clock: Clock
+    accounts: Sequence[E], leaderboard: Leaderboard, boards: Sequence[BoardStores], publisher: EventPublisher, clock: Clock
 ) -> Sequence[E]:
     """Have accounts that were changed stand where they belong, and all who watch see it; returns the accounts.
 
@@ -89,10 +90,10 @@ def take_places(
     return accounts
 
 
-def move_players(user_ids: Sequence[str], leaderboard: Leaderboard, boards: BoardStores) -> None:
-    """Have players stand where they belong, on every board."""
-    settle_places(user_ids, leaderboard, boards.hidden)
-    settle_board_places(user_ids, boards)
+def move_players(user_ids: Sequence[str], leaderboard: Leaderboard, boards: Sequence[BoardStores]) -> None:
+    """Have players stand where they belong, on every board: `boards` are those of each shard."""
+    settle_places(user_ids, leaderboard, boards[0].hidden)
+    everywhere(boards, lambda shard: settle_board_places(user_ids, shard))
 
 
 def tell_viewers(publisher: EventPublisher, clock: Clock) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from shared.boards.definition import BoardDefinition
 from shared.boards.entry import BoardMoved
 from shared.boards.member import user_id_in
 from shared.boards.places_redis import Verb, place_members
-from shared.boards.season import BoardState, Season
+from shared.boards.season import NO_RESETS, BoardState, Season
 from shared.core.errors import LeaderboardRebuilding
 from shared.stores.keys import BoardKeys, DefinedBoardKeys, ShardKeys
 from shared.stores.redis.connection import translated
@@ -37,6 +37,16 @@ class HeldBoard(NamedTuple):
     def seasons(self) -> list[tuple[str, int]]:
         """Period and number of all whose keys may be here."""
         return [(season.period, season.number) for season in (*self.state.open_seasons, *self.ended)]
+
+
+class Left(NamedTuple):
+    """What Redis knew of a board that has left it: what it held, None where it had left before, and its last resets. `version` is
+    what it has of the board now.
+    """
+
+    version: str
+    held: HeldBoard | None
+    resets: Mapping[str, str]
 
 
 class Standing(NamedTuple):
@@ -102,7 +112,8 @@ class BoardStates:
                 for board_id in some:
                     pipeline.hgetall(self._shard.defined(board_id).board)
                 answers = pipeline.execute()
-            held |= {board_id: _held(board_id, fields) for board_id, fields in zip(some, answers, strict=True) if fields}
+            pairs = zip(some, answers, strict=True)
+            held |= {board_id: _held(board_id, fields) for board_id, fields in pairs if b"definition" in fields}
         return held
 
     @translated()
@@ -112,24 +123,68 @@ class BoardStates:
         for some in _chunks(list(board_ids)):
             with self._redis.pipeline(transaction=False) as pipeline:
                 for board_id in some:
-                    pipeline.exists(self._shard.defined(board_id).board)
+                    pipeline.hexists(self._shard.defined(board_id).board, "definition")
                 lacking += [board_id for board_id, is_held in zip(some, pipeline.execute(), strict=True) if not is_held]
         return lacking
 
-    def put(self, before: str, state: BoardState, ended: Sequence[Season] = ()) -> BoardState | None:
+    @translated()
+    def mark(self) -> str:
+        """Another one when this Redis may have forgotten which boards have left it; raises LeaderboardRebuilding."""
+        mark: bytes | None = self._redis.get(self._whole)
+        if mark is None:
+            raise LeaderboardRebuilding
+        return mark.decode()
+
+    @translated()
+    def version(self, board_id: str) -> str:
+        """Of a board that is here, or has left: "" where nothing is known of it."""
+        found: bytes | None = self._redis.hget(self._shard.defined(board_id).board, "version")
+        return "" if found is None else found.decode()
+
+    @translated()
+    def gone(self, board_id: str) -> str | None:
+        """The version of a board that is not here: "" where nothing is known of it. None for one that is."""
+        version, definition = self._redis.hmget(self._shard.defined(board_id).board, "version", "definition")
+        return None if definition is not None else (version or b"").decode()
+
+    @translated()
+    def leave(self, board_id: str, version: str, shard: str) -> Left | None:
+        """Have a board with this version be in another shard from now on; answers what was known of it here.
+
+        None when another version is there by now.
+        """
+        key, left = self._shard.defined(board_id).board, _new_version()
+        outcome, *fields = run_script(self._redis, "leave_board", (key,), (version, left, shard))
+        if outcome != b"ok":
+            return None
+        told = dict(zip(fields[::2], fields[1::2], strict=True))
+        self._on_changed(board_id)
+        resets = {name.decode(): value.decode() for name, value in told.items() if name.startswith(b"reset:")}
+        return Left(left, _held(board_id, told) if b"definition" in told else None, resets)
+
+    def put(self, before: str, state: BoardState, ended: Sequence[Season] = (), mark: str = "") -> BoardState | None:
         """Put a state in the place of the one with the version `before`, "" for none; answers it with its new version.
 
-        None when another one is there by now. Raises LeaderboardRebuilding while nothing is here.
+        None when another one is there by now, or another `mark`. Raises LeaderboardRebuilding while nothing is here.
         """
-        return self._put(before, state, ended, (), ())
+        return self._put(before, mark, state, ended, (), ())
 
     @translated()
     def fill(
-        self, state: BoardState, pages: Iterable[tuple[Season, Sequence[Standing]]], ended: Sequence[Season] = ()
+        self,
+        state: BoardState,
+        pages: Iterable[tuple[Season, Sequence[Standing]]],
+        ended: Sequence[Season] = (),
+        *,
+        before: str = "",
+        mark: str = "",
+        resets: Mapping[str, str] = NO_RESETS,
     ) -> int | None:
-        """Put a board that Redis does not hold with all its players; answers how many standings it has.
+        """Put a board that Redis does not hold with all its players, and what was done by the last `resets` of its periods;
+        answers how many standings it has.
 
-        None when another one was faster. Beside the board, under keys of its own; a script then puts all of it in its place.
+        None when another one was faster: `before` and `mark` are those of `put`. Beside the board, under keys of its own; a
+        script then puts all of it in its place.
         """
         keys, building = self._shard.defined(state.definition.board_id), secrets.token_hex(8)
         places = _places(keys, state)
@@ -150,7 +205,7 @@ class BoardStates:
                         sizes[place] += len(entries)
                 pipeline.execute()
         pairs = [key for place in places for key in (built[place], place)]
-        if self._put("", state, ended, pairs, list(sizes.values())) is None:
+        if self._put(before, mark, state, ended, pairs, list(sizes.values()), resets) is None:
             self._redis.unlink(*built.values())
             return None
         return sum(sizes.values()) // 2
@@ -233,11 +288,19 @@ class BoardStates:
 
     @translated()
     def _put(
-        self, before: str, state: BoardState, ended: Sequence[Season], pairs: Sequence[str], sizes: Sequence[int]
+        self,
+        before: str,
+        mark: str,
+        state: BoardState,
+        ended: Sequence[Season],
+        pairs: Sequence[str],
+        sizes: Sequence[int],
+        resets: Mapping[str, str] = NO_RESETS,
     ) -> BoardState | None:
         state = replace(state, version=_new_version())
         keys = (self._shard.defined(state.definition.board_id).board, self._whole, *pairs)
-        outcome = run_script(self._redis, "put_board", keys, (before, *sizes, *_fields(state, ended)))
+        told = (text for field in resets.items() for text in field)
+        outcome = run_script(self._redis, "put_board", keys, (before, mark, *sizes, *_fields(state, ended), *told))
         if outcome == b"rebuilding":
             raise LeaderboardRebuilding
         if outcome != b"ok":

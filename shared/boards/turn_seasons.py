@@ -46,7 +46,7 @@ def turn_seasons(stores: BoardStores, known: KnownBoards, pipeline: Pipeline) ->
 def _bring_up_to_date(stores: BoardStores, known: KnownBoards, newest: dict[tuple[str, str], int], now: int) -> Iterable[str]:
     """Every board in Redis has the definition that the ledger has, and is rolled to now; answers the ids of all of them."""
     definitions = {definition.board_id: definition for definition in stores.boards.list()}
-    held = stores.states.load_all({*definitions, *stores.seasons.deleted_boards()})
+    held = stores.states.load_all({*definitions, *stores.seasons.gone_boards()})
     for board_id in {*definitions, *held}:
         board = held.get(board_id)
         if board is not None and went_back(board_id, board, newest):

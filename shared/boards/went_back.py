@@ -31,7 +31,7 @@ def drop_what_went_back(stores: BoardStores) -> None:
     """
     newest = stores.seasons.newest_open()
     definitions = {definition.board_id: definition for definition in stores.boards.list()}
-    for board_id, board in stores.states.load_all({*definitions, *stores.seasons.deleted_boards()}).items():
+    for board_id, board in stores.states.load_all({*definitions, *stores.seasons.gone_boards()}).items():
         definition = definitions.get(board_id)
         if definition is None or went_back(board_id, board, newest) or changes_meaning(board.state.definition, definition):
             _log.warning("Redis went back to an earlier state of a board", extra={"board": board_id})

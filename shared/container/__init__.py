@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.accounts.check_access import check_access
 from shared.accounts.player import Caller
+from shared.container.shard import FurtherShard, Shard
 from shared.core.background import Background
 from shared.core.clock import Clock, SystemClock
 from shared.core.config import Settings
@@ -17,69 +18,54 @@ from shared.core.invocation import await_before_answer, current, note
 from shared.core.logs import configure_logs, get_logger
 from shared.core.loop import Loop, find_loop
 from shared.core.metrics.export import export_metrics
+from shared.core.redis_shards import FIRST, ShardPlace
 from shared.core.tls import what_travels_unprotected
 from shared.core.tracing import Tracer, use_tracer
 from shared.ledger.ports import QueueGauge
 from shared.stores.aws.secrets_manager import with_secret
+from shared.stores.everywhere import everywhere
 from shared.stores.key_print import KeyPrint
 from shared.viewers.ports import Viewers
 
 if TYPE_CHECKING:
-    import redis
-
     from shared.accounts.argon2 import PasswordHasher
     from shared.accounts.postgresql import AccountChanges, RefreshTokens, Sessions, Users
-    from shared.accounts.redis import Access, LimitsSince, LoginThrottle, Profiles, RequestLimits
+    from shared.accounts.redis import LimitsSince, LoginThrottle, RequestLimits
     from shared.accounts.server_keys_postgresql import ServerKeys
-    from shared.accounts.server_keys_redis import KnownServerKeys
     from shared.accounts.tokens import AccessTokens
     from shared.audit.hmac_seals import SealSigner
     from shared.audit.postgresql import AuditLog, AuditSeals
     from shared.audit.redis import Refusals, SealAnchor
     from shared.audit.seal_audit import AuditChain
     from shared.boards.board import Board
-    from shared.boards.entries_redis import Entries
+    from shared.boards.board_shards import BoardShards
     from shared.boards.fill_boards import BoardStores
     from shared.boards.hidden_postgresql import HiddenPlayers
     from shared.boards.hmac_tickets import TicketSigner
-    from shared.boards.known_boards import KnownBoards
     from shared.boards.moderation_postgresql import Moderations
-    from shared.boards.postgresql import Boards
-    from shared.boards.read_board import Names, PreparedBoards
-    from shared.boards.read_rows import BoardReading
-    from shared.boards.redis import BoardCache, Leaderboard, RateWindows
-    from shared.boards.seasons_postgresql import BoardSeasons
-    from shared.boards.states_redis import BoardStates
+    from shared.boards.read_board import PreparedBoards
+    from shared.boards.redis import BoardCache
     from shared.core.instance import Instance
     from shared.ledger.archive_postgresql import HistoryArchive
-    from shared.ledger.catch_up import Pipeline
     from shared.ledger.dead_letters_rabbitmq import DeadLetterQueue
     from shared.ledger.letter_stores import LetterStores
     from shared.ledger.letters_postgresql import DeadLetters
     from shared.ledger.messages import EventCodec
-    from shared.ledger.postgresql import Ledger
     from shared.ledger.publisher import RabbitPublisher
     from shared.ledger.queues import Topology
-    from shared.ledger.redis import Outbox
     from shared.operations.archive_postgresql import ArchiveParts
     from shared.operations.check_health import Readiness
     from shared.operations.claim_stores import Ownership
     from shared.operations.postgresql import Installations, LedgerGauge
     from shared.operations.rabbitmq import BrokerMark
-    from shared.operations.redis import BoardGauge, BoardMark, QueueWatch
-    from shared.reconciliation.moderate_scores import ScoreModeration
+    from shared.operations.redis import QueueWatch
     from shared.reconciliation.moderation_postgresql import ModeratedScores
     from shared.reconciliation.postgresql import Reconciliations
-    from shared.reconciliation.reconcile_scores import Reconciliation
-    from shared.reconciliation.redis import BoardCheck
     from shared.reconciliation.standings_postgresql import SeasonBooks
-    from shared.reconciliation.standings_redis import SeasonCheck
     from shared.stores.kept_answers import KeptAnswers
-    from shared.stores.keys import BoardKeys, ShardKeys
     from shared.stores.leases import Leases
     from shared.stores.postgresql.migrations import Migrations
     from shared.stores.postgresql.pool import Pool
-    from shared.stores.redis.replicas import Replicas
     from shared.stores.sealing import Sealer
     from shared.viewers.connections_redis import Connections
     from shared.viewers.management_api import ManagementApi
@@ -93,16 +79,22 @@ if TYPE_CHECKING:
 RELAY_OLDER_THAN_SECONDS = 2.0
 
 
-class Container:
-    """Everything a handler may need. Clients are imported and connected only when something asks them for the first time."""
+class Container(Shard):
+    """Everything a handler may need. Clients are imported and connected only when something asks them for the first time.
+
+    Of Redis it has the first shard, in which `main` is and all that is not a board's; `shards` are that one and the others.
+    """
 
     def __init__(self, settings: Settings) -> None:
+        super().__init__(self, ShardPlace(FIRST, settings.redis_url, settings.key_prefix))
         self.settings = settings
         self.clock: Clock = SystemClock()
 
     def close(self) -> None:
         """End the connections of the clients that were made."""
         made = vars(self)
+        for shard in made.get("further_shards", ()):
+            shard.close()
         for name in (
             "readiness",
             "_asking",
@@ -197,22 +189,35 @@ class Container:
 
         return common_passwords()
 
-    # Redis: one client for all.
+    # Redis: one client for each shard.
 
     @cached_property
-    def _redis(self) -> redis.Redis:
-        from shared.stores.redis.connection import connect
-        from shared.stores.redis.scripts import greeting
+    def further_shards(self) -> Sequence[FurtherShard]:
+        """Those beside the first one, as REDIS_SHARDS names them."""
+        return [FurtherShard(self, place.of(self.settings.redis_url)) for place in self.settings.redis_shards]
 
-        settings = self.settings
-        greet = greeting(self._board_keys, self._shard, self._ask_for_rebuild)
-        return connect(
-            settings.redis_url,
-            ca_file=settings.redis_ca_file,
-            key_prefix=settings.key_prefix,
-            loop=self._loop,
-            greet=greet,
-        )
+    @cached_property
+    def shards(self) -> BoardShards[Container | FurtherShard]:
+        """All of them, and which of them a board is in."""
+        from shared.boards.board_shards import BoardShards
+
+        return BoardShards([self, *self.further_shards], self.boards)
+
+    @property
+    def everywhere(self) -> Sequence[Container | FurtherShard]:
+        """All of them, for what must be known in each."""
+        return self.shards.all
+
+    @property
+    def every_board_stores(self) -> Sequence[BoardStores]:
+        """Of each shard."""
+        return [shard.board_stores for shard in self.everywhere]
+
+    def catch_up_everywhere(self) -> None:
+        """Wait until the ledger has everything that was accepted by now in any shard; raises LedgerBehind."""
+        from shared.ledger.catch_up import catch_up
+
+        everywhere(self.everywhere, lambda shard: catch_up(shard.pipeline))
 
     @cached_property
     def board(self) -> Board:
@@ -220,79 +225,6 @@ class Container:
         from shared.boards.board import MAIN
 
         return MAIN
-
-    @cached_property
-    def _shard(self) -> ShardKeys:
-        from shared.stores.keys import ShardKeys
-
-        return ShardKeys(self.settings.key_prefix)
-
-    @cached_property
-    def _board_keys(self) -> BoardKeys:
-        return self.board.keys(self._shard)
-
-    @cached_property
-    def board_mark(self) -> BoardMark:
-        from shared.operations.redis import BoardMark
-
-        return BoardMark(self._redis, self._shard)
-
-    @cached_property
-    def leaderboard(self) -> Leaderboard:
-        from shared.boards.redis import Leaderboard
-
-        return Leaderboard(
-            self._redis,
-            self.board,
-            self._board_keys,
-            self._shard,
-            rate_limit_requests=self.settings.rate_limit_requests,
-            rate_window_seconds=self.settings.rate_window_seconds,
-            replicas=self._replicas,
-        )
-
-    @cached_property
-    def _replicas(self) -> Replicas | None:
-        from shared.stores.redis.replicas import Replicas
-
-        required = self.settings.redis_replicas
-        return Replicas(self._redis, self._shard.replicated, required) if required else None
-
-    @cached_property
-    def entries(self) -> Entries:
-        from shared.boards.entries_redis import Entries
-
-        return Entries(self._redis, self._board_keys, self._shard, replicas=self._replicas)
-
-    @cached_property
-    def rate_windows(self) -> RateWindows:
-        from shared.boards.redis import RateWindows
-
-        return RateWindows(self._redis, self._board_keys, self._shard, rate_window_seconds=self.settings.rate_window_seconds)
-
-    @cached_property
-    def board_states(self) -> BoardStates:
-        from shared.boards.states_redis import BoardStates
-
-        return BoardStates(self._redis, self._board_keys, self._shard, self._note_changed)
-
-    @cached_property
-    def board_check(self) -> BoardCheck:
-        from shared.reconciliation.redis import BoardCheck
-
-        return BoardCheck(self._redis, self.board, self._board_keys)
-
-    @cached_property
-    def season_check(self) -> SeasonCheck:
-        from shared.reconciliation.standings_redis import SeasonCheck
-
-        return SeasonCheck(self._redis, self._board_keys, self._shard)
-
-    @cached_property
-    def board_gauge(self) -> BoardGauge:
-        from shared.operations.redis import BoardGauge
-
-        return BoardGauge(self._redis, self._board_keys, self._shard)
 
     @cached_property
     def queue_watch(self) -> QueueWatch:
@@ -305,24 +237,6 @@ class Container:
         from shared.boards.redis import BoardCache
 
         return BoardCache(self._redis, self._board_keys)
-
-    @cached_property
-    def outbox(self) -> Outbox:
-        from shared.ledger.redis import Outbox
-
-        return Outbox(self._redis, self._shard)
-
-    @cached_property
-    def profiles(self) -> Profiles:
-        from shared.accounts.redis import Profiles
-
-        return Profiles(self._redis, self._shard)
-
-    @cached_property
-    def access(self) -> Access:
-        from shared.accounts.redis import Access
-
-        return Access(self._redis, self._shard)
 
     @cached_property
     def ws_tickets(self) -> WsTickets:
@@ -459,12 +373,6 @@ class Container:
         return ServerKeys(self._pool)
 
     @cached_property
-    def known_server_keys(self) -> KnownServerKeys:
-        from shared.accounts.server_keys_redis import KnownServerKeys
-
-        return KnownServerKeys(self._redis, self._shard)
-
-    @cached_property
     def refresh_tokens(self) -> RefreshTokens:
         from shared.accounts.postgresql import RefreshTokens
 
@@ -481,18 +389,6 @@ class Container:
         from shared.stores.kept_answers import KeptAnswers
 
         return KeptAnswers(self._pool)
-
-    @cached_property
-    def ledger(self) -> Ledger:
-        from shared.ledger.postgresql import Ledger
-
-        return Ledger(self._pool)
-
-    @cached_property
-    def boards(self) -> Boards:
-        from shared.boards.postgresql import Boards
-
-        return Boards(self._pool)
 
     @cached_property
     def hidden_players(self) -> HiddenPlayers:
@@ -514,12 +410,6 @@ class Container:
         settings = self.settings
         per_minute = settings.rate_limit_requests * 60 // settings.rate_window_seconds
         return described_main(is_public=settings.public_leaderboard, updates_per_minute=per_minute)
-
-    @cached_property
-    def board_seasons(self) -> BoardSeasons:
-        from shared.boards.seasons_postgresql import BoardSeasons
-
-        return BoardSeasons(self._pool)
 
     @cached_property
     def dead_letters(self) -> DeadLetters:
@@ -591,6 +481,7 @@ class Container:
 
         names = ("history_queues", "key_prefix", "rate_limit_requests", "rate_window_seconds")
         values = {name.upper(): getattr(self.settings, name) for name in names}
+        values["REDIS_SHARDS"] = " ".join(place.name for place in self.settings.redis_shards)
         return Instance(self.settings.instance_id, self.settings.former_instance_id, values, newest_schema(), VERSION)
 
     @cached_property
@@ -635,15 +526,6 @@ class Container:
         )
 
     @cached_property
-    def _asking(self) -> Background:
-        from shared.boards.open_epoch import ask_for_rebuild
-
-        return Background("asking for the rebuild", lambda: ask_for_rebuild(self.leaderboard, self.publisher))
-
-    def _ask_for_rebuild(self) -> None:
-        self._asking.start()
-
-    @cached_property
     def _changed_boards(self) -> set[str]:
         return set()
 
@@ -666,8 +548,19 @@ class Container:
             ask_for_broadcast(self.publisher, self.clock, sorted(changed))
 
     def _note_published(self, outbox_ids: Sequence[str]) -> None:
-        """Not the outbox's own method: a function that publishes nothing from there needs no Redis."""
-        self.outbox.published(outbox_ids)
+        """Not the outbox's own method: a function that publishes nothing from there needs no Redis.
+
+        Behind the id of an entry in the outbox of a further shard stands its name.
+        """
+        own = outbox_ids
+        if self.further_shards:
+            own = [outbox_id for outbox_id in outbox_ids if " " not in outbox_id]
+            newest = {name: outbox_id for outbox_id, _, name in (each.partition(" ") for each in outbox_ids) if name}
+            for shard in self.further_shards:
+                if shard.name in newest:
+                    shard.note_published(newest[shard.name])
+        if own:
+            self.outbox.published(own)
 
     @cached_property
     def _healing(self) -> Background:
@@ -676,15 +569,18 @@ class Container:
     def _heal_topology(self) -> None:
         from shared.ledger.heal_topology import heal_topology
 
-        heal_topology(self.topology, self.outbox, self.publisher)
+        heal_topology(self.topology, [shard.outbox for shard in self.everywhere], self.publisher)
 
     def _relay(self) -> None:
         """Of all processes that find the broker back, one does it."""
         from shared.ledger.relay_outbox import relay_outbox
 
-        if self.outbox.claim_relay("left"):
-            most = self.settings.outbox_max_entries
-            relay_outbox(self.pipeline, self.queue_gauge, most, RELAY_OLDER_THAN_SECONDS)
+        def relay(shard: Container | FurtherShard) -> None:
+            if shard.outbox.claim_relay("left"):
+                most = self.settings.outbox_max_entries
+                relay_outbox(shard.pipeline, self.queue_gauge, most, RELAY_OLDER_THAN_SECONDS)
+
+        everywhere(self.everywhere, relay)
 
     @cached_property
     def broker_mark(self) -> BrokerMark:
@@ -692,12 +588,6 @@ class Container:
 
         settings = self.settings
         return BrokerMark(settings.amqp_url, ca_file=settings.amqp_ca_file, tls_minimum=settings.amqp_tls_minimum)
-
-    @cached_property
-    def pipeline(self) -> Pipeline:
-        from shared.ledger.catch_up import Pipeline
-
-        return Pipeline(self.ledger, self.outbox, self.publisher, self.clock)
 
     @cached_property
     def topology(self) -> Topology:
@@ -766,18 +656,6 @@ class Container:
         return RequestLimits(self._limits_since, self._shard, limits)
 
     @cached_property
-    def known_boards(self) -> KnownBoards:
-        from shared.boards.known_boards import KnownBoards
-
-        return KnownBoards(self.board_states, self.boards, self.board_seasons, self._ask_for_rebuild)
-
-    @property
-    def board_stores(self) -> BoardStores:
-        from shared.boards.fill_boards import BoardStores
-
-        return BoardStores(self.board_states, self.boards, self.board_seasons, self.hidden_players)
-
-    @cached_property
     def prepared_boards(self) -> PreparedBoards:
         from shared.boards.read_board import PreparedBoards
 
@@ -788,50 +666,14 @@ class Container:
         from shared.operations.claim_stores import Ownership
 
         return Ownership(
-            self.installations, self.board_mark, self.broker_mark, self.seal_signer, self.seal_anchor, self.key_prints
+            self.installations,
+            self.board_mark,
+            self.broker_mark,
+            self.seal_signer,
+            self.seal_anchor,
+            self.key_prints,
+            further=[shard.board_mark for shard in self.further_shards],
         )
-
-    @cached_property
-    def board_reading(self) -> BoardReading:
-        from shared.boards.final_ranks_postgresql import FinalRanks
-        from shared.boards.read_rows import BoardReading
-        from shared.boards.scores_redis import BoardScores
-
-        scores, final_ranks = BoardScores(self._redis, self._shard), FinalRanks(self._pool)
-        return BoardReading(
-            self.known_boards,
-            scores,
-            final_ranks,
-            self,
-            self.names,
-            self.boards.metadata_of,
-            self.settings.public_leaderboard,
-        )
-
-    @cached_property
-    def reconciliation(self) -> Reconciliation:
-        from shared.reconciliation.reconcile_scores import Reconciliation
-
-        return Reconciliation(
-            self.leaderboard,
-            self.board_check,
-            self.reconciliations,
-            self.rate_windows,
-            self.pipeline,
-            self.users,
-            self.board_stores,
-            self.season_check,
-            self.season_books,
-            self.moderated_scores,
-            self.settings.reconciliation_max_players,
-            self.settings.reconciliation_max_points,
-        )
-
-    @cached_property
-    def score_moderation(self) -> ScoreModeration:
-        from shared.reconciliation.moderate_scores import ScoreModeration
-
-        return ScoreModeration(self.known_boards, self.reconciliation)
 
     @property
     def letters(self) -> LetterStores:
@@ -842,18 +684,11 @@ class Container:
         )
 
     @cached_property
-    def names(self) -> Names:
-        from shared.boards.read_board import Names
-
-        return Names(self.profiles, self.users, self.clock)
-
-    @cached_property
     def readiness(self) -> Readiness:
         from shared.operations.check_health import Probes, Readiness
         from shared.operations.postgresql import PostgresProbe
         from shared.operations.rabbitmq import RabbitProbe
         from shared.operations.readiness import ACCEPT, RECORD
-        from shared.operations.redis import RedisProbe
 
         settings = self.settings
         broker = RabbitProbe(
@@ -863,11 +698,12 @@ class Container:
             queues=settings.history_queues,
             on_missing=self._healing.start,
         )
-        board = RedisProbe(self._redis, self._board_keys, self._shard, self._ask_for_rebuild, settings.redis_replicas)
         database = PostgresProbe(self._pool)
         roles = self.settings.instance_role
         needed = ACCEPT if not roles or "http" in roles.split(",") else RECORD
-        return Readiness(Probes(board, broker, database, broker.close), lambda: self.key_prints, self.clock, needed)
+        further = {shard.name: shard.redis_probe for shard in self.further_shards}
+        probes = Probes(self.redis_probe, broker, database, broker.close, further)
+        return Readiness(probes, lambda: self.key_prints, self.clock, needed)
 
 
 @cache
@@ -898,4 +734,7 @@ def _warn_of_lines_without_protection(settings: Settings) -> None:
     for name in ("redis_url", "amqp_url", "database_url", "migrations_database_url"):
         warning = what_travels_unprotected(name.upper(), getattr(settings, name))
         if warning:
+            get_logger(__name__).warning(warning)
+    for place in settings.redis_shards:
+        if place.url and (warning := what_travels_unprotected(f"the shard {place.name} in REDIS_SHARDS", place.url)):
             get_logger(__name__).warning(warning)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from shared.core.errors import ConfigurationError
 from shared.core.origins import origins
+from shared.core.redis_shards import ShardPlace, check_places, shard_places
 from shared.core.tls_versions import AMQP_TLS_MINIMUM, tls_version
 
 RETRIES = 3
@@ -27,6 +28,13 @@ class Settings:
         "Redis, e.g. redis://:password@host:6379/0; rediss:// for TLS; or its Sentinels, e.g."
         " redis+sentinel://:password@one:26379,two:26379/primary-name/0 (theirs: ?sentinel_password=); or nodes of a Redis"
         " Cluster, e.g. redis+cluster://:password@one:6379,two:6379, with a KEY_PREFIX",
+        secret=True,
+    )
+    redis_shards: tuple[ShardPlace, ...] = _setting(
+        "further shards, in which boards beside `main` may be, each as name=url#prefix of its keys, separated by spaces, e.g."
+        " blue=redis://:password@host:6379/0 green=#{scoreboard-green}: (without a URL it is in the Redis of REDIS_URL); empty:"
+        " all is in one",
+        (),
         secret=True,
     )
     redis_replicas: Literal[0, 1, 2] = _setting(
@@ -170,6 +178,8 @@ class Settings:
                 values[item.name] = _CONVERTERS[str(item.type)](raw)
             except ValueError as error:
                 problems.append(f"{name} {error}: {item.metadata['help']}")
+        if not problems and values.get("redis_shards"):
+            problems = check_places(values["redis_shards"], values["redis_url"], values.get("key_prefix", ""))
         if problems:
             raise ConfigurationError("the environment cannot be used:\n  " + "\n  ".join(problems))
         return cls(**values)
@@ -215,4 +225,5 @@ _CONVERTERS: dict[str, Callable[[str], Any]] = {
     "Literal['1.2', '1.3']": tls_version,
     "tuple[float, ...]": _delays,
     "tuple[str, ...]": origins,
+    "tuple[ShardPlace, ...]": shard_places,
 }

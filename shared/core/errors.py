@@ -430,6 +430,16 @@ class LeaderboardRebuilding(Unavailable):
     default_detail = "The leaderboard is being rebuilt from the ledger; nothing is lost. Try again shortly."
 
 
+class BoardElsewhere(LeaderboardRebuilding):
+    code, title = "board_moving", "Board moving"
+    default_detail = "The board is on its way to another shard; nothing is lost. Try again shortly."
+
+
+class BoardBusy(Unavailable):
+    code, title = "board_busy", "Board busy"
+    default_detail = "Somebody else moves the board at the moment. Try again when that has ended."
+
+
 class ReconciliationRunning(Unavailable):
     code, title = "reconciliation_running", "Reconciliation running"
     default_detail = "Another reconciliation is at work; nothing was compared. Try again when it has ended."

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
+from shared.core.redis_shards import FIRST
+
 MAX_RETRIES = 3
 UNKNOWN_USER = "unknown user"
 UNKNOWN_BOARD = "unknown board"
@@ -34,7 +36,7 @@ class ScoreAccepted(NamedTuple):
 
     On boards other than `main` it is an entry: `increment` is its value, beside a `second` one, `metadata` (JSON, or ""), and
     `places`, what it came to in each period (period:season:score:second:rank:improved, separated by |). `writer` is the game
-    server that wrote it, "" for the player.
+    server that wrote it, "" for the player. `shard` is the one in whose outbox it is.
     """
 
     request_id: str
@@ -52,6 +54,12 @@ class ScoreAccepted(NamedTuple):
     metadata: str = ""
     places: str = ""
     writer: str = ""
+    shard: str = FIRST
+
+    @property
+    def outbox_entry(self) -> str:
+        """Its entry among those of all outboxes; "" without one."""
+        return self.outbox_id if self.shard == FIRST or not self.outbox_id else f"{self.outbox_id} {self.shard}"
 
 
 class Unpublished(NamedTuple):

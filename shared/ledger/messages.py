@@ -11,6 +11,7 @@ import msgspec
 
 from shared.core.errors import BadMessage, NewerMessage
 from shared.core.ids import canonical_id
+from shared.core.redis_shards import FIRST
 from shared.ledger.events import Number, ScoreAccepted, ScoresRecorded
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class _Sealed(msgspec.Struct, omit_defaults=True):
     metadata: str = ""
     places: str = ""
     writer: str = ""
+    shard: str = FIRST
 
 
 class RecordedEnvelope(msgspec.Struct, forbid_unknown_fields=True):
@@ -105,6 +107,7 @@ class EventCodec:
                     event.metadata,
                     event.places,
                     event.writer,
+                    event.shard,
                 )
             ),
             _bound(ACCEPTED, event.request_id, event.user_id, event.increment, event.new_score),
@@ -136,7 +139,7 @@ class EventCodec:
         allowed: Container[int] = self._increments if sealed.board == "main" else _VALUES
         in_range = plain.increment in allowed and abs(plain.new_score) <= MAX_SCORE and sealed.second in _VALUES
         ids_fit = max(map(len, (plain.request_id, plain.user_id, sealed.writer))) <= MAX_ID_LENGTH
-        if not in_range or not ids_fit or len(sealed.board) > MAX_BOARD_LENGTH:
+        if not in_range or not ids_fit or max(len(sealed.board), len(sealed.shard)) > MAX_BOARD_LENGTH:
             raise BadMessage("a field is out of its range")
         if sealed.board != "main" and not (_PLACES.fullmatch(sealed.places) and sealed.epoch and sealed.sequence):
             raise BadMessage("an entry without places or number")
@@ -156,6 +159,7 @@ class EventCodec:
             sealed.metadata,
             sealed.places,
             sealed.writer,
+            sealed.shard,
         )
 
     def open_recorded(self, body: bytes) -> ScoresRecorded:

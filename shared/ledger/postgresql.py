@@ -13,6 +13,7 @@ from shared.core import metrics
 from shared.core.errors import PostgresUnavailable
 from shared.core.ids import new_request_id
 from shared.core.logs import get_logger
+from shared.core.redis_shards import FIRST
 from shared.ledger.archive_postgresql import find_old_updates
 from shared.ledger.balance import Gap
 from shared.ledger.events import (
@@ -156,10 +157,11 @@ def _number(epoch: int | None, sequence: int | None) -> Number | None:
 
 
 class Ledger:
-    """The history of record (PostgreSQL)."""
+    """The history of record (PostgreSQL). `shard` is the one whose epochs are given out, and whose numbers are looked for."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, shard: str = FIRST) -> None:
         self._pool = pool
+        self.shard = shard
 
     def record(
         self,
@@ -232,12 +234,16 @@ class Ledger:
             rows = session.run(statement("find_first_result"), key_id=key_id)
         return FirstResult(*rows[0]) if rows else None
 
-    def first_results(self) -> Iterator[list[FirstResult]]:
-        """All of the last 24 hours, in pages."""
-        after = ""
+    def first_results(self, board_id: str = "") -> Iterator[list[FirstResult]]:
+        """Of the last 24 hours, in pages: in a further shard those of its boards, with a `board_id` those of that board; of
+        entries that are not recorded, too.
+        """
+        after, name, of = "", "first_results_page", {}
+        if board_id or self.shard != FIRST:
+            name, of = "board_results_page", {"board_id": board_id, "shard": self.shard}
         while True:
             with self._pool.connection(MISSING_SECONDS) as session:
-                rows = session.run(statement("first_results_page"), after=after, page=PAGE)
+                rows = session.run(statement(name), **of, after=after, page=PAGE)
             if not rows:
                 return
             yield [FirstResult(*row) for row in rows]
@@ -332,7 +338,7 @@ class Ledger:
         epoch, sequence = newest or (None, None)
         while True:
             with self._pool.connection() as session:
-                rows = session.run(statement("open_epoch"), epoch=epoch, sequence=sequence)
+                rows = session.run(statement("open_epoch"), shard=self.shard, epoch=epoch, sequence=sequence)
             if rows:
                 return int(rows[0][0])
 
@@ -344,17 +350,20 @@ class Ledger:
         From each epoch once; one that arrives later all the same is recorded.
         """
         with self._pool.connection(MISSING_SECONDS) as session:
-            rows = session.run(statement("count_lost"), epoch=before)
+            rows = session.run(statement("count_lost"), shard=self.shard, epoch=before)
         return {int(epoch): int(lost) for epoch, lost in rows if lost}
 
     def lost(self) -> int:
         """How many numbers were given up."""
         with self._pool.connection() as session:
-            [[lost]] = session.run("SELECT coalesce(sum(coalesce(lost, 0) + given_up), 0) FROM number_epochs")
+            [[lost]] = session.run(
+                "SELECT coalesce(sum(coalesce(lost, 0) + given_up), 0) FROM number_epochs WHERE board = :shard", shard=self.shard
+            )
         return int(lost)
 
     def missing(self, up_to: Number, *, on_board: bool = False) -> list[Gap]:
-        """Numbers up to this one that are neither recorded nor noted as refused, as gaps in their order, at most 1,000 an epoch.
+        """Numbers of the shard up to this one that are neither recorded nor noted as refused, as gaps in their order, at most
+        1,000 an epoch.
 
         `on_board`: only those whose points may be on the board, which does not have what Redis lost.
 
@@ -363,7 +372,11 @@ class Ledger:
         found: list[Gap] = []
         with self._pool.connection(MISSING_SECONDS) as session:
             for epoch, settled, last in session.run(
-                statement("unsettled_epochs"), epoch=up_to.epoch, sequence=up_to.sequence, on_board=on_board
+                statement("unsettled_epochs"),
+                shard=self.shard,
+                epoch=up_to.epoch,
+                sequence=up_to.sequence,
+                on_board=on_board,
             ):
                 gaps = session.run(statement("missing_numbers"), epoch=epoch, after=settled, last=last, limit=MAX_GAPS)
                 found += [Gap(epoch, first, final) for first, final in gaps]

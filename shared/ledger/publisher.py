@@ -76,7 +76,7 @@ class RabbitPublisher:
                         ACCEPTED,
                         int(event.accepted_at.timestamp()),
                         event.request_id,
-                        outbox_id=event.outbox_id or None,
+                        outbox_id=event.outbox_entry or None,
                         keep=keep,
                         headers=headers,
                     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -31,13 +31,13 @@ def record_scores(
     ledger: Ledger,
     topology: Topology,
     publisher: EventPublisher,
-    outbox: Outbox,
+    outboxes: Mapping[str, Outbox],
     clock: Clock,
     see_that_keys_fit: Callable[[], object] = lambda: None,
     leave_to_newer: Callable[[], object] = lambda: None,
-    suspect: Callable[[Iterable[str]], object] = lambda user_ids: None,
+    suspect: Callable[[str, Iterable[str]], object] = lambda shard, user_ids: None,
 ) -> int:
-    """Answer how many updates were new. Returning settles the whole batch.
+    """Answer how many updates were new. Returning settles the whole batch. `outboxes` are those of the shards, by name.
 
     A message that can never be read (it does not decrypt, has the wrong shape) is parked at once among the dead letters with its
     reason. An update that the ledger refuses for its own sake (an unknown user, a constraint) comes back up to MAX_RETRIES times
@@ -64,7 +64,7 @@ def record_scores(
     note(new=recorded.new)
     _settle(recorded.letters, topology)
     if events:
-        _settle_outbox(events, recorded, outbox, suspect)
+        _settle_outboxes(events, recorded, outboxes, suspect)
         _tell(publisher, events)
     return recorded.new
 
@@ -114,20 +114,28 @@ def _settle(letters: Sequence[RefusedMessage], topology: Topology) -> None:
             metrics.messages_refused.of(outcome).inc(len(refused))
 
 
-def _settle_outbox(
-    events: Sequence[ScoreAccepted], recorded: RecordedBatch, outbox: Outbox, suspect: Callable[[Iterable[str]], object]
+def _settle_outboxes(
+    events: Sequence[ScoreAccepted],
+    recorded: RecordedBatch,
+    outboxes: Mapping[str, Outbox],
+    suspect: Callable[[str, Iterable[str]], object],
 ) -> None:
-    """The ledger has them, or has noted that it refused them. What stays in the outbox is published once more after a minute.
+    """The ledger has them, or has noted that it refused them. What stays in an outbox is published once more after a minute: by
+    who is told of its shard, too, where this process is not.
 
     Which of them were not there is not asked: of those that came twice none is, and comparing a player too many costs little.
     """
-    outbox_ids = [event.outbox_id for event in events if event.outbox_id]
-    try:
-        if outbox.settle(outbox_ids) < len(outbox_ids):
-            old = {*recorded.known, *recorded.refused}
-            suspect({event.user_id for event in events if event.request_id not in old})
-    except RedisUnavailable:
-        _log.warning("recorded updates stay in the outbox", extra={"updates": len(outbox_ids)})
+    waiting: dict[str, list[ScoreAccepted]] = {}
+    for event in events:
+        if event.outbox_id and event.shard in outboxes:
+            waiting.setdefault(event.shard, []).append(event)
+    for shard, those in waiting.items():
+        try:
+            if outboxes[shard].settle([event.outbox_id for event in those]) < len(those):
+                old = {*recorded.known, *recorded.refused}
+                suspect(shard, {event.user_id for event in those if event.request_id not in old})
+        except RedisUnavailable:
+            _log.warning("recorded updates stay in the outbox", extra={"shard": shard, "updates": len(those)})
 
 
 def _tell_why(outcome: str, refused: Sequence[RefusedMessage]) -> None:

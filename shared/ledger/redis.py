@@ -11,6 +11,7 @@ import redis
 
 from shared.core.forks import process_name
 from shared.core.logs import get_logger
+from shared.core.redis_shards import FIRST
 from shared.ledger.events import Number, ScoreAccepted, Unpublished
 from shared.stores.keys import ShardKeys
 from shared.stores.redis.connection import translated
@@ -24,11 +25,12 @@ _log = get_logger(__name__)
 
 
 class Outbox:
-    """The stream in which an accepted update waits until the ledger has it. Entry ids rise."""
+    """The stream in which an accepted update of a shard waits until the ledger has it. Entry ids rise."""
 
-    def __init__(self, client: redis.Redis, keys: ShardKeys) -> None:
+    def __init__(self, client: redis.Redis, keys: ShardKeys, shard: str = FIRST) -> None:
         self._redis: Any = client
         self._keys = keys
+        self._shard = shard
         self._noted_at = -NOTE_EVERY_SECONDS
 
     @translated()
@@ -125,7 +127,7 @@ class Outbox:
         entries: list[tuple[ScoreAccepted, bytes]] = []
         for entry_id, fields in self._redis.xrange(self._keys.outbox, oldest, newest, limit):
             try:
-                entries.append((_event(entry_id, fields), fields.get(b"process", b"")))
+                entries.append((_event(entry_id, fields, self._shard), fields.get(b"process", b"")))
             except (KeyError, ValueError, OverflowError):
                 self._set_aside(entry_id, fields)
         return entries
@@ -147,7 +149,7 @@ def _order(outbox_id: str) -> tuple[int, int]:
     return int(milliseconds), int(counter)
 
 
-def _event(entry_id: bytes, fields: dict[bytes, bytes]) -> ScoreAccepted:
+def _event(entry_id: bytes, fields: dict[bytes, bytes], shard: str) -> ScoreAccepted:
     value: dict[str, Any] = {name.decode(): text.decode() for name, text in fields.items()}
     return ScoreAccepted(
         request_id=value["request_id"],
@@ -165,4 +167,5 @@ def _event(entry_id: bytes, fields: dict[bytes, bytes]) -> ScoreAccepted:
         metadata=value.get("metadata", ""),
         places=value.get("places", ""),
         writer=value.get("writer", ""),
+        shard=shard,
     )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from shared.core.clock import Clock
@@ -20,6 +20,7 @@ from shared.operations.readiness import (
     RedisFinding,
     Report,
     problems_of,
+    problems_of_shards,
 )
 from shared.stores.key_print import KeyPrint
 
@@ -38,13 +39,14 @@ _log = get_logger(__name__)
 class Probes:
     """What asks each store; each is called in a thread of its own and raises a ScoreboardError when the store does not answer.
 
-    `close` ends what the probes keep open.
+    `close` ends what the probes keep open. `shards` are those of further shards, by name.
     """
 
     redis: Callable[[], RedisFinding]
     broker: Callable[[], BrokerFinding]
     database: Callable[[], DatabaseFinding]
     close: Callable[[], object]
+    shards: Mapping[str, Callable[[], RedisFinding]] = field(default_factory=dict)
 
 
 class Readiness:
@@ -54,6 +56,7 @@ class Readiness:
         self._redis = _Watch("redis", probes.redis, clock)
         self._broker = _Watch("rabbitmq", probes.broker, clock, probes.close)
         self._database = _Watch("postgresql", probes.database, clock)
+        self._shards = {name: _Watch(f"redis ({name})", probe, clock) for name, probe in probes.shards.items()}
         self._own_keys = own_keys
         self._needed = needed
         self._clock = clock
@@ -62,14 +65,18 @@ class Readiness:
 
     def latest(self) -> Report:
         """Waits only where nothing is known: at the first call, and after this process stood still."""
-        watches = (self._redis, self._broker, self._database)
+        watches = self._watches()
         for watch in watches:
             watch.want()
         until = self._clock.monotonic() + PATIENCE_SECONDS
         for watch in watches:
             watch.wait(until)
         findings = Findings(
-            self._redis.finding(), self._broker.finding(), self._database.finding(), self._database.failing_seconds()
+            self._redis.finding(),
+            self._broker.finding(),
+            self._database.finding(),
+            self._database.failing_seconds(),
+            {name: watch.finding() for name, watch in self._shards.items()},
         )
         up = dict(zip(("redis", "rabbitmq", "postgresql"), (findings.redis, findings.broker, findings.database), strict=True))
         report = Report(
@@ -77,21 +84,27 @@ class Readiness:
             problems_of(findings, self._own_keys()),
             max(watch.age_seconds() for watch in watches),
             self._needed,
+            problems_of_shards(findings),
         )
         self._tell(report)
         return report
 
     def close(self) -> None:
         """End the probes; a later call begins them anew."""
-        for watch in (self._redis, self._broker, self._database):
+        for watch in self._watches():
             watch.end()
+
+    def _watches(self) -> Sequence[_Watch[Any]]:
+        return (self._redis, self._broker, self._database, *self._shards.values())
 
     def _tell(self, report: Report) -> None:
         """One line for every change."""
         with self._lock:
-            told, self._told = self._told, dict(report.problems)
-        for name in CAPABILITIES:
-            reason = report.problems.get(name, "")
+            shards = {f"shard {name}": reason for name, reason in report.shards.items() if reason}
+            now = {**report.problems, **shards}
+            told, self._told = self._told, now
+        for name in (*CAPABILITIES, *(f"shard {name}" for name in report.shards)):
+            reason = now.get(name, "")
             if reason and reason != told.get(name):
                 _log.warning("a capability is lost", extra={"capability": name, "reason": reason})
             elif not reason and name in told:

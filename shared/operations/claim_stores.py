@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.audit.entries import Seal
-from shared.core.errors import ForeignStores, KeysStillNeeded
+from shared.core.errors import ForeignStores, KeysStillNeeded, RedisUnavailable
 from shared.core.logs import get_logger
-from shared.operations.installation import NEEDED_SECONDS, Installation, KnownKey, current_keys
+from shared.operations.installation import NEEDED_SECONDS, Installation, KnownKey, current_keys, holder_of
 from shared.stores.key_print import PAYLOAD, KeyPrint
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ _log = get_logger(__name__)
 class Ownership:
     """The ports that know whose the stores are, and the keys of this instance in their order.
 
-    `gives_up`: the instance has others, which are about to be given up; KeysStillNeeded says which cannot be yet.
+    `further` are the marks of further shards. `gives_up`: the instance has others, which are about to be given up;
+    KeysStillNeeded says which cannot be yet.
     """
 
     installations: Installations
@@ -46,6 +47,7 @@ class Ownership:
     anchor: SealAnchor
     keys: Sequence[KeyPrint]
     gives_up: bool = False
+    further: Sequence[BoardMark] = ()
 
 
 def refuse_strangers(own: Ownership) -> None:
@@ -64,6 +66,8 @@ def refuse_strangers(own: Ownership) -> None:
         _see_that_seals_are_ours(own, is_marked=holder is not None)
     else:
         _see_that_redis_is(installation.installation_id, holder)
+        for shard in own.further:
+            _see_that_shard_is(installation.installation_id, shard)
         _see_that_keys_suffice(own, installation, asks_stores=True)
 
 
@@ -95,7 +99,24 @@ def claim_stores(own: Ownership) -> str:
 
 def _mark(own: Ownership, installation_id: str) -> None:
     _see_that_redis_is(installation_id, own.board.mark(installation_id))
+    for shard in own.further:
+        _see_that_shard_is(installation_id, shard, marks=True)
     _see_that_the_broker_is(installation_id, own.broker.mark(installation_id))
+
+
+def _see_that_shard_is(installation_id: str, shard: BoardMark, *, marks: bool = False) -> None:
+    """One that is away holds up nobody: it is looked at again before its boards are filled, and with every probe."""
+    try:
+        holder = shard.mark(installation_id) if marks else shard.holder()
+    except RedisUnavailable:
+        _log.warning("a shard does not answer: its boards are away", extra={"shard": shard.shard})
+        return
+    if holder not in (None, holder_of(installation_id, shard.shard)):
+        raise ForeignStores(
+            f"REDIS_SHARDS: `{shard.shard}` leads to the Redis of {holder} instead of"
+            f" {holder_of(installation_id, shard.shard)}: correct it. If a copy belongs here from now on, delete its key"
+            " `installation` behind the prefix."
+        )
 
 
 def _see_that_redis_is(installation_id: str, holder: str | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from shared.core.ask_at_once import ask_at_once
@@ -17,22 +17,31 @@ if TYPE_CHECKING:
 
 
 PATIENCE_SECONDS = 3.0
+SHARD = "shard "
 State = BoardState | QueueState | LedgerState | dict[str, int]
 
 
-def get_overview(board: BoardGauge, queues: QueueGauge, ledger: LedgerGauge, clock: Clock) -> dict[str, Any]:
-    """`{"at", "board", "queues", "ledger", "lastMinute"}`; one of a store that is down, or slow, is None."""
+def get_overview(
+    board: BoardGauge, queues: QueueGauge, ledger: LedgerGauge, clock: Clock, further: Sequence[BoardGauge] = ()
+) -> dict[str, Any]:
+    """`{"at", "board", "queues", "ledger", "lastMinute"}`; one of a store that is down, or slow, is None. What is said of updates
+    is of all shards that answer.
+    """
     gauges: dict[str, Callable[[], State]] = {
         "board": board.read,
         "queues": queues.read,
         "ledger": ledger.read,
         "lastMinute": ledger.entries_by_board,
     }
+    gauges |= {f"{SHARD}{number}": shard.read for number, shard in enumerate(further)}
     answers = ask_at_once(gauges, PATIENCE_SECONDS)
     for answer in answers.values():
         if isinstance(answer, BaseException) and not isinstance(answer, Unavailable | TimeoutError):
             raise answer
-    parts = {name: _as_json(answer) for name, answer in answers.items()}
+    shards = [answer for name, answer in answers.items() if name.startswith(SHARD) and isinstance(answer, BoardState)]
+    if isinstance(first := answers["board"], BoardState):
+        answers["board"] = first.together(shards)
+    parts = {name: _as_json(answer) for name, answer in answers.items() if not name.startswith(SHARD)}
     return {"at": utc_text(clock.now()), **parts}
 
 

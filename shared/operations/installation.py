@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shared.core.redis_shards import FIRST
 from shared.stores.key_print import KeyPrint
 
 # The longest life of what a key has made and no store lists: an access token, an action ticket, a message in flight.
@@ -44,3 +45,8 @@ def current_keys(own: Sequence[KeyPrint]) -> list[KeyPrint]:
     for key in own:
         first.setdefault(key.purpose, key)
     return list(first.values())
+
+
+def holder_of(installation_id: str, shard: str) -> str:
+    """How a shard of an installation is marked."""
+    return installation_id if shard == FIRST else f"{installation_id}/{shard}"

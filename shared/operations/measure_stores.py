@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -40,6 +40,15 @@ class Gauges:
     watch: QueueWatch
     clock: Clock
     books: Callable[[], Balance | None]
+    further: Mapping[str, ShardGauges] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ShardGauges:
+    """Of a further shard."""
+
+    board: BoardGauge
+    books: Callable[[], Balance | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +59,8 @@ class _Recorded:
 
 
 def measure_stores(gauges: Gauges, report: Report) -> dict[str, bool]:
-    """Answer which stores answer. What a store that is down would have told has no value until it is back.
+    """Answer which stores answer: `redis` is that of the first shard, `redis (name)` that of another one. What a store that is
+    down would have told has no value until it is back. Of all shards that answer the entries that wait are added up.
 
     `report` is what this instance can do.
     """
@@ -64,6 +74,7 @@ def measure_stores(gauges: Gauges, report: Report) -> dict[str, bool]:
         "rabbitmq": gauges.queues.read,
         "postgresql": recorded,
     }
+    asked |= {redis_of(name): shard.board.read for name, shard in gauges.further.items()}
     answers = ask_at_once(asked, PATIENCE_SECONDS)
     for family in metrics.MEASURED:
         family.clear()
@@ -74,12 +85,8 @@ def measure_stores(gauges: Gauges, report: Report) -> dict[str, bool]:
         if isinstance(answer, BaseException) and not isinstance(answer, Unavailable | TimeoutError):
             raise answer
         metrics.dependency_up.of(name).set(up[name])
-    board, queues, ledger = answers["redis"], answers["rabbitmq"], answers["postgresql"]
-    if isinstance(board, BoardState):
-        metrics.outbox_entries.of().set(board.outbox)
-        metrics.outbox_oldest_age_seconds.of().set(board.outbox_seconds)
-        if board.outbox <= MAX_OUTBOX:
-            _show_balance(gauges.books)
+    queues, ledger = answers["rabbitmq"], answers["postgresql"]
+    _show_outboxes(answers, gauges)
     if isinstance(ledger, _Recorded):
         _show_last_runs(ledger)
         for state in STANDING:
@@ -89,13 +96,36 @@ def measure_stores(gauges: Gauges, report: Report) -> dict[str, bool]:
     return up
 
 
-def _show_balance(books: Callable[[], Balance | None]) -> None:
-    try:
-        balance = books()
-    except Unavailable:
+def redis_of(shard: str) -> str:
+    """What the Redis of a further shard is called among the stores."""
+    return f"redis ({shard})"
+
+
+def _show_outboxes(answers: Mapping[str, object], gauges: Gauges) -> None:
+    books = {"redis": gauges.books} | {redis_of(name): shard.books for name, shard in gauges.further.items()}
+    boards = {name: answer for name in books if isinstance(answer := answers[name], BoardState)}
+    for name in gauges.further:
+        if (board := boards.get(redis_of(name))) is not None:
+            metrics.shard_outbox_entries.of(name).set(board.outbox)
+            metrics.shard_outbox_oldest_age_seconds.of(name).set(board.outbox_seconds)
+    if not boards:
         return
-    if balance is not None:
-        metrics.updates_in_flight.of().set(balance.updates_in_flight)
+    metrics.outbox_entries.of().set(sum(board.outbox for board in boards.values()))
+    metrics.outbox_oldest_age_seconds.of().set(max(board.outbox_seconds for board in boards.values()))
+    _show_balance([books[name] for name, board in boards.items() if board.outbox <= MAX_OUTBOX])
+
+
+def _show_balance(books: Sequence[Callable[[], Balance | None]]) -> None:
+    in_flight = None
+    for balanced in books:
+        try:
+            balance = balanced()
+        except Unavailable:
+            continue
+        if balance is not None:
+            in_flight = (in_flight or 0) + balance.updates_in_flight
+    if in_flight is not None:
+        metrics.updates_in_flight.of().set(in_flight)
 
 
 def _show_last_runs(ledger: _Recorded) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.ledger.dead_letter import PARKED, STANDING
@@ -22,6 +22,19 @@ class BoardState:
     accepted: int | None
     outbox: int
     outbox_seconds: float
+
+    def together(self, others: Sequence[BoardState]) -> BoardState:
+        """With what was accepted, and waits, in other shards."""
+        if not others:
+            return self
+        every = (self, *others)
+        accepted = [each.accepted for each in every if each.accepted is not None]
+        return replace(
+            self,
+            accepted=sum(accepted) if len(accepted) == len(every) else None,
+            outbox=sum(each.outbox for each in every),
+            outbox_seconds=max(each.outbox_seconds for each in every),
+        )
 
 
 @dataclass(frozen=True, slots=True)

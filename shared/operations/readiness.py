@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.operations.installation import NEEDED_SECONDS, Installation
+from shared.core.redis_shards import FIRST
+from shared.operations.installation import NEEDED_SECONDS, Installation, holder_of
 from shared.stores.key_print import PAYLOAD, SIGNING, KeyPrint
 
 ACCEPT, RECORD, BROADCAST, LOG_IN, READ = CAPABILITIES = ("acceptUpdates", "record", "broadcast", "logIn", "read")
@@ -47,40 +48,49 @@ class DatabaseFinding:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """None for a store that does not answer; `database_away_seconds` is for how long PostgreSQL has not."""
+    """None for a store that does not answer; `database_away_seconds` is for how long PostgreSQL has not. `shards` are the further
+    ones, by name.
+    """
 
     redis: RedisFinding | None
     broker: BrokerFinding | None
     database: DatabaseFinding | None
     database_away_seconds: float = 0.0
+    shards: Mapping[str, RedisFinding | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """`problems` names by capability what keeps it from working; `age_seconds` is the age of the oldest finding.
 
-    `needed` is the capability without which this instance is of no use.
+    `needed` is the capability without which this instance is of no use. `shards` says of each further shard what keeps its boards
+    from being entered or read, "" for nothing.
     """
 
     dependencies: Mapping[str, str]
     problems: Mapping[str, str]
     age_seconds: float
     needed: str = ACCEPT
+    shards: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def status(self) -> str:
         """UNAVAILABLE when what is needed does not work, DEGRADED when something else does not."""
         if self.needed in self.problems:
             return UNAVAILABLE
-        return DEGRADED if self.problems else READY
+        return DEGRADED if self.problems or any(self.shards.values()) else READY
 
     def as_json(self) -> dict[str, Any]:
         """The report in the words of the API."""
         capabilities = {
             name: {"ok": False, "reason": self.problems[name]} if name in self.problems else {"ok": True} for name in CAPABILITIES
         }
-        age = round(self.age_seconds, 3)
-        return {**self.dependencies, "status": self.status, "capabilities": capabilities, "ageSeconds": age}
+        report = {**self.dependencies, "status": self.status, "capabilities": capabilities}
+        if self.shards:
+            report["shards"] = {
+                name: {"ok": False, "reason": reason} if reason else {"ok": True} for name, reason in self.shards.items()
+            }
+        return {**report, "ageSeconds": round(self.age_seconds, 3)}
 
 
 def problems_of(found: Findings, own: Sequence[KeyPrint]) -> dict[str, str]:
@@ -110,15 +120,39 @@ def problems_of(found: Findings, own: Sequence[KeyPrint]) -> dict[str, str]:
     return {name: cause for name, cause in first.items() if cause}
 
 
+def problems_of_shards(found: Findings) -> dict[str, str]:
+    """Of each further shard the first thing that keeps its boards from working, "" for nothing."""
+    return {name: _problem_of(name, shard, found) for name, shard in found.shards.items()}
+
+
+def _problem_of(name: str, shard: RedisFinding | None, found: Findings) -> str:
+    if shard is None:
+        return "Redis does not answer"
+    installation = None if found.database is None else found.database.installation
+    reasons = (
+        shard.unreadable,
+        shard.unwritable,
+        shard.unreplicated,
+        _foreign(shard, installation, name),
+        "" if shard.is_whole else "rebuilding: boards are being filled from the ledger",
+        "rebuilding: PostgreSQL does not answer, and another Redis needs it to number updates"
+        if not shard.is_open and found.database is None
+        else "",
+    )
+    return next(filter(None, reasons), "")
+
+
 def _of(finding: BrokerFinding | DatabaseFinding | None, store: str, capability: str) -> str:
     return f"{store} does not answer" if finding is None else finding.problems.get(capability, "")
 
 
-def _foreign(redis: RedisFinding | None, installation: Installation | None) -> str:
+def _foreign(redis: RedisFinding | None, installation: Installation | None, shard: str = FIRST) -> str:
     if redis is None or redis.holder is None or installation is None or installation.installation_id is None:
         return ""
-    is_ours = redis.holder == installation.installation_id
-    return "" if is_ours else f"REDIS_URL leads to the Redis of another installation ({redis.holder})"
+    if redis.holder == holder_of(installation.installation_id, shard):
+        return ""
+    named = "REDIS_URL leads" if shard == FIRST else f"REDIS_SHARDS: `{shard}` leads"
+    return f"{named} to the Redis of another installation ({redis.holder})"
 
 
 def _unknown_key(purpose: str, installation: Installation | None, own: Sequence[KeyPrint]) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 import redis
 
 from shared.core.redis_servers import lacking_replicas
+from shared.core.redis_shards import FIRST
+from shared.operations.installation import holder_of
 from shared.operations.overview import BoardState
 from shared.operations.readiness import RedisFinding
 from shared.stores.keys import BoardKeys, ShardKeys
@@ -73,13 +75,20 @@ class RedisProbe:
     """Writes to a key of its own, and reads what tells whether there is a board and whose Redis it is.
 
     `on_missing` is called when there is no board, or updates are not numbered; it must not wait for anything. There must be
-    so many `replicas`.
+    so many `replicas`. `name` is the shard's.
     """
 
     def __init__(
-        self, client: redis.Redis, keys: BoardKeys, shard: ShardKeys, on_missing: Callable[[], object], replicas: int = 0
+        self,
+        client: redis.Redis,
+        keys: BoardKeys,
+        shard: ShardKeys,
+        on_missing: Callable[[], object],
+        replicas: int = 0,
+        name: str = FIRST,
     ) -> None:
         self._redis: Any = client
+        self.name = name
         self._replicas = replicas
         self._whole = keys.whole
         self._keys = (shard.readiness_probe, keys.whole, keys.numbers, shard.installation)
@@ -118,11 +127,12 @@ def reason_of(error: redis.RedisError) -> str:
 
 
 class BoardMark:
-    """The id of the installation, in a string of Redis."""
+    """The id of the installation, in a string of Redis; in further shards with the name of the shard."""
 
-    def __init__(self, client: redis.Redis, keys: ShardKeys) -> None:
+    def __init__(self, client: redis.Redis, keys: ShardKeys, shard: str = FIRST) -> None:
         self._redis: Any = client
         self._key = keys.installation
+        self.shard = shard
 
     @translated()
     def holder(self) -> str | None:
@@ -134,7 +144,7 @@ class BoardMark:
     def mark(self, installation_id: str) -> str:
         """Written where there is none, read in the same transaction."""
         with self._redis.pipeline(transaction=True) as pipeline:
-            pipeline.setnx(self._key, installation_id)
+            pipeline.setnx(self._key, holder_of(installation_id, self.shard))
             pipeline.get(self._key)
             holder: bytes = pipeline.execute()[1]
         return holder.decode(errors="replace")

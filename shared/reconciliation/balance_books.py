@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from shared.ledger.balance import Balance
@@ -32,6 +33,19 @@ def balance_books(leaderboard: Leaderboard, ledger: Ledger, outbox: Outbox) -> B
         missing = ledger.missing(newest)
         found = [overlap for gap in found for overlap in gap.common(missing)]
     return Balance(newest, sum(map(len, waiting.values())), found, ledger.lost())
+
+
+def all_as_json(balances: Mapping[str, Balance | None]) -> dict[str, Any]:
+    """By shard, the first one first: `number` is that one's, all else is of all of them together. Where there are several
+    `shards` has each.
+    """
+    told = {shard: as_json(balance) for shard, balance in balances.items()}
+    first, *further = told.values()
+    if not further:
+        return first
+    together = {name: sum(each[name] for each in told.values()) for name in ("outbox", "inFlight", "lost")}
+    gaps = [gap for each in told.values() for gap in each["gaps"]]
+    return {**first, **together, "gaps": gaps[:MAX_GAPS], "shards": told}
 
 
 def as_json(balance: Balance | None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from shared.stores.actor import Actor
 from shared.stores.idempotency import Attempt, not_kept
 
 if TYPE_CHECKING:
+    from shared.boards.board_shards import BoardShards
     from shared.reconciliation.moderate_scores import ScoreModeration
 
 
@@ -19,8 +20,13 @@ class ModeratedBoards(Boards, Protocol):
     """Where players play, and what corrects their scores."""
 
     @property
+    def shards(self) -> BoardShards[Any]:
+        """Each with strikes, adjustments, and undoing them on its boards."""
+        ...
+
+    @property
     def score_moderation(self) -> ScoreModeration:
-        """Strikes, adjustments, and undoing them."""
+        """That of the first one."""
         ...
 
 
@@ -36,13 +42,19 @@ def moderate(
 ) -> dict[str, Any]:
     """Write the decision down and have it count; answers and raises as moderate_players or ScoreModeration.moderate."""
     if isinstance(command, ModerateScore):
-        return boards.score_moderation.moderate(command, actor, attempt)
+        asked = command
+
+        def correct(shard: Any) -> dict[str, Any]:
+            moderation: ScoreModeration = shard.score_moderation
+            return moderation.moderate(asked, actor, attempt)
+
+        return boards.shards.at(command.board_id, correct)
     return moderate_players(command, actor, boards, attempt)
 
 
 def moderate_again(command: Moderate | ModerateScore, first: Mapping[str, Any], boards: ModeratedBoards) -> None:
     """Make known what was decided and answered with `first`: whoever did it may have died before other stores learnt of it."""
     if isinstance(command, ModerateScore):
-        boards.score_moderation.settle(first["entry"]["userId"])
+        boards.shards.at(command.board_id, lambda shard: shard.score_moderation.settle(first["entry"]["userId"]))
     else:
         take_moderation_again(command, boards)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from shared.ledger.events import ScoresRecorded
 from shared.reconciliation.restore_windows import restore_windows
 
 if TYPE_CHECKING:
+    from shared.boards.fill_boards import BoardStores
     from shared.boards.hidden_postgresql import HiddenPlayers
     from shared.boards.redis import Leaderboard, RateWindows
     from shared.reconciliation.postgresql import Reconciliations
@@ -43,6 +44,26 @@ def rebuild_leaderboard(
     show_viewers(pipeline, players)
     _log.warning("leaderboard rebuilt from the ledger", extra={"players": players})
     return {"rebuilt": True, "players": players}
+
+
+def rebuild_shard(leaderboard: Leaderboard, windows: RateWindows, pipeline: Pipeline, boards: BoardStores) -> bool:
+    """The same for a further shard, which has no leaderboard: its boards are filled afterwards. False for one that is whole."""
+    if leaderboard.is_whole():
+        return False
+    pipeline.clock.sleep(STRAGGLER_SECONDS)
+    catch_up(pipeline)
+    restore_windows(windows, pipeline.ledger, pipeline.clock, windows_of(boards))
+    leaderboard.open()
+    windows.windows_restored()
+    open_epoch(leaderboard, pipeline.ledger)
+    _log.warning("a shard is open for boards", extra={"shard": pipeline.ledger.shard})
+    return True
+
+
+def windows_of(boards: BoardStores) -> Callable[[str], bool]:
+    """Whether a rate window is one of these boards."""
+    here = {board.board_id for board in boards.boards.list()}
+    return lambda window: window.partition(" ")[2] in here
 
 
 def pages(reconciliations: Reconciliations) -> Iterator[dict[str, int]]:

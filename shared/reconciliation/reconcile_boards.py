@@ -50,6 +50,15 @@ class BoardOutcome:
     reasons: dict[str, str] = field(default_factory=dict)
     compared: Counter[str] = field(default_factory=Counter)
 
+    def add(self, other: BoardOutcome) -> None:
+        """With what was found in another shard, whose suspects are noted there."""
+        self.found += other.found
+        self.repaired += other.repaired
+        self.left += other.left
+        self.withheld += other.withheld
+        self.reasons |= other.reasons
+        self.compared += other.compared
+
     def as_json(self) -> list[dict[str, Any]]:
         """A line for each board that was looked at."""
         found, repaired = (Counter(entry.season.board.board_id for entry in some) for some in (self.found, self.repaired))

@@ -11,13 +11,14 @@ from shared.boards.board import MAIN
 from shared.boards.open_epoch import open_epoch
 from shared.boards.settle_places import settle_places
 from shared.core import metrics
-from shared.core.errors import InvalidParameter, LeaderboardRebuilding
+from shared.core.errors import InvalidParameter, LeaderboardRebuilding, RedisUnavailable
 from shared.core.logs import get_logger
+from shared.core.redis_shards import FIRST
 from shared.ledger.catch_up import Pipeline, catch_up_to
 from shared.ledger.events import Number
 from shared.reconciliation.model import Discrepancy, Finding, Reading, ReconciliationRun, Sweep
 from shared.reconciliation.rebuild_leaderboard import PAGE, rebuild_leaderboard, show_viewers
-from shared.reconciliation.reconcile_boards import BoardRun, reconcile_boards
+from shared.reconciliation.reconcile_boards import BoardOutcome, BoardRun, reconcile_boards
 
 if TYPE_CHECKING:
     from shared.accounts.postgresql import Users
@@ -39,7 +40,8 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """What a run needs: `main` with what is kept beside it, the other boards, the ledger, and the way between them.
+    """What a run needs in a shard: `main` with what is kept beside it, the other boards, the ledger, and the way between them. In
+    a further shard there is no `main`: its keys have the marks alone.
 
     Repairs that would lower the scores of more players than `max_players`, or by more than `max_points` in all, are not made.
     """
@@ -56,6 +58,12 @@ class Reconciliation:
     moderated_scores: ModeratedScores
     max_players: int = MAX_LOWERED_PLAYERS
     max_points: int = MAX_LOWERED_POINTS
+    shard: str = FIRST
+
+    @property
+    def has_main(self) -> bool:
+        """Whether this is the first shard."""
+        return self.shard == FIRST
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +88,12 @@ class ReconciliationOptions:
         return {"dryRun": self.dry_run, "full": self.full, "beyondBounds": self.beyond_bounds}
 
 
-def reconcile_scores(stores: Reconciliation, options: ReconciliationOptions) -> dict[str, Any]:
+def reconcile_scores(
+    stores: Reconciliation, options: ReconciliationOptions, further: Sequence[Reconciliation] = ()
+) -> dict[str, Any]:
     """Find who is out of order, repair them unless it is a dry run, and return a summary; raises ReconciliationRunning.
+
+    The boards of `further` shards are compared in the same run; one that is away, or not whole, is named in the summary.
 
     Compared are all players whose total changed since the last run, those who are suspected, those who are or should be
     hidden, and a part of all others: the run after goes on where this one stopped, so that a board
@@ -100,10 +112,12 @@ def reconcile_scores(stores: Reconciliation, options: ReconciliationOptions) -> 
         )
         return {**_summary(0, 0, 0, options), **rebuilt, "discrepancies": []}
     with stores.reconciliations.alone() as run_number:
-        return _reconcile(stores, options, run_number)
+        return _reconcile(stores, options, run_number, further)
 
 
-def _reconcile(stores: Reconciliation, options: ReconciliationOptions, run_number: int) -> dict[str, Any]:
+def _reconcile(
+    stores: Reconciliation, options: ReconciliationOptions, run_number: int, further: Sequence[Reconciliation]
+) -> dict[str, Any]:
     open_epoch(stores.leaderboard, stores.pipeline.ledger)
     started_at, mark = stores.pipeline.clock.now(), stores.board_check.mark(run_number)
     span = stores.reconciliations.begin()
@@ -119,6 +133,7 @@ def _reconcile(stores: Reconciliation, options: ReconciliationOptions, run_numbe
     repairs, left = [entry for entry in found if entry not in withheld], withheld
     board_run = BoardRun(run_number, mark, options.dry_run, options.full, options.beyond_bounds)
     boards = reconcile_boards(stores, board_run, suspects)
+    away = _reconcile_further(further, board_run, boards)
     if not options.dry_run:
         repairs = _restored(repairs, stores, run_number)
         _repair(repairs, mark, stores, run_number)
@@ -135,6 +150,8 @@ def _reconcile(stores: Reconciliation, options: ReconciliationOptions, run_numbe
     summary |= {"runId": stores.reconciliations.save(run), "leftForTheNextRun": len(left) + len(boards.left)}
     if boards.compared:
         summary["boards"] = boards.as_json()
+    if away:
+        summary["shardsAway"] = away
     metrics.reconciliation_runs.of(_text(options.dry_run)).inc()
     metrics.discrepancies.of(_text(not options.dry_run)).inc(len(everything) - len(left) - len(boards.left))
     metrics.lowerings_withheld.inc(len(withheld) + boards.withheld)
@@ -143,6 +160,25 @@ def _reconcile(stores: Reconciliation, options: ReconciliationOptions, run_numbe
         _log.error("points stay on the board that the ledger does not have", extra={"players": len(withheld), "reason": reason})
     _log.info("reconciled", extra=summary)
     return {**summary, "discrepancies": [_as_json(entry) for entry in everything[:MAX_DETAILS]]}
+
+
+def _reconcile_further(shards: Sequence[Reconciliation], run: BoardRun, outcome: BoardOutcome) -> list[str]:
+    """Add what is found in further shards to the outcome; answers which of them could not be looked at."""
+    away = []
+    for shard in shards:
+        try:
+            open_epoch(shard.leaderboard, shard.pipeline.ledger)
+            suspects = shard.board_check.suspects()
+            found = reconcile_boards(shard, replace(run, mark=shard.board_check.mark(run.number)), suspects)
+            if not run.dry_run:
+                shard.board_check.clear(suspects.difference(entry.user_id for entry in found.left))
+                shard.leaderboard.suspect(found.suspects)
+        except (RedisUnavailable, LeaderboardRebuilding) as error:
+            _log.warning("the boards of a shard are not compared", extra={"shard": shard.shard, "reason": error.code})
+            away.append(shard.shard)
+            continue
+        outcome.add(found)
+    return away
 
 
 class _Comparison:

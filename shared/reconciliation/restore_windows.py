@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from shared.core.clock import Clock
@@ -15,9 +16,14 @@ if TYPE_CHECKING:
 _log = get_logger(__name__)
 
 
-def restore_windows(windows: RateWindows, ledger: Ledger, clock: Clock) -> set[str]:
-    """What was accepted of late, as the ledger has it, and whose that is: call it when the ledger has caught up."""
-    accepted = ledger.accepted_since(clock.now() - windows.reach)
+def restore_windows(
+    windows: RateWindows, ledger: Ledger, clock: Clock, is_kept: Callable[[str], bool] = lambda _: True
+) -> set[str]:
+    """What was accepted of late, as the ledger has it, and whose that is: call it when the ledger has caught up.
+
+    `is_kept` chooses by the names of windows: those of `main` are user ids, others `<user id> <board id>`.
+    """
+    accepted = {name: each for name, each in ledger.accepted_since(clock.now() - windows.reach).items() if is_kept(name)}
     windows.restore(accepted)
     if accepted:
         _log.warning("rate windows restored from the ledger", extra={"players": len(accepted)})

@@ -14,6 +14,7 @@ from shared.reconciliation.rebuild_leaderboard import show_viewers
 from shared.reconciliation.reconcile_boards import Comparison, held_seasons
 
 if TYPE_CHECKING:
+    from shared.boards.postgresql import PlacedBoard
     from shared.reconciliation.reconcile_scores import Reconciliation
     from shared.reconciliation.score_decision import Unsettled
 
@@ -24,7 +25,8 @@ _log = get_logger(__name__)
 
 
 def settle_moderation(stores: Reconciliation, user_id: str = "") -> bool:
-    """What was decided about a player, or about all, and what Redis does not show yet; answers whether it shows all of it now.
+    """What was decided about a player, or about all, on boards of the shard, and what Redis does not show yet; answers whether it
+    shows all of it now.
 
     The player is set to what the ledger says at a number, when it has caught up, if nothing has changed since: an entry that
     comes meanwhile makes it another try. That may be done by several at the same time, and beside a reconciliation. On `main`
@@ -35,6 +37,9 @@ def settle_moderation(stores: Reconciliation, user_id: str = "") -> bool:
     reconciliation, which adds differences.
     """
     unsettled = stores.moderated_scores.unsettled(user_id)
+    if unsettled:
+        places = stores.boards.boards.places()
+        unsettled = [each for each in unsettled if _is_here(places.get(each.board_id), stores)]
     if not unsettled:
         return True
     on_main = sorted({each.user_id for each in unsettled if each.board_id == MAIN.board_id})
@@ -50,6 +55,11 @@ def settle_moderation(stores: Reconciliation, user_id: str = "") -> bool:
     if left:
         _log.warning("a decision about a score is not shown yet", extra={"players": len(left)})
     return not left
+
+
+def _is_here(placed: PlacedBoard | None, stores: Reconciliation) -> bool:
+    """In the first shard are `main` and, as far as anybody is concerned, deleted boards."""
+    return stores.has_main if placed is None else stores.boards.boards.holds(placed)
 
 
 def _add_on_main(stores: Reconciliation, user_ids: Sequence[str]) -> Sequence[str]:

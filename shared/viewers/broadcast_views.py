@@ -4,23 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from shared.boards.board import MAIN
+from shared.boards.board_shards import Named
 from shared.boards.read_rows import BoardReading, period_of
 from shared.boards.season import BoardState
 from shared.core.clock import Clock
-from shared.core.errors import LeaderboardRebuilding, MissingToken, ScoreboardError, UnknownBoard
+from shared.core.errors import LeaderboardRebuilding, MissingToken, RedisUnavailable, ScoreboardError, UnknownBoard
 from shared.core.invocation import note
 from shared.ledger.events import EVERY_BOARD, ScoresRecorded
 from shared.ledger.ports import EventPublisher
 from shared.viewers.broadcast_scores import ask_for_broadcast
 from shared.viewers.frame import compact
-from shared.viewers.read_views import MadeViews, ViewsWanted, read_views
+from shared.viewers.read_views import BoardFrames, MadeViews, ViewsWanted, read_views
 from shared.viewers.view import View
 
 if TYPE_CHECKING:
+    from shared.boards.board_shards import BoardShards
     from shared.viewers.views_redis import BoardViews
+
+
+class Readable(Named, Protocol):
+    """A shard, and the reading of its boards."""
+
+    @property
+    def board_reading(self) -> BoardReading:
+        """Places, and who may see them."""
+        ...
+
+
+R = TypeVar("R", bound=Readable)
 
 
 def of_main(changes: Sequence[ScoresRecorded]) -> list[ScoresRecorded]:
@@ -34,11 +48,12 @@ def boards_of(changes: Sequence[ScoresRecorded]) -> set[str]:
 
 
 def broadcast_views(
-    changed: Collection[str], reading: BoardReading, views: BoardViews | None, publisher: EventPublisher, clock: Clock
+    changed: Collection[str], shards: BoardShards[R], views: BoardViews | None, publisher: EventPublisher, clock: Clock
 ) -> None:
     """Send the frames of all views of changed boards that somebody watches; where there was no time, another broadcast does.
 
-    A board that is being filled is left out: whoever fills it says so. `views` is None where boards are not live.
+    A board that is being filled, or moved, is left out: whoever does it says so. So is one in a further shard that is away.
+    `views` is None where boards are not live.
     """
     if views is None:
         return
@@ -47,11 +62,11 @@ def broadcast_views(
         return
     note(views=len(watched))
     boards = {board_id: list(its) for board_id, its in groupby(watched, lambda view: view.board_id)}
-    if not views.broadcast(boards, lambda board_id, its: _make(board_id, its, reading, views)):
+    if not views.broadcast(boards, lambda board_id, its: _make(board_id, its, shards, views)):
         ask_for_broadcast(publisher, clock, list(boards))
 
 
-def _make(board_id: str, watched: Sequence[View], reading: BoardReading, views: BoardViews) -> MadeViews:
+def _make(board_id: str, watched: Sequence[View], shards: BoardShards[R], views: BoardViews) -> MadeViews:
     ended: dict[View, ScoreboardError] = {}
 
     def wanted(state: BoardState) -> ViewsWanted:
@@ -65,12 +80,22 @@ def _make(board_id: str, watched: Sequence[View], reading: BoardReading, views: 
                 ended[view] = error
         return ViewsWanted(tops)
 
-    frames = None
+    frames, is_first = None, True
+
+    def read(shard: R) -> BoardFrames:
+        nonlocal is_first
+        is_first = shard is shards.first
+        return read_views(board_id, wanted, shard.board_reading, views)
+
     try:
-        frames = read_views(board_id, wanted, reading, views)
+        frames = shards.at(board_id, read)
     except UnknownBoard as error:
         ended = dict.fromkeys(watched, error)
     except LeaderboardRebuilding:
+        return MadeViews(None, (), {})
+    except RedisUnavailable:
+        if is_first:
+            raise
         return MadeViews(None, (), {})
     told = {view: compact(error.as_message(board=board_id, period=view.period)) for view, error in ended.items()}
     return MadeViews(frames, [view for view in watched if view not in ended], told)

@@ -91,7 +91,7 @@ def read_views(
             watched = asked.watched
         except ScoreboardError as error:  # raised below, unless it is of a board that has changed
             refusal = error
-        found = views.read(state, seasons, reading.names.since, watched)
+        found = views.read(state, seasons, reading.names.since, watched, reading.scores.place)
         if isinstance(found, Stale):
             state = reading.boards.renewed(board_id, found.now)
         elif refusal is not None:

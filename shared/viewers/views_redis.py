@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import redis
 
 from shared.boards.board_rows import Row, Stale
-from shared.boards.scores_redis import rows_of, season_keys
+from shared.boards.scores_redis import ShardOfBoard, rows_of, season_keys
 from shared.boards.season import BoardState
 from shared.core.errors import LeaderboardRebuilding
 from shared.stores.keys import BoardKeys, ShardKeys
@@ -70,23 +70,37 @@ class BoardViews(ABC):
 
     @translated()
     def read(
-        self, state: BoardState, seasons: Sequence[tuple[str, int, int]], since: str, watched: View | None = None
+        self,
+        state: BoardState,
+        seasons: Sequence[tuple[str, int, int]],
+        since: str,
+        watched: View | None = None,
+        place: ShardOfBoard | None = None,
     ) -> ViewRows | Stale:
-        """Of each season (period and number) so many rows. From now on `watched` has frames made.
+        """Of each season (period and number) so many rows. From now on `watched` has frames made. `place` is where the board
+        is, None for the shard in which is noted what is watched.
 
         Raises LeaderboardRebuilding.
         """
         board = state.definition
+        client, shard, whole = self._redis, self._shard, self._whole
+        version_of, watched_key = self._version_of, self._watched
+        if place is not None and place.client is not client:
+            if watched is not None:
+                self._note_watched(watched)
+                watched = None
+            client, shard, whole = place
+            version_of, watched_key = shard.views_version, shard.watched_views
         answer = run_script(
-            self._redis,
+            client,
             "read_views",
             (
-                self._shard.defined(board.board_id).board,
-                self._whole,
-                self._shard.changed_profiles,
-                self._version_of(board.board_id),
-                self._watched,
-                *(season_keys(self._shard, board, period, number)[0] for period, number, _ in seasons),
+                shard.defined(board.board_id).board,
+                whole,
+                shard.changed_profiles,
+                version_of(board.board_id),
+                watched_key,
+                *(season_keys(shard, board, period, number)[0] for period, number, _ in seasons),
             ),
             (
                 state.version,
@@ -107,6 +121,11 @@ class BoardViews(ABC):
         rows = [list(rows_of(board, values)) for values in found]
         pairs = [(changes[at].decode(), changes[at + 1].decode()) for at in range(0, len(changes), 2)]
         return ViewRows(version, now, rows, since, pairs)
+
+    def _note_watched(self, view: View) -> None:
+        seconds, microseconds = self._redis.time()
+        until = seconds * 1000 + microseconds // 1000 + WATCHED_SECONDS * 1000
+        self._redis.zadd(self._watched, {view.name: until}, gt=True)
 
     @translated()
     def watched(self) -> list[View]:

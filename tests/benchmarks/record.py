@@ -126,7 +126,7 @@ def _backlog(product: Product, stores: Container, ids: Sequence[str]) -> float:
 def _in_process(stores: Container, ids: Sequence[str], size: int) -> float:
     codec = EventCodec(stores.sealer, MAIN.increments)
     messages = [ReceivedMessage(codec.update(event)) for event in _events(ids, EACH_BATCH)]
-    ports = (stores.event_codec, stores.ledger, stores.topology, stores.publisher, stores.outbox, stores.clock)
+    ports = (stores.event_codec, stores.ledger, stores.topology, stores.publisher, {"main": stores.outbox}, stores.clock)
     record_scores(messages[:size], *ports)
     began = time.process_time()
     for first in range(size, EACH_BATCH, size):

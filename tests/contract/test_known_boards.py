@@ -160,7 +160,7 @@ def test_a_board_that_redis_lost_is_filled_with_what_it_had(stage: BoardsStage, 
     with pytest.raises(LeaderboardRebuilding):
         stage.process().get("cups")
     assert (stage.asked, stage.contents()) == (1, {})
-    [listed] = stage.process().all()
+    [listed] = stage.process().all(stage.boards.list())
     assert listed.seasons == ()
     assert stage.states.load("cups") is None
     assert fill_board("cups", stage.stores)

@@ -69,7 +69,7 @@ class DefinedBoard:
 
     def add(self, user_id: str, value: int, second: int = 0) -> AcceptedEntry:
         entry = ScoreEntry(str(uuid4()), self.board_id, user_id, value, second, "", "198.51.100.7")
-        return add_entry(entry, self.deployed, self.deployed).entry
+        return add_entry(entry, self.deployed.shards).entry
 
     def standings(self, period: str = "all_time", number: int = 0) -> dict[str, Standing]:
         """Everybody in a season, the open one for 0."""

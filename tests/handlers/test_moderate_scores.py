@@ -418,7 +418,7 @@ def test_a_replayed_receipt_is_the_first_one_after_a_strike(deps: Container, cli
     keyed = ScoreEntry("", stage.board.board_id, stage.player, 11, 0, "", "198.51.100.7", key_id=str(uuid4()))
 
     def entry() -> AcceptedEntry:
-        return add_entry(keyed._replace(request_id=str(uuid4())), deps, deps).entry
+        return add_entry(keyed._replace(request_id=str(uuid4())), deps.shards).entry
 
     first = entry()
     stage.board.arrived(4)

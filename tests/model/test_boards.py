@@ -29,6 +29,7 @@ from shared.accounts.take_effect import spread_profiles
 from shared.boards.add_entry import add_entry
 from shared.boards.board import MAIN
 from shared.boards.board_rows import Row
+from shared.boards.board_shards import BoardShards
 from shared.boards.definition import BoardDefinition
 from shared.boards.entries_redis import Entries
 from shared.boards.entry import EntryPlace, parse_places
@@ -156,13 +157,14 @@ class BoardsExactlyOnce(Travelling):
         self.boards = BoardStores(self.states, self.deployed.boards, self.deployed.board_seasons, self.deployed.hidden_players)
         impatient: Any = ImpatientOutbox(self.outbox)
         self.pipeline = Pipeline(self.deployed.ledger, impatient, self.broker, WorldClock(self.others_go_on), CATCH_UP_SECONDS)
-        self.another_process_serves()
         self.accounts: Any = SimpleNamespace(
             access=Access(self.client, self.shard),
             profiles=Profiles(self.client, self.shard),
             users=self.deployed.users,
             sessions=self.deployed.sessions,
         )
+        self.accounts.everywhere = [self.accounts]
+        self.another_process_serves()
         season_check: Any = Interrupted(SeasonCheck(self.client, self.keys, self.shard), self.something_happens)
         self.stores = Reconciliation(
             self.board,
@@ -263,7 +265,7 @@ class BoardsExactlyOnce(Travelling):
         first, before = self.first_of(command.key_id), self.expected()
         self.broker.fate = fate
         try:
-            receipt = add_entry(command, self.accounts, self.writing)
+            receipt = add_entry(command, BoardShards([self.writing], self.deployed.boards))
         except Killed:
             self.unanswered += [(board_id, player, value, second, key)] if key else []
             return
@@ -321,6 +323,11 @@ class BoardsExactlyOnce(Travelling):
         """It knows no board yet."""
         self.known = KnownBoards(self.states, self.deployed.boards, self.deployed.board_seasons, lambda: None)
         self.writing: Any = SimpleNamespace(
+            access=self.accounts.access,
+            profiles=self.accounts.profiles,
+            users=self.accounts.users,
+            sessions=self.accounts.sessions,
+            name="main",
             known_boards=self.known,
             entries=Entries(self.client, self.keys, self.shard, now=lambda: self.at),
             leaderboard=self.board,

@@ -227,12 +227,12 @@ class Broker:
         if crash is Crash.BEFORE_COMMIT:
             away: Any = _FailingLedger()
             try:
-                record_scores(batch, self.codec, away, self._topology, self, self._outbox, WorldClock())
+                record_scores(batch, self.codec, away, self._topology, self, {"main": self._outbox}, WorldClock())
             except PostgresUnavailable:
                 return
             raise AssertionError("a batch was settled without a database")
         outbox: Any = _FailingOutbox() if crash is Crash.REDIS_AWAY else self._outbox
-        record_scores(batch, self.codec, self._ledger, self._topology, self, outbox, WorldClock())
+        record_scores(batch, self.codec, self._ledger, self._topology, self, {"main": outbox}, WorldClock())
         if crash is not Crash.AFTER_COMMIT:
             del self.queue[: len(batch)]
 

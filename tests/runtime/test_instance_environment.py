@@ -19,7 +19,7 @@ from local_runtime.instance.environment import (
 from local_runtime.instance.errors import InstanceError
 from local_runtime.instance.keyring import Keyring
 from local_runtime.instance.launch import launch_servers
-from local_runtime.instance.outside import check_outside_servers, redacted
+from local_runtime.instance.outside import check_outside_servers, check_shards, redacted
 from local_runtime.instance.supervisor.process import ProcessSpec
 from local_runtime.settings import InstanceSettings
 
@@ -127,6 +127,36 @@ def test_replicas_that_cannot_be_had_are_refused(tmp_path: Path, keyring: Keyrin
     with pytest.raises(InstanceError, match=f"REDIS_REPLICAS .*{says}"):
         launch_servers(tmp_path, {"REDIS_REPLICAS": replicas}, keyring, launched.append)
     assert launched == []
+
+
+@pytest.mark.parametrize(
+    ("shards", "says"),
+    [
+        ("blue", "no name .* e.g. blue=redis://"),
+        ("blue=#{one}: green=#{one}:", "`blue` and `green` are one place"),
+        ("blue=#", "does not say where the shard `blue` is"),
+        ("blue=redis+cluster://one:6379", "hash tag behind a #"),
+    ],
+)
+def test_shards_that_cannot_be_are_refused(tmp_path: Path, keyring: Keyring, shards: str, says: str) -> None:
+    launched: list[ProcessSpec] = []
+    with pytest.raises(InstanceError, match=f"REDIS_SHARDS.*{says}"):
+        launch_servers(tmp_path, {"REDIS_SHARDS": shards}, keyring, launched.append)
+    assert launched == []
+
+
+def test_shards_are_asked_whether_they_take_us_and_one_that_is_away_holds_up_nobody(
+    redis_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    check_shards(f"blue={redis_url}#{{b}}: green=#{{g}}:", redis_url, "", "")
+    assert caplog.messages == []
+    check_shards("blue=redis://:s3cret@127.0.0.1:1/0", redis_url, "", "")
+    [said] = caplog.messages
+    assert "redis://:***@127.0.0.1:1/0" in said
+    stranger = f"redis://:s3cret@{redis_url.rpartition('@')[2]}"
+    with pytest.raises(InstanceError, match=r"the shard `blue`, redis://:\*\*\*@.*AuthenticationError") as refused:
+        check_shards(f"blue={stranger}#{{b}}:", redis_url, "", "")
+    assert "s3cret" not in str(refused.value)
 
 
 def test_servers_that_answer_are_accepted(redis_url: str, amqp_url: str, amqp_ca_file: str, database_url: str) -> None:

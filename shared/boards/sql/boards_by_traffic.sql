@@ -1,4 +1,4 @@
--- boards, score_entries: ids of all boards, those with most entries of late first. :looked_at int, :minutes int
+-- boards, score_entries: ids of all boards of a shard, those with most entries of late first. :shard text, :looked_at int, :minutes int
 -- Of late: of the newest `looked_at` entries those that were accepted within so many minutes.
 
 SELECT board_id
@@ -8,5 +8,5 @@ FROM boards LEFT JOIN (
     WHERE accepted_at > now() - CAST(:minutes AS int) * INTERVAL '1 minute'
     GROUP BY board_id
 ) AS traffic USING (board_id)
-WHERE deleted_at IS NULL
+WHERE deleted_at IS NULL AND shard = :shard AND moving_to IS NULL
 ORDER BY coalesce(entries, 0) DESC, board_id

@@ -112,6 +112,12 @@ queue_oldest_age_seconds = registry.gauge(
 queue_consumers = registry.gauge("queue_consumers", "Consumers of a queue", ("queue",))
 outbox_entries = registry.gauge("outbox_entries", "Accepted updates that the ledger does not have yet")
 outbox_oldest_age_seconds = registry.gauge("outbox_oldest_age_seconds", "How long the oldest of them has waited", unit="Seconds")
+shard_outbox_entries = registry.gauge(
+    "shard_outbox_entries", "Accepted entries on boards of a further shard that the ledger does not have yet", ("shard",)
+)
+shard_outbox_oldest_age_seconds = registry.gauge(
+    "shard_outbox_oldest_age_seconds", "How long the oldest of them has waited", ("shard",), unit="Seconds"
+)
 updates_in_flight = registry.gauge(
     "updates_in_flight", "Accepted updates that are in no store: published and not yet recorded, or lost"
 )
@@ -132,6 +138,8 @@ MEASURED = (
     queue_consumers,
     outbox_entries,
     outbox_oldest_age_seconds,
+    shard_outbox_entries,
+    shard_outbox_oldest_age_seconds,
     updates_in_flight,
     dead_letters,
     reconciliation_last_success,

@@ -1,5 +1,5 @@
--- number_epochs, score_history, score_entries, unrecorded_updates, repeated_updates: how many numbers of epochs before this one were given out above
--- what Redis has counted since, and never arrived. :epoch bigint
+-- number_epochs, score_history, score_entries, unrecorded_updates, repeated_updates: how many numbers of a shard's epochs before this one were given out above
+-- what Redis has counted since, and never arrived. :shard text  :epoch bigint
 -- Answers each epoch of which it was not known, and how many.
 
 UPDATE number_epochs
@@ -13,5 +13,5 @@ SET lost = (
     ) AS arrived
     WHERE arrived.epoch = number_epochs.epoch AND arrived.sequence > greatest(last_sequence, settled)
 )
-WHERE epoch < CAST(:epoch AS bigint) AND lost IS NULL
+WHERE board = :shard AND epoch < CAST(:epoch AS bigint) AND lost IS NULL
 RETURNING epoch, lost

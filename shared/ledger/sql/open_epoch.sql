@@ -1,5 +1,5 @@
 -- number_epochs: give out an epoch above all others, and note how far the one before it was counted.
--- :epoch :sequence bigint, the newest number that Redis gave, or null
+-- :shard text, whose updates are numbered in it; :epoch :sequence bigint, the newest number that its Redis gave, or null
 -- Answers the epoch; no row when another process was faster: try again.
 
 WITH closed AS (
@@ -7,7 +7,7 @@ WITH closed AS (
     SET last_sequence = CAST(:sequence AS bigint)
     WHERE epoch = CAST(:epoch AS bigint) AND last_sequence IS NULL
 )
-INSERT INTO number_epochs (epoch)
-SELECT greatest(coalesce(max(epoch), 0), coalesce(CAST(:epoch AS bigint), 0)) + 1 FROM number_epochs
+INSERT INTO number_epochs (epoch, board)
+SELECT greatest(coalesce(max(epoch), 0), coalesce(CAST(:epoch AS bigint), 0)) + 1, CAST(:shard AS text) FROM number_epochs
 ON CONFLICT (epoch) DO NOTHING
 RETURNING epoch

@@ -1,5 +1,5 @@
--- number_epochs, score_history, score_entries, unrecorded_updates: epochs in which not every number is known to be accounted for.
--- :epoch :sequence bigint, the number up to which is asked; :on_board boolean, only numbers whose points Redis has not lost since
+-- number_epochs, score_history, score_entries, unrecorded_updates: epochs of a shard in which not every number is known to be accounted for.
+-- :shard text; :epoch :sequence bigint, the number up to which is asked; :on_board boolean, only numbers whose points Redis has not lost since
 -- Answers epoch, the number up to which it is settled, and the last one: the one asked for in its own epoch; in an earlier one how
 -- far Redis had counted, or, until count_lost.sql has seen to the rest, the highest number that arrived.
 
@@ -18,5 +18,5 @@ CROSS JOIN LATERAL (
             )
         END AS last
 ) AS counted
-WHERE epoch <= CAST(:epoch AS bigint) AND settled < last
+WHERE board = :shard AND epoch <= CAST(:epoch AS bigint) AND settled < last
 ORDER BY epoch
