@@ -78,6 +78,7 @@ def reasons(product: Product) -> dict[str, str]:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(400)
 def test_a_board_that_moves_under_load_is_exact_and_so_it_is_when_a_shard_dies(product: Product, blue: Blue) -> None:
     load = everybody(product, 6)
     shard, other = shard_of(product), product.api.new_player()
@@ -89,7 +90,6 @@ def test_a_board_that_moves_under_load_is_exact_and_so_it_is_when_a_shard_dies(p
             shard = target
         assert f"shard: {shard}" in product.verb("boards", "show", BOARD).stdout
         assert "shard" in product.verb("boards", "list").stdout.partition("\n")[0]
-        assert f"was already in the shard {shard}" in product.verb("boards", "move", BOARD, shard).stdout
         assert "only `main`, `blue`, `green`" in product.verb("boards", "move", BOARD, "red").stderr
         time.sleep(1)
         blue.kill()
