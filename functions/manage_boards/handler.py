@@ -39,11 +39,8 @@ def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
             delete_board(board_id, OPERATOR, deps.boards, deps.shards)
             return {}
         case "reset":
-            asked, name = {"period": event.get("period")}, new_request_id()
-            return deps.shards.at(
-                board_id,
-                lambda shard: reset_board(board_id, asked, OPERATOR, name, shard.known_boards, shard.board_stores),
-            )
+            asked = board_id, {"period": event.get("period")}, OPERATOR, new_request_id()
+            return deps.shards.at(board_id, lambda shard: reset_board(*asked, shard.known_boards, shard.board_stores))
         case "move":
             return move_board(board_id, str(event.get("shard", "")), OPERATOR, deps.shards, deps.boards)
         case "plan":

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from shared.accounts.check_access import restore_sessions
 from shared.container import container
-from shared.core.errors import RedisUnavailable
 from shared.operations.hold_leases import join_instances
 from shared.operations.prepare_stores import prepare_stores
 from shared.transport.direct import direct_handler
@@ -28,8 +26,5 @@ def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
     further = [shard.reconciliation for shard in deps.further_shards]
     summary = prepare_stores(own, join, deps.migrations, deps.topology, deps.reconciliation, further)
     restore_sessions(deps)
-    for shard in deps.further_shards:
-        with suppress(RedisUnavailable):  # whoever comes first when it is back does it
-            restore_sessions(shard)
     deps.request_limits.begin()
     return summary

@@ -7,13 +7,11 @@ from functools import partial
 from typing import Any
 
 from shared.boards.fill_boards import fill_boards
-from shared.container import Container, container
-from shared.container.shard import FurtherShard
+from shared.container import AnyShard, container
 from shared.operations.claim_stores import mark_again
 from shared.reconciliation.heal_leaderboard import heal_leaderboard
 from shared.reconciliation.move_board import go_on_moving
 from shared.reconciliation.reconcile_scores import reconcile_scores
-from shared.stores.everywhere import everywhere
 from shared.transport.schedule import schedule_handler
 
 
@@ -27,7 +25,7 @@ def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
     reconcile = partial(reconcile_scores, deps.reconciliation, further=further)
     done: dict[str, dict[str, Any]] = {}
 
-    def heal(shard: Container | FurtherShard) -> None:
+    def heal(shard: AnyShard) -> None:
         healed = heal_leaderboard(shard.reconciliation, reconcile)
         if healed["rebuilt"]:
             mark_again(deps.ownership)
@@ -35,7 +33,7 @@ def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
         done[shard.name] = {**healed, **({"boards": filled} if filled else {})}
 
     try:
-        everywhere(deps.everywhere, heal)
+        deps.in_each_shard(heal)
     finally:
         go_on_moving(deps.shards, deps.boards)
     shards = {name: each for name, each in done.items() if name != deps.name and any(each.values())}

@@ -7,12 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shared.container import Container, container
-from shared.container.shard import FurtherShard
+from shared.container import AnyShard, container
 from shared.ledger.heal_topology import heal_topology
 from shared.ledger.relay_outbox import relay_outbox
 from shared.ledger.resend_letters import resend_letters
-from shared.stores.everywhere import everywhere
 from shared.transport.schedule import schedule_handler
 
 
@@ -23,12 +21,12 @@ def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
     outboxes = [shard.outbox for shard in deps.everywhere]
     relayed: list[int] = []
 
-    def relay(shard: Container | FurtherShard) -> None:
+    def relay(shard: AnyShard) -> None:
         relayed.append(relay_outbox(shard.pipeline, deps.queue_gauge, deps.settings.outbox_max_entries))
 
     heal_topology(deps.topology, outboxes, deps.publisher)
     try:
-        everywhere(deps.everywhere, relay)
+        deps.in_each_shard(relay)
     finally:
         resent = resend_letters(deps.letters, deps.settings.retry_delays_seconds)
     published = sum(relayed)

@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.boards.turn_seasons import turn_seasons
-from shared.container import Container, container
-from shared.container.shard import FurtherShard
-from shared.stores.everywhere import everywhere
+from shared.container import AnyShard, container
 from shared.transport.schedule import schedule_handler
 
 
@@ -19,8 +17,8 @@ def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
     deps = container()
     done = Counter(boards=0, closed=0)
 
-    def turn(shard: Container | FurtherShard) -> None:
+    def turn(shard: AnyShard) -> None:
         done.update(turn_seasons(shard.board_stores, shard.known_boards, shard.pipeline))
 
-    everywhere(deps.everywhere, turn)
+    deps.in_each_shard(turn)
     return dict(done)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from collections.abc import Container as Words
-from collections.abc import Sequence
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -208,6 +208,10 @@ class Container(Shard):
         """All of them, for what must be known in each."""
         return self.shards.all
 
+    def in_each_shard(self, do: Callable[[Container | FurtherShard], object]) -> None:
+        """Do it in all of them: one that is away keeps it from no other, and is told in the end."""
+        everywhere(self.everywhere, do)
+
     @property
     def every_board_stores(self) -> Sequence[BoardStores]:
         """Of each shard."""
@@ -217,7 +221,7 @@ class Container(Shard):
         """Wait until the ledger has everything that was accepted by now in any shard; raises LedgerBehind."""
         from shared.ledger.catch_up import catch_up
 
-        everywhere(self.everywhere, lambda shard: catch_up(shard.pipeline))
+        self.in_each_shard(lambda shard: catch_up(shard.pipeline))
 
     @cached_property
     def board(self) -> Board:
@@ -580,7 +584,7 @@ class Container(Shard):
                 most = self.settings.outbox_max_entries
                 relay_outbox(shard.pipeline, self.queue_gauge, most, RELAY_OLDER_THAN_SECONDS)
 
-        everywhere(self.everywhere, relay)
+        self.in_each_shard(relay)
 
     @cached_property
     def broker_mark(self) -> BrokerMark:
@@ -704,6 +708,9 @@ class Container(Shard):
         further = {shard.name: shard.redis_probe for shard in self.further_shards}
         probes = Probes(self.redis_probe, broker, database, broker.close, further)
         return Readiness(probes, lambda: self.key_prints, self.clock, needed)
+
+
+AnyShard = Container | FurtherShard
 
 
 @cache
