@@ -46,9 +46,11 @@ SELECT id, request_id, user_id, increment, new_score, created_at, epoch, sequenc
 UNION ALL
 SELECT id, request_id, user_id, increment, new_score, created_at, epoch, sequence FROM score_history_archive;
 
--- What is moved into the archive stays in the totals; what the archive has is not changed any more.
+-- What is moved into the archive stays in the totals; what the archive has is not changed any more. Each row is looked for by its id: of
+-- a part that is being filled the planner knows nothing yet, and would read all of it.
 
-CREATE OR REPLACE FUNCTION score_totals_follow_removal() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION score_totals_follow_removal() RETURNS trigger LANGUAGE plpgsql
+SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
 BEGIN
     UPDATE score_totals
     SET total = total - removed.points, epoch = (SELECT last_value FROM reconciliation_epoch), updated_at = now()
