@@ -187,7 +187,7 @@ def _direct(name: str, user_id: str) -> Any:
             return {"userIds": [user_id], "simulated": True}
         case "hold_leases":
             return {"names": ["sample"], "release": True}
-        case "manage_boards":
+        case "manage_archive" | "manage_boards":
             return {"action": "list"}
         case "manage_dead_letters":
             return {"action": "list", "limit": 1}
