@@ -28,7 +28,8 @@ def test_updates_are_refused_while_there_still_is_room_and_taken_again(product: 
     eventually(lambda: player.score(1).status == 503, 30, "updates refused")
     product.disk.make_room()
     eventually(lambda: player.score(1).status == 200, 30, "updates taken again")
-    assert any("changes are refused until there is more room" in line for line in product.output)
+    told = "changes are refused until there is more room"
+    eventually(lambda: any(told in line for line in product.output), 10, "the operator told")
 
 
 def test_what_dies_on_a_disk_that_can_only_be_read_comes_back_when_it_can_be_written(product: ProductOnDisk) -> None:

@@ -94,7 +94,7 @@ def test_a_consumer_that_was_killed_tells_the_rest_when_it_is_back(traced: Produ
     assert {"update_score", "record_scores", "broadcast_scores"} <= set(functions(story(traced, update_id)))
     restarts = grep(traced, "consumer was killed by SIGKILL")
     assert [line["level"] for line in restarts] == ["warning"]
-    assert any("consumer was killed" in line for line in traced.output)
+    eventually(lambda: any("consumer was killed" in line for line in traced.output), 10, "the operator told")
 
 
 def test_a_broker_that_is_away_makes_a_detour_that_is_told_too(traced: Product) -> None:
