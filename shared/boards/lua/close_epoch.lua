@@ -7,4 +7,6 @@
 if #KEYS ~= 1 or #ARGV ~= 0 then
   return redis.error_reply('ERR close_epoch takes 1 key and no arguments')
 end
-return redis.call('HDEL', KEYS[1], 'open')
+local numbers = KEYS[1]
+
+return redis.call('HDEL', numbers, 'open')
