@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.container import AnyShard, container
+from shared.core.errors import RedisUnavailable
+from shared.core.logs import get_logger
 from shared.ledger.heal_topology import heal_topology
 from shared.ledger.relay_outbox import relay_outbox
 from shared.ledger.resend_letters import resend_letters
@@ -22,7 +24,13 @@ def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
     relayed: list[int] = []
 
     def relay(shard: AnyShard) -> None:
-        relayed.append(relay_outbox(shard.pipeline, deps.queue_gauge, deps.settings.outbox_max_entries))
+        try:
+            relayed.append(relay_outbox(shard.pipeline, deps.queue_gauge, deps.settings.outbox_max_entries))
+        except RedisUnavailable:
+            if shard is deps.shards.first:
+                raise
+            # No reason not to start: what is left there is published when it is back.
+            get_logger(__name__).warning("a shard is away", extra={"shard": shard.name})
 
     heal_topology(deps.topology, outboxes, deps.publisher)
     try:

@@ -499,7 +499,9 @@ def test_a_shard_that_is_away_takes_only_its_boards_with_it(deps: Container, red
     up = invoke("measure_stores", {})
     assert (up["redis"], up["redis (green)"], up["redis (blue)"]) == (True, True, False)
     assert reconcile_says(green) == ["blue"]
-    for schedule in ("relay_outbox", "forget_windows", "forget_sessions", "turn_seasons", "rebuild_leaderboard"):
+    assert invoke("prepare_stores", {})["installation"], "an instance starts"
+    assert invoke("relay_outbox", {})["published"] >= 0
+    for schedule in ("forget_windows", "forget_sessions", "turn_seasons", "rebuild_leaderboard"):
         with suppress(Exception):
             invoke(schedule, {})
     assert call("log_out", "DELETE /api/tokens", headers=ada.authorization).status == 503
