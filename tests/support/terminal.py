@@ -73,7 +73,10 @@ class Shown:
 
     def wait_for(self, part: str, seconds: float = 30.0) -> None:
         """Until this was shown."""
-        eventually(lambda: part in self.text, seconds, f"{part!r} was shown")
+        try:
+            eventually(lambda: part in self.text, seconds, f"{part!r} was shown")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; the terminal shows:\n{self.text[-3000:]}") from None
 
     def interrupt(self, signal_number: signal.Signals = signal.SIGINT) -> int:
         """Ctrl-C; answers the exit code, when all it wrote was read."""
