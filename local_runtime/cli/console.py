@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -20,7 +19,6 @@ from local_runtime.logs.stream import LineStream
 from local_runtime.logs.text import parsed, rendered
 from shared.core.logs import JsonFormatter
 
-LOOK_SECONDS = 1.0  # between two looks at what all processes have written
 logger = logging.getLogger(__name__)
 _ours = logging.getLogger("local_runtime")
 _SERVERS = ("redis", "rabbitmq", "postgresql")
@@ -45,7 +43,6 @@ class Console:
         self._threshold = logging.getLevelNamesMapping()[self._level]
         self._log: logging.StreamHandler[LineStream] | None = None
         self._follower: LogFollower | None = None
-        self._look_at = 0.0
 
     def starting(self, name: str) -> None:
         """See Observer."""
@@ -72,10 +69,9 @@ class Console:
 
     def stopping(self, name: str) -> None:
         """See Observer."""
-        if self._follower is not None:
-            self._follower.poll()
-            self._follower.leave(self._server_logs.values())
         self._is_serving = False
+        if self._follower is not None:
+            self._follower.leave(self._server_logs.values())
         if self._progress is not None:
             self._progress.stopping(name)
 
@@ -87,9 +83,7 @@ class Console:
 
     def tick(self) -> None:
         """See Observer."""
-        now = time.monotonic()
-        if self._follower is not None and now >= self._look_at:
-            self._look_at = now + LOOK_SECONDS
+        if self._follower is not None:
             self._follower.poll()
         if self._progress is not None:
             self._progress.tick()
