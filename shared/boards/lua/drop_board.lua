@@ -9,15 +9,5 @@ if #KEYS ~= 1 or #ARGV ~= 0 then
 end
 local board = KEYS[1]
 
-local fields = redis.call('HGETALL', board)
-for place = 1, #fields, 2 do
-  local period, season = string.match(fields[place], '^ended:(.*):(%d+)$')
-  if not period then
-    period, season = string.match(fields[place], '^season:(.*)$'), string.match(fields[place + 1], '^(%d+) ')
-  end
-  if period and season then
-    local scores = board .. ':' .. period .. ':' .. season
-    redis.call('UNLINK', scores, scores .. ':members', scores .. ':hidden')
-  end
-end
+--!drop_seasons
 return redis.call('UNLINK', board)

@@ -14,16 +14,8 @@ local version, new_version, shard = unpack(ARGV)
 if (redis.call('HGET', board, 'version') or '') ~= version then
   return { 'other' }
 end
-local fields = redis.call('HGETALL', board)
+--!drop_seasons
 for place = 1, #fields, 2 do
-  local period, season = string.match(fields[place], '^ended:(.*):(%d+)$')
-  if not period then
-    period, season = string.match(fields[place], '^season:(.*)$'), string.match(fields[place + 1], '^(%d+) ')
-  end
-  if period and season then
-    local scores = board .. ':' .. period .. ':' .. season
-    redis.call('UNLINK', scores, scores .. ':members', scores .. ':hidden')
-  end
   if not string.find(fields[place], '^reset:') then
     redis.call('HDEL', board, fields[place])
   end
