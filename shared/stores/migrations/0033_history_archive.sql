@@ -84,33 +84,6 @@ CREATE TRIGGER score_history_archive_append_only
     BEFORE UPDATE OR DELETE OR TRUNCATE ON score_history_archive
     FOR EACH STATEMENT EXECUTE FUNCTION audit_log_refuse_change();
 
--- Of what was recorded before a month that is in a file alone, nobody can say here whether it is missing.
-
-CREATE OR REPLACE FUNCTION missing_updates(user_ids text[], increments text[])
-RETURNS TABLE (id bigint, request_id varchar, user_id varchar, at timestamptz, increment int, new_score int, detail jsonb)
-LANGUAGE sql STABLE PARALLEL SAFE
-AS $$
-    SELECT DISTINCT ON (recorded.request_id)
-        recorded.id, recorded.request_id, recorded.user_id, recorded.at,
-        CAST(recorded.detail ->> 'increment' AS int),
-        CAST(recorded.detail ->> 'newScore' AS int),
-        recorded.detail
-    FROM audit_log AS recorded
-    WHERE recorded.user_id = ANY(missing_updates.user_ids)
-        AND recorded.action = 'score_accepted'
-        -- A row that says something else is none of record_updates.sql.
-        AND recorded.detail ->> 'increment' = ANY(missing_updates.increments)
-        AND CASE
-            WHEN recorded.detail ->> 'newScore' ~ '^[0-9]{1,10}$' THEN CAST(recorded.detail ->> 'newScore' AS bigint) <= 2147483647
-        END
-        AND recorded.at >= coalesce(
-            (SELECT max(recorded_until) FROM archive_parts WHERE kind = 'score_history' AND dropped_at IS NOT NULL), '-infinity'
-        )
-        AND NOT EXISTS (SELECT FROM score_history WHERE score_history.request_id = recorded.request_id)
-        AND NOT EXISTS (SELECT FROM score_history_archive AS old WHERE old.request_id = recorded.request_id)
-    ORDER BY recorded.request_id, recorded.id
-$$;
-
 CREATE OR REPLACE FUNCTION waiting_updates()
 RETURNS TABLE (user_id varchar, increment int, epoch bigint, sequence bigint)
 LANGUAGE sql STABLE PARALLEL SAFE

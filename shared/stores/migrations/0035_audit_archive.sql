@@ -317,7 +317,8 @@ REVOKE ALL ON FUNCTION begin_audit_archive(INT) FROM PUBLIC;
 REVOKE ALL ON FUNCTION begin_audit_part(INT) FROM PUBLIC;
 REVOKE ALL ON FUNCTION archive_audit(BIGINT, INT) FROM PUBLIC;
 
--- As in migration 0033, of rows of the archive, too.
+-- As in migration 0025, of rows of the archives, too. Of what was recorded before a month of score_history that is in a file alone, nobody
+-- can say here whether it is missing.
 CREATE OR REPLACE FUNCTION missing_updates(user_ids text[], increments text[])
 RETURNS TABLE (id bigint, request_id varchar, user_id varchar, at timestamptz, increment int, new_score int, detail jsonb)
 LANGUAGE sql STABLE PARALLEL SAFE
