@@ -30,7 +30,7 @@ class Outbox:
     def __init__(self, client: redis.Redis, keys: ShardKeys, shard: str = FIRST) -> None:
         self._redis: Any = client
         self._keys = keys
-        self._shard = shard
+        self.shard = shard
         self._noted_at = -NOTE_EVERY_SECONDS
 
     @translated()
@@ -127,7 +127,7 @@ class Outbox:
         entries: list[tuple[ScoreAccepted, bytes]] = []
         for entry_id, fields in self._redis.xrange(self._keys.outbox, oldest, newest, limit):
             try:
-                entries.append((_event(entry_id, fields, self._shard), fields.get(b"process", b"")))
+                entries.append((_event(entry_id, fields, self.shard), fields.get(b"process", b"")))
             except (KeyError, ValueError, OverflowError):
                 self._set_aside(entry_id, fields)
         return entries

@@ -6,17 +6,38 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from shared.core import metrics
-from shared.core.errors import LedgerBehind, RabbitUnavailable
+from shared.core.errors import LedgerBehind, RabbitUnavailable, RedisUnavailable
 from shared.core.logs import get_logger
 from shared.ledger.catch_up import Pipeline, catch_up
 from shared.ledger.events import ScoreAccepted
 from shared.ledger.ports import QueueGauge
+from shared.stores.everywhere import everywhere
 
 BATCH = 500
 OLDER_THAN_SECONDS = 5.0
 LOST_AFTER_SECONDS = 60.0
 CATCH_UP_SECONDS = 20.0
 _log = get_logger(__name__)
+
+
+def relay_outboxes(pipelines: Sequence[Pipeline], queues: QueueGauge, most_entries: int) -> int:
+    """Relay the outbox of every shard. What is left in a further one that is away is published when it is back.
+
+    Raises RedisUnavailable when the first one is away, after the others.
+    """
+    published = 0
+
+    def relay(pipeline: Pipeline) -> None:
+        nonlocal published
+        try:
+            published += relay_outbox(pipeline, queues, most_entries)
+        except RedisUnavailable:
+            if pipeline is pipelines[0]:
+                raise
+            _log.warning("a shard is away; its events wait in the outbox", extra={"shard": pipeline.outbox.shard})
+
+    everywhere(pipelines, relay)
+    return published
 
 
 def relay_outbox(
