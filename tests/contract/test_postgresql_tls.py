@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 import secrets
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +16,7 @@ from local_runtime.instance.servers.run import running
 from shared.core.errors import ConfigurationError, PostgresUnavailable
 from shared.stores.postgresql.pool import Pool
 from tests.support.product import new_data_dir, remove_data_dir
+from tests.support.tls_postgresql import offer_tls
 
 
 @pytest.fixture(scope="module")
@@ -39,14 +37,7 @@ def tls_url(data_dir: Path, certificates: Certificates) -> Iterator[str]:
     """A PostgreSQL that offers TLS, with a certificate for loopback names."""
     server = PrivatePostgreSQL(data_dir, secrets.token_hex(16))
     server.prepare()
-    cluster = (data_dir / "postgresql").resolve() / "cluster"
-    for source, name in ((certificates.certificate_file, "server.crt"), (certificates.key_file, "server.key")):
-        shutil.copyfile(source, cluster / name)
-        (cluster / name).chmod(0o600)
-        if os.geteuid() == 0:
-            os.chown(cluster / name, pwd.getpwnam("postgres").pw_uid, -1)
-    with (cluster / "postgresql.conf").open("a") as configuration:
-        configuration.write("ssl = on\n")
+    offer_tls(data_dir, certificates)
     with running(server):
         yield server.url
 

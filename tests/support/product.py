@@ -177,7 +177,9 @@ class Product:
 
     def redis(self) -> redis.Redis:
         """A client of its Redis, patient with commands on millions of members."""
-        return redis.Redis.from_url(self.runtime["redis_url"], decode_responses=True, socket_timeout=60.0)
+        ca_file = self._environment.get("REDIS_CA_FILE")
+        tls = {"ssl_ca_certs": ca_file} if ca_file else {}
+        return redis.Redis.from_url(self.runtime["redis_url"], decode_responses=True, socket_timeout=60.0, **tls)
 
     def query(self, sql: str, **parameters: object) -> list[Any]:
         """Run one statement on its PostgreSQL."""
