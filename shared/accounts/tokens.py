@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from shared.accounts.outside_keys import OutsideKeys
 from shared.accounts.player import Caller
 from shared.accounts.session import ACCESS_TOKEN_LIFETIME
+from shared.accounts.verified_tokens import VerifiedTokens
 from shared.core import metrics
 from shared.core.errors import ConfigurationError, InvalidToken, TokenExpired
 from shared.core.ids import canonical_id
@@ -41,7 +42,7 @@ _SESSION = re.compile(r"[A-Za-z0-9-]{1,36}")
 _ROLES = ("player", "admin")
 _BAD_TOKEN = (jwt.PyJWTError, InvalidSignature, LookupError, ValueError, TypeError, OverflowError, OSError, RecursionError)
 _REQUIRED = ("iat", "jti")  # beside those that are looked at
-_hits, _misses = metrics.token_cache_lookups.of("hit"), metrics.token_cache_lookups.of("miss")
+_hits, _elsewhere, _misses = (metrics.token_cache_lookups.of(result) for result in ("hit", "elsewhere", "miss"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +111,9 @@ class AccessTokens:
 
     The first of our keys signs, all of them verify, so that keys can be changed.
 
-    A verified token is remembered until it expires: a signature costs more than all the rest. PyJWT checks the tokens of an
-    outside provider; the header of a token of ours is known letter by letter, so that nothing in it is left to be chosen.
+    A verified token is remembered until it expires: a signature costs more than all the rest. Those of ours that another process
+    has `verified` are known here, too. PyJWT checks the tokens of an outside provider; the header of a token of ours is known
+    letter by letter, so that nothing in it is left to be chosen.
     """
 
     def __init__(
@@ -124,13 +126,15 @@ class AccessTokens:
         outside_user_id_claim: str = "sub",
         clock: Callable[[], float] = time.time,
         remember: int = REMEMBERED_TOKENS,
+        verified: VerifiedTokens | None = None,
     ) -> None:
         keys = read_signing_keys(signing_key)
         self._key, self._keys = keys[0], {key.key_id: key for key in keys}
         self._headers = {_header_of(key): key for key in keys}
         self._clock = clock
         self._remember = remember
-        self._verified: OrderedDict[str, tuple[Caller, float]] = OrderedDict()
+        self._known: OrderedDict[str, tuple[Caller, float]] = OrderedDict()
+        self._verified = verified if verified is not None else VerifiedTokens()
         self._outside_issuer = outside_issuer
         self._outside_audience = outside_audience
         self._outside_user_id_claim = outside_user_id_claim
@@ -157,16 +161,15 @@ class AccessTokens:
 
     def verify(self, token: str) -> Caller:
         """Who it was issued to; raises InvalidToken or TokenExpired."""
-        known = self._verified.get(token)
+        known = self._known.get(token)
         if known is None:
-            _misses.inc()
             caller = self._verify(token)
             known = caller, caller.expires_at.timestamp()
             self._keep(token, known)
         else:
             _hits.inc()
         if known[1] <= self._clock():
-            self._verified.pop(token, None)
+            self._known.pop(token, None)
             raise TokenExpired
         return known[0]
 
@@ -176,10 +179,10 @@ class AccessTokens:
 
     def _keep(self, token: str, known: tuple[Caller, float]) -> None:
         """The oldest goes first, and at once when it has expired."""
-        self._verified[token] = known
-        while len(self._verified) > self._remember or next(iter(self._verified.values()))[1] <= self._clock():
-            self._verified.popitem(last=False)
-            if not self._verified:
+        self._known[token] = known
+        while len(self._known) > self._remember or next(iter(self._known.values()))[1] <= self._clock():
+            self._known.popitem(last=False)
+            if not self._known:
                 return
 
     def _verify(self, token: str) -> Caller:
@@ -200,13 +203,19 @@ class AccessTokens:
         key = self._headers.get(header)
         if key is None:
             return None
-        key.public.verify(jwt.utils.base64url_decode(signature), signed.encode())
+        if token in self._verified:
+            _elsewhere.inc()
+        else:
+            _misses.inc()
+            key.public.verify(jwt.utils.base64url_decode(signature), signed.encode())
+            self._verified.add(token)
         claims = _members(payload)
         if claims["iss"] != ISSUER or claims["aud"] != AUDIENCE or any(claims.get(name) is None for name in _REQUIRED):
             raise InvalidToken
         return claims
 
     def _outside_claims(self, token: str) -> dict[str, Any]:
+        _misses.inc()
         for part in token.split(".")[:2]:
             _members(part)
         key_id = jwt.get_unverified_header(token).get("kid")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.accounts.check_access import check_access
 from shared.accounts.player import Caller
+from shared.accounts.verified_tokens import VerifiedTokens
 from shared.container.shard import FurtherShard, Shard
 from shared.core.background import Background
 from shared.core.clock import Clock, SystemClock
@@ -77,6 +78,8 @@ if TYPE_CHECKING:
 
 # When the broker is back, what its own process did not publish within this time was left behind.
 RELAY_OLDER_THAN_SECONDS = 2.0
+# Made with this module, which a host imports before it forks workers: they share it.
+VERIFIED_TOKENS = VerifiedTokens()
 
 
 class Container(Shard):
@@ -173,6 +176,7 @@ class Container(Shard):
             outside_audience=self.settings.jwt_audience,
             outside_jwks_url=self.settings.jwt_jwks_url,
             outside_user_id_claim=self.settings.jwt_user_id_claim,
+            verified=VERIFIED_TOKENS,
         )
 
     @cached_property

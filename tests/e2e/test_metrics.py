@@ -99,11 +99,29 @@ def test_what_happened_is_what_is_counted_over_all_workers(product: Product) -> 
     with suppress(AssertionError):
         eventually(lambda: not differing(), 30, "exact counts")
     assert differing() == {}, "counted, and expected"
-    lookups = [value(product, "scoreboard_token_cache_lookups_total", result=result) for result in ("hit", "miss")]
+    lookups = [value(product, "scoreboard_token_cache_lookups_total", result=result) for result in ("hit", "elsewhere", "miss")]
     assert sum(filter(None, lookups)) >= UPDATES
     assert (value(product, "scoreboard_record_batch_size_sum") or 0) >= UPDATES
     assert (value(product, "scoreboard_broadcast_lag_seconds_count") or 0) > 0
     assert (value(product, "scoreboard_redis_command_duration_seconds_count", command="update_score") or 0) >= UPDATES
+
+
+def test_the_signature_of_a_token_is_checked_by_one_of_the_workers_for_all(product: Product) -> None:
+    def lookups() -> tuple[float, ...]:
+        name = "scoreboard_token_cache_lookups_total"
+        return tuple(value(product, name, result=result) or 0.0 for result in ("miss", "elsewhere"))
+
+    misses, elsewhere = lookups()
+    player = product.api.new_player()
+
+    def seen_by_both() -> bool:
+        assert player.get(f"/api/score/{player.user_id}").status == 200
+        return lookups() == (misses + 1, elsewhere + WORKERS - 1)
+
+    eventually(seen_by_both, 30, "both workers have seen the token")
+    for _ in range(20):
+        seen_by_both()
+    assert seen_by_both()
 
 
 def test_every_name_of_the_document_is_there_and_no_other(product: Product) -> None:

@@ -67,7 +67,7 @@ def test_no_more_tokens_are_remembered_than_allowed(clock: Time) -> None:
     issued = [tokens.issue("u-1", "player", NOW)[0] for _ in range(10)]
     for token in issued * 2:
         tokens.verify(token)
-    assert len(tokens._verified) == 3
+    assert len(tokens._known) == 3
 
 
 def test_a_token_that_has_expired_is_forgotten_when_another_is_remembered(tokens: AccessTokens, clock: Time) -> None:
@@ -76,7 +76,7 @@ def test_a_token_that_has_expired_is_forgotten_when_another_is_remembered(tokens
     clock.now += 900
     late, _ = tokens.issue("u-1", "player", NOW + timedelta(minutes=15))
     tokens.verify(late)
-    assert list(tokens._verified) == [late]
+    assert list(tokens._known) == [late]
 
 
 def forgeries() -> dict[str, str]:
@@ -148,8 +148,10 @@ def _with_header_text(header: str) -> str:
 
 @pytest.mark.parametrize("name", forgeries())
 def test_a_forged_or_foreign_token_is_refused(tokens: AccessTokens, name: str) -> None:
-    with pytest.raises(InvalidToken):
-        tokens.verify(forgeries()[name])
+    token = forgeries()[name]
+    for _ in range(2):
+        with pytest.raises(InvalidToken):
+            tokens.verify(token)
 
 
 def test_where_a_token_says_that_its_key_is_nobody_looks(clock: Time) -> None:

@@ -100,7 +100,10 @@ audit_chain_broken = registry.counter(
 
 refusals = registry.counter("refusals_total", "Problems answered, by their stable code", ("code",))
 token_cache_lookups = registry.counter(
-    "token_cache_lookups_total", "Access tokens looked up among the verified ones", ("result",), known=[("hit",), ("miss",)]
+    "token_cache_lookups_total",
+    "Access tokens looked up among those this process has verified (hit), or another one on this machine (elsewhere)",
+    ("result",),
+    known=[("hit",), ("elsewhere",), ("miss",)],
 )
 
 # Things that exist once, measured by measure_stores
