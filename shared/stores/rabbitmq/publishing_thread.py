@@ -32,6 +32,7 @@ from shared.stores.rabbitmq.unroutable import Unroutable
 FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS = 0.1, 1.0
 WAIT_SECONDS = OVERDUE_SECONDS = 2.0
 STOP_SECONDS = 2.0
+TOGETHER_SECONDS = 0.002
 ANSWER_SECONDS = 15.0  # of a broker that lives, until a channel with messages on their way is given up
 SETTLE_SECONDS = 1.0  # a channel that refuses messages has this long to say what becomes of the others
 BACK_SECONDS = 1.0  # a connection that lasts this long after an outage is the end of it
@@ -151,7 +152,8 @@ class PublishingThread:
     def _write(self, session: PublishingSession) -> None:
         """For everybody who has come by now; whoever calls it has taken `is_writing`."""
         try:
-            time.sleep(0)
+            # While something is on its way, whoever comes within a moment shares the next write, and the confirm of it.
+            time.sleep(TOGETHER_SECONDS if session.unconfirmed else 0)
             while deliveries := self._taken(session):
                 session.link.send(b"".join([delivery.frames for delivery in deliveries]))
         except OSError:
