@@ -17,6 +17,7 @@ from tests.benchmarks import (
     launch,
     live,
     logins,
+    long,
     memory,
     processes,
     reconciliation,
@@ -51,6 +52,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=Path("dist/benchmarks.json"), help="where the figures go")
     parser.add_argument("--players", type=int, default=100_000, help="size of the large board of the reconciliation (100000)")
     parser.add_argument("--rows", type=int, default=20, help="rows of history of each of them (20)")
+    parser.add_argument("--minutes", type=int, default=60, help="of the long run (60)")
     parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS), help="these parts, in this order")
     arguments = parser.parse_args()
     figures: list[Figure] = []
@@ -140,6 +142,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], Found]] = {
     "small": lambda _: (small.measure(), {}),
     "stalls": lambda _: (stalls.measure(), {}),
     "sustained": _sustained,
+    "long": lambda arguments: (long.measure(arguments.minutes), {}),
     "workers": _workers,
     "viewers": lambda _: (viewers.measure(), {}),
     "launch": lambda _: (launch.measure(), {}),

@@ -1,0 +1,89 @@
+"""An hour at a load that leaves half of the machine idle, with log-ins and new tokens: what grows, how long it ever pauses."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.benchmarks.figures import Figure, figure
+from tests.benchmarks.load import drive
+from tests.benchmarks.processes import Sample, sample
+from tests.benchmarks.updates import CONNECTIONS, crowd, with_new_tokens
+from tests.support.product import Product
+
+RATE, SLICE_SECONDS, WARM_UP_SECONDS = 500.0, 60.0, 15.0
+TOKENS_MINUTES = 10  # they live for 15
+LOG_INS, LOG_IN_SECONDS, PASSWORD = 20, 1.0, "correct horse battery"
+GROWTH_LIMIT, P99_LIMIT_SECONDS, PAUSE_LIMIT_SECONDS, BYTES_LIMIT = 1.1, 0.025, 0.150, 1_024.0
+KEPT = ("redis", "rabbitmq", "logs")  # whose files stay as large as they are
+
+
+def measure(minutes: int) -> list[Figure]:
+    """A slice a minute; the larger half of each figure's life is held against the smaller one."""
+    loads, samples, sizes = [], [], []
+    with Product(None, "--workers", "1", RATE_LIMIT_REQUESTS="1000000") as product, _log_ins(product) as answers:
+        requests = crowd(product)
+        pids = [product.pid("http")]
+        drive(product.base_url, requests, pids, connections=CONNECTIONS, seconds=WARM_UP_SECONDS)
+        before = _database_bytes(product)
+        for minute in range(minutes):
+            if minute and minute % TOKENS_MINUTES == 0:
+                requests = with_new_tokens(product, requests)
+            loads.append(drive(product.base_url, requests, pids, connections=CONNECTIONS, seconds=SLICE_SECONDS, rate=RATE))
+            assert set(loads[-1].statuses) == {200}, loads[-1].statuses
+            samples.append(sample(product))
+            sizes.append({name: _file_bytes(product.data_dir / name) for name in KEPT})
+        grown = _database_bytes(product) - before
+    assert set(answers) == {200}, set(answers)
+    when = f"for {minutes} minutes at {RATE:.0f} updates/s"
+    return [
+        figure(f"p99 {when}", "s", [load.percentile(99) for load in loads], "limit", P99_LIMIT_SECONDS),
+        figure(f"longest pause {when}", "s", [max(load.longest_pause for load in loads)], "limit", PAUSE_LIMIT_SECONDS),
+        *(_growth(f"memory, {name}", _megabytes(samples, name)) for name in samples[0].megabytes),
+        *(_growth(f"files, {name}", [each[name] for each in sizes]) for name in KEPT),
+        figure("PostgreSQL, an update", "B", [grown / sum(load.count for load in loads)], "limit", BYTES_LIMIT),
+    ]
+
+
+def _growth(name: str, values: Sequence[float]) -> Figure:
+    """The most of the second half against the most of the first."""
+    half = len(values) // 2
+    return figure(f"{name}, second half to first", "ratio", [max(values[half:]) / max(*values[:half], 1)], "limit", GROWTH_LIMIT)
+
+
+def _megabytes(samples: Sequence[Sample], name: str) -> list[float]:
+    return [each.megabytes[name] for each in samples]
+
+
+def _file_bytes(directory: Path) -> int:
+    return sum(path.stat().st_size for path in directory.resolve().rglob("*") if path.is_file())
+
+
+def _database_bytes(product: Product) -> int:
+    [[size]] = product.query("SELECT pg_database_size(current_database())")
+    return int(size)
+
+
+@contextmanager
+def _log_ins(product: Product) -> Iterator[list[int]]:
+    """Somebody logs in each second meanwhile; what that was answered with."""
+    names = [f"long-{number}" for number in range(LOG_INS)]
+    for name in names:
+        assert product.api.post("/api/users", {"username": name, "password": PASSWORD}).status == 201
+    statuses: list[int] = []
+    ended = threading.Event()
+
+    def log_in() -> None:
+        while not ended.wait(LOG_IN_SECONDS):
+            account = {"username": names[len(statuses) % LOG_INS], "password": PASSWORD}
+            statuses.append(product.api.post("/api/tokens", account).status)
+
+    logging_in = threading.Thread(target=log_in)
+    logging_in.start()
+    try:
+        yield statuses
+    finally:
+        ended.set()
+        logging_in.join()
