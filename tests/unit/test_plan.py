@@ -25,7 +25,7 @@ def test_an_update_costs_what_was_measured_at_its_rate_and_between_two_of_them()
 
 def test_players_updates_viewers_and_reads_are_paid_for_where_they_cost() -> None:
     base = of(Load(1000, 4000, 0, 0))
-    assert sum(base.cores.values()) == pytest.approx(2 * 4000 * (130 + 82 + 69 + 46 + 48) / 1e6)
+    assert sum(base.cores.values()) == pytest.approx(2 * 4000 * (135 + 76 + 58 + 46 + 47) / 1e6)
     more_players = of(Load(2000, 4000, 0, 0))
     assert more_players.cores == base.cores
     assert more_players.redis_megabytes == pytest.approx(2 * base.redis_megabytes)
