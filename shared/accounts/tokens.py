@@ -42,7 +42,7 @@ _SESSION = re.compile(r"[A-Za-z0-9-]{1,36}")
 _ROLES = ("player", "admin")
 _BAD_TOKEN = (jwt.PyJWTError, InvalidSignature, LookupError, ValueError, TypeError, OverflowError, OSError, RecursionError)
 _REQUIRED = ("iat", "jti")  # beside those that are looked at
-_hits, _elsewhere, _misses = (metrics.token_cache_lookups.of(result) for result in ("hit", "elsewhere", "miss"))
+_hits, _marked, _misses = (metrics.token_cache_lookups.of(result) for result in ("hit", "marked", "miss"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +111,9 @@ class AccessTokens:
 
     The first of our keys signs, all of them verify, so that keys can be changed.
 
-    A verified token is remembered until it expires: a signature costs more than all the rest. Those of ours that another process
-    has `verified` are known here, too. PyJWT checks the tokens of an outside provider; the header of a token of ours is known
-    letter by letter, so that nothing in it is left to be chosen.
+    A verified token is remembered until it expires: a signature costs more than all the rest. Of those of ours that are
+    `verified`, by another worker say, the signature is not checked again. PyJWT checks the tokens of an outside provider; the
+    header of a token of ours is known letter by letter, so that nothing in it is left to be chosen.
     """
 
     def __init__(
@@ -204,7 +204,7 @@ class AccessTokens:
         if key is None:
             return None
         if token in self._verified:
-            _elsewhere.inc()
+            _marked.inc()
         else:
             _misses.inc()
             key.public.verify(jwt.utils.base64url_decode(signature), signed.encode())

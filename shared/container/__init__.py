@@ -78,7 +78,7 @@ if TYPE_CHECKING:
 
 # When the broker is back, what its own process did not publish within this time was left behind.
 RELAY_OLDER_THAN_SECONDS = 2.0
-# Made with this module, which a host imports before it forks workers: they share it.
+# Made with this module, which a host imports before it forks workers, for only then they share it.
 VERIFIED_TOKENS = VerifiedTokens()
 
 

@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -29,8 +30,8 @@ from tests.support.tls_redis import tls_redis
 
 ROUND_TRIPS_SECONDS = (0.0, 0.001, 0.005)
 RATE, ROUNDS, ROUND_SECONDS, WARM_UP_SECONDS = 500.0, 5, 6.0, 12.0
-# The script in Redis, and the broker's confirm. An update does not wait for PostgreSQL.
-ROUND_TRIPS_LIMIT = 2.0
+# The script in Redis, and the broker's confirm; an update does not wait for PostgreSQL. A fifth for what relays are late.
+ROUND_TRIPS_LIMIT = 2.2
 URLS = ("REDIS_URL", "AMQP_URL", "DATABASE_URL", "MIGRATIONS_DATABASE_URL")
 Environment = dict[str, str]
 
@@ -57,10 +58,11 @@ def _far() -> list[Figure]:
         for percent in (50, 99):
             of_near = statistics.median(load.percentile(percent) for load in loads[0.0])
             figures.append(figure(f"p{percent} {where}", "s", [load.percentile(percent) for load in found], "near", of_near))
-    farthest = max(loads)
+    _, shorter_way, longer_way = loads
+    # Between two that are far: near ones confirm so soon that writes are not held together.
     waits = [
-        (load.percentile(50) - near_load.percentile(50)) / farthest
-        for load, near_load in zip(loads[farthest], loads[0.0], strict=True)
+        (longer.percentile(50) - shorter.percentile(50)) / (longer_way - shorter_way)
+        for longer, shorter in zip(loads[longer_way], loads[shorter_way], strict=True)
     ]
     return [*figures, figure("round trips to stores that an update waits for", "", waits, "limit", ROUND_TRIPS_LIMIT)]
 
@@ -85,7 +87,13 @@ def _encrypted() -> list[Figure]:
                 for part, read in meters.items():
                     cost[name].setdefault(part, []).append((read() - before[part]) / load.count * 1e6)
     return [
-        figure(f"CPU of an update, {part}, TLS to every store", "us", found, "plain", statistics.median(cost["plain"][part]))
+        figure(
+            f"CPU of an update, {part}, TLS to Redis and PostgreSQL as well",
+            "us",
+            found,
+            "plain",
+            statistics.median(cost["plain"][part]),
+        )
         for part, found in cost["TLS"].items()
     ]
 
@@ -182,20 +190,24 @@ class _Delay:
     async def copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Until the one side has said its last."""
         loop = asyncio.get_running_loop()
-        due = 0.0
-        while True:
-            data = await reader.read(65536)
-            due = max(due, loop.time() + self.seconds)  # a way that has become shorter overtakes nothing
-            loop.call_at(due, self._pass_on, writer, data)
-            if not data:
-                return
+        under_way: deque[bytes] = deque()
 
-    @staticmethod
-    def _pass_on(writer: asyncio.StreamWriter, data: bytes) -> None:
-        if data:
-            writer.write(data)
-        else:
-            writer.close()
+        def pass_on() -> None:
+            """As it came: timers of one instant come in any order."""
+            if data := under_way.popleft():
+                writer.write(data)
+            else:
+                writer.close()
+
+        due, data = 0.0, b" "
+        while data:
+            try:
+                data = await reader.read(65536)
+            except ConnectionError:
+                data = b""
+            under_way.append(data)
+            due = max(due, loop.time() + self.seconds)  # a way that has become shorter overtakes nothing
+            loop.call_at(due, pass_on)
 
 
 async def _stand_between() -> None:

@@ -32,6 +32,7 @@ from shared.ledger.messages import EventCodec
 from shared.ledger.publisher import RabbitPublisher
 from shared.ledger.queues import HISTORY, REBUILD, UPDATED
 from shared.stores.rabbitmq.connection import open_connection
+from shared.stores.rabbitmq.link import Link
 from tests.support.queues import Queues
 from tests.support.relay import Relay
 from tests.support.waiting import eventually
@@ -373,6 +374,103 @@ def test_many_threads_share_one_publisher(make: Make, broker: Queues, deployed: 
     opened = {deployed.event_codec.open_update(body) for _, body in broker.drain(HISTORY)}
     assert opened == set(entries)
     assert sum(thread.name == "publisher" for thread in threading.enumerate()) == 1
+
+
+@pytest.fixture
+def confirms(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """While it is not set publishers do not hear what the broker has confirmed."""
+    may_be_heard = threading.Event()
+    may_be_heard.set()
+    receive = Link.receive
+
+    def later(link: Link) -> list[Any]:
+        found = receive(link)
+        may_be_heard.wait(60)
+        return found
+
+    monkeypatch.setattr(Link, "receive", later)
+    return may_be_heard
+
+
+@pytest.fixture
+def writes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The bytes of each write."""
+    sizes: list[int] = []
+    send = Link.send
+
+    def counted(link: Link, data: bytes) -> None:
+        sizes.append(len(data))
+        send(link, data)
+
+    monkeypatch.setattr(Link, "send", counted)
+    return sizes
+
+
+def test_who_comes_while_something_is_on_its_way_shares_a_write(
+    make: Make, broker: Queues, confirms: threading.Event, writes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.stores.rabbitmq.publishing_thread.TOGETHER_SECONDS", 1.0)
+    publisher = make(lambda _: None)
+    assert goes_out(publisher, [event()])
+    confirms.clear()
+    writes.clear()
+    with ThreadPoolExecutor(9) as several:
+        first = several.submit(goes_out, publisher, [event()])
+        eventually(lambda: len(writes) == 1, 10, "the first is on its way")
+        others = [several.submit(goes_out, publisher, [event()]) for _ in range(8)]
+        eventually(lambda: len(writes) == 2, 10, "the others, too")
+        confirms.set()
+        assert all(one.result(30) for one in [first, *others])
+    assert len(writes) == 2
+    assert writes[1] == 8 * writes[0]
+    assert len(broker.drain(HISTORY)) == 10
+
+
+def test_who_publishes_alone_waits_for_nobody(make: Make, broker: Queues, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.stores.rabbitmq.publishing_thread.TOGETHER_SECONDS", 60.0)
+    publisher, began = make(lambda _: None), time.monotonic()
+    assert all(goes_out(publisher, [event()]) for _ in range(5))
+    assert time.monotonic() - began < 60
+
+
+def test_one_that_is_stopped_while_it_waits_for_others_takes_nobody_with_it(
+    make: Make, broker: Queues, confirms: threading.Event, writes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publisher = make(lambda _: None)
+    assert goes_out(publisher, [event()])
+    confirms.clear()
+    writes.clear()
+    with ThreadPoolExecutor(1) as other:
+        first = other.submit(goes_out, publisher, [event()])
+        eventually(lambda: len(writes) == 1, 10, "the first is on its way")
+        with monkeypatch.context() as patch:
+            patch.setattr("shared.stores.rabbitmq.publishing_thread.TOGETHER_SECONDS", "no number")
+            with pytest.raises(TypeError):
+                publisher.publish_accepted([event()])
+        confirms.set()
+        assert first.result(30)
+    eventually(lambda: len(writes) == 2, 10, "the other was written all the same")
+    assert goes_out(publisher, [event()])
+    assert len(broker.drain(HISTORY)) == 4
+
+
+def test_one_that_waits_for_others_when_the_publisher_is_closed_is_let_go(
+    make: Make, broker: Queues, confirms: threading.Event, writes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publisher = make(lambda _: None)
+    assert goes_out(publisher, [event()])
+    confirms.clear()
+    writes.clear()
+    with ThreadPoolExecutor(2) as several:
+        first = several.submit(goes_out, publisher, [event()])
+        eventually(lambda: len(writes) == 1, 10, "the first is on its way")
+        monkeypatch.setattr("shared.stores.rabbitmq.publishing_thread.TOGETHER_SECONDS", 3.0)
+        second = several.submit(goes_out, publisher, [event()])
+        time.sleep(0.5)  # it waits for others
+        confirms.set()
+        assert first.result(30)
+        publisher.close()
+        assert not second.result(30)
 
 
 def test_a_closed_publisher_opens_again_when_it_is_used(make: Make, broker: Queues) -> None:

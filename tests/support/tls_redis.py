@@ -37,7 +37,8 @@ def tls_redis(directory: Path) -> Iterator[TlsRedis]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     (directory / "redis.conf").write_text(
-        f"port 0\ntls-port {port}\nbind 127.0.0.1\nrequirepass {password}\nsave ''\nappendonly yes\ntls-auth-clients no\n"
+        f"port 0\ntls-port {port}\nbind 127.0.0.1\nrequirepass {password}\ntls-auth-clients no\n"
+        "save ''\nappendonly yes\nrdbcompression no\n"
         f"tls-cert-file server.pem\ntls-key-file server.pem\ntls-ca-cert-file {ca_file}\n"
     )
     url = f"rediss://:{password}@127.0.0.1:{port}/0"

@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from shared.accounts.tokens import AccessTokens
-from shared.accounts.verified_tokens import PLACES, VerifiedTokens
+from shared.accounts.verified_tokens import VerifiedTokens
 from shared.core.errors import InvalidToken, TokenExpired
 from tests.support.product import ROOT
 from tests.unit.tokens import NOW, PEM, PRIVATE, Time, claims, pem_of, signed
@@ -37,7 +37,7 @@ def test_each_is_known_by_its_own_mark_and_nearly_all_of_200000_find_room() -> N
     for token in tokens:
         verified.add(token)
     assert tokens[-1] in verified
-    assert not any(f"{token}." in verified for token in tokens[:PLACES])
+    assert not any(f"{token}." in verified for token in tokens)
     assert sum(token in verified for token in tokens) > 0.8 * len(tokens)
 
 
@@ -62,15 +62,27 @@ def test_a_signature_is_checked_once_for_all_and_everything_else_each_time(monke
         for tokens in (one, other):
             with pytest.raises(InvalidToken):
                 tokens.verify(wrong)
-    for tokens in (one, other):  # rightly signed, and of no use
+    assert len(checked) == 1 + 4, "nobody took a wrong one's word"
+    useless = signed(claims(aud="elsewhere"))
+    for tokens in (one, other):
         with pytest.raises(InvalidToken):
-            tokens.verify(signed(claims(aud="elsewhere")))
+            tokens.verify(useless)
+    assert len(checked) == 1 + 4 + 1
     late = one.issue("u-2", "player", NOW)[0]
     one.verify(late)
     clock.now += lifetime_seconds
     for tokens in (one, other):
         with pytest.raises(TokenExpired):
             tokens.verify(late)
+
+
+def test_a_token_whose_mark_another_has_taken_is_checked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.accounts.verified_tokens.PLACES", 1)
+    verified = VerifiedTokens()
+    verified.add("first")
+    verified.add("second")
+    assert "first" not in verified
+    assert "second" in verified
 
 
 def test_a_token_of_a_key_that_is_gone_is_not_known_by_its_mark() -> None:

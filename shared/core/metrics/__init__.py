@@ -101,9 +101,9 @@ audit_chain_broken = registry.counter(
 refusals = registry.counter("refusals_total", "Problems answered, by their stable code", ("code",))
 token_cache_lookups = registry.counter(
     "token_cache_lookups_total",
-    "Access tokens looked up among those this process has verified (hit), or another one on this machine (elsewhere)",
+    "Access tokens that this process knew (hit), whose signature it or another worker had checked (marked), and others (miss)",
     ("result",),
-    known=[("hit",), ("elsewhere",), ("miss",)],
+    known=[("hit",), ("marked",), ("miss",)],
 )
 
 # Things that exist once, measured by measure_stores

@@ -137,6 +137,7 @@ class PublishingThread:
         if session is not None and not is_standing:
             session.link.abort()  # the thread makes another
         if writes and session is not None:
+            self._wait_for_others(session)
             self._write(session)
         # With a connection the thread sees to it that nobody waits too long: a timer for each would cost more than all of this.
         return group.wait(deliveries, None if is_standing else self._wait_seconds)
@@ -149,11 +150,18 @@ class PublishingThread:
             session.link.say_goodbye()
         self._thread.join(STOP_SECONDS)
 
+    def _wait_for_others(self, session: PublishingSession) -> None:
+        """While something is on its way, whoever comes within a moment shares the next write, and the confirm of it."""
+        try:
+            time.sleep(TOGETHER_SECONDS if session.unconfirmed else 0)
+        except BaseException:
+            with self._lock:
+                session.is_writing = False  # the thread writes what has come
+            raise
+
     def _write(self, session: PublishingSession) -> None:
         """For everybody who has come by now; whoever calls it has taken `is_writing`."""
         try:
-            # While something is on its way, whoever comes within a moment shares the next write, and the confirm of it.
-            time.sleep(TOGETHER_SECONDS if session.unconfirmed else 0)
             while deliveries := self._taken(session):
                 session.link.send(b"".join([delivery.frames for delivery in deliveries]))
         except OSError:
@@ -189,6 +197,9 @@ class PublishingThread:
             if self._failures and not self._stopping.is_set():
                 tries = min(6, max(self._failures, self._refusals))
                 self._stopping.wait(doubled(FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS, tries))
+        with self._lock:
+            session, self._session = self._session, None
+        self._failed(LinkClosed("closed"), tuple(session.unconfirmed.values()) if session is not None else ())
 
     def _serve(self, session: PublishingSession) -> None:
         """Until the connection ends. One that ended while nothing was in flight is made again at once, and those who came
