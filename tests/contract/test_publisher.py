@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -406,17 +406,27 @@ def writes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
-def test_who_comes_while_something_is_on_its_way_shares_a_write(
-    make: Make, broker: Queues, confirms: threading.Event, writes: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("shared.stores.rabbitmq.publishing_thread.TOGETHER_SECONDS", 1.0)
-    publisher = make(lambda _: None)
+TOGETHER = "shared.stores.rabbitmq.publishing_thread.TOGETHER_SECONDS"
+
+
+@contextmanager
+def on_its_way(publisher: RabbitPublisher, confirms: threading.Event, writes: list[int]) -> Iterator[Future[bool]]:
+    """Whether a message goes out that was just written; nothing is confirmed until `confirms` is set."""
     assert goes_out(publisher, [event()])
     confirms.clear()
     writes.clear()
-    with ThreadPoolExecutor(9) as several:
-        first = several.submit(goes_out, publisher, [event()])
+    with ThreadPoolExecutor(1) as first:
+        going = first.submit(goes_out, publisher, [event()])
         eventually(lambda: len(writes) == 1, 10, "the first is on its way")
+        yield going
+
+
+def test_who_comes_while_something_is_on_its_way_shares_a_write(
+    make: Make, broker: Queues, confirms: threading.Event, writes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TOGETHER, 1.0)
+    publisher = make(lambda _: None)
+    with on_its_way(publisher, confirms, writes) as first, ThreadPoolExecutor(8) as several:
         others = [several.submit(goes_out, publisher, [event()]) for _ in range(8)]
         eventually(lambda: len(writes) == 2, 10, "the others, too")
         confirms.set()
@@ -427,7 +437,7 @@ def test_who_comes_while_something_is_on_its_way_shares_a_write(
 
 
 def test_who_publishes_alone_waits_for_nobody(make: Make, broker: Queues, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.stores.rabbitmq.publishing_thread.TOGETHER_SECONDS", 60.0)
+    monkeypatch.setattr(TOGETHER, 60.0)
     publisher, began = make(lambda _: None), time.monotonic()
     assert all(goes_out(publisher, [event()]) for _ in range(5))
     assert time.monotonic() - began < 60
@@ -437,14 +447,9 @@ def test_one_that_is_stopped_while_it_waits_for_others_takes_nobody_with_it(
     make: Make, broker: Queues, confirms: threading.Event, writes: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publisher = make(lambda _: None)
-    assert goes_out(publisher, [event()])
-    confirms.clear()
-    writes.clear()
-    with ThreadPoolExecutor(1) as other:
-        first = other.submit(goes_out, publisher, [event()])
-        eventually(lambda: len(writes) == 1, 10, "the first is on its way")
+    with on_its_way(publisher, confirms, writes) as first:
         with monkeypatch.context() as patch:
-            patch.setattr("shared.stores.rabbitmq.publishing_thread.TOGETHER_SECONDS", "no number")
+            patch.setattr(TOGETHER, "no number")
             with pytest.raises(TypeError):
                 publisher.publish_accepted([event()])
         confirms.set()
@@ -458,14 +463,9 @@ def test_one_that_waits_for_others_when_the_publisher_is_closed_is_let_go(
     make: Make, broker: Queues, confirms: threading.Event, writes: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publisher = make(lambda _: None)
-    assert goes_out(publisher, [event()])
-    confirms.clear()
-    writes.clear()
-    with ThreadPoolExecutor(2) as several:
-        first = several.submit(goes_out, publisher, [event()])
-        eventually(lambda: len(writes) == 1, 10, "the first is on its way")
-        monkeypatch.setattr("shared.stores.rabbitmq.publishing_thread.TOGETHER_SECONDS", 3.0)
-        second = several.submit(goes_out, publisher, [event()])
+    with on_its_way(publisher, confirms, writes) as first, ThreadPoolExecutor(1) as other:
+        monkeypatch.setattr(TOGETHER, 3.0)
+        second = other.submit(goes_out, publisher, [event()])
         time.sleep(0.5)  # it waits for others
         confirms.set()
         assert first.result(30)
