@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 
 from shared.container import Container
@@ -80,22 +80,22 @@ def crowd(product: Product) -> list[bytes]:
             for user_id in ids:
                 pipeline.persist(f"user:{user_id}:profile")
             pipeline.execute()
-    host, now = product.base_url.partition("//")[2], stores.clock.now()
-    tokens = [stores.access_tokens.issue(user_id, "player", now, str(uuid.uuid4()))[0] for user_id in ids]
+    updates = _updates_of(ids, product, stores)
     stores.close()
-    return [_update(host, user_id, token) for user_id, token in zip(ids, tokens, strict=True)]
+    return updates
 
 
 def with_new_tokens(product: Product, requests: Sequence[bytes]) -> list[bytes]:
     """The same updates; tokens live for 15 minutes."""
     stores = Container(Settings.from_environment(product.runtime["function_env"]))
-    host, now = product.base_url.partition("//")[2], stores.clock.now()
-    players = map(user_of, requests)
-    updates = [
-        _update(host, user_id, stores.access_tokens.issue(user_id, "player", now, str(uuid.uuid4()))[0]) for user_id in players
-    ]
+    updates = _updates_of(map(user_of, requests), product, stores)
     stores.close()
     return updates
+
+
+def _updates_of(ids: Iterable[str], product: Product, stores: Container) -> list[bytes]:
+    host, now = product.base_url.partition("//")[2], stores.clock.now()
+    return [_update(host, user_id, stores.access_tokens.issue(user_id, "player", now, str(uuid.uuid4()))[0]) for user_id in ids]
 
 
 def _drive(base_url: str, requests: list[bytes], pid: int) -> Load:
