@@ -33,6 +33,10 @@ class InstanceSettings:
         metadata={"help": f"what the instance does, of {', '.join(ROLES)}, separated by commas; everything where it is left out"},
     )
     data_dir: Path = field(default=Path(".local"), metadata={"help": "where the instance keeps its servers' data and its keys"})
+    memory_mb: int = field(
+        default=0,
+        metadata={"help": "MB of memory that private servers reckon with; 0 for what the machine or the control group has"},
+    )
     template: Path = field(default=DEFAULT_TEMPLATE, metadata={"help": "the AWS SAM template to host"})
     tls: bool = field(default=False, metadata={"help": "serve HTTPS and WSS (TLS 1.3 only)"})
     tls_cert: Path | None = field(

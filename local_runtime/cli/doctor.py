@@ -21,7 +21,7 @@ exit codes:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The data directory is looked at, too."""
-    add_options(parser, "data_dir")
+    add_options(parser, "data_dir", "memory_mb")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -29,9 +29,10 @@ def run(arguments: argparse.Namespace) -> int:
     from local_runtime.cli.running import running_instance
     from local_runtime.instance.doctor import doctor
 
-    data_dir = settings_from(arguments).data_dir
+    settings = settings_from(arguments)
+    data_dir = settings.data_dir
     try:
         runtime = running_instance(data_dir)
     except CliError:
         runtime = None
-    return doctor(sys.stdout, data_dir, runtime=runtime)
+    return doctor(sys.stdout, data_dir, runtime=runtime, memory_mb=settings.memory_mb)

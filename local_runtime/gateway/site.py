@@ -154,11 +154,12 @@ class Site:
         return self._plan.settings.max_body_bytes if public else 2 * MAX_MESSAGE_BYTES
 
     def flush_metrics(self) -> None:
-        """Called several times a second, and at the end."""
+        """Called at the end."""
         self._metrics.flush()
 
-    def keep_history(self) -> None:
-        """Called several times a second."""
+    def tend(self) -> None:
+        """Called several times a second: keeps what was measured, and the history of it."""
+        self._metrics.tend()
         if self._app.history is not None:
             self._app.history.tend()
 

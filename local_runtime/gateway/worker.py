@@ -84,8 +84,7 @@ class GatewayWorker(GeventWorker):  # type: ignore[misc]
             server.start()
         while self.alive:
             self.notify()
-            self.wsgi.flush_metrics()
-            self.wsgi.keep_history()
+            self.wsgi.tend()
             log.tend()
             if self._tls is not None:
                 self._tls.refresh()

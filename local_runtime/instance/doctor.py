@@ -14,6 +14,7 @@ from typing import Any, TextIO
 from urllib.parse import urlsplit
 
 from local_runtime.instance.descriptors import REMEDY, allow_least, allowed
+from local_runtime.instance.servers.memory import LEAST_MEGABYTES, own_shares, there_are
 from local_runtime.instance.servers.postgresql import ACCOUNT
 from local_runtime.instance.servers.programs import POSTGRES, SERVERS, Program
 from local_runtime.instance.servers.room import MEGABYTE, free_bytes, low_bytes
@@ -44,7 +45,12 @@ class Finding:
 
 
 def report(
-    data_dir: Path, find: Find = Program.find, python: Sequence[int] = sys.version_info[:3], *, root: bool | None = None
+    data_dir: Path,
+    find: Find = Program.find,
+    python: Sequence[int] = sys.version_info[:3],
+    *,
+    root: bool | None = None,
+    memory_mb: int = 0,
 ) -> list[Finding]:
     """Look at everything the instance needs; `root` says whether it would run as root, None asks the system."""
     version = ".".join(map(str, python[:3]))
@@ -59,7 +65,7 @@ def report(
             findings.append(Finding(program.name, True, f"{program.version(path)} at {path}".lstrip()))
     if os.geteuid() == 0 if root is None else root:
         findings.append(_account())
-    findings += [_data_directory(data_dir), _disk(data_dir), _descriptors()]
+    findings += [_data_directory(data_dir), _disk(data_dir), _memory(memory_mb), _descriptors()]
     return findings
 
 
@@ -78,9 +84,16 @@ def what_works(runtime: Mapping[str, Any]) -> list[Finding]:
     return findings
 
 
-def doctor(out: TextIO, data_dir: Path, find: Find = Program.find, runtime: Mapping[str, Any] | None = None) -> int:
+def doctor(
+    out: TextIO,
+    data_dir: Path,
+    find: Find = Program.find,
+    runtime: Mapping[str, Any] | None = None,
+    *,
+    memory_mb: int = 0,
+) -> int:
     """Print the report, with what works where an instance runs; 0 when nothing is missing or broken, else 1."""
-    findings = report(data_dir, find) + (what_works(runtime) if runtime else [])
+    findings = report(data_dir, find, memory_mb=memory_mb) + (what_works(runtime) if runtime else [])
     width = max(len(finding.name) for finding in findings)
     for finding in findings:
         state = "ok  " if finding.ok else "FAIL" if finding.is_there else "MISS"
@@ -129,6 +142,12 @@ def _disk(data_dir: Path) -> Finding:
     free, low = free_bytes(place), low_bytes(place)
     remedy = f"make room on the disk of {place}: below {low // MEGABYTE} MB no update is accepted"
     return Finding("disk", free > 2 * low, f"{free // MEGABYTE} MB free at {place}", remedy, is_there=True)
+
+
+def _memory(memory_mb: int) -> Finding:
+    there, redis = memory_mb or there_are(), own_shares(memory_mb).redis
+    found = f"{there} MB to reckon with; the private Redis is full at {redis} MB"
+    return Finding("memory", there >= LEAST_MEGABYTES, found, f"give it {LEAST_MEGABYTES} MB or more", is_there=True)
 
 
 def _existing(data_dir: Path) -> Path:

@@ -11,6 +11,7 @@ from local_runtime.instance.environment import given_server_urls
 from local_runtime.instance.errors import InstanceError
 from local_runtime.instance.keyring import Keyring
 from local_runtime.instance.outside import check_outside_servers, check_shards
+from local_runtime.instance.servers.memory import Shares
 from local_runtime.instance.servers.room import MEGABYTE, free_bytes, is_exhausted
 from local_runtime.instance.servers.run import Server
 from local_runtime.instance.supervisor.process import ProcessSpec
@@ -43,9 +44,9 @@ class PrivateServer(Server, Protocol):
 
 
 def launch_servers(
-    data_dir: Path, environment: Mapping[str, str], keyring: Keyring, launch: Callable[[ProcessSpec], None]
+    data_dir: Path, environment: Mapping[str, str], keyring: Keyring, memory: Shares, launch: Callable[[ProcessSpec], None]
 ) -> ServerAddresses:
-    """Check the given servers, prepare and launch the private ones; nothing is waited for.
+    """Check the given servers, prepare and launch the private ones, which share `memory`; nothing is waited for.
 
     RabbitMQ takes by far the longest to boot, so it comes first: the others are prepared meanwhile.
     """
@@ -71,11 +72,11 @@ def launch_servers(
         check_shards(shards, urls.get("REDIS_URL", ""), prefix, ca_files["REDIS_URL"], int(replicas))
     private: dict[str, PrivateServer] = {}
     if "AMQP_URL" not in urls:
-        private["AMQP_URL"] = rabbitmq = PrivateRabbitMQ(data_dir, keyring.amqp_password)
+        private["AMQP_URL"] = rabbitmq = PrivateRabbitMQ(data_dir, keyring.amqp_password, memory)
         ca_files["AMQP_URL"] = str(rabbitmq.ca_file)
     if "REDIS_URL" not in urls:
-        private["REDIS_URL"] = redis = PrivateRedis(data_dir, keyring.redis_password)
-    postgresql = PrivatePostgreSQL(data_dir, keyring.database_password)
+        private["REDIS_URL"] = redis = PrivateRedis(data_dir, keyring.redis_password, memory)
+    postgresql = PrivatePostgreSQL(data_dir, keyring.database_password, memory)
     if "DATABASE_URL" not in urls:
         private[OWNERS_DATABASE_URL] = postgresql
     if private and is_exhausted(data_dir):

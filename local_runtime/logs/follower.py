@@ -79,7 +79,12 @@ class LogFollower:
             file.close()
 
     def _there(self) -> list[Path]:
-        return [path for path in self._directory.glob("*.log") if not self._names or path.stem in self._names]
+        try:
+            with os.scandir(self._directory) as entries:
+                names = [entry.name for entry in entries if entry.name.endswith(".log")]
+        except FileNotFoundError:
+            return []
+        return [self._directory / name for name in names if not self._names or name.removesuffix(".log") in self._names]
 
     def _wanted(self, process: str, file: _Followed) -> Iterator[dict[str, Any]]:
         ordinary = _ORDINARY.get(self._level, ())
@@ -99,14 +104,16 @@ class _Followed:
         self._path = path
         self._file: BinaryIO | None = None
         self._rest = b""
+        self._seen: tuple[int, ...] = ()
         if from_end:
             with suppress(OSError):
                 self._file = path.open("rb", buffering=0)
                 self._file.seek(0, os.SEEK_END)
 
     def lines(self) -> Iterator[bytes]:
-        """Whole lines that are new."""
-        while True:
+        """Whole lines that are new; cheap when the file is as it was."""
+        seen, self._seen = self._seen, self._state()
+        while seen != self._seen:
             while self._file is not None and (read := self._file.read(READ_BYTES)):
                 *lines, self._rest = (self._rest + read).split(b"\n")
                 yield from filter(None, lines)
@@ -121,6 +128,13 @@ class _Followed:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def _state(self) -> tuple[int, ...]:
+        try:
+            there = self._path.stat()
+        except OSError:
+            return ()
+        return there.st_dev, there.st_ino, there.st_size
 
     def _opened_next(self) -> bool:
         """Whether another file stands there by now."""

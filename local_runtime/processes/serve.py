@@ -29,6 +29,7 @@ from local_runtime.instance.launch import ServerAddresses, launch_servers
 from local_runtime.instance.listeners import Listeners, bound_listeners, refuse_exposure
 from local_runtime.instance.products import at_start_spec, product_specs, refusal, stop_stages
 from local_runtime.instance.servers.clock_watch import ClockWatch
+from local_runtime.instance.servers.memory import LEAST_MEGABYTES, own_shares
 from local_runtime.instance.servers.room import Room
 from local_runtime.instance.supervisor.child import Observer
 from local_runtime.instance.supervisor.inbox import SignalInbox
@@ -101,6 +102,8 @@ def check_settings(settings: InstanceSettings) -> None:
         problems.append(f"--workers {settings.workers}: at least 1")
     if settings.max_body_bytes < 1:
         problems.append(f"SCOREBOARD_MAX_BODY_BYTES={settings.max_body_bytes}: at least 1")
+    if settings.memory_mb and settings.memory_mb < LEAST_MEGABYTES:
+        problems.append(f"--memory-mb {settings.memory_mb}: at least {LEAST_MEGABYTES}, or 0 for all there is")
     if not allow_least():
         problems.append(f"only {allowed()} files may be open at once: {REMEDY}")
     if unknown := [role for role in settings.roles if role not in ROLES]:
@@ -149,7 +152,8 @@ class _Instance:
 
     def prepare(self, supervisor: Supervisor) -> None:
         """Servers, then what is to be invoked at start."""
-        self._servers = launch_servers(self._directory.path, self._environment, self._keyring, supervisor.launch)
+        memory = own_shares(self._settings.memory_mb)
+        self._servers = launch_servers(self._directory.path, self._environment, self._keyring, memory, supervisor.launch)
         self._ca_file = self._known_authorities()
         self._function_env = self._make_function_environment(self._keyring)
         clear(self._directory.metrics)
@@ -188,7 +192,7 @@ class _Instance:
             room.tend()
             clock.tend()
             metrics.free_bytes.of().set(room.free_bytes)
-            self._metrics.flush()
+            self._metrics.tend()
 
         supervisor.watch(lambda: self.take_new_keys(supervisor), tend)
 

@@ -1,4 +1,6 @@
-"""An hour at a load that leaves half of the machine idle, with log-ins and new tokens: what grows, how long it ever pauses."""
+"""An hour at a load that leaves half of the machine idle, with log-ins, new tokens and ten million players on the board: what
+grows, how long it ever pauses.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +11,13 @@ from pathlib import Path
 
 from tests.benchmarks.figures import Figure, figure
 from tests.benchmarks.load import drive
+from tests.benchmarks.players import fill
 from tests.benchmarks.processes import Sample, sample
 from tests.benchmarks.updates import CONNECTIONS, crowd, with_new_tokens
 from tests.support.product import Product
 
 RATE, SLICE_SECONDS, WARM_UP_SECONDS = 500.0, 60.0, 15.0
+PLAYERS, ON_THE_BOARD = 100_000, 10_000_000  # who play, and with strangers below them
 TOKENS_MINUTES = 10  # they live for 15
 LOG_INS, LOG_IN_SECONDS, PASSWORD = 20, 1.0, "correct horse battery"
 GROWTH_LIMIT, P99_LIMIT_SECONDS, PAUSE_LIMIT_SECONDS, BYTES_LIMIT = 1.1, 0.025, 0.150, 1_024.0
@@ -25,7 +29,9 @@ def measure(minutes: int) -> list[Figure]:
     assert minutes > 1, "growth takes two minutes"
     loads, samples, sizes = [], [], []
     with Product(None, "--workers", "1", RATE_LIMIT_REQUESTS="1000000") as product, _log_ins(product) as answers:
-        requests = crowd(product)
+        requests = crowd(product, PLAYERS)
+        with product.redis() as client:
+            fill(client, ON_THE_BOARD)
         pids = [product.pid("http")]
         drive(product.base_url, requests, pids, connections=CONNECTIONS, seconds=WARM_UP_SECONDS)
         before = _database_bytes(product)

@@ -65,11 +65,11 @@ def measure(product: Product, requests: list[bytes]) -> list[Figure]:
     ]
 
 
-def crowd(product: Product) -> list[bytes]:
-    """20,000 players with a token each; an update of everybody, ready to be sent."""
+def crowd(product: Product, players: int = PLAYERS) -> list[bytes]:
+    """Players with a token each; an update of everybody, ready to be sent."""
     stores = Container(Settings.from_environment(product.runtime["function_env"]))
-    ids = [f"load-{uuid.uuid4().hex[:24]}" for _ in range(PLAYERS)]
-    for first in range(0, PLAYERS, 5000):
+    ids = [f"load-{uuid.uuid4().hex[:24]}" for _ in range(players)]
+    for first in range(0, players, 5000):
         product.query(_USERS, ids=ids[first : first + 5000])
     profiles = stores.users.profiles(ids)
     with product.redis() as client:

@@ -74,7 +74,7 @@ FEWEST: dict[str, Any] = {
 }
 ALL = {"least": LEAST, "most": MOST, "fewest": FEWEST}
 OLDEST, NEWEST = "1.29", "1.37"
-# Settings that the chart has values for, that the instance makes itself, and that are for AWS or for another checkout.
+# Settings that the chart has values for, that the instance makes itself, and that are for AWS or for something else.
 HAS_A_VALUE = {
     "SCOREBOARD_HOST",
     "SCOREBOARD_PORT",
@@ -93,6 +93,7 @@ HAS_A_VALUE = {
 }
 NOT_HERE = {
     "SCOREBOARD_TEMPLATE",
+    "SCOREBOARD_MEMORY_MB",  # there are no private servers
     "SCOREBOARD_SECRET_ID",
     "INSTANCE_ID",
     "INSTANCE_ROLE",

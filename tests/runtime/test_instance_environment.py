@@ -20,6 +20,7 @@ from local_runtime.instance.errors import InstanceError
 from local_runtime.instance.keyring import Keyring
 from local_runtime.instance.launch import launch_servers
 from local_runtime.instance.outside import check_outside_servers, check_shards, redacted
+from local_runtime.instance.servers.memory import own_shares
 from local_runtime.instance.supervisor.process import ProcessSpec
 from local_runtime.settings import InstanceSettings
 
@@ -125,7 +126,7 @@ def test_a_password_is_redacted_and_the_rest_is_kept() -> None:
 def test_replicas_that_cannot_be_had_are_refused(tmp_path: Path, keyring: Keyring, replicas: str, says: str) -> None:
     launched: list[ProcessSpec] = []
     with pytest.raises(InstanceError, match=f"REDIS_REPLICAS .*{says}"):
-        launch_servers(tmp_path, {"REDIS_REPLICAS": replicas}, keyring, launched.append)
+        launch_servers(tmp_path, {"REDIS_REPLICAS": replicas}, keyring, own_shares(), launched.append)
     assert launched == []
 
 
@@ -141,7 +142,7 @@ def test_replicas_that_cannot_be_had_are_refused(tmp_path: Path, keyring: Keyrin
 def test_shards_that_cannot_be_are_refused(tmp_path: Path, keyring: Keyring, shards: str, says: str) -> None:
     launched: list[ProcessSpec] = []
     with pytest.raises(InstanceError, match=f"REDIS_SHARDS.*{says}"):
-        launch_servers(tmp_path, {"REDIS_SHARDS": shards}, keyring, launched.append)
+        launch_servers(tmp_path, {"REDIS_SHARDS": shards}, keyring, own_shares(), launched.append)
     assert launched == []
 
 

@@ -18,6 +18,7 @@ import redis
 
 from local_runtime.instance.servers import run
 from local_runtime.instance.servers.certificates import ensure_certificates
+from local_runtime.instance.servers.memory import shares_of
 from local_runtime.instance.servers.ports import free_port, remembered_port
 from local_runtime.instance.servers.postgresql import (
     FUNCTIONS_USER,
@@ -72,12 +73,15 @@ def _wait(specs: tuple[ProcessSpec, ...]) -> None:
 
 
 def test_redis_keeps_what_it_answered_when_it_is_killed(data_dir: Path) -> None:
-    server = PrivateRedis(data_dir, "secret")
+    server = PrivateRedis(data_dir, "secret", shares_of(1024))
     server.prepare()
     with killed_and_started_again(server):
         client = redis.Redis.from_url(server.url)
         client.zincrby("leaderboard", 5, "user:1")
-        assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "volatile-ttl"}
+        assert client.config_get("maxmemory", "maxmemory-policy") == {
+            "maxmemory": str(256 * 2**20),
+            "maxmemory-policy": "volatile-ttl",
+        }
         client.close()
         pid = next(pid for pid in descendants(os.getpid()) if b"redis-server" in Path(f"/proc/{pid}/cmdline").read_bytes())
         assert b"secret" not in Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -106,8 +110,9 @@ def test_redis_lets_nobody_in_without_the_password(private_redis: PrivateRedis) 
 
 
 def test_rabbitmq_keeps_confirmed_messages_when_it_is_killed(data_dir: Path) -> None:
-    server = PrivateRabbitMQ(data_dir, "secret")
+    server = PrivateRabbitMQ(data_dir, "secret", shares_of(1024))
     server.prepare()
+    assert "vm_memory_high_watermark.absolute = 256MB\n" in (data_dir / "rabbitmq" / "rabbitmq.conf").read_text()
     url = server.url
     with killed_and_started_again(server):
         connection = amqp(server)
@@ -146,13 +151,14 @@ def test_rabbitmq_lets_nobody_in_with_another_password(private_rabbitmq: Private
 
 
 def test_postgresql_keeps_what_was_committed_when_it_is_killed(data_dir: Path) -> None:
-    server = PrivatePostgreSQL(data_dir, "secret")
+    server = PrivatePostgreSQL(data_dir, "secret", shares_of(1024))
     server.prepare()
     with killed_and_started_again(server):
         connection = connect(server.url)
         connection.run("CREATE TABLE kept (point INT)")
         connection.run("INSERT INTO kept VALUES (5)")
         assert connection.run("SHOW fsync") == [["on"]]
+        assert connection.run("SHOW shared_buffers") == [["64MB"]]
         connection.close()
     with run.running(server):
         connection = connect(server.url)

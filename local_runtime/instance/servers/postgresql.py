@@ -14,6 +14,7 @@ from signal import SIGINT
 
 from local_runtime.instance.question import Question
 from local_runtime.instance.servers import programs
+from local_runtime.instance.servers.memory import Shares, own_shares
 from local_runtime.instance.servers.ports import LOOPBACK, remembered_port
 from local_runtime.instance.servers.postgresql_place import PostgreSQLError, account_entry, find_place, own_all
 from local_runtime.instance.servers.room import MEGABYTE
@@ -40,7 +41,8 @@ class PrivatePostgreSQL:
     which root looks like somebody else, would reach it, but most containers forbid them, and it would still be root.)
     """
 
-    def __init__(self, data_dir: Path, password: str) -> None:
+    def __init__(self, data_dir: Path, password: str, memory: Shares | None = None) -> None:
+        self._memory = memory or own_shares()
         self._link = data_dir / "postgresql"
         self._password = password
         self._account = ACCOUNT if os.geteuid() == 0 else None
@@ -92,7 +94,9 @@ password_encryption = scram-sha-256
 timezone = 'UTC'
 log_timezone = 'UTC'
 max_connections = 400
-shared_buffers = 128MB
+shared_buffers = {self._memory.postgresql_buffers}MB
+effective_cache_size = {self._memory.postgresql_cache}MB
+maintenance_work_mem = {self._memory.postgresql_maintenance}MB
 wal_level = minimal
 max_wal_senders = 0
 max_logical_replication_workers = 0

@@ -13,6 +13,7 @@ from local_runtime.instance.question import Question
 from local_runtime.instance.servers import programs
 from local_runtime.instance.servers.certificates import ensure_certificates, write_private
 from local_runtime.instance.servers.errors import ServerError
+from local_runtime.instance.servers.memory import Shares, own_shares
 from local_runtime.instance.servers.ports import LOOPBACK, remembered_port
 from local_runtime.instance.servers.rabbitmq_data import begin_anew, installed_series, take_over
 from local_runtime.instance.servers.rabbitmq_home import slim_program
@@ -28,7 +29,9 @@ PROBE_SECONDS = 2.0
 AMQP_HEADER = b"AMQP\x00\x00\x09\x01"
 METHOD_FRAME = 1
 LOG_FILE, LOG_BYTES = "rabbitmq.log", 10 * 1024 * 1024  # Erlang's standard output never recovers from a full disk
-WAL_BYTES = 64 * 1024 * 1024  # its content is in memory, too: 512 MB of it, the default, is all the memory there may be
+WAL_BYTES = (
+    64 * 1024 * 1024
+)  # its content is in memory, too: 512 MB of it, the default, may be all the memory there is for the broker
 MAX_MESSAGE_BYTES = 2 * 1024 * 1024  # no event that holds it is too large for a function, and none comes back for ever
 _BROKEN_QUEUE = re.compile(r"quorum queue '?([^' ]+)'? could not be restarted \{error")
 # Killed just after a queue was deleted and declared again it may start a queue that never chooses a leader, and waits for one.
@@ -44,10 +47,10 @@ class PrivateRabbitMQ:
     for the disk it takes messages for longer than Redis takes the updates they tell of.
     """
 
-    def __init__(self, data_dir: Path, password: str, *, memory_limit: str = "512MB", disk_free_limit: str = "") -> None:
+    def __init__(self, data_dir: Path, password: str, memory: Shares | None = None, *, disk_free_limit: str = "") -> None:
         self._directory = data_dir / "rabbitmq"
         self._password = password
-        self._memory_limit = memory_limit
+        self._memory = memory or own_shares()
         self._disk_free_limit = disk_free_limit
         self.port = 0
         self._distribution_port = self._epmd_port = 0
@@ -88,7 +91,7 @@ ssl_options.fail_if_no_peer_cert = false
 default_user = {USER}
 default_pass = {self._password}
 loopback_users.guest = true
-vm_memory_high_watermark.absolute = {self._memory_limit}
+vm_memory_high_watermark.absolute = {self._memory.rabbitmq}MB
 disk_free_limit.absolute = {self._disk_free_limit or low_bytes(self._directory) // 2}
 raft.wal_max_size_bytes = {WAL_BYTES}
 max_message_size = {MAX_MESSAGE_BYTES}

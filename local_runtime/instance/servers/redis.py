@@ -11,13 +11,13 @@ from pathlib import Path
 from local_runtime.instance.question import Question
 from local_runtime.instance.servers import programs
 from local_runtime.instance.servers.certificates import write_private
+from local_runtime.instance.servers.memory import Shares, own_shares
 from local_runtime.instance.servers.ports import LOOPBACK, remembered_port
 from local_runtime.instance.servers.unwritten import cut_unwritten
 from local_runtime.instance.supervisor.process import ProcessSpec
 
 logger = logging.getLogger(__name__)
 
-MAX_MEMORY = "1gb"
 PROBE_SECONDS = 1.0
 TELL_SECONDS = 0.2
 SYNCED = "synced"  # a key that is there for a moment
@@ -33,8 +33,9 @@ class PrivateRedis:
     10 MB a second. Compressing what is rewritten would take as much CPU as writing it and make it no smaller.
     """
 
-    def __init__(self, data_dir: Path, password: str) -> None:
+    def __init__(self, data_dir: Path, password: str, memory: Shares | None = None) -> None:
         self._directory = data_dir / "redis"
+        self._memory = memory or own_shares()
         self._password = password
         self.port = 0
 
@@ -59,7 +60,7 @@ appendonly yes
 appendfsync everysec
 aof-use-rdb-preamble yes
 rdbcompression no
-maxmemory {MAX_MEMORY}
+maxmemory {self._memory.redis}mb
 maxmemory-policy volatile-ttl
 tcp-backlog 511
 logfile ""

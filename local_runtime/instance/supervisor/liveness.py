@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-ASK_SECONDS = 5.0
+ASK_SECONDS = 10.0
 LISTEN_SECONDS = 0.25
 PATIENCE_SECONDS = 60.0  # a long pause of a server (a slow disk, a command on millions of members) is no death
 

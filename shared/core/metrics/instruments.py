@@ -86,8 +86,8 @@ class Reading(NamedTuple):
     unit: str
     labels: tuple[str, ...]
     bounds: tuple[float, ...] = ()
-    values: dict[tuple[str, ...], Any] = {}  # noqa: RUF012 - of a tuple; `_replace` gives each reading its own
     together: Together = ""
+    values: dict[tuple[str, ...], Any] = {}  # noqa: RUF012 - of a tuple; each reading is given its own
 
 
 class Family(Generic[Instrument]):
@@ -111,7 +111,7 @@ class Family(Generic[Instrument]):
 
     def read(self) -> Reading:
         """What stands here."""
-        return self._description._replace(values={values: each.read() for values, each in tuple(self._instruments.items())})
+        return Reading(*self._description[:-1], {values: each.read() for values, each in tuple(self._instruments.items())})
 
 
 class Registry:

@@ -17,7 +17,7 @@ import msgspec
 
 from shared.core.metrics.instruments import Reading
 
-FLUSH_SECONDS = 0.5
+FLUSH_SECONDS = 1.0
 logger = logging.getLogger(__name__)
 
 
@@ -40,6 +40,7 @@ class ProcessMetrics:
         self._name = f"{os.getpid()}-{time.time_ns()}"  # ids of processes are given again
         self._written = b""
         self._flushing = threading.Lock()
+        self._flush_at = time.monotonic()
         if directory is not None:
             directory.mkdir(parents=True, exist_ok=True)
 
@@ -56,6 +57,13 @@ class ProcessMetrics:
                     logger.debug("metrics are not written: %s", error)
                 else:
                     self._written = encoded
+
+    def tend(self) -> None:
+        """Flush once a second, however often it is called."""
+        now = time.monotonic()
+        if now >= self._flush_at:
+            self._flush_at = now + FLUSH_SECONDS
+            self.flush()
 
     def flush_regularly(self) -> None:
         """In a thread of its own from now on, for a process that has no loop to do it in."""

@@ -1,0 +1,50 @@
+"""How much memory the private servers reckon with: the machine's, or what a control group allows."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from local_runtime.instance.servers.memory import LEAST_MEGABYTES, own_shares, shares_of, there_are
+
+MACHINE = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20
+
+
+@pytest.mark.parametrize("megabytes", [LEAST_MEGABYTES, 1024, 2048, 4096, 16 * 1024, 256 * 1024])
+def test_all_servers_at_their_limits_leave_an_eighth_for_our_own_processes(megabytes: int) -> None:
+    shares = shares_of(megabytes)
+    assert shares.redis + shares.rabbitmq + shares.postgresql_buffers <= megabytes * 7 / 8
+
+
+def test_ten_million_players_fit_a_machine_of_16_gb() -> None:
+    assert shares_of(16 * 1024).redis * 2**20 > 10_000_000 * 715
+
+
+def test_a_machine_without_control_groups_has_what_it_has(tmp_path: Path) -> None:
+    assert there_are(tmp_path, tmp_path / "none") == MACHINE
+    assert own_shares() == shares_of(there_are())
+    assert own_shares(2048) == shares_of(2048)
+
+
+@pytest.mark.parametrize(
+    ("own", "limits", "megabytes"),
+    [
+        ("0::/one/two\n", {"one/two/memory.max": "max\n", "one/memory.max": f"{300 * 2**20}\n"}, 300),
+        ("0::/one/two\n", {"one/two/memory.max": f"{100 * 2**20}\n", "one/memory.max": f"{300 * 2**20}\n"}, 100),
+        ("0::/\n", {"memory.max": f"{200 * 2**20}\n"}, 200),
+        ("0::/one\n", {"one/memory.max": "max\n"}, MACHINE),
+        ("4:cpu,cpuacct:/a\n3:memory:/a\n0::/\n", {"memory/a/memory.limit_in_bytes": f"{150 * 2**20}\n"}, 150),
+        ("3:memory:/\n", {"memory/memory.limit_in_bytes": f"{2**63 - 4096}\n"}, MACHINE),
+        ("3:memory:/seen/from/outside\n", {"memory/memory.limit_in_bytes": f"{120 * 2**20}\n"}, 120),
+        ("4:cpu:/a\n", {"memory.max": f"{100 * 2**20}\n"}, MACHINE),
+    ],
+)
+def test_the_least_limit_on_the_way_up_counts(tmp_path: Path, own: str, limits: dict[str, str], megabytes: int) -> None:
+    groups, file = tmp_path / "groups", tmp_path / "own"
+    file.write_text(own)
+    for name, text in limits.items():
+        (groups / name).parent.mkdir(parents=True, exist_ok=True)
+        (groups / name).write_text(text)
+    assert there_are(groups, file) == megabytes
