@@ -1,4 +1,4 @@
-"""`make bench`: starts the product, measures, prints a table, writes JSON and draws; `--only` measures some of it."""
+"""`make bench`: starts the product, measures, prints a table, writes JSON and a page of plots; `--only` measures some of it."""
 
 from __future__ import annotations
 
@@ -33,23 +33,32 @@ from tests.benchmarks import (
     viewers,
     workers,
 )
-from tests.benchmarks.drawings import growth_drawings, peers_drawing, record_drawing, sustained_drawings, workers_drawing
+from tests.benchmarks.drawings import (
+    cost_drawing,
+    growth_drawings,
+    long_drawings,
+    peers_drawing,
+    record_drawing,
+    sustained_drawings,
+    workers_drawing,
+)
 from tests.benchmarks.figures import Figure, figure, table, write_json
 from tests.benchmarks.load import drive
-from tests.benchmarks.plots import write
+from tests.benchmarks.page import Found, write_page
 from tests.support.product import Product
 
 FIRST_START_LIMIT_SECONDS = 15.0
 LATER_START_LIMIT_SECONDS = 8.0
 LATER_STARTS = 3
 _OPTIONS = {"RATE_LIMIT_REQUESTS": "1000000"}
-Found = tuple[list[Figure], dict[str, str]]
 
 
 def main() -> None:
     """Run the benchmarks; see the module."""
     parser = argparse.ArgumentParser(description="Measure the product against its limits.")
-    parser.add_argument("--json", type=Path, default=Path("dist/benchmarks.json"), help="where the figures go")
+    parser.add_argument(
+        "--json", type=Path, default=Path("dist/benchmarks.json"), help="where the figures go; beside it the page"
+    )
     parser.add_argument("--players", type=int, default=100_000, help="size of the large board of the reconciliation (100000)")
     parser.add_argument("--rows", type=int, default=20, help="rows of history of each of them (20)")
     parser.add_argument("--minutes", type=int, default=60, help="of the long run (60)")
@@ -62,16 +71,15 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     figures: list[Figure] = []
-    drawings: dict[str, str] = {}
+    parts: dict[str, Found] = {}
     for name in arguments.only:
-        found, drawn = PARTS[name](arguments)
-        print(table(found), flush=True)  # noqa: T201 - a command's output
-        figures += found
-        drawings |= drawn
+        parts[name] = PARTS[name](arguments)
+        print(table(parts[name][0]), flush=True)  # noqa: T201 - a command's output
+        figures += parts[name][0]
     if len(arguments.only) > 1:
         print("\n" + table(figures))  # noqa: T201
     write_json(figures, arguments.json)
-    write(drawings, arguments.json.parent)
+    write_page(parts, arguments.json.with_suffix(".html"))
 
 
 def _product(_arguments: argparse.Namespace) -> Found:
@@ -83,7 +91,7 @@ def _product(_arguments: argparse.Namespace) -> Found:
         for _turn in range(LATER_STARTS):
             product.stop()
             later.append(product.start().start_seconds)
-    return [*figures, figure("later start", "s", later, "limit", LATER_START_LIMIT_SECONDS)], {}
+    return [*figures, figure("later start", "s", later, "limit", LATER_START_LIMIT_SECONDS)], []
 
 
 def _updates(_: argparse.Namespace) -> Found:
@@ -97,12 +105,12 @@ def _stages(_: argparse.Namespace) -> Found:
     with Product(None, "--workers", "1", **_OPTIONS) as product:
         requests = updates.crowd(product)
         drive(product.base_url, requests, [product.pid("http")], seconds=updates.WARM_UP_SECONDS)
-        return stages.measure(product, requests), {}
+        return stages.measure(product, requests), []
 
 
 def _boards(_: argparse.Namespace) -> Found:
     with Product(None, "--workers", "1", **_OPTIONS) as product:
-        return boards.measure(product, updates.crowd(product), updates.CONNECTIONS), {}
+        return boards.measure(product, updates.crowd(product), updates.CONNECTIONS), []
 
 
 def _growth(_: argparse.Namespace) -> Found:
@@ -119,7 +127,7 @@ def _record(_: argparse.Namespace) -> Found:
 
 def _reconciliation(arguments: argparse.Namespace) -> Found:
     with Product(None, **_OPTIONS) as product:
-        return reconciliation.measure(product, arguments.players, arguments.rows), {}
+        return reconciliation.measure(product, arguments.players, arguments.rows), []
 
 
 def _sustained(_: argparse.Namespace) -> Found:
@@ -132,6 +140,16 @@ def _workers(_: argparse.Namespace) -> Found:
     return figures, workers_drawing(found)
 
 
+def _processes(_: argparse.Namespace) -> Found:
+    figures, costs = processes.measure()
+    return figures, cost_drawing(costs)
+
+
+def _long(arguments: argparse.Namespace) -> Found:
+    figures, found = long.measure(arguments.minutes)
+    return figures, long_drawings(found)
+
+
 PARTS: dict[str, Callable[[argparse.Namespace], Found]] = {
     "product": _product,
     "updates": _updates,
@@ -140,22 +158,22 @@ PARTS: dict[str, Callable[[argparse.Namespace], Found]] = {
     "record": _record,
     "reconciliation": _reconciliation,
     "stages": _stages,
-    "tokens": lambda _: (tokens.measure(), {}),
-    "replicas": lambda _: (replicas.measure(), {}),
-    "distance": lambda _: (distance.measure(), {}),
-    "shards": lambda _: (shards.measure(), {}),
-    "processes": lambda _: (processes.measure(), {}),
-    "small": lambda _: (small.measure(), {}),
-    "stalls": lambda _: (stalls.measure(), {}),
+    "tokens": lambda _: (tokens.measure(), []),
+    "replicas": lambda _: (replicas.measure(), []),
+    "distance": lambda _: (distance.measure(), []),
+    "shards": lambda _: (shards.measure(), []),
+    "processes": _processes,
+    "small": lambda _: (small.measure(), []),
+    "stalls": lambda _: (stalls.measure(), []),
     "sustained": _sustained,
-    "long": lambda arguments: (long.measure(arguments.minutes), {}),
+    "long": _long,
     "workers": _workers,
-    "viewers": lambda _: (viewers.measure(), {}),
-    "launch": lambda _: (launch.measure(), {}),
-    "frames": lambda _: (frames.measure(), {}),
-    "cold-starts": lambda _: (cold_starts.measure(), {}),
-    "history-queues": lambda _: (history_queues.measure(), {}),
-    "cloud-viewers": lambda _: (cloud_viewers.measure(), {}),
+    "viewers": lambda _: (viewers.measure(), []),
+    "launch": lambda _: (launch.measure(), []),
+    "frames": lambda _: (frames.measure(), []),
+    "cold-starts": lambda _: (cold_starts.measure(), []),
+    "history-queues": lambda _: (history_queues.measure(), []),
+    "cloud-viewers": lambda _: (cloud_viewers.measure(), []),
 }
 
 

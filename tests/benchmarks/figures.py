@@ -34,15 +34,20 @@ def figure(name: str, unit: str, values: Sequence[float], against: str, referenc
     return Figure(name, unit, len(ordered), statistics.median(ordered), p99, against, reference)
 
 
-def table(figures: Sequence[Figure]) -> str:
-    """The figures as aligned text."""
-    rows = [("figure", "median", "p99", "unit", "n", "against", "reference", "ratio")]
-    rows += [
+def rows(figures: Sequence[Figure]) -> list[tuple[str, ...]]:
+    """The figures for people, below a line of headings."""
+    found: list[tuple[str, ...]] = [("figure", "median", "p99", "unit", "n", "against", "reference", "ratio")]
+    return found + [
         (f.name, f"{f.median:.4g}", f"{f.p99:.4g}", f.unit, str(f.samples), f.against, f"{f.reference:.4g}", f"{f.ratio:.3f}")
         for f in figures
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """The figures as aligned text."""
+    lines = rows(figures)
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
 
 
 def write_json(figures: Sequence[Figure], path: Path) -> None:

@@ -5,8 +5,9 @@ grows, how long it ever pauses.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks.figures import Figure, figure
@@ -21,10 +22,21 @@ PLAYERS, ON_THE_BOARD = 100_000, 10_000_000  # who play, and with strangers belo
 TOKENS_MINUTES = 10  # they live for 15
 LOG_INS, LOG_IN_SECONDS, PASSWORD = 20, 1.0, "correct horse battery"
 GROWTH_LIMIT, P99_LIMIT_SECONDS, PAUSE_LIMIT_SECONDS, BYTES_LIMIT = 1.1, 0.025, 0.150, 1_024.0
+Points = list[tuple[float, float]]
 KEPT = ("redis", "rabbitmq", "logs")  # whose files stay as large as they are
 
 
-def measure(minutes: int) -> list[Figure]:
+@dataclass(frozen=True, slots=True)
+class Long:
+    """By minutes from the beginning: seconds, and MB of memory and of files, by process."""
+
+    p99: Points
+    pauses: Points
+    megabytes: Mapping[str, Points]
+    files: Mapping[str, Points]
+
+
+def measure(minutes: int) -> tuple[list[Figure], Long]:
     """A slice a minute, between which nobody plays; the most of the second half is held against the most of the first."""
     assert minutes > 1, "growth takes two minutes"
     loads, samples, sizes = [], [], []
@@ -46,13 +58,23 @@ def measure(minutes: int) -> list[Figure]:
     assert set(answers) == {200}, set(answers)
     assert len(answers) > minutes * SLICE_SECONDS / LOG_IN_SECONDS / 2, "log-ins ended early"
     when = f"for {minutes} minutes at {RATE:.0f} updates/s"
-    return [
+    figures = [
         figure(f"p99 {when}", "s", [load.percentile(99) for load in loads], "limit", P99_LIMIT_SECONDS),
         figure(f"longest pause {when}", "s", [max(load.longest_pause for load in loads)], "limit", PAUSE_LIMIT_SECONDS),
         *(_growth(f"memory, {name}", _megabytes(samples, name)) for name in samples[0].megabytes),
         *(_growth(f"files, {name}", [each[name] for each in sizes]) for name in KEPT),
         figure("PostgreSQL, an update", "B", [grown / sum(load.count for load in loads)], "limit", BYTES_LIMIT),
     ]
+    return figures, Long(
+        _by_minute([load.percentile(99) for load in loads]),
+        _by_minute([load.longest_pause for load in loads]),
+        {name: _by_minute(_megabytes(samples, name)) for name in samples[0].megabytes},
+        {name: _by_minute([each[name] / 1e6 for each in sizes]) for name in KEPT},
+    )
+
+
+def _by_minute(values: Sequence[float]) -> Points:
+    return [(float(minute), value) for minute, value in enumerate(values, 1)]
 
 
 def _growth(name: str, values: Sequence[float]) -> Figure:

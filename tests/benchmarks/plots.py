@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from pathlib import Path
 
 WIDTH, HEIGHT = 640, 360
 LEFT, RIGHT, TOP, BOTTOM = 76, 20, 40, 56
-COLOURS = ("#2563eb", "#d97706", "#059669", "#dc2626")
+COLOURS = ("#2563eb", "#d97706", "#059669", "#dc2626", "#7c3aed", "#0891b2", "#be185d", "#4d7c0f", "#334155", "#a16207")
+LABELS = 12
 Points = Sequence[tuple[float, float]]
 
 
@@ -43,7 +43,7 @@ def lines(
     def place(x: float) -> float:
         return LEFT + (WIDTH - LEFT - RIGHT) * ((scale(x) - low) / (high - low or 1.0))
 
-    marks = [_text(place(x), HEIGHT - BOTTOM + 18, _short(x), "middle") for x in xs]
+    marks = [_text(place(x), HEIGHT - BOTTOM + 18, _short(x), "middle") for x in xs[:: math.ceil(len(xs) / LABELS)]]
     marks.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 14, x_name, "middle"))
     for number, (name, points) in enumerate(series.items()):
         colour = COLOURS[number % len(COLOURS)]
@@ -52,13 +52,6 @@ def lines(
         marks += [f'<circle cx="{place(x):.1f}" cy="{_y(y, top):.1f}" r="3" fill="{colour}"/>' for x, y in points]
         marks.append(_text(WIDTH - RIGHT, TOP + 14 + 16 * number, name, "end", colour))
     return _drawing(title, unit, top, [*marks, *_limit(limit, top)])
-
-
-def write(plots: Mapping[str, str], directory: Path) -> None:
-    """Each as `<name>.svg`."""
-    directory.mkdir(parents=True, exist_ok=True)
-    for name, drawing in plots.items():
-        (directory / f"{name}.svg").write_text(drawing, encoding="utf-8")
 
 
 def _drawing(title: str, unit: str, top: float, marks: Sequence[str]) -> str:

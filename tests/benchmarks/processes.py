@@ -61,8 +61,9 @@ def memory_figures(when: str, samples: Sequence[Sample]) -> list[Figure]:
     return _with_shares("memory", when, "MB", {name: [each.megabytes[name] for each in samples] for name in samples[0].megabytes})
 
 
-def measure() -> list[Figure]:
-    """A product nobody has used yet, then at so many updates a second."""
+def measure() -> tuple[list[Figure], dict[str, list[tuple[float, float]]]]:
+    """A product nobody has used yet, then at so many updates a second; also what an update costs at each rate, by process."""
+    drawn: dict[str, list[tuple[float, float]]] = {}
     with Product(None, "--workers", "1", RATE_LIMIT_REQUESTS="1000000") as product:
         figures = _idle(product)
         requests = crowd(product)
@@ -75,12 +76,14 @@ def measure() -> list[Figure]:
                 samples.append(sample(product))
             when, p99s = f"at {rate:.0f} updates/s", [load.percentile(99) for load in loads]
             costs = cost_figures(when, samples, [load.count for load in loads])
+            for cost in costs:
+                drawn.setdefault(cost.name.rpartition(", ")[2], []).append((rate, cost.median))
             figures += [
                 replace(costs[0], against="limit", reference=limit),
                 *costs,
                 figure(f"p99 {when}", "s", p99s, "limit", P99_LIMIT_SECONDS),
             ]
-    return figures
+    return figures, drawn
 
 
 def _idle(product: Product) -> list[Figure]:
