@@ -18,15 +18,20 @@ from tests.benchmarks.viewers import CHANNEL
 from tests.support.product import Product
 
 CROWDS = {1_000: 0.040, 3_000: 0.060}  # viewers, and seconds within which nine frames of ten should be with the last of them
+WORKERS = (1, 2)
 UPDATES_A_SECOND = (20.0, 200.0)
 WARM_UP_SECONDS, SECONDS = 5.0, 15.0
 FRAMES_A_SECOND = 10.0
 
 
 def measure() -> list[Figure]:
-    """One worker; a crowd after the other, at some loads."""
+    """A crowd after the other, at some loads; of one worker, then of two that share it."""
+    return [each for workers in WORKERS for each in _of_workers(workers)]
+
+
+def _of_workers(workers: int) -> list[Figure]:
     figures: list[Figure] = []
-    with Product(None, "--workers", "1", RATE_LIMIT_REQUESTS="1000000") as product:
+    with Product(None, "--workers", str(workers), RATE_LIMIT_REQUESTS="1000000") as product:
         requests = crowd(product)
         drive(product.base_url, requests, [product.pid("http")], connections=CONNECTIONS, seconds=WARM_UP_SECONDS)
         token = product.api.new_player().access_token
@@ -34,11 +39,14 @@ def measure() -> list[Figure]:
             with Crowd(product.base_url, token, viewers) as gathered:
                 assert gathered.hear()["refused"] == 0
                 for rate in UPDATES_A_SECOND:
-                    figures += _figures(product, gathered, requests, viewers, rate, limit)
+                    when = f"{viewers:,} viewers of {workers} worker{'s' * (workers > 1)}, {rate:.0f} updates/s"
+                    figures += _figures(product, gathered, requests, viewers, rate, limit, when)
     return figures
 
 
-def _figures(product: Product, gathered: Crowd, requests: list[bytes], viewers: int, rate: float, limit: float) -> list[Figure]:
+def _figures(
+    product: Product, gathered: Crowd, requests: list[bytes], viewers: int, rate: float, limit: float, when: str
+) -> list[Figure]:
     with ThreadPoolExecutor(1) as others, _published(product) as published:
         playing = others.submit(
             drive, product.base_url, requests, [product.pid("http")], connections=CONNECTIONS, seconds=SECONDS, rate=rate
@@ -49,7 +57,6 @@ def _figures(product: Product, gathered: Crowd, requests: list[bytes], viewers: 
     complete = [version for version, seen in heard["seen"].items() if seen == viewers and version in published]
     seconds = sorted(heard["last"][version] - published[version] for version in complete)
     sent = sorted(heard["first"][version] for version in heard["first"])
-    when = f"{viewers:,} viewers, {rate:.0f} updates/s"
     return [
         figure(f"frame to the last of {when}", "s", seconds, "limit", limit),
         figure(f"the same, nine of ten, {when}", "s", [seconds[int(len(seconds) * 0.9)]], "limit", limit),
