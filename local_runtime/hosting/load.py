@@ -1,20 +1,39 @@
-"""What every hosting process does first: read the template into the manifest, with what the instance provides."""
+"""What every hosting process does first: read the template into the manifest, with what the instance provides.
+
+That takes a tenth of a second, so the supervisor does it once for all its processes.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
 
 from local_runtime.hosting.manifest import Manifest
 from local_runtime.settings import InstanceSettings, SettingsError
 
+KEPT = "SCOREBOARD_MANIFEST"  # the file in which the supervisor keeps it
+
+
+def keep_manifest(manifest: Manifest, file: Path) -> None:
+    """For processes with KEPT in their environment. Only its owner may read it: variables of functions are in it."""
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as kept:
+        kept.write(msgspec.msgpack.encode(manifest, enc_hook=str))  # what it does not know are paths
+
 
 def load_manifest(settings: InstanceSettings, environment: Mapping[str, str]) -> Manifest:
-    """Read `settings.template`, for the roles of the instance; raises the reader's error, which lists every problem, and
-    SettingsError with the names of variables whose values the template does not allow.
+    """What the supervisor has kept; else read `settings.template`, for the roles of the instance.
+
+    Raises the reader's error, which lists every problem, and SettingsError with the names of variables whose values the
+    template does not allow.
 
     A template parameter takes its value from the variable of the same meaning: `RedisUrl` from `REDIS_URL`. Every variable
     of the environment also counts as provided, for it beats what the template gives the functions.
     """
+    if kept := environment.get(KEPT):
+        return msgspec.msgpack.decode(Path(kept).read_bytes(), type=Manifest, dec_hook=lambda kind, text: kind(text))
     from local_runtime.hosting.template import RefusedParameters, read_template
 
     try:

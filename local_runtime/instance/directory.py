@@ -39,6 +39,11 @@ class InstanceDirectory:
         return self.path / "run"
 
     @property
+    def manifest_file(self) -> Path:
+        """What is hosted, for the processes that host it."""
+        return self.run / "manifest"
+
+    @property
     def metrics(self) -> Path:
         """What the processes count, for whoever of them is asked for /metrics."""
         return self.run / "metrics"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
+from local_runtime.hosting.load import KEPT
 from local_runtime.hosting.manifest import Manifest
 from local_runtime.instance.directory import InstanceDirectory, consumer_name
 from local_runtime.instance.errors import InstanceError
@@ -76,7 +77,7 @@ def _spec(
     return ProcessSpec(
         name=name,
         argv=(sys.executable, "-m", f"local_runtime.processes.{module}", *number),
-        env={**environment, LOG_FILE: str(log_file)},
+        env={**environment, LOG_FILE: str(log_file), KEPT: str(directory.manifest_file)},
         cwd=PROJECT_ROOT,
         log_file=log_file,
         probe=probe,  # type: ignore[arg-type]

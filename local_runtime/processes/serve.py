@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from local_runtime import metrics
-from local_runtime.hosting.load import load_manifest
+from local_runtime.hosting.load import keep_manifest, load_manifest
 from local_runtime.hosting.manifest import Manifest
 from local_runtime.instance.certificate import own_ca_file, problems_with_certificate, with_certificate
 from local_runtime.instance.descriptors import REMEDY, allow_least, allowed
@@ -67,6 +67,7 @@ def run_instance(
         if left is not None:
             wait_reaped(left["processes"].values())
         directory.begin_run()
+        keep_manifest(manifest, directory.manifest_file)
         keyring = Keyring.load_or_make(directory.secrets_file, given_secrets(environment))
         with bound_listeners(settings) as listeners:
             ca_file = own_ca_file(settings)

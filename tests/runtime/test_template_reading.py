@@ -11,9 +11,11 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from local_runtime.hosting.load import KEPT, keep_manifest, load_manifest
 from local_runtime.hosting.manifest import Manifest
 from local_runtime.hosting.template import TemplateProblems, read_template
-from local_runtime.settings import DEFAULT_TEMPLATE, PROJECT_ROOT
+from local_runtime.instance.environment import with_provided_names
+from local_runtime.settings import DEFAULT_TEMPLATE, PROJECT_ROOT, InstanceSettings
 
 HEAD = """\
 Transform: AWS::Serverless-2016-10-31
@@ -189,6 +191,15 @@ def test_a_websocket_route_may_lead_to_a_functions_alias(project: Path) -> None:
     found = read(project, HEAD + function + api).websocket_api
     assert found is not None
     assert [(route.route_key, route.function.name) for route in found.routes] == [("$connect", "say_hello")]
+
+
+def test_what_the_supervisor_has_read_its_processes_need_not_read_again(tmp_path: Path) -> None:
+    manifest = load_manifest(InstanceSettings(), with_provided_names({"CORS_ALLOWED_ORIGINS": "https://a.example"}))
+    assert all((manifest.schedules, manifest.queue_bindings, manifest.websocket_api))
+    kept = tmp_path / "manifest"
+    keep_manifest(manifest, kept)
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert load_manifest(InstanceSettings(template=tmp_path / "none.yaml"), {KEPT: str(kept)}) == manifest
 
 
 def test_the_manifest_is_frozen(project: Path) -> None:

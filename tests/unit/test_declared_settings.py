@@ -20,7 +20,7 @@ DECLARED = set(re.findall(r"^# ([A-Z][A-Z0-9_]*)=", (PROJECT_ROOT / "infra" / ".
 # Not ours to declare: the shell's, the terminal's, and what Lambda and AWS's tools give every program.
 OF_OTHERS = re.compile(r"PATH|TERM|NO_COLOR|AWS_[A-Z_]+")
 # What one process of an instance tells another, and nobody else.
-BETWEEN_PROCESSES = {"SCOREBOARD_LISTEN_FD", "SCOREBOARD_MANAGEMENT_FD", "SCOREBOARD_LOG_FILE"}
+BETWEEN_PROCESSES = {"SCOREBOARD_LISTEN_FD", "SCOREBOARD_MANIFEST", "SCOREBOARD_MANAGEMENT_FD", "SCOREBOARD_LOG_FILE"}
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 ENVIRONMENTS = re.compile(r"os\.environ|(\w+\.)*_?environment")
 
