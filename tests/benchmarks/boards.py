@@ -30,7 +30,7 @@ RATIO, REDIS_RATIO = 1.3, 1.5
 PLAYER_LIMIT_BYTES, BOARD_LIMIT_BYTES = 512.0, 2048.0
 FEW, MANY, FACTOR = 1, 10_000, 1.5
 SMALL, LARGE, STEP = 20_000, 10_000_000, 10_000  # players who enter, and with strangers below them
-LARGE_MEMORY = 12 * 2**30  # the embedded Redis has 1 GB
+LARGE_MEMORY = 12 * 2**30  # the private one has less on a machine of 24 GB
 Drive = Callable[[Sequence[bytes]], Load]
 
 

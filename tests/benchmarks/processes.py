@@ -1,4 +1,4 @@
-"""What every process of the product takes, the servers too: CPU and memory while nothing happens, and CPU at several loads."""
+"""What every process of the product takes, the servers too: idle, at several loads, and of reads; CPU, and memory while idle."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from tests.benchmarks.figures import Figure, figure
+from tests.benchmarks.growth import read_of, top_of
 from tests.benchmarks.load import drive, own_cpu_seconds
 from tests.benchmarks.updates import CONNECTIONS, crowd
 from tests.support.product import Product, descendants
@@ -18,6 +19,7 @@ SETTLE_SECONDS, IDLE_SECONDS = 45.0, 60.0  # each minute a sample is taken, and 
 # How often, and the microseconds of CPU that a complete update should cost then at most. Nakama 3.40 was measured to take that on
 # another machine of two cores, where it commits each score to PostgreSQL and does no rate limit, queue, audit, history or push.
 LIMITS_US = {10.0: 2_830.0, 100.0: 1_510.0, 500.0: 1_152.0, 1_000.0: 997.0, 2_000.0: 575.0}
+READS = {"the top": (top_of, 15_000.0), "a player's place": (read_of, 10_000.0)}  # and how many a CPU second of all servers
 P99_LIMIT_SECONDS = 0.025
 WARM_UP_SECONDS, ROUNDS, ROUND_SECONDS = 15.0, 3, 8.0
 ALL = "all of it"
@@ -44,16 +46,16 @@ def sample(product: Product) -> Sample:
     return Sample(time.monotonic(), {**cpu, ALL: sum(cpu.values())}, {**memory, ALL: sum(memory.values())})
 
 
-def cost_figures(when: str, samples: Sequence[Sample], updates: Sequence[int]) -> list[Figure]:
-    """Microseconds of CPU an update, of each process and its share; so many updates came between one sample and the next."""
+def cost_figures(when: str, samples: Sequence[Sample], counts: Sequence[int], unit: str = "us an update") -> list[Figure]:
+    """Microseconds of CPU an update, of each process and its share; so many came between one sample and the next."""
     spent = {
         name: [
             (after.cpu_seconds[name] - before.cpu_seconds[name]) / count * 1e6
-            for (before, after), count in zip(pairwise(samples), updates, strict=True)
+            for (before, after), count in zip(pairwise(samples), counts, strict=True)
         ]
         for name in samples[0].cpu_seconds
     }
-    return _with_shares("CPU", when, "us an update", spent)
+    return _with_shares("CPU", when, unit, spent)
 
 
 def memory_figures(when: str, samples: Sequence[Sample]) -> list[Figure]:
@@ -83,7 +85,26 @@ def measure() -> tuple[list[Figure], dict[str, list[tuple[float, float]]]]:
                 *costs,
                 figure(f"p99 {when}", "s", p99s, "limit", P99_LIMIT_SECONDS),
             ]
+        for name, (read, least) in READS.items():
+            figures += _reads(product, name, [read(request) for request in requests], least)
     return figures, drawn
+
+
+def _reads(product: Product, name: str, requests: Sequence[bytes], least: float) -> list[Figure]:
+    """As many as it takes."""
+    pids = [product.pid("http")]
+    drive(product.base_url, requests, pids, connections=CONNECTIONS, seconds=WARM_UP_SECONDS)
+    samples, loads = [sample(product)], []
+    for _ in range(ROUNDS):
+        loads.append(drive(product.base_url, requests, pids, connections=CONNECTIONS, seconds=ROUND_SECONDS))
+        assert set(loads[-1].statuses) == {200}, loads[-1].statuses
+        samples.append(sample(product))
+    costs = cost_figures(f"of {name}", samples, [load.count for load in loads], "us a read")
+    rates = [
+        load.count / (after.cpu_seconds[ALL] - before.cpu_seconds[ALL])
+        for (before, after), load in zip(pairwise(samples), loads, strict=True)
+    ]
+    return [figure(f"reads of {name} a CPU second of all servers", "1/s", rates, "limit", least), *costs]
 
 
 def _idle(product: Product) -> list[Figure]:
