@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from local_runtime.hosting.manifest import Function
 
 logger = logging.getLogger(__name__)
+_BAD_USAGE = "InvalidParameter"  # whose message says what to write
 # What an operator does about an error whose own words are for programs.
 _TOLD = {"UnknownBoard": "there is no board with this id: `scoreboard boards list` shows them"}
 
@@ -122,6 +123,8 @@ class HostedFunctions:
             return self._invoker.invoke(self.named(name), event)
         except (FunctionError, PayloadTooLarge) as error:
             logger.debug("%s failed", name, exc_info=error.__cause__)
+            if isinstance(error, FunctionError) and error.error_type == _BAD_USAGE:
+                raise CliError(error.error_message, EXIT_USAGE) from None
             if isinstance(error, FunctionError) and error.is_for_the_operator:
                 raise FunctionFailed(error.error_message, error.error_type) from None
             if isinstance(error, FunctionError):

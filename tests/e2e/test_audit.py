@@ -130,6 +130,13 @@ def test_an_export_has_every_entry(product: Product, tmp_path: Path) -> None:
     assert ("user_registered", player.user_id) in {(entry["action"], entry["userId"]) for entry in exported}
 
 
+@pytest.mark.parametrize("instant", ["x", "2026-13-01", "2026-01-01T12:00:00"])
+def test_an_instant_that_is_none_is_bad_usage(product: Product, instant: str) -> None:
+    done = verb(product, "export-audit", "--from", instant)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: `from` must be an instant such as 2026-01-31T12:00:00Z, or a day such as 2026-01-31.\n"
+
+
 def test_what_serves_has_no_right_to_change_it(product: Product) -> None:
     owner = product.runtime["database_url"]
     roles = query(owner, "SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name = 'scoreboard'")
