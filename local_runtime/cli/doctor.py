@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from local_runtime.cli.errors import CliError
@@ -27,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Prints the report."""
     from local_runtime.cli.running import running_instance
-    from local_runtime.instance.doctor import doctor
+    from local_runtime.instance.doctor import doctor, private_memory
 
     settings = settings_from(arguments)
     data_dir = settings.data_dir
@@ -35,4 +36,5 @@ def run(arguments: argparse.Namespace) -> int:
         runtime = running_instance(data_dir)
     except CliError:
         runtime = None
-    return doctor(sys.stdout, data_dir, runtime=runtime, memory_mb=settings.memory_mb)
+    memory_mb = private_memory(os.environ, settings.memory_mb, runtime)
+    return doctor(sys.stdout, data_dir, runtime=runtime, memory_mb=memory_mb)

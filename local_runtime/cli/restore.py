@@ -27,18 +27,20 @@ exit codes:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """From where, and which directory to make."""
     parser.add_argument("file", metavar="FILE", type=Path, help="what `backup` has written")
-    add_options(parser, "data_dir")
+    add_options(parser, "data_dir", "memory_mb")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Makes the directory and says how to go on."""
     from local_runtime.instance.backup import BackupFailed, restore_backup
     from local_runtime.instance.servers.errors import ServerError
+    from local_runtime.instance.servers.memory import own_shares
     from local_runtime.instance.servers.run import StartFailed
 
-    data_dir = settings_from(arguments).data_dir.resolve()
+    settings = settings_from(arguments)
+    data_dir = settings.data_dir.resolve()
     try:
-        about = restore_backup(arguments.file, data_dir, tell)
+        about = restore_backup(arguments.file, data_dir, own_shares(settings.memory_mb), tell)
     except (BackupFailed, ServerError, StartFailed) as error:
         raise CliError(str(error), EXIT_FAILED) from None
     say(f"{data_dir}: as of {about['made_at']}; start it with `{command()} serve --data-dir {data_dir}`")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -33,7 +34,8 @@ def load_manifest(settings: InstanceSettings, environment: Mapping[str, str]) ->
     of the environment also counts as provided, for it beats what the template gives the functions.
     """
     if kept := environment.get(KEPT):
-        return msgspec.msgpack.decode(Path(kept).read_bytes(), type=Manifest, dec_hook=lambda kind, text: kind(text))
+        with suppress(FileNotFoundError):  # somebody has emptied the directory
+            return msgspec.msgpack.decode(Path(kept).read_bytes(), type=Manifest, dec_hook=lambda kind, text: kind(text))
     from local_runtime.hosting.template import RefusedParameters, read_template
 
     try:

@@ -26,6 +26,7 @@ from local_runtime.instance.directory import InstanceDirectory
 from local_runtime.instance.errors import InstanceError
 from local_runtime.instance.keyring import Keyring
 from local_runtime.instance.servers import programs
+from local_runtime.instance.servers.memory import Shares
 from local_runtime.instance.servers.postgresql import PrivatePostgreSQL, major_version
 from local_runtime.instance.servers.redis import PrivateRedis, snapshot_as_log
 from local_runtime.instance.servers.run import StartFailed, running
@@ -68,8 +69,8 @@ def make_backup(directory: InstanceDirectory, runtime: Mapping[str, Any], file: 
         archive.writestr(ABOUT, json.dumps(about, indent=2))
 
 
-def restore_backup(file: Path, data_dir: Path, tell: Tell) -> dict[str, Any]:
-    """Make the data directory, which must not be there yet; returns what is known of the backup.
+def restore_backup(file: Path, data_dir: Path, memory: Shares, tell: Tell) -> dict[str, Any]:
+    """Make the data directory, which must not be there yet; returns what is known of the backup. The stores share `memory`.
 
     Both stores are started once, so that what cannot be read here is told now. Raises InstanceError or BackupFailed, and leaves
     nothing then.
@@ -90,11 +91,11 @@ def restore_backup(file: Path, data_dir: Path, tell: Tell) -> dict[str, Any]:
             tell("restoring Redis")
             _extract(archive, REDIS, unfinished / REDIS)
             snapshot_as_log(unfinished / REDIS, unfinished)
-            with _explained(about, "redis"), running(PrivateRedis(unfinished, keyring.redis_password)):
+            with _explained(about, "redis"), running(PrivateRedis(unfinished, keyring.redis_password, memory)):
                 pass
         if DATABASE in archive.namelist():
             tell("restoring PostgreSQL")
-            postgresql = PrivatePostgreSQL(unfinished, keyring.database_password)
+            postgresql = PrivatePostgreSQL(unfinished, keyring.database_password, memory)
             with _explained(about, "postgresql"), running(postgresql), archive.open(DATABASE) as dump:
                 _load(postgresql.url, dump)
         if data_dir.is_dir():

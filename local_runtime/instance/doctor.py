@@ -14,10 +14,11 @@ from typing import Any, TextIO
 from urllib.parse import urlsplit
 
 from local_runtime.instance.descriptors import REMEDY, allow_least, allowed
-from local_runtime.instance.servers.memory import LEAST_MEGABYTES, own_shares, there_are
+from local_runtime.instance.servers.memory import LEAST_MEGABYTES, shares_of, there_are
 from local_runtime.instance.servers.postgresql import ACCOUNT
 from local_runtime.instance.servers.programs import POSTGRES, SERVERS, Program
 from local_runtime.instance.servers.room import MEGABYTE, free_bytes, low_bytes
+from local_runtime.settings import SERVER_URLS
 from shared.core.tls import client_context
 
 MINIMUM_PYTHON = (3, 11)
@@ -50,9 +51,11 @@ def report(
     python: Sequence[int] = sys.version_info[:3],
     *,
     root: bool | None = None,
-    memory_mb: int = 0,
+    memory_mb: int | None = None,
 ) -> list[Finding]:
-    """Look at everything the instance needs; `root` says whether it would run as root, None asks the system."""
+    """Look at everything the instance needs; `root` says whether it would run as root, None asks the system. `memory_mb` is what
+    private servers reckon with, where there are some.
+    """
     version = ".".join(map(str, python[:3]))
     findings = [
         Finding("python", tuple(python[:2]) >= MINIMUM_PYTHON, f"{version} at {sys.executable}", "install Python 3.11 or newer")
@@ -65,8 +68,23 @@ def report(
             findings.append(Finding(program.name, True, f"{program.version(path)} at {path}".lstrip()))
     if os.geteuid() == 0 if root is None else root:
         findings.append(_account())
-    findings += [_data_directory(data_dir), _disk(data_dir), _memory(memory_mb), _descriptors()]
+    findings += [_data_directory(data_dir), _disk(data_dir), _descriptors()]
+    if memory_mb is not None:
+        findings.append(_memory(memory_mb))
     return findings
+
+
+def private_memory(environment: Mapping[str, str], wanted_mb: int, runtime: Mapping[str, Any] | None) -> int | None:
+    """MB that the private servers reckon with: those of the instance that runs, else of one that is started like this process.
+
+    None where all servers are somebody else's.
+    """
+    if runtime is None:
+        is_private = not all(environment.get(url) for url in SERVER_URLS)
+        return (wanted_mb or there_are()) if is_private else None
+    is_private = bool({"redis", "rabbitmq", "postgresql"} & set(runtime["processes"]))
+    wanted_mb = int(runtime["function_env"].get("SCOREBOARD_MEMORY_MB") or 0)
+    return (wanted_mb or there_are(own=Path(f"/proc/{runtime['pid']}/cgroup"))) if is_private else None
 
 
 def what_works(runtime: Mapping[str, Any]) -> list[Finding]:
@@ -90,7 +108,7 @@ def doctor(
     find: Find = Program.find,
     runtime: Mapping[str, Any] | None = None,
     *,
-    memory_mb: int = 0,
+    memory_mb: int | None = None,
 ) -> int:
     """Print the report, with what works where an instance runs; 0 when nothing is missing or broken, else 1."""
     findings = report(data_dir, find, memory_mb=memory_mb) + (what_works(runtime) if runtime else [])
@@ -145,9 +163,8 @@ def _disk(data_dir: Path) -> Finding:
 
 
 def _memory(memory_mb: int) -> Finding:
-    there, redis = memory_mb or there_are(), own_shares(memory_mb).redis
-    found = f"{there} MB to reckon with; the private Redis is full at {redis} MB"
-    return Finding("memory", there >= LEAST_MEGABYTES, found, f"give it {LEAST_MEGABYTES} MB or more", is_there=True)
+    found = f"{memory_mb} MB to reckon with; the private Redis is full at {shares_of(memory_mb).redis} MB"
+    return Finding("memory", memory_mb >= LEAST_MEGABYTES, found, f"give it {LEAST_MEGABYTES} MB or more", is_there=True)
 
 
 def _existing(data_dir: Path) -> Path:

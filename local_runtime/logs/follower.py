@@ -82,7 +82,7 @@ class LogFollower:
         try:
             with os.scandir(self._directory) as entries:
                 names = [entry.name for entry in entries if entry.name.endswith(".log")]
-        except FileNotFoundError:
+        except OSError:
             return []
         return [self._directory / name for name in names if not self._names or name.removesuffix(".log") in self._names]
 
@@ -147,6 +147,7 @@ class _Followed:
                 self._file.close()
             self._file = self._path.open("rb", buffering=0)
         except OSError:
+            self._seen = ()  # to be tried again
             return False
         return True
 

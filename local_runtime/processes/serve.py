@@ -67,7 +67,6 @@ def run_instance(
         if left is not None:
             wait_reaped(left["processes"].values())
         directory.begin_run()
-        keep_manifest(manifest, directory.manifest_file)
         keyring = Keyring.load_or_make(directory.secrets_file, given_secrets(environment))
         with bound_listeners(settings) as listeners:
             ca_file = own_ca_file(settings)
@@ -75,6 +74,7 @@ def run_instance(
             instance = _Instance(settings, environment, manifest, directory, keyring, listeners, ca_file)
             supervisor = Supervisor(inbox, observer, marker, instance.write_runtime, instance.count_restart)
             try:
+                keep_manifest(manifest, directory.manifest_file)
                 instance.prepare(supervisor)
                 if announce is not None:
                     instance.serve(supervisor)

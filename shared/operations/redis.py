@@ -8,6 +8,7 @@ from typing import Any
 
 import redis
 
+from shared.core.errors import ConfigurationError
 from shared.core.redis_servers import lacking_replicas
 from shared.core.redis_shards import FIRST
 from shared.operations.installation import holder_of
@@ -31,6 +32,7 @@ _REASONS = {
     "ASK": "another node of the Redis Cluster serves this board",
     "NOPERM": "the account in REDIS_URL lacks a permission",
 }
+_MORE_MEMORY = "Give it memory and start again; a private one has more with SCOREBOARD_MEMORY_MB (docs/operating.md, Memory)."
 
 
 class BoardGauge:
@@ -142,9 +144,17 @@ class BoardMark:
 
     @translated()
     def mark(self, installation_id: str) -> str:
-        """Written where there is none, read in the same transaction."""
+        """Written where there is none, read in the same transaction.
+
+        Raises ConfigurationError when the first shard's Redis is full: then nothing can be prepared.
+        """
         with self._redis.pipeline(transaction=True) as pipeline:
             pipeline.setnx(self._key, holder_of(installation_id, self.shard))
             pipeline.get(self._key)
-            holder: bytes = pipeline.execute()[1]
+            try:
+                holder: bytes = pipeline.execute()[1]
+            except redis.exceptions.OutOfMemoryError as error:
+                if self.shard != FIRST:
+                    raise
+                raise ConfigurationError(f"{_REASONS['OOM']}. {_MORE_MEMORY}") from error
         return holder.decode(errors="replace")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks.figures import Figure, figure
+from tests.benchmarks.growth import MAX_MEMORY
 from tests.benchmarks.load import drive
 from tests.benchmarks.players import fill
 from tests.benchmarks.processes import Sample, sample
@@ -43,6 +44,7 @@ def measure(minutes: int) -> tuple[list[Figure], Long]:
     with Product(None, "--workers", "1", RATE_LIMIT_REQUESTS="1000000") as product, _log_ins(product) as answers:
         requests = crowd(product, PLAYERS)
         with product.redis() as client:
+            client.config_set("maxmemory", MAX_MEMORY)
             fill(client, ON_THE_BOARD)
         pids = [product.pid("http")]
         drive(product.base_url, requests, pids, connections=CONNECTIONS, seconds=WARM_UP_SECONDS)

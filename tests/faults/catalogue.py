@@ -18,6 +18,7 @@ import pytest
 import redis
 
 from local_runtime.instance.servers import programs
+from local_runtime.instance.servers.memory import own_shares
 from local_runtime.instance.servers.postgresql import DATABASE
 from tests.support.product import Product, descendants, query, remove_data_dir
 from tests.support.small_disk import ProductOnDisk
@@ -92,7 +93,7 @@ def _raise_alarm(product: Product, random: Random) -> None:
     """Nothing is taken from publishers; connections are blocked as RabbitMQ does it when its memory is full."""
     broker_control(product, "set_vm_memory_high_watermark", "absolute", "1")
     time.sleep(random.uniform(*ALARM_SECONDS))
-    broker_control(product, "set_vm_memory_high_watermark", "absolute", "512MB")
+    broker_control(product, "set_vm_memory_high_watermark", "absolute", f"{own_shares().rabbitmq}MB")
 
 
 def broker_control(product: Product, *arguments: str) -> None:

@@ -19,6 +19,7 @@ from tests.handlers.conftest import Redeploy
 from tests.handlers.events import HandlerReply, call
 from tests.support.product import connect, query
 from tests.support.queues import Queues
+from tests.support.redis_settings import redis_with
 from tests.support.waiting import eventually
 
 NAMES = ("redis", "rabbitmq", "postgresql")
@@ -138,20 +139,6 @@ def test_a_board_that_is_not_there_yet_is_being_rebuilt(consumed: Container, red
     assert reply.problem == (503, "not_ready")
     assert set(lost(reply)) == {"acceptUpdates", "read"}
     assert all(reason.startswith("rebuilding") for reason in lost(reply).values())
-
-
-@contextmanager
-def redis_with(redis_url: str, **settings: int) -> Iterator[None]:
-    with redis.Redis.from_url(redis_url) as client:
-        before: Any = {}
-        for name, value in settings.items():
-            before |= client.config_get(name.replace("_", "-"))
-            client.config_set(name.replace("_", "-"), value)
-        try:
-            yield
-        finally:
-            for name, value in before.items():
-                client.config_set(name, value)
 
 
 @contextmanager

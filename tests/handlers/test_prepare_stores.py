@@ -8,12 +8,13 @@ from contextlib import ExitStack
 import pytest
 
 from shared.container import Container
-from shared.core.errors import TooManyRequests
+from shared.core.errors import ConfigurationError, TooManyRequests
 from shared.ledger.events import ScoreAccepted
 from shared.ledger.queues import HISTORY, RETRIES
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import invoke
 from tests.handlers.players import delivered
+from tests.support.redis_settings import redis_with
 
 
 def test_prepared_stores_are_left_as_they_are(deployed: Container) -> None:
@@ -38,6 +39,12 @@ def test_an_empty_board_is_filled_from_the_ledger(deployed: Container, redeploy:
     assert empty.leaderboard.is_whole()
     assert empty.leaderboard.scores([scorer, newcomer]) == {scorer: 5, newcomer: 0}
     assert invoke("prepare_stores", None)["players"] == 0
+
+
+def test_a_full_redis_is_refused_with_what_to_do(deployed: Container, redis_url: str) -> None:
+    with redis_with(redis_url, maxmemory=1), pytest.raises(ConfigurationError, match=r"Redis is full .*SCOREBOARD_MEMORY_MB"):
+        invoke("prepare_stores", {})
+    assert invoke("prepare_stores", {})["players"] == 0
 
 
 @pytest.mark.parametrize(("registrations", "admitted"), [(None, 3), (0, 1)], ids=["no accounts", "accounts"])

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from local_runtime.instance.doctor import Finding, doctor, report
+from local_runtime.instance.doctor import Finding, doctor, private_memory, report
+from local_runtime.instance.servers.memory import shares_of, there_are
 from local_runtime.instance.servers.programs import REDIS, SERVERS, Program
+from local_runtime.settings import SERVER_URLS
 from tests.support.product import ROOT
 
 
@@ -84,6 +87,24 @@ def test_a_disk_with_too_little_room_is_named_before_updates_are_refused(tmp_pat
     assert (finding.ok, finding.is_there) == (False, True)
     assert "66 MB free" in finding.found
     assert "below 64 MB no update is accepted" in finding.remedy
+
+
+@pytest.mark.parametrize(("megabytes", "state"), [(700, "FAIL"), (2048, "ok  ")])
+def test_memory_is_named_where_there_are_private_servers(tmp_path: Path, megabytes: int, state: str) -> None:
+    memory_mb = private_memory({"REDIS_URL": "redis://somewhere"}, megabytes, None)
+    out = io.StringIO()
+    assert doctor(out, tmp_path, memory_mb=memory_mb) == (state == "FAIL")
+    full = shares_of(megabytes).redis
+    assert f"{state}  memory            {megabytes} MB to reckon with; the private Redis is full at {full} MB" in out.getvalue()
+
+
+def test_memory_is_that_of_the_instance_that_runs(tmp_path: Path) -> None:
+    runtime = {"pid": os.getpid(), "processes": {"redis": 1, "http": 2}, "function_env": {"SCOREBOARD_MEMORY_MB": "3000"}}
+    assert private_memory({}, 1000, runtime) == 3000
+    assert private_memory({}, 1000, {**runtime, "function_env": {"SCOREBOARD_MEMORY_MB": "0"}}) == there_are()
+    assert private_memory({}, 1000, {**runtime, "processes": {"http": 2}}) is None
+    assert private_memory(dict.fromkeys(SERVER_URLS, "somewhere"), 1000, None) is None
+    assert not any(finding.name == "memory" for finding in report(tmp_path))
 
 
 def test_too_few_open_files_are_refused_at_the_start_with_what_to_do(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_redis_keeps_what_it_answered_when_it_is_killed(data_dir: Path) -> None:
         client = redis.Redis.from_url(server.url)
         client.zincrby("leaderboard", 5, "user:1")
         assert client.config_get("maxmemory", "maxmemory-policy") == {
-            "maxmemory": str(256 * 2**20),
+            "maxmemory": str(384 * 2**20),
             "maxmemory-policy": "volatile-ttl",
         }
         client.close()

@@ -12,10 +12,17 @@ from local_runtime.instance.servers.memory import LEAST_MEGABYTES, own_shares, s
 MACHINE = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20
 
 
+OWN_PROCESSES = 206  # MB, idle, with one worker
+
+
 @pytest.mark.parametrize("megabytes", [LEAST_MEGABYTES, 1024, 2048, 4096, 16 * 1024, 256 * 1024])
-def test_all_servers_at_their_limits_leave_an_eighth_for_our_own_processes(megabytes: int) -> None:
+def test_all_servers_at_their_limits_leave_room_for_our_own_processes(megabytes: int) -> None:
     shares = shares_of(megabytes)
-    assert shares.redis + shares.rabbitmq + shares.postgresql_buffers <= megabytes * 7 / 8
+    assert shares.redis + shares.rabbitmq + shares.postgresql_buffers <= megabytes - OWN_PROCESSES
+
+
+def test_a_machine_of_2_gb_has_the_redis_that_every_machine_had() -> None:
+    assert shares_of(2048).redis == 1024
 
 
 def test_ten_million_players_fit_a_machine_of_16_gb() -> None:
@@ -35,6 +42,7 @@ def test_a_machine_without_control_groups_has_what_it_has(tmp_path: Path) -> Non
         ("0::/one/two\n", {"one/two/memory.max": f"{100 * 2**20}\n", "one/memory.max": f"{300 * 2**20}\n"}, 100),
         ("0::/\n", {"memory.max": f"{200 * 2**20}\n"}, 200),
         ("0::/one\n", {"one/memory.max": "max\n"}, MACHINE),
+        ("0::/one\n", {"one/memory.max": f"{300 * 2**20}\n", "one/memory.high": f"{250 * 2**20}\n"}, 250),
         ("4:cpu,cpuacct:/a\n3:memory:/a\n0::/\n", {"memory/a/memory.limit_in_bytes": f"{150 * 2**20}\n"}, 150),
         ("3:memory:/\n", {"memory/memory.limit_in_bytes": f"{2**63 - 4096}\n"}, MACHINE),
         ("3:memory:/seen/from/outside\n", {"memory/memory.limit_in_bytes": f"{120 * 2**20}\n"}, 120),

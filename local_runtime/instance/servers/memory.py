@@ -10,14 +10,16 @@ from pathlib import Path
 
 from local_runtime.instance.servers.room import MEGABYTE
 
-LEAST_MEGABYTES = 512
+LEAST_MEGABYTES = 768
+OTHERS_MEGABYTES = 640  # what RabbitMQ, PostgreSQL and our own processes need
 _CONTROL_GROUPS = Path("/sys/fs/cgroup")
 _OWN_GROUPS = Path("/proc/self/cgroup")
+_OF_VERSION_1, _OF_VERSION_2 = ("memory.limit_in_bytes",), ("memory.max", "memory.high")
 
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """What each server may take, in MB. What is left is for our own processes, and for Redis while it writes its file anew."""
+    """What each server may take, in MB."""
 
     redis: int
     rabbitmq: int
@@ -27,9 +29,11 @@ class Shares:
 
 
 def shares_of(megabytes: int) -> Shares:
-    """All but half of the memory is Redis's share, less what the others need on a small machine; RabbitMQ seldom uses its own."""
+    """Half of the memory is Redis's, of a small machine what the others leave; while it writes its file anew it may need more for
+    a while.
+    """
     return Shares(
-        redis=max(128, megabytes // 2 - 256),
+        redis=max(128, min(megabytes // 2, megabytes - OTHERS_MEGABYTES)),
         rabbitmq=_within(256, megabytes // 4, 1024),
         postgresql_buffers=_within(32, megabytes // 16, 1024),
         postgresql_cache=megabytes // 2,
@@ -43,23 +47,24 @@ def own_shares(megabytes: int = 0) -> Shares:
 
 
 def there_are(groups: Path = _CONTROL_GROUPS, own: Path = _OWN_GROUPS) -> int:
-    """MB of memory: the machine's, or what our control group, or one around it, is allowed where that is less."""
+    """MB of memory: the machine's, or what the control groups of a process (`own`) are allowed where that is less."""
     machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return min([machine, *_limits(groups, own)]) // MEGABYTE
 
 
 def _limits(groups: Path, own: Path) -> Iterator[int]:
-    """Bytes; of version 2, and of version 1, whose groups without a limit have one of 2**63."""
-    with suppress(OSError):
+    """Bytes, of each group and those around it; a group of version 1 without a limit has one of 2**63."""
+    with suppress(OSError, ValueError):
         for line in own.read_text().splitlines():
             _, controllers, path = line.split(":", 2)
-            if "memory" not in controllers.split(",") and controllers:
+            if controllers and "memory" not in controllers.split(","):
                 continue
-            top, name = (groups / "memory", "memory.limit_in_bytes") if controllers else (groups, "memory.max")
+            top, names = (groups / "memory", _OF_VERSION_1) if controllers else (groups, _OF_VERSION_2)
             group = top / path.lstrip("/")
             for place in (group, *group.parents):
-                with suppress(OSError, ValueError):
-                    yield int((place / name).read_text())
+                for name in names:
+                    with suppress(OSError, ValueError):
+                        yield int((place / name).read_text())
                 if place == top:
                     break
 

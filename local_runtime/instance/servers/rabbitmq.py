@@ -29,9 +29,8 @@ PROBE_SECONDS = 2.0
 AMQP_HEADER = b"AMQP\x00\x00\x09\x01"
 METHOD_FRAME = 1
 LOG_FILE, LOG_BYTES = "rabbitmq.log", 10 * 1024 * 1024  # Erlang's standard output never recovers from a full disk
-WAL_BYTES = (
-    64 * 1024 * 1024
-)  # its content is in memory, too: 512 MB of it, the default, may be all the memory there is for the broker
+# Its content is in memory, too: 512 MB of it, the default, may be all the memory there is for the broker.
+WAL_BYTES = 64 * 1024 * 1024
 MAX_MESSAGE_BYTES = 2 * 1024 * 1024  # no event that holds it is too large for a function, and none comes back for ever
 _BROKEN_QUEUE = re.compile(r"quorum queue '?([^' ]+)'? could not be restarted \{error")
 # Killed just after a queue was deleted and declared again it may start a queue that never chooses a leader, and waits for one.

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 ASK_SECONDS = 10.0
 LISTEN_SECONDS = 0.25
+AWAKE_SECONDS = 1.0  # between two looks; what is beyond it the asker slept, or had not asked yet
 PATIENCE_SECONDS = 60.0  # a long pause of a server (a slow disk, a command on millions of members) is no death
 
 
@@ -26,7 +27,7 @@ class Liveness:
             self._silent_seconds = 0.0
             self.look_at = now + ASK_SECONDS
         else:
-            self._silent_seconds += min(now - self._looked_at, ASK_SECONDS)
+            self._silent_seconds += min(now - self._looked_at, AWAKE_SECONDS)
             self.look_at = now + LISTEN_SECONDS
         self._looked_at = now
         return self._silent_seconds > PATIENCE_SECONDS
