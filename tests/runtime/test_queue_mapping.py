@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ import pytest
 from local_runtime.hosting.manifest import Function, QueueBinding
 from local_runtime.hosting.queue.broker import connection_parameters
 from local_runtime.hosting.queue.mapping import FAILURES, EventSourceMapping
+from local_runtime.hosting.queue.session import PACE_SECONDS, Session
 from local_runtime.instance.servers.ports import free_port
 from local_runtime.instance.servers.rabbitmq import PrivateRabbitMQ
 from tests.support.relay import Relay
@@ -166,6 +168,38 @@ def test_a_full_batch_does_not_wait_for_its_window(environment: dict[str, str], 
     publish(channel, queue, 5)
     with polling(environment, queue, function, batch_size=5, window=300.0):
         eventually(lambda: len(function.batches) == 1, 10, "the full batch")
+
+
+def test_what_comes_seldom_is_read_together(
+    environment: dict[str, str], channel: Any, queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_at: list[float] = []
+    original = Session._on_message
+
+    def noting(*arguments: Any) -> None:
+        read_at.append(time.monotonic())
+        original(*arguments)
+
+    monkeypatch.setattr(Session, "_on_message", noting)
+    function = Recorder()
+    with polling(environment, queue, function, batch_size=500):
+        bodies = []
+        for _ in range(100):
+            bodies += publish(channel, queue, 1)
+            time.sleep(0.01)
+        eventually(lambda: len(function.seen) == 100, 10, "all messages")
+    assert function.seen == bodies
+    assert sum(later - earlier > 0.005 for earlier, later in pairwise(read_at)) < 60, "each came 10 ms after the one before it"
+
+
+def test_what_comes_all_the_time_is_read_as_it_comes(environment: dict[str, str], channel: Any, queue: str) -> None:
+    bodies = publish(channel, queue, 2_000)
+    function = Recorder()
+    began = time.monotonic()
+    with polling(environment, queue, function, batch_size=10):
+        eventually(lambda: len(function.seen) == 2_000, 30, "all messages")
+    assert function.seen == bodies
+    assert time.monotonic() - began < 200 * PACE_SECONDS, "full batches wait for no turn"
 
 
 def test_a_failing_batch_comes_back_whole(environment: dict[str, str], channel: Any, queue: str) -> None:
