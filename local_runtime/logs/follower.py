@@ -17,7 +17,7 @@ from local_runtime.logs.text import parsed
 
 READ_BYTES = 1024 * 1024
 MOST_AT_ONCE = 20
-_LEVEL_AT = 36  # every line of ours begins with "at" and goes on with "level"
+_LEVEL_AT = len('{"at":"2026-11-24T12:00:00.123Z",')  # every line of ours begins with "at" and goes on with "level"
 _ORDINARY = {logging.INFO: (b'"level":"debug"',), logging.WARNING: (b'"level":"info"', b'"level":"debug"')}
 
 

@@ -23,7 +23,8 @@ from local_runtime.logs.options import LogOptions, console_level
 from local_runtime.logs.rotation import LogFile
 from local_runtime.logs.servers import server_line
 from local_runtime.logs.stream import FULL_CHARACTERS, LineStream, for_people
-from local_runtime.logs.text import rendered
+from local_runtime.logs.text import parsed, rendered
+from shared.core.lines import encoded, instant
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROGRAM = """
@@ -189,6 +190,27 @@ def test_lines_of_several_files_are_shown_in_the_order_in_which_they_were_made(t
         say(tmp_path / "b.log", {**LINE, "at": AT.replace("123", "200")}, {**LINE, "at": AT.replace("123", "400")})
         followed.poll()
         assert [line["at"][-4:-1] for line in shown] == ["200", "300", "400", "500"]
+
+
+@pytest.mark.parametrize(("level", "decoded"), [("WARNING", ["warning"]), ("INFO", ["info", "warning"])])
+def test_lines_of_lower_levels_are_not_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: str, decoded: list[str]
+) -> None:
+    parsed_levels: list[str] = []
+
+    def noting(text: str) -> dict[str, Any] | None:
+        parsed_levels.append(json.loads(text)["level"])
+        return parsed(text)
+
+    monkeypatch.setattr("local_runtime.logs.follower.parsed", noting)
+    log = tmp_path / "http.log"
+    log.touch()
+    follower = LogFollower(tmp_path, level, lambda _: None)
+    for each in ("debug", "info", "warning"):
+        say(log, encoded({"at": instant(), "level": each, "message": "something"}))
+    follower.poll()
+    follower.close()
+    assert parsed_levels == decoded
 
 
 def test_of_a_server_only_its_life_is_shown_not_its_start_and_its_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

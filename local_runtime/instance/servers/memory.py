@@ -35,7 +35,9 @@ def shares_of(megabytes: int) -> Shares:
     return Shares(
         redis=max(128, min(megabytes // 2, megabytes - OTHERS_MEGABYTES)),
         rabbitmq=_within(256, megabytes // 4, 1024),
-        postgresql_buffers=_within(32, megabytes // 16, 1024),
+        postgresql_buffers=_within(
+            32, megabytes // 16, 256
+        ),  # 1 GB would take 30 MB more of an idle instance, and record no faster
         postgresql_cache=megabytes // 2,
         postgresql_maintenance=_within(16, megabytes // 32, 256),
     )
