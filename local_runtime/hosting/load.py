@@ -5,7 +5,6 @@ That takes a tenth of a second, so the supervisor does it once for all its proce
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -18,10 +17,9 @@ from local_runtime.settings import InstanceSettings, SettingsError
 KEPT = "SCOREBOARD_MANIFEST"  # the file in which the supervisor keeps it
 
 
-def keep_manifest(manifest: Manifest, file: Path) -> None:
-    """For processes with KEPT in their environment. Only its owner may read it: variables of functions are in it."""
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as kept:
-        kept.write(msgspec.msgpack.encode(manifest, enc_hook=str))  # what it does not know are paths
+def encoded(manifest: Manifest) -> bytes:
+    """For the file that KEPT names. Variables of functions are in it: only its owner may read it."""
+    return msgspec.msgpack.encode(manifest, enc_hook=str)  # what it does not know are paths
 
 
 def load_manifest(settings: InstanceSettings, environment: Mapping[str, str]) -> Manifest:

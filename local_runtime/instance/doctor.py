@@ -14,7 +14,7 @@ from typing import Any, TextIO
 from urllib.parse import urlsplit
 
 from local_runtime.instance.descriptors import REMEDY, allow_least, allowed
-from local_runtime.instance.servers.memory import LEAST_MEGABYTES, shares_of, there_are
+from local_runtime.instance.servers.memory import LEAST_MEGABYTES, available_megabytes, shares_of
 from local_runtime.instance.servers.postgresql import ACCOUNT
 from local_runtime.instance.servers.programs import POSTGRES, SERVERS, Program
 from local_runtime.instance.servers.room import MEGABYTE, free_bytes, low_bytes
@@ -81,10 +81,10 @@ def private_memory(environment: Mapping[str, str], wanted_mb: int, runtime: Mapp
     """
     if runtime is None:
         is_private = not all(environment.get(url) for url in SERVER_URLS)
-        return (wanted_mb or there_are()) if is_private else None
+        return (wanted_mb or available_megabytes()) if is_private else None
     is_private = bool({"redis", "rabbitmq", "postgresql"} & set(runtime["processes"]))
     wanted_mb = int(runtime["function_env"].get("SCOREBOARD_MEMORY_MB") or 0)
-    return (wanted_mb or there_are(own=Path(f"/proc/{runtime['pid']}/cgroup"))) if is_private else None
+    return (wanted_mb or available_megabytes(own=Path(f"/proc/{runtime['pid']}/cgroup"))) if is_private else None
 
 
 def what_works(runtime: Mapping[str, Any]) -> list[Finding]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from local_runtime import metrics
-from local_runtime.hosting.load import keep_manifest, load_manifest
+from local_runtime.hosting.load import encoded, load_manifest
 from local_runtime.hosting.manifest import Manifest
 from local_runtime.instance.certificate import own_ca_file, problems_with_certificate, with_certificate
 from local_runtime.instance.descriptors import REMEDY, allow_least, allowed
@@ -28,6 +28,7 @@ from local_runtime.instance.keyring import Keyring, keys_are_in_use
 from local_runtime.instance.launch import ServerAddresses, launch_servers
 from local_runtime.instance.listeners import Listeners, bound_listeners, refuse_exposure
 from local_runtime.instance.products import at_start_spec, product_specs, refusal, stop_stages
+from local_runtime.instance.servers.certificates import write_private
 from local_runtime.instance.servers.clock_watch import ClockWatch
 from local_runtime.instance.servers.memory import LEAST_MEGABYTES, own_shares
 from local_runtime.instance.servers.room import Room
@@ -74,7 +75,7 @@ def run_instance(
             instance = _Instance(settings, environment, manifest, directory, keyring, listeners, ca_file)
             supervisor = Supervisor(inbox, observer, marker, instance.write_runtime, instance.count_restart)
             try:
-                keep_manifest(manifest, directory.manifest_file)
+                write_private(directory.manifest_file, encoded(manifest))
                 instance.prepare(supervisor)
                 if announce is not None:
                     instance.serve(supervisor)

@@ -15,6 +15,7 @@ import redis
 from shared.core.errors import RedisUnavailable
 from shared.stores.redis.connection import connect, translated
 from tests.support.redis_pair import RedisPair, redis_pair
+from tests.support.redis_settings import redis_with
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -147,14 +148,9 @@ def test_these_are_the_right_servers_own_trouble(client: Any, answer: str) -> No
 
 def test_a_full_redis_serves_reads_and_takes_writes_again_when_it_has_room(redis_url: str, client: Any) -> None:
     client.set("held", "1")
-    with redis.Redis.from_url(redis_url) as other:
-        before = other.config_get("maxmemory")["maxmemory"]
-        other.config_set("maxmemory", 1)
-        try:
-            eventually(lambda: not succeeds(WRITES["script"], client), 10, "nothing left that it may throw away")
-            assert client.get("held") == b"1"
-        finally:
-            other.config_set("maxmemory", before)
+    with redis_with(redis_url, maxmemory=1):
+        eventually(lambda: not succeeds(WRITES["script"], client), 10, "nothing left that it may throw away")
+        assert client.get("held") == b"1"
     assert succeeds(WRITES["script"], client)
 
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,6 +13,7 @@ from tests.lambda_runtime.deployment import Stores, private_stores
 from tests.support.api import frame_with
 from tests.support.keys import new_keys
 from tests.support.product import ROOT, Product, clean_environment, query
+from tests.support.redis_settings import redis_with
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.xdist_group("roles"), pytest.mark.timeout(300)]
@@ -93,15 +93,10 @@ def test_one_without_the_api_serves_health_and_nothing_else(workers: Product, ht
 
 
 def test_it_is_ready_when_it_can_do_its_own_part(workers: Product, http: Product) -> None:
-    redis: Any = http.redis()
-    before = redis.config_get("maxmemory")["maxmemory"]
-    redis.config_set("maxmemory", 1)
-    try:
+    with redis_with(http.runtime["redis_url"], maxmemory=1):
         eventually(lambda: http.api.get("/readyz").status == 503, 20, "no update accepted")
         eventually(lambda: workers.api.get("/readyz").json["data"]["status"] == "degraded", 20, "noticed there, too")
         assert workers.api.get("/readyz").status == 200
-    finally:
-        redis.config_set("maxmemory", before)
     eventually(lambda: http.api.get("/readyz").status == 200, 20, "accepted again")
 
 

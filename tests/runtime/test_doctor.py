@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from local_runtime.instance.doctor import Finding, doctor, private_memory, report
-from local_runtime.instance.servers.memory import shares_of, there_are
+from local_runtime.instance.servers.memory import available_megabytes, shares_of
 from local_runtime.instance.servers.programs import REDIS, SERVERS, Program
 from local_runtime.settings import SERVER_URLS
 from tests.support.product import ROOT
@@ -101,7 +101,7 @@ def test_memory_is_named_where_there_are_private_servers(tmp_path: Path, megabyt
 def test_memory_is_that_of_the_instance_that_runs(tmp_path: Path) -> None:
     runtime = {"pid": os.getpid(), "processes": {"redis": 1, "http": 2}, "function_env": {"SCOREBOARD_MEMORY_MB": "3000"}}
     assert private_memory({}, 1000, runtime) == 3000
-    assert private_memory({}, 1000, {**runtime, "function_env": {"SCOREBOARD_MEMORY_MB": "0"}}) == there_are()
+    assert private_memory({}, 1000, {**runtime, "function_env": {"SCOREBOARD_MEMORY_MB": "0"}}) == available_megabytes()
     assert private_memory({}, 1000, {**runtime, "processes": {"http": 2}}) is None
     assert private_memory(dict.fromkeys(SERVER_URLS, "somewhere"), 1000, None) is None
     assert not any(finding.name == "memory" for finding in report(tmp_path))

@@ -11,10 +11,11 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from local_runtime.hosting.load import KEPT, keep_manifest, load_manifest
+from local_runtime.hosting.load import KEPT, encoded, load_manifest
 from local_runtime.hosting.manifest import Manifest
 from local_runtime.hosting.template import TemplateProblems, read_template
 from local_runtime.instance.environment import with_provided_names
+from local_runtime.instance.servers.certificates import write_private
 from local_runtime.settings import DEFAULT_TEMPLATE, PROJECT_ROOT, InstanceSettings
 
 HEAD = """\
@@ -197,7 +198,7 @@ def test_what_the_supervisor_has_read_its_processes_need_not_read_again(tmp_path
     manifest = load_manifest(InstanceSettings(), with_provided_names({"CORS_ALLOWED_ORIGINS": "https://a.example"}))
     assert all((manifest.schedules, manifest.queue_bindings, manifest.websocket_api))
     kept = tmp_path / "manifest"
-    keep_manifest(manifest, kept)
+    write_private(kept, encoded(manifest))
     assert kept.stat().st_mode & 0o777 == 0o600
     assert load_manifest(InstanceSettings(template=tmp_path / "none.yaml"), {KEPT: str(kept)}) == manifest
 

@@ -11,6 +11,7 @@ import redis
 
 @contextmanager
 def redis_with(redis_url: str, **settings: int) -> Iterator[None]:
+    """As it is outside, again afterwards; `maxmemory=1` is a full one."""
     with redis.Redis.from_url(redis_url) as client:
         before: Any = {}
         for name, value in settings.items():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local_runtime.instance.servers.memory import LEAST_MEGABYTES, own_shares, shares_of, there_are
+from local_runtime.instance.servers.memory import LEAST_MEGABYTES, available_megabytes, own_shares, shares_of
 
 MACHINE = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20
 
@@ -30,8 +30,8 @@ def test_ten_million_players_fit_a_machine_of_16_gb() -> None:
 
 
 def test_a_machine_without_control_groups_has_what_it_has(tmp_path: Path) -> None:
-    assert there_are(tmp_path, tmp_path / "none") == MACHINE
-    assert own_shares() == shares_of(there_are())
+    assert available_megabytes(tmp_path, tmp_path / "none") == MACHINE
+    assert own_shares() == shares_of(available_megabytes())
     assert own_shares(2048) == shares_of(2048)
 
 
@@ -55,4 +55,4 @@ def test_the_least_limit_on_the_way_up_counts(tmp_path: Path, own: str, limits: 
     for name, text in limits.items():
         (groups / name).parent.mkdir(parents=True, exist_ok=True)
         (groups / name).write_text(text)
-    assert there_are(groups, file) == megabytes
+    assert available_megabytes(groups, file) == megabytes

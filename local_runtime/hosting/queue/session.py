@@ -208,7 +208,8 @@ class Session:
         """
         if self._is_light and not self._due:
             wait_seconds = self._buffer.wait_seconds(time.monotonic()) or 0.0
-            time.sleep(max(0.0, min(wait_seconds, PACE_SECONDS) - READING_SECONDS))
+            if wait_seconds > READING_SECONDS:
+                time.sleep(min(wait_seconds, PACE_SECONDS) - READING_SECONDS)
 
     def _schedule(self) -> None:
         """See to it that a batch is handed over when it is due: at the earliest when all that has arrived is read."""

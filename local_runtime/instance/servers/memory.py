@@ -45,10 +45,10 @@ def shares_of(megabytes: int) -> Shares:
 
 def own_shares(megabytes: int = 0) -> Shares:
     """Of so much memory; 0 is all there is."""
-    return shares_of(megabytes or there_are())
+    return shares_of(megabytes or available_megabytes())
 
 
-def there_are(groups: Path = _CONTROL_GROUPS, own: Path = _OWN_GROUPS) -> int:
+def available_megabytes(groups: Path = _CONTROL_GROUPS, own: Path = _OWN_GROUPS) -> int:
     """MB of memory: the machine's, or what the control groups of a process (`own`) are allowed where that is less."""
     machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return min([machine, *_limits(groups, own)]) // MEGABYTE
