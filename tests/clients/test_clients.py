@@ -8,7 +8,6 @@ import json
 import re
 import secrets
 import signal
-import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
@@ -17,6 +16,7 @@ import trustme
 from playwright.sync_api import Browser
 from scoreboard_client import AsyncScoreboard, Receipt, Scoreboard, ScoreboardError
 
+from local_runtime.instance.servers.ports import free_port
 from tests.clients.driven import COMMANDS, Driven, Refused, only_rises
 from tests.clients.game_page import GamePage
 from tests.support.api import PASSWORD
@@ -44,9 +44,7 @@ def game() -> Iterator[GamePage]:
 @pytest.fixture(scope="module")
 def product(game: GamePage) -> Iterator[Product]:
     """Two workers, an address that stays after a restart, a limit that tests can wait for, and an origin that may come."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    options = ("--port", str(port), "--workers", "2")
+    options = ("--port", str(free_port()), "--workers", "2")
     environment = {"RATE_LIMIT_REQUESTS": str(LIMIT), "RATE_WINDOW_SECONDS": "2", "CORS_ALLOWED_ORIGINS": game.origin}
     with Product(None, *options, **environment) as running:
         yield running

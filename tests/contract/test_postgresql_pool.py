@@ -122,10 +122,10 @@ def test_an_answer_that_does_not_come_is_an_outage(pool: Pool) -> None:
 
 
 def test_patience_belongs_to_the_borrower(pool: Pool) -> None:
-    with pool.connection(answer_seconds=0.1) as session:
+    with pool.connection(answer_seconds=2) as session:
         session.run("SELECT 1")
     with pool.connection() as session:
-        session.run("SELECT pg_sleep(0.3)")
+        session.run("SELECT pg_sleep(2.2)")
 
 
 def test_no_more_connections_than_allowed(pool: Pool) -> None:

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -54,15 +53,15 @@ def test_an_instance_in_the_background_is_asked_read_shown_and_stopped(tmp_path:
         written = verb("logs", "supervisor", LOG_FORMAT="text").stdout
         assert "http is ready" in written
         with subprocess.Popen(
-            [sys.executable, "-m", "local_runtime", "logs", "supervisor", "-f", "-n", "0", "--data-dir", str(data_dir)],
+            [sys.executable, "-m", "local_runtime", "logs", "supervisor", "-f", "-n", "1", "--data-dir", str(data_dir)],
             cwd=ROOT,
             env=clean_environment(),
             stdout=subprocess.PIPE,
             text=True,
         ) as following:
-            time.sleep(1)
-            os.kill(document["processes"]["scheduler"], 9)
             assert following.stdout is not None
+            following.stdout.readline()  # it follows
+            os.kill(document["processes"]["scheduler"], 9)
             assert "scheduler" in following.stdout.readline()
             following.terminate()
 

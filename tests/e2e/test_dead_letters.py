@@ -246,7 +246,8 @@ def test_a_broker_that_came_back_with_a_new_directory_loses_none(product: Produc
         assert "of 35 dead letters" in said(product, "list")
         assert copies(product) == 0
     ids = [str(row[0]) for row in product.query("SELECT id FROM unrecorded_updates WHERE state = 'parked'")]
-    assert said(product, "redrive", *ids).startswith("30 moved back to be recorded")
+    assert len(ids) >= 30  # a copy that was still on its way is refused and parked once more
+    assert said(product, "redrive", *ids).startswith(f"{len(ids)} moved back to be recorded")
     eventually(lambda: states(product).get("parked") is None, SLOW_SECONDS, "the parked ones recorded")
     product.query("UPDATE unrecorded_updates SET changed_at = changed_at - INTERVAL '6 minutes'")
     product.invoke("relay_outbox")

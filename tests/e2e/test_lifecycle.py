@@ -51,7 +51,7 @@ def test_it_stops_cleanly_and_comes_back_with_its_data() -> None:
         player.api = product.api
         assert player.standing()["score"] == 5
         eventually(lambda: player.score(1).status == 200, 10, "updates of the last minute counted again")
-        eventually(lambda: ledger_sum(product, player.user_id) == 6, 5, "the ledger")
+        eventually(lambda: ledger_sum(product, player.user_id) == 6, 30, "the ledger")
         assert player.standing()["score"] == 6
         with player.watch() as viewer:
             assert json.loads(viewer.recv(timeout=5))["type"] == "leaderboard"

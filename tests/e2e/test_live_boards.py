@@ -185,7 +185,7 @@ def test_a_season_that_turns_by_itself_is_seen_at_once(own_product: Product) -> 
     with ada.watch() as viewer:
         first = subscribe(viewer, board, 10)["season"]
         turned = next_of(viewer, lambda message: message.get("season", 0) > first and message.get("period") == "minutes", 65)
-        assert datetime.fromisoformat(turned["cache_time"]).second < 5
+        assert datetime.fromisoformat(turned["cache_time"]).second < 30
 
 
 def test_the_client_is_told_that_main_is_not_public(api: Api, admin: dict[str, str]) -> None:

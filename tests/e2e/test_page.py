@@ -437,9 +437,10 @@ def test_why_equal_scores_stand_in_their_order_is_said_where_there_are_some(visi
     for scores, is_said in ((9, 9), True), ((9, 8), False):
         data = [{**line, "score": score} for line, score in zip(lines, scores, strict=True)]
         show_public_board(visitor.page, {"data": data, "cache_time": "2026-01-01T00:00:00Z"})
-        visitor.page.reload()
+        visitor.page.goto(visitor.base_url)
         expect(visitor.page.locator("#board-list .row")).to_have_count(2)
         expect(visitor.page.get_by_text("whoever registered first stands first")).to_be_visible(visible=is_said)
+        visitor.page.goto("about:blank")  # nothing asks the real server for what is routed no more
         visitor.page.unroute_all(behavior="wait")
 
 
@@ -493,7 +494,7 @@ def test_a_connection_is_kept_awake_and_replaced_before_it_ends_without_a_gap(vi
 
     def was_replaced_twice() -> bool:
         visitor.page.wait_for_timeout(100)
-        return [each["closed"] for each in sockets[:3]] == [True, True, False]
+        return len(sockets) >= 3 and all(each["closed"] for each in sockets[:2])
 
     eventually(was_replaced_twice, 30, "two connections replaced")
     assert '{"action":"ping"}' in sockets[0]["sent"]

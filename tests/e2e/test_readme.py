@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from local_runtime.instance.servers.ports import free_port
 from tests.support.api import Api
 from tests.support.product import ROOT, clean_environment, new_data_dir, remove_data_dir
 from tests.support.waiting import eventually
@@ -29,9 +29,7 @@ class Newcomer:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.data_dir = new_data_dir()
         self.environment = {
             **clean_environment(),

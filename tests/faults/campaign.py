@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from random import Random
 
+from local_runtime.instance.servers.ports import free_port
 from tests.faults.catalogue import CATALOGUE, Fault, redrive_all
 from tests.faults.load import BOARD, CUP, Attempt, Load
 from tests.support.api import PASSWORD, Player
@@ -43,9 +43,7 @@ class Seen:
 @contextmanager
 def playing_field(megabytes: int) -> Iterator[ProductOnDisk]:
     """A product that is found again where it was after everything has died; what is refused is parked soon."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
+    port = free_port()
     settings = {"RATE_LIMIT_REQUESTS": "1000000", "RETRY_DELAYS_SECONDS": "0.2,0.4,0.6"}
     with SmallDisk(megabytes) as disk, disk.product("--port", str(port), **settings) as product:
         yield product

@@ -11,6 +11,7 @@ import redis
 
 from shared.container import Container
 from tests.handlers.boards import add_entry, define_board
+from tests.handlers.commands import commands, open_connections
 from tests.handlers.events import call
 from tests.handlers.players import Player, consuming, new_player
 from tests.support.waiting import eventually
@@ -20,18 +21,9 @@ UPDATES = 40
 
 @pytest.fixture
 def counted(deployed: Container, redis_url: str) -> Any:
-    """A connection greets Redis with a script: those that are needed at the same time as the publisher's are there before."""
-    pool = deployed._redis.connection_pool
-    for connection in [pool.get_connection() for _ in range(8)]:
-        pool.release(connection)
+    open_connections(deployed)
     with redis.Redis.from_url(redis_url, decode_responses=True) as client:
         yield client
-
-
-def commands(client: Any) -> dict[str, int]:
-    """How often each command came since the statistics were reset; those that scripts call are not among these."""
-    found = client.info("commandstats")
-    return {name: found.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("evalsha", "eval", "multi", "hset", "xdel")}
 
 
 def update(player: Player) -> None:

@@ -129,15 +129,15 @@ def test_a_function_over_its_time_is_504(server: HttpProcess) -> None:
     began = time.monotonic()
     answer = server.api.get("/sleep?seconds=30")
     assert_problem(answer, 504, "function_timeout")
-    assert 1.5 < time.monotonic() - began < 6
+    assert 1.5 < time.monotonic() - began < 15
 
 
 def test_slow_functions_do_not_wait_for_each_other(server: HttpProcess) -> None:
     began = time.monotonic()
-    with ThreadPoolExecutor(10) as pool:
-        answers = list(pool.map(lambda _: server.api.get("/sleep?seconds=0.5").status, range(10)))
-    assert answers == [200] * 10
-    assert time.monotonic() - began < 3
+    with ThreadPoolExecutor(40) as pool:
+        answers = list(pool.map(lambda _: server.api.get("/sleep?seconds=0.5").status, range(40)))
+    assert answers == [200] * 40
+    assert time.monotonic() - began < 8
 
 
 def test_a_failing_function_tells_the_log_and_not_the_client(server: HttpProcess) -> None:

@@ -241,8 +241,10 @@ def test_the_secret_does_not_print() -> None:
 def test_calls_are_quick(server: HttpProcess, management: Any) -> None:
     viewer, connection_id = open_viewer(server, "quick")
     with viewer:
-        began = time.monotonic()
-        for _ in range(50):
+        durations = []
+        for _ in range(51):
+            began = time.monotonic()
             management.post_to_connection(ConnectionId=connection_id, Data=b"x")
             assert viewer.recv(timeout=5) == "x"
-        assert time.monotonic() - began < 5
+            durations.append(time.monotonic() - began)
+        assert sorted(durations)[25] < 0.2, "something waits for a timer"

@@ -9,6 +9,7 @@ from pathlib import Path
 from signal import SIGTERM
 from urllib.parse import unquote, urlsplit
 
+from local_runtime.instance.servers.ports import free_port
 from local_runtime.instance.supervisor.process import ProcessSpec
 
 ACCOUNT = "postgres"  # it does not run as root, either
@@ -26,8 +27,7 @@ class PgBouncer:
         self._pool_mode = pool_mode
         self._options = options
         self._account = ACCOUNT if os.geteuid() == 0 else None
-        with socket.create_server(("127.0.0.1", 0)) as chosen:
-            self.port: int = chosen.getsockname()[1]
+        self.port = free_port()
 
     def through(self, database_url: str) -> str:
         """The same database and role by way of it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import redis
 import trustme
 
 from local_runtime.instance.servers import programs
+from local_runtime.instance.servers.ports import free_port
 from local_runtime.instance.servers.run import started
 from local_runtime.instance.supervisor.process import ProcessSpec
 
@@ -34,8 +34,7 @@ def tls_redis(directory: Path) -> Iterator[TlsRedis]:
     authority, ca_file, password = trustme.CA(), str(directory / "ca.pem"), PASSWORD
     authority.cert_pem.write_to_path(ca_file)
     authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(directory / "server.pem"))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     (directory / "redis.conf").write_text(
         f"port 0\ntls-port {port}\nbind 127.0.0.1\nrequirepass {password}\ntls-auth-clients no\n"
         "save ''\nappendonly yes\nrdbcompression no\n"
