@@ -25,7 +25,7 @@ from local_runtime.gateway.site import Site, SitePlan
 from local_runtime.gateway.worker import HANDLED, GatewayWorker, hijack
 from local_runtime.hosting.deadline import GeventDeadline
 from local_runtime.hosting.invoker import FunctionError, Invoker
-from local_runtime.hosting.load import load_manifest
+from local_runtime.hosting.load import kept_manifest
 from local_runtime.hosting.manifest import Function, Manifest
 from local_runtime.instance.descriptors import allow_most
 from local_runtime.logs.setup import configure_logs, log_file
@@ -83,7 +83,7 @@ def main(environment: Mapping[str, str] | None = None) -> int:
     try:
         settings = InstanceSettings.from_environment(environment)
         options = HttpOptions.from_environment(environment, settings)
-        manifest = load_manifest(settings, environment)
+        manifest = kept_manifest(settings, environment)
     except (SettingsError, ValueError) as error:
         logger.error("%s", error)  # noqa: TRY400 - the message is written for the reader, the traceback is not
         return EXIT_CONFIGURATION

@@ -1,6 +1,6 @@
-"""What every hosting process does first: read the template into the manifest, with what the instance provides.
+"""What every hosting process does first: get the manifest, which is the template with what the instance provides.
 
-That takes a tenth of a second, so the supervisor does it once for all its processes.
+To read the template takes a tenth of a second, so the supervisor does it once for all its processes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def encoded(manifest: Manifest) -> bytes:
 
 
 def load_manifest(settings: InstanceSettings, environment: Mapping[str, str]) -> Manifest:
-    """What the supervisor has kept; else read `settings.template`, for the roles of the instance.
+    """Read `settings.template`, for the roles of the instance.
 
     Raises the reader's error, which lists every problem, and SettingsError with the names of variables whose values the
     template does not allow.
@@ -31,9 +31,6 @@ def load_manifest(settings: InstanceSettings, environment: Mapping[str, str]) ->
     A template parameter takes its value from the variable of the same meaning: `RedisUrl` from `REDIS_URL`. Every variable
     of the environment also counts as provided, for it beats what the template gives the functions.
     """
-    if kept := environment.get(KEPT):
-        with suppress(FileNotFoundError):  # somebody has emptied the directory
-            return msgspec.msgpack.decode(Path(kept).read_bytes(), type=Manifest, dec_hook=lambda kind, text: kind(text))
     from local_runtime.hosting.template import RefusedParameters, read_template
 
     try:
@@ -42,6 +39,14 @@ def load_manifest(settings: InstanceSettings, environment: Mapping[str, str]) ->
         names = {_camel_case(name): name for name in environment}
         raise SettingsError("\n".join(f"{names[name]}: {wanted}" for name, wanted in error.refused.items())) from None
     return manifest.for_roles(settings.roles)
+
+
+def kept_manifest(settings: InstanceSettings, environment: Mapping[str, str]) -> Manifest:
+    """What the supervisor of this process has kept; read anew where there is none. Raises what load_manifest raises."""
+    with suppress(FileNotFoundError, KeyError):  # somebody has removed it, or started this process by hand
+        kept = Path(environment[KEPT]).read_bytes()
+        return msgspec.msgpack.decode(kept, type=Manifest, dec_hook=lambda kind, text: kind(text))
+    return load_manifest(settings, environment)
 
 
 def parameters_from(environment: Mapping[str, str]) -> dict[str, str]:

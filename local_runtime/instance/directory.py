@@ -128,6 +128,10 @@ class InstanceDirectory:
     def begin_run(self) -> None:
         """An empty `run`, whatever an instance that did not end cleanly has left."""
         self.remove_runtime()
+        self.make_run()
+
+    def make_run(self) -> None:
+        """An empty `run` in the place of the one there was."""
         self.end_run()
         if (memory := _memory()) is None:
             self.run.mkdir(mode=0o700)

@@ -8,7 +8,7 @@ import sys
 
 from local_runtime.hosting.deadline import ProcessDeadline
 from local_runtime.hosting.invoker import FunctionError, Invoker, PayloadTooLarge
-from local_runtime.hosting.load import load_manifest
+from local_runtime.hosting.load import kept_manifest
 from local_runtime.instance.supervisor.process import REFUSED
 from local_runtime.logs.setup import configure_logs
 from local_runtime.settings import InstanceSettings
@@ -22,7 +22,7 @@ def main() -> int:
     """Answers 1 at the first function that fails, EXIT_REFUSED when it says what the operator has to change."""
     configure_logs("at_start", os.environ)
     settings = InstanceSettings.from_environment()
-    manifest = load_manifest(settings, os.environ)
+    manifest = kept_manifest(settings, os.environ)
     invoker = Invoker(manifest, ProcessDeadline())
     invoker.prepare()
     for function in manifest.functions:

@@ -16,7 +16,7 @@ from typing import Any
 from local_runtime.hosting.deadline import ProcessDeadline
 from local_runtime.hosting.invoker import SMALL_BYTES, FunctionError, FunctionTimedOut, Invoker, PayloadTooLarge
 from local_runtime.hosting.leases import Leases, function_for_leases, queue_lease
-from local_runtime.hosting.load import load_manifest
+from local_runtime.hosting.load import kept_manifest
 from local_runtime.hosting.manifest import Function, Manifest, QueueBinding
 from local_runtime.hosting.queue.broker import connection_parameters
 from local_runtime.hosting.queue.mapping import EventSourceMapping
@@ -67,7 +67,7 @@ def main() -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     tend_log_file(os.environ)
     settings = InstanceSettings.from_environment()
-    manifest = load_manifest(settings, os.environ)
+    manifest = kept_manifest(settings, os.environ)
     invoker = Invoker(manifest, ProcessDeadline())
     invoker.prepare()
     metrics = ProcessMetrics(InstanceDirectory(settings.data_dir).metrics, read)

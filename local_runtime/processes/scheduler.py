@@ -15,7 +15,7 @@ from functools import partial
 from local_runtime.hosting.deadline import ProcessDeadline
 from local_runtime.hosting.invoker import Invoker
 from local_runtime.hosting.leases import SCHEDULES, Leases, function_for_leases, presence
-from local_runtime.hosting.load import load_manifest
+from local_runtime.hosting.load import kept_manifest
 from local_runtime.hosting.schedule.runner import Backoff, ScheduleRunner
 from local_runtime.instance.directory import InstanceDirectory
 from local_runtime.logs.setup import configure_logs, tend_log_file
@@ -38,7 +38,7 @@ def main() -> int:
     configure_logs("scheduler", os.environ)
     try:
         settings, provided = InstanceSettings.from_environment(), ProvidedSettings.from_environment(os.environ)
-        manifest = load_manifest(settings, os.environ)
+        manifest = kept_manifest(settings, os.environ)
     except ValueError as error:
         logger.error("%s", error)  # noqa: TRY400 - the message is a report for people
         return EXIT_UNUSABLE

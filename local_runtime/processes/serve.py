@@ -37,7 +37,7 @@ from local_runtime.instance.supervisor.inbox import SignalInbox
 from local_runtime.instance.supervisor.loop import StartFailed, StopRequested, Supervisor
 from local_runtime.instance.supervisor.stale import end_marked, instance_marker, wait_reaped
 from local_runtime.settings import ROLES, SERVER_URLS, InstanceSettings, SettingsError
-from shared.core.metrics.processes import ProcessMetrics, clear
+from shared.core.metrics.processes import ProcessMetrics
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ def run_instance(
             instance = _Instance(settings, environment, manifest, directory, keyring, listeners, ca_file)
             supervisor = Supervisor(inbox, observer, marker, instance.write_runtime, instance.count_restart)
             try:
-                write_private(directory.manifest_file, encoded(manifest))
+                instance.fill_run()
                 instance.prepare(supervisor)
                 if announce is not None:
                     instance.serve(supervisor)
@@ -150,7 +150,12 @@ class _Instance:
         self._ca_file = ""
         self._instance_ids = directory.new_instance_id()
         self._function_env: dict[str, str] = {}
-        self._metrics = ProcessMetrics(directory.metrics, metrics.registry.read)
+        self._metrics = ProcessMetrics(None, metrics.registry.read)
+
+    def fill_run(self) -> None:
+        """What the processes find in `run`."""
+        write_private(self._directory.manifest_file, encoded(self._manifest))
+        self._metrics = ProcessMetrics(self._directory.metrics, metrics.registry.read)
 
     def prepare(self, supervisor: Supervisor) -> None:
         """Servers, then what is to be invoked at start."""
@@ -158,7 +163,6 @@ class _Instance:
         self._servers = launch_servers(self._directory.path, self._environment, self._keyring, memory, supervisor.launch)
         self._ca_file = self._known_authorities()
         self._function_env = self._make_function_environment(self._keyring)
-        clear(self._directory.metrics)
         supervisor.wait_ready()
         environment = owners_environment(self._process_environment(self._function_env), self._function_env)
         at_start = at_start_spec(self._manifest, self._directory, environment)
@@ -194,9 +198,22 @@ class _Instance:
             room.tend()
             clock.tend()
             metrics.free_bytes.of().set(room.free_bytes)
+            self._keep_run()
             self._metrics.tend()
 
         supervisor.watch(lambda: self.take_new_keys(supervisor), tend)
+
+    def _keep_run(self) -> None:
+        """Make `run` again where somebody has tidied up memory: no process could start without it."""
+        if self._directory.run.is_dir():
+            return
+        try:
+            self._directory.make_run()
+            self.fill_run()
+        except OSError as error:
+            logger.debug("%s cannot be made: %s", self._directory.run, error)
+        else:
+            logger.warning("what %s leads to was removed, and is made again", self._directory.run)
 
     def take_new_keys(self, supervisor: Supervisor) -> None:
         """Read the keys again and have all processes use them; who reads what others seal is replaced before them.

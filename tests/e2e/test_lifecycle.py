@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import stat
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 import pg8000.native
 import pytest
 
+from local_runtime.instance.directory import InstanceDirectory
 from tests.support.api import Answer, frame_with
 from tests.support.product import ROOT, Product, alive, clean_environment
 from tests.support.waiting import eventually
@@ -101,6 +103,19 @@ def test_a_killed_process_is_replaced_and_nothing_acknowledged_is_lost(product: 
     eventually(lambda: ledger_sum(product, player.user_id) >= acknowledged, 90, "the ledger caught up")
     # What a killed process had counted and not published waits in the outbox for the relay, which comes every minute.
     eventually(lambda: ledger_sum(product, player.user_id) == player.standing()["score"], 90, "board and ledger agree")
+
+
+def test_what_somebody_removes_from_memory_is_made_again(product: Product) -> None:
+    directory = InstanceDirectory(product.data_dir)
+    shutil.rmtree(directory.run.resolve())
+    eventually(directory.manifest_file.exists, 10, "it is there again")
+    old_pid = product.kill("consumer")
+    product.wait_replaced("consumer", old_pid)
+    player = product.api.new_player()
+    eventually(lambda: player.score(2).status == 200, 60, "an update accepted")
+    eventually(lambda: ledger_sum(product, player.user_id) == 2, 60, "the update recorded")
+    # The worker tells what it counts, as before.
+    eventually(lambda: b'function="update_score",outcome="ok"' in product.api.get("/metrics").body, 10, "what workers count")
 
 
 def _is_ready(product: Product) -> bool:

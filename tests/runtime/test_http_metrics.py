@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,11 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from shared.core.metrics.instruments import Reading, Registry
-from shared.core.metrics.processes import ProcessMetrics, clear
+from shared.core.metrics.processes import ProcessMetrics
 from shared.core.metrics.prometheus import exposition
 
 COUNT = """
@@ -70,7 +72,7 @@ def told(directory: Path) -> dict[str, float]:
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    clear(tmp_path / "metrics")
+    (tmp_path / "metrics").mkdir()
     return tmp_path / "metrics"
 
 
@@ -116,15 +118,30 @@ def test_whoever_dies_while_the_dead_are_added_up_has_them_counted_once(director
     assert not file.exists()
 
 
+def test_what_another_version_has_written_is_left_out_and_does_not_stay(directory: Path) -> None:
+    with counting(directory) as process:
+        pass
+    [file] = directory.glob(f"{process.pid}-*")
+    file.write_bytes(msgspec.msgpack.encode([["other", "members"]]))
+    (directory / "ended").write_bytes(b"\xc1")
+    counted = "scoreboard_reconciliation_discrepancies_total,repaired=true"
+    with counting(directory):
+        for _ in range(2):
+            assert told(directory)[counted] == 3
+    assert not file.exists()
+
+
 def test_what_cannot_be_written_goes_with_the_next_flush(directory: Path) -> None:
     registry = Registry()
     counter, process = registry.counter("x_total", "").of(), ProcessMetrics(directory, registry.read)
     counter.inc()
     directory.rmdir()
     process.flush()
-    directory.mkdir()
-    process.flush()
-    assert len(list(directory.iterdir())) == 1
+    for _ in range(2):
+        directory.mkdir()
+        process.flush()
+        assert len(list(directory.iterdir())) == 1
+        shutil.rmtree(directory)  # and so is what somebody has taken away
 
 
 def test_without_a_shared_directory_a_process_tells_of_itself() -> None:

@@ -11,7 +11,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from local_runtime.hosting.load import KEPT, encoded, load_manifest
+from local_runtime.hosting.load import KEPT, encoded, kept_manifest, load_manifest
 from local_runtime.hosting.manifest import Manifest
 from local_runtime.hosting.template import TemplateProblems, read_template
 from local_runtime.instance.environment import with_provided_names
@@ -200,7 +200,15 @@ def test_what_the_supervisor_has_read_its_processes_need_not_read_again(tmp_path
     kept = tmp_path / "manifest"
     write_private(kept, encoded(manifest))
     assert kept.stat().st_mode & 0o777 == 0o600
-    assert load_manifest(InstanceSettings(template=tmp_path / "none.yaml"), {KEPT: str(kept)}) == manifest
+    assert kept_manifest(InstanceSettings(template=tmp_path / "none.yaml"), {KEPT: str(kept)}) == manifest
+
+
+def test_nobody_but_its_processes_believes_what_a_supervisor_has_kept(tmp_path: Path) -> None:
+    (tmp_path / "manifest").write_text("nonsense")
+    environment = with_provided_names({KEPT: str(tmp_path / "manifest")})
+    assert load_manifest(InstanceSettings(), environment).functions
+    (tmp_path / "manifest").unlink()
+    assert kept_manifest(InstanceSettings(), environment) == load_manifest(InstanceSettings(), environment)
 
 
 def test_the_manifest_is_frozen(project: Path) -> None:

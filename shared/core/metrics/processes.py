@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from operator import add
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from shared.core.metrics.instruments import Reading
 
 FLUSH_SECONDS = 1.0
+T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
@@ -50,9 +51,10 @@ class ProcessMetrics:
             return
         with self._flushing:
             encoded = msgspec.msgpack.encode([each for each in self._read() if each.kind != "gauge" or each.together])
-            if encoded != self._written:
+            file = self._directory / self._name
+            if encoded != self._written or not file.exists():
                 try:
-                    _replace(self._directory / self._name, encoded)
+                    _replace(file, encoded)
                 except OSError as error:
                     logger.debug("metrics are not written: %s", error)
                 else:
@@ -86,13 +88,6 @@ class ProcessMetrics:
         )
 
 
-def clear(directory: Path) -> None:
-    """Forget what was counted: for whoever starts the processes, before they are."""
-    directory.mkdir(parents=True, exist_ok=True)
-    for path in directory.iterdir():
-        path.unlink(missing_ok=True)
-
-
 def combined(parts: Iterable[Sequence[Reading]]) -> list[Reading]:
     """One reading a family: counters and histograms added up, gauges as their `together` says."""
     found: dict[str, Reading] = {}
@@ -118,16 +113,19 @@ def _added(reading: Reading, one: Any, other: Any) -> Any:
 
 
 def _read_all(directory: Path) -> list[list[Reading]]:
-    """Of the living what they measure; of others what they counted, which is put into one file, so that there are never many."""
+    """Of the living what they measure; of others what they counted, which is put into one file, so that there are never many.
+
+    What another version of the program has written cannot be read and is left out.
+    """
     ended_file = directory / "ended"
     with (directory / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        ended = msgspec.msgpack.decode(ended_file.read_bytes(), type=_Ended) if ended_file.exists() else _Ended()
+        ended = (_decoded(ended_file, _Ended) if ended_file.exists() else None) or _Ended()
         _unlink(directory, ended.files)
         living, gone = [], {}
         for path in directory.glob("*-*[0-9]"):
             is_alive = _is_alive(int(path.name.partition("-")[0]))  # asked first: whoever is gone writes no more
-            readings = msgspec.msgpack.decode(path.read_bytes(), type=list[Reading])
+            readings = _decoded(path, list[Reading]) or []
             if is_alive:
                 living.append(readings)
             else:
@@ -137,6 +135,14 @@ def _read_all(directory: Path) -> list[list[Reading]]:
             _replace(ended_file, msgspec.msgpack.encode(ended))
             _unlink(directory, ended.files)
     return [ended.readings, *living]
+
+
+def _decoded(path: Path, kind: type[T]) -> T | None:
+    try:
+        return msgspec.msgpack.decode(path.read_bytes(), type=kind)
+    except msgspec.DecodeError as error:
+        logger.debug("%s is left out: %s", path, error)
+        return None
 
 
 def _unlink(directory: Path, names: Iterable[str]) -> None:
