@@ -14,6 +14,7 @@ DEFAULT_TEMPLATE = PROJECT_ROOT / "infra" / "template.yaml"
 ROLES = ("http", "consumer", "scheduler")
 SERVER_URLS = ("REDIS_URL", "AMQP_URL", "DATABASE_URL")
 CA_FILES = {"REDIS_URL": "REDIS_CA_FILE", "AMQP_URL": "AMQP_CA_FILE", "DATABASE_URL": "DATABASE_CA_FILE"}
+LEAST_MEMORY_MB = 768
 OWNERS_DATABASE_URL = "MIGRATIONS_DATABASE_URL"  # the same database as the owner of its tables
 
 
@@ -90,9 +91,12 @@ class InstanceSettings:
                 values[item.name] = _convert(str(item.type), raw)
             except ValueError as error:
                 problems.append(f"{name}={raw!r}: {error}")
+        settings = cls(**values)  # type: ignore[arg-type]
+        if settings.memory_mb and settings.memory_mb < LEAST_MEMORY_MB:
+            problems.append(f"SCOREBOARD_MEMORY_MB={settings.memory_mb}: at least {LEAST_MEMORY_MB}, or 0 for all there is")
         if problems:
             raise SettingsError("these options cannot be used:\n  " + "\n  ".join(problems))
-        return cls(**values)  # type: ignore[arg-type]
+        return settings
 
     def as_environment(self) -> dict[str, str]:
         """The variables from which a child process reads the same options back."""

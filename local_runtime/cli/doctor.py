@@ -36,5 +36,5 @@ def run(arguments: argparse.Namespace) -> int:
         runtime = running_instance(data_dir)
     except CliError:
         runtime = None
-    memory_mb = private_memory(os.environ, settings.memory_mb, runtime)
-    return doctor(sys.stdout, data_dir, runtime=runtime, memory_mb=memory_mb)
+    memory = private_memory(os.environ, settings.memory_mb, runtime)
+    return doctor(sys.stdout, data_dir, runtime=runtime, memory=memory)

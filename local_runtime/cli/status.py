@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import http.client
 import json
-from typing import Any
-from urllib.parse import urlsplit
+from http import HTTPStatus
 
 from local_runtime.cli.errors import EXIT_FAILED, EXIT_OK, CliError
 from local_runtime.cli.options import add_options, settings_from
 from local_runtime.cli.output import say
 from local_runtime.cli.running import running_instance
-from shared.core.tls import client_context
+from local_runtime.instance.readiness import NoReadiness, readiness
 
 WAIT_SECONDS = 10.0
 STORES = ("redis", "rabbitmq", "postgresql")
@@ -39,35 +37,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Prints it."""
     runtime = running_instance(settings_from(arguments).data_dir)
-    status, readiness = _readiness(runtime)
-    is_ready = status == http.HTTPStatus.OK
+    try:
+        status, document = readiness(runtime, WAIT_SECONDS)
+    except NoReadiness as error:
+        raise CliError(f"{error}; `scoreboard logs` may say why", EXIT_FAILED) from None
+    is_ready = status == HTTPStatus.OK
     if arguments.json:
-        say(json.dumps({"baseUrl": runtime["base_url"], **readiness, "processes": runtime["processes"]}, indent=2))
+        say(json.dumps({"baseUrl": runtime["base_url"], **document, "processes": runtime["processes"]}, indent=2))
         return EXIT_OK if is_ready else EXIT_FAILED
-    say(f"{runtime['base_url']}  {readiness['status']}")
-    shards = {f"shard {name}": shard for name, shard in readiness.get("shards", {}).items()}
-    for name, capability in (readiness["capabilities"] | shards).items():
+    say(f"{runtime['base_url']}  {document['status']}")
+    shards = {f"shard {name}": shard for name, shard in document.get("shards", {}).items()}
+    for name, capability in (document["capabilities"] | shards).items():
         say(f"  {name:<16}{capability.get('reason', 'yes')}")
     for name in STORES:
-        say(f"  {name:<16}{readiness[name]}")
+        say(f"  {name:<16}{document[name]}")
     say("  processes       " + ", ".join(f"{name} {pid}" for name, pid in runtime["processes"].items()))
     return EXIT_OK if is_ready else EXIT_FAILED
-
-
-def _readiness(runtime: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-    url = urlsplit(runtime["base_url"])
-    host, port = url.hostname or "", url.port
-    if url.scheme == "https":
-        tls = client_context(runtime["ca_file"], "the certificate")
-        connection: http.client.HTTPConnection = http.client.HTTPSConnection(host, port, timeout=WAIT_SECONDS, context=tls)
-    else:
-        connection = http.client.HTTPConnection(host, port, timeout=WAIT_SECONDS)
-    try:
-        connection.request("GET", "/readyz")
-        answer = connection.getresponse()
-        document = json.load(answer)
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise CliError(f"{runtime['base_url']} does not answer: {error}; `scoreboard logs` may say why", EXIT_FAILED) from None
-    finally:
-        connection.close()
-    return answer.status, document["data"]

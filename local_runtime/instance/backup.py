@@ -82,9 +82,9 @@ def restore_backup(file: Path, data_dir: Path, memory: Shares, tell: Tell) -> di
     if unfinished.exists():
         raise InstanceError(f"{unfinished} is there: another restore is at work, or was interrupted; then remove it")
     directory = InstanceDirectory(unfinished)
-    with zipfile.ZipFile(file) as archive, _removed_on_failure(unfinished), directory.claimed():
+    with zipfile.ZipFile(file) as archive, _removed_on_failure(unfinished), _written_to(unfinished), directory.claimed():
         for name in archive.namelist():
-            if name == SECRETS or name.startswith(f"{OWN_DIRECTORY}/"):
+            if name == SECRETS or _is_own_certificate(name):
                 _extract(archive, name, unfinished / name)
         keyring = Keyring.load_or_make(directory.secrets_file)
         if REDIS in archive.namelist():
@@ -136,12 +136,13 @@ def _about(file: Path) -> dict[str, Any]:
             if (damaged := archive.testzip()) is not None:
                 raise InstanceError(f"{file} is damaged ({damaged}): use another backup")
             about: dict[str, Any] = json.loads(archive.read(ABOUT))
+            is_newer, version = about["format"] > FORMAT, about["version"]
     except OSError as error:
         raise InstanceError(f"{file} cannot be read: {error.strerror}") from None
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
         raise InstanceError(f"{file} is no backup, or was cut off ({error})") from None
-    if about["format"] > FORMAT:
-        raise InstanceError(f"{file} was made by version {about['version']}: restore it with that one or a newer one")
+    if is_newer:
+        raise InstanceError(f"{file} was made by version {version}: restore it with that one or a newer one")
     return about
 
 
@@ -156,13 +157,23 @@ def _new_file(file: Path) -> Iterator[IO[bytes]]:
     except OSError as error:
         raise InstanceError(f"{file} cannot be written: {error.strerror}") from None
     try:
-        with os.fdopen(descriptor, "wb") as out:
-            yield out
-            out.flush()
-            os.fsync(out.fileno())
-        new.rename(file)
+        with _written_to(file):
+            with os.fdopen(descriptor, "wb") as out:
+                yield out
+                out.flush()
+                os.fsync(out.fileno())
+            new.rename(file)
     finally:
         new.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _written_to(place: Path) -> Iterator[None]:
+    """Where a disk takes no more: BackupFailed, with what was to be written."""
+    try:
+        yield
+    except OSError as error:
+        raise BackupFailed(f"{error.filename or place} cannot be written: {error.strerror}") from None
 
 
 @contextlib.contextmanager
@@ -233,6 +244,12 @@ def _client(url: str) -> tuple[list[str], dict[str, str]]:
 def _add(archive: zipfile.ZipFile, name: str, source: IO[bytes]) -> None:
     with archive.open(name, "w", force_zip64=True) as member:
         shutil.copyfileobj(source, member, COPY_BYTES)
+
+
+def _is_own_certificate(name: str) -> bool:
+    """Whether a member is a file right in that directory: another one could be written anywhere."""
+    directory, _, file = name.partition("/")
+    return directory == OWN_DIRECTORY and "/" not in file and file not in ("", ".", "..")
 
 
 def _extract(archive: zipfile.ZipFile, name: str, place: Path) -> None:

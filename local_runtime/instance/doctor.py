@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Any, TextIO
-from urllib.parse import urlsplit
 
 from local_runtime.instance.descriptors import REMEDY, allow_least, allowed
-from local_runtime.instance.servers.memory import LEAST_MEGABYTES, available_megabytes, shares_of
+from local_runtime.instance.readiness import NoReadiness, readiness
+from local_runtime.instance.servers.memory import available_megabytes, shares_of
 from local_runtime.instance.servers.postgresql import ACCOUNT
 from local_runtime.instance.servers.programs import POSTGRES, SERVERS, Program
 from local_runtime.instance.servers.room import MEGABYTE, free_bytes, low_bytes
-from local_runtime.settings import SERVER_URLS
-from shared.core.tls import client_context
+from local_runtime.settings import LEAST_MEMORY_MB, SERVER_URLS
 
 MINIMUM_PYTHON = (3, 11)
 PATIENCE_SECONDS = 5.0
@@ -30,6 +27,7 @@ _CAPABILITIES = {
     "logIn": "log in",
     "read": "read",
 }
+_STORES = ("redis", "rabbitmq", "postgresql")
 _RUNBOOK = "infra/monitoring/RUNBOOK.md"
 Find = Callable[[Program], Path | None]
 
@@ -45,17 +43,28 @@ class Finding:
     is_there: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class PrivateMemory:
+    """MB that private servers reckon with, and whether Redis is one of them."""
+
+    megabytes: int
+    has_redis: bool
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether they can work with it."""
+        return self.megabytes >= LEAST_MEMORY_MB
+
+
 def report(
     data_dir: Path,
     find: Find = Program.find,
     python: Sequence[int] = sys.version_info[:3],
     *,
     root: bool | None = None,
-    memory_mb: int | None = None,
+    memory: PrivateMemory | None = None,
 ) -> list[Finding]:
-    """Look at everything the instance needs; `root` says whether it would run as root, None asks the system. `memory_mb` is what
-    private servers reckon with, where there are some.
-    """
+    """Look at everything the instance needs; `root` says whether it would run as root, None asks the system."""
     version = ".".join(map(str, python[:3]))
     findings = [
         Finding("python", tuple(python[:2]) >= MINIMUM_PYTHON, f"{version} at {sys.executable}", "install Python 3.11 or newer")
@@ -69,31 +78,29 @@ def report(
     if os.geteuid() == 0 if root is None else root:
         findings.append(_account())
     findings += [_data_directory(data_dir), _disk(data_dir), _descriptors()]
-    if memory_mb is not None:
-        findings.append(_memory(memory_mb))
+    if memory is not None:
+        findings.append(_memory(memory))
     return findings
 
 
-def private_memory(environment: Mapping[str, str], wanted_mb: int, runtime: Mapping[str, Any] | None) -> int | None:
-    """MB that the private servers reckon with: those of the instance that runs, else of one that is started like this process.
-
-    None where all servers are somebody else's.
-    """
+def private_memory(environment: Mapping[str, str], wanted_mb: int, runtime: Mapping[str, Any] | None) -> PrivateMemory | None:
+    """Of the instance that runs, else of one that is started like this process; None where all servers are somebody else's."""
     if runtime is None:
-        is_private = not all(environment.get(url) for url in SERVER_URLS)
-        return (wanted_mb or available_megabytes()) if is_private else None
-    is_private = bool({"redis", "rabbitmq", "postgresql"} & set(runtime["processes"]))
-    wanted_mb = int(runtime["function_env"].get("SCOREBOARD_MEMORY_MB") or 0)
-    return (wanted_mb or available_megabytes(own=Path(f"/proc/{runtime['pid']}/cgroup"))) if is_private else None
+        private = {name for name, url in zip(_STORES, SERVER_URLS, strict=True) if not environment.get(url)}
+        available = available_megabytes()
+    else:
+        private = set(_STORES) & set(runtime["processes"])
+        wanted_mb = int(runtime["function_env"].get("SCOREBOARD_MEMORY_MB") or 0)
+        available = available_megabytes(own=Path(f"/proc/{runtime['pid']}/cgroup"))
+    return PrivateMemory(wanted_mb or available, "redis" in private) if private else None
 
 
 def what_works(runtime: Mapping[str, Any]) -> list[Finding]:
     """What /readyz of a running instance says; `runtime` is its runtime.json."""
     try:
-        document = _readiness(runtime["base_url"], runtime.get("ca_file") or "")
-    except (OSError, HTTPException, ValueError) as error:
-        found = f"does not answer at {runtime['base_url']} ({type(error).__name__})"
-        return [Finding("instance", False, found, f"{_RUNBOOK}, ScrapeDown", is_there=True)]
+        _, document = readiness(runtime, PATIENCE_SECONDS)
+    except NoReadiness as error:
+        return [Finding("instance", False, str(error), f"{_RUNBOOK}, ScrapeDown", is_there=True)]
     findings = []
     for name, label in _CAPABILITIES.items():
         told = document["capabilities"][name]
@@ -108,10 +115,10 @@ def doctor(
     find: Find = Program.find,
     runtime: Mapping[str, Any] | None = None,
     *,
-    memory_mb: int | None = None,
+    memory: PrivateMemory | None = None,
 ) -> int:
     """Print the report, with what works where an instance runs; 0 when nothing is missing or broken, else 1."""
-    findings = report(data_dir, find, memory_mb=memory_mb) + (what_works(runtime) if runtime else [])
+    findings = report(data_dir, find, memory=memory) + (what_works(runtime) if runtime else [])
     width = max(len(finding.name) for finding in findings)
     for finding in findings:
         state = "ok  " if finding.ok else "FAIL" if finding.is_there else "MISS"
@@ -123,22 +130,6 @@ def doctor(
     counts = [f"{missing} missing"] * bool(missing) + [f"{broken} not working"] * bool(broken)
     out.write(f"{', '.join(counts) or 'everything is there'}{' and works' if runtime and not counts else ''}\n")
     return 1 if counts else 0
-
-
-def _readiness(base_url: str, ca_file: str) -> dict[str, Any]:
-    parts = urlsplit(base_url)
-    host = parts.hostname or ""
-    connection = (
-        HTTPSConnection(host, parts.port, context=client_context(ca_file, "the certificate"), timeout=PATIENCE_SECONDS)
-        if parts.scheme == "https"
-        else HTTPConnection(host, parts.port, timeout=PATIENCE_SECONDS)
-    )
-    try:
-        connection.request("GET", "/readyz")
-        document: dict[str, Any] = json.loads(connection.getresponse().read())["data"]
-    finally:
-        connection.close()
-    return document
 
 
 def _account() -> Finding:
@@ -162,14 +153,16 @@ def _disk(data_dir: Path) -> Finding:
     return Finding("disk", free > 2 * low, f"{free // MEGABYTE} MB free at {place}", remedy, is_there=True)
 
 
-def _memory(memory_mb: int) -> Finding:
-    found = f"{memory_mb} MB to reckon with; the private Redis is full at {shares_of(memory_mb).redis} MB"
-    return Finding("memory", memory_mb >= LEAST_MEGABYTES, found, f"give it {LEAST_MEGABYTES} MB or more", is_there=True)
+def _memory(memory: PrivateMemory) -> Finding:
+    found = f"{memory.megabytes} MB to reckon with"
+    if memory.has_redis:
+        found += f"; the private Redis is full at {shares_of(memory.megabytes).redis} MB"
+    return Finding("memory", memory.is_enough, found, f"give it {LEAST_MEMORY_MB} MB or more", is_there=True)
 
 
 def _existing(data_dir: Path) -> Path:
     place = data_dir.absolute()
-    while not place.exists():
+    while not os.path.exists(place):  # noqa: PTH110 - Path.exists() raises where nothing may be looked at
         place = place.parent
     return place
 

@@ -16,6 +16,7 @@ from local_runtime.hosting.manifest import Manifest
 from local_runtime.instance.certificate import own_ca_file, problems_with_certificate, with_certificate
 from local_runtime.instance.descriptors import REMEDY, allow_least, allowed
 from local_runtime.instance.directory import InstanceDirectory
+from local_runtime.instance.doctor import private_memory
 from local_runtime.instance.environment import (
     function_environment,
     given_secrets,
@@ -30,13 +31,13 @@ from local_runtime.instance.listeners import Listeners, bound_listeners, refuse_
 from local_runtime.instance.products import at_start_spec, product_specs, refusal, stop_stages
 from local_runtime.instance.servers.certificates import write_private
 from local_runtime.instance.servers.clock_watch import ClockWatch
-from local_runtime.instance.servers.memory import LEAST_MEGABYTES, own_shares
+from local_runtime.instance.servers.memory import own_shares
 from local_runtime.instance.servers.room import Room
 from local_runtime.instance.supervisor.child import Observer
 from local_runtime.instance.supervisor.inbox import SignalInbox
 from local_runtime.instance.supervisor.loop import StartFailed, StopRequested, Supervisor
 from local_runtime.instance.supervisor.stale import end_marked, instance_marker, wait_reaped
-from local_runtime.settings import ROLES, SERVER_URLS, InstanceSettings, SettingsError
+from local_runtime.settings import LEAST_MEMORY_MB, ROLES, SERVER_URLS, InstanceSettings, SettingsError
 from shared.core.metrics.processes import ProcessMetrics
 
 logger = logging.getLogger(__name__)
@@ -104,8 +105,6 @@ def check_settings(settings: InstanceSettings) -> None:
         problems.append(f"--workers {settings.workers}: at least 1")
     if settings.max_body_bytes < 1:
         problems.append(f"SCOREBOARD_MAX_BODY_BYTES={settings.max_body_bytes}: at least 1")
-    if settings.memory_mb and settings.memory_mb < LEAST_MEGABYTES:
-        problems.append(f"--memory-mb {settings.memory_mb}: at least {LEAST_MEGABYTES}, or 0 for all there is")
     if not allow_least():
         problems.append(f"only {allowed()} files may be open at once: {REMEDY}")
     if unknown := [role for role in settings.roles if role not in ROLES]:
@@ -159,8 +158,11 @@ class _Instance:
 
     def prepare(self, supervisor: Supervisor) -> None:
         """Servers, then what is to be invoked at start."""
-        memory = own_shares(self._settings.memory_mb)
-        self._servers = launch_servers(self._directory.path, self._environment, self._keyring, memory, supervisor.launch)
+        memory = private_memory(self._environment, self._settings.memory_mb, None)
+        if memory is not None and not memory.is_enough:
+            logger.warning("%s MB of memory are few for private servers: give them %s", memory.megabytes, LEAST_MEMORY_MB)
+        shares = own_shares(self._settings.memory_mb)
+        self._servers = launch_servers(self._directory.path, self._environment, self._keyring, shares, supervisor.launch)
         self._ca_file = self._known_authorities()
         self._function_env = self._make_function_environment(self._keyring)
         supervisor.wait_ready()

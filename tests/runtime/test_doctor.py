@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from local_runtime.instance.doctor import Finding, doctor, private_memory, report
+from local_runtime.instance.directory import InstanceDirectory
+from local_runtime.instance.doctor import Finding, PrivateMemory, doctor, private_memory, report, what_works
 from local_runtime.instance.servers.memory import available_megabytes, shares_of
 from local_runtime.instance.servers.programs import REDIS, SERVERS, Program
 from local_runtime.settings import SERVER_URLS
+from tests.support.loopback import Answered, serving
 from tests.support.product import ROOT
 
 
@@ -80,6 +82,34 @@ def test_a_data_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     assert "--data-dir" in finding.remedy
 
 
+def test_a_data_directory_that_nobody_may_look_for_is_no_end(tmp_path: Path) -> None:
+    assert doctor(io.StringIO(), tmp_path / ("x" * 300) / "data") in (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("answered", "said"),
+    [
+        (Answered(503, b'{"code": "no_place", "status": 503}'), "does not say whether it is ready: it answers 503 (no_place)"),
+        (Answered(200, b"<!doctype html>"), "does not answer: "),
+    ],
+)
+def test_who_answers_for_the_instance_is_told(tmp_path: Path, answered: Answered, said: str) -> None:
+    with serving(lambda _: answered) as place:
+        runtime = {"base_url": f"http://{place}", "ca_file": "", "processes": {}, "function_env": {}, "pid": os.getpid()}
+        [finding] = what_works(runtime)
+        assert (finding.ok, said in finding.found) == (False, True), finding.found
+        with InstanceDirectory(tmp_path).claimed():
+            InstanceDirectory(tmp_path).write_runtime(runtime)
+            told = subprocess.run(
+                [sys.executable, "-m", "local_runtime", "status", "--data-dir", str(tmp_path)],
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+    assert (told.returncode, told.stdout, said in told.stderr, "Traceback" in told.stderr) == (1, "", True, False), told.stderr
+
+
 def test_a_disk_with_too_little_room_is_named_before_updates_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert finding_of("disk", tmp_path / "not yet").ok
     monkeypatch.setattr("local_runtime.instance.doctor.free_bytes", lambda _: 70_000_000)
@@ -90,18 +120,22 @@ def test_a_disk_with_too_little_room_is_named_before_updates_are_refused(tmp_pat
 
 
 @pytest.mark.parametrize(("megabytes", "state"), [(700, "FAIL"), (2048, "ok  ")])
-def test_memory_is_named_where_there_are_private_servers(tmp_path: Path, megabytes: int, state: str) -> None:
-    memory_mb = private_memory({"REDIS_URL": "redis://somewhere"}, megabytes, None)
+@pytest.mark.parametrize("outside", ["REDIS_URL", "AMQP_URL"])
+def test_memory_is_named_where_there_are_private_servers(tmp_path: Path, megabytes: int, state: str, outside: str) -> None:
+    memory = private_memory({outside: "somewhere"}, megabytes, None)
     out = io.StringIO()
-    assert doctor(out, tmp_path, memory_mb=memory_mb) == (state == "FAIL")
-    full = shares_of(megabytes).redis
-    assert f"{state}  memory            {megabytes} MB to reckon with; the private Redis is full at {full} MB" in out.getvalue()
+    assert doctor(out, tmp_path, memory=memory) == (state == "FAIL")
+    found = f"{megabytes} MB to reckon with"
+    if outside != "REDIS_URL":
+        found += f"; the private Redis is full at {shares_of(megabytes).redis} MB"
+    assert f"{state}  memory            {found}\n" in out.getvalue()
 
 
 def test_memory_is_that_of_the_instance_that_runs(tmp_path: Path) -> None:
     runtime = {"pid": os.getpid(), "processes": {"redis": 1, "http": 2}, "function_env": {"SCOREBOARD_MEMORY_MB": "3000"}}
-    assert private_memory({}, 1000, runtime) == 3000
-    assert private_memory({}, 1000, {**runtime, "function_env": {"SCOREBOARD_MEMORY_MB": "0"}}) == available_megabytes()
+    assert private_memory({}, 1000, runtime) == PrivateMemory(3000, has_redis=True)
+    of_the_machine = private_memory({}, 1000, {**runtime, "function_env": {"SCOREBOARD_MEMORY_MB": "0"}})
+    assert of_the_machine == PrivateMemory(available_megabytes(), has_redis=True)
     assert private_memory({}, 1000, {**runtime, "processes": {"http": 2}}) is None
     assert private_memory(dict.fromkeys(SERVER_URLS, "somewhere"), 1000, None) is None
     assert not any(finding.name == "memory" for finding in report(tmp_path))

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from local_runtime.instance.servers.room import MEGABYTE
 
-LEAST_MEGABYTES = 768
 OTHERS_MEGABYTES = 640  # what RabbitMQ, PostgreSQL and our own processes need
 _CONTROL_GROUPS = Path("/sys/fs/cgroup")
 _OWN_GROUPS = Path("/proc/self/cgroup")
@@ -30,7 +29,7 @@ class Shares:
 
 def shares_of(megabytes: int) -> Shares:
     """Half of the memory is Redis's, of a small machine what the others leave; while it writes its file anew it may need more for
-    a while.
+    a while. Each is more than nothing of however little.
     """
     return Shares(
         redis=max(128, min(megabytes // 2, megabytes - OTHERS_MEGABYTES)),
@@ -38,7 +37,7 @@ def shares_of(megabytes: int) -> Shares:
         postgresql_buffers=_within(
             32, megabytes // 16, 256
         ),  # 1 GB would take 30 MB more of an idle instance, and record no faster
-        postgresql_cache=megabytes // 2,
+        postgresql_cache=max(64, megabytes // 2),
         postgresql_maintenance=_within(16, megabytes // 32, 256),
     )
 
@@ -66,7 +65,8 @@ def _limits(groups: Path, own: Path) -> Iterator[int]:
             for place in (group, *group.parents):
                 for name in names:
                     with suppress(OSError, ValueError):
-                        yield int((place / name).read_text())
+                        if (limit := int((place / name).read_text())) > 0:
+                            yield limit
                 if place == top:
                     break
 
