@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 
@@ -17,6 +18,7 @@ from local_runtime.logs.text import parsed
 
 READ_BYTES = 1024 * 1024
 MOST_AT_ONCE = 20
+LEAVE_SECONDS = 2.0  # after a rotation, which other processes notice within a second
 _LEVEL_AT = len('{"at":"2026-11-24T12:00:00.123Z",')  # every line of ours begins with "at" and goes on with "level"
 _ORDINARY = {logging.INFO: (b'"level":"debug"',), logging.WARNING: (b'"level":"info"', b'"level":"debug"')}
 
@@ -97,59 +99,97 @@ class LogFollower:
                 yield line
 
 
-class _Followed:
-    """One file, and the one that takes its place."""
+class _Reader:
+    """Of one file, whatever it is called by now."""
 
-    def __init__(self, path: Path, *, from_end: bool) -> None:
-        self._path = path
-        self._file: BinaryIO | None = None
+    def __init__(self, path: Path, *, from_end: bool = False) -> None:
+        self._file = path.open("rb", buffering=0)
         self._rest = b""
-        self._seen: tuple[int, ...] = ()
         if from_end:
-            with suppress(OSError):
-                self._file = path.open("rb", buffering=0)
-                self._file.seek(0, os.SEEK_END)
+            self._file.seek(0, os.SEEK_END)
 
     def lines(self) -> Iterator[bytes]:
-        """Whole lines that are new; cheap when the file is as it was."""
-        seen, self._seen = self._seen, self._state()
-        while seen != self._seen:
-            while self._file is not None and (read := self._file.read(READ_BYTES)):
-                *lines, self._rest = (self._rest + read).split(b"\n")
-                yield from filter(None, lines)
-            if not self._opened_next():
-                return
-            if self._rest:
-                yield self._rest
-                self._rest = b""
+        """Whole lines that are new; of a file that somebody has emptied all of them."""
+        if os.fstat(self._file.fileno()).st_size < self._file.tell():
+            self._file.seek(0)
+            self._rest = b""
+        while read := self._file.read(READ_BYTES):
+            *lines, self._rest = (self._rest + read).split(b"\n")
+            yield from filter(None, lines)
+
+    def last_lines(self) -> Iterator[bytes]:
+        """New lines, and what is left of one that nobody has finished."""
+        yield from self.lines()
+        self.close()
+        if self._rest:
+            yield self._rest
+
+    def reads(self, there: os.stat_result) -> bool:
+        """Whether this is the file."""
+        return os.path.samestat(os.fstat(self._file.fileno()), there)
 
     def close(self) -> None:
         """Read no more."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self._file.close()
+
+
+class _Followed:
+    """One file, and the one that takes its place; for a moment both are read, for others may not have noticed yet."""
+
+    def __init__(self, path: Path, *, from_end: bool) -> None:
+        self._path = path
+        self._reader: _Reader | None = None
+        self._before: _Reader | None = None
+        self._leave_at = 0.0
+        self._seen: tuple[int, ...] = ()
+        if from_end:
+            with suppress(OSError):
+                self._reader = _Reader(path, from_end=True)
+
+    def lines(self) -> Iterator[bytes]:
+        """Whole lines that are new; cheap when the file is as it was."""
+        if self._before is not None:
+            yield from self._before.lines()
+            if time.monotonic() > self._leave_at:
+                yield from self._leave()
+        seen, self._seen = self._seen, self._state()
+        while seen != self._seen:
+            if self._reader is not None:
+                yield from self._reader.lines()
+            there = self._there()
+            if there is None or (self._reader is not None and self._reader.reads(there)):
+                return
+            yield from self._leave()
+            self._before, self._reader, self._leave_at = self._reader, None, time.monotonic() + LEAVE_SECONDS
+            try:
+                self._reader = _Reader(self._path)
+            except OSError:
+                self._seen = ()  # to be tried again
+                return
+
+    def close(self) -> None:
+        """Read no more."""
+        for reader in (self._reader, self._before):
+            if reader is not None:
+                reader.close()
+        self._reader = self._before = None
+
+    def _leave(self) -> Iterator[bytes]:
+        """The file before; its last lines."""
+        if self._before is not None:
+            yield from self._before.last_lines()
+            self._before = None
 
     def _state(self) -> tuple[int, ...]:
-        try:
-            there = self._path.stat()
-        except OSError:
-            return ()
-        return there.st_dev, there.st_ino, there.st_size
+        there = self._there()
+        return () if there is None else (there.st_dev, there.st_ino, there.st_size)
 
-    def _opened_next(self) -> bool:
-        """Whether another file stands there by now."""
+    def _there(self) -> os.stat_result | None:
         try:
-            there = self._path.stat()
-            if self._file is not None:
-                own = os.fstat(self._file.fileno())
-                if (own.st_dev, own.st_ino) == (there.st_dev, there.st_ino):
-                    return False
-                self._file.close()
-            self._file = self._path.open("rb", buffering=0)
+            return self._path.stat()
         except OSError:
             self._seen = ()  # to be tried again
-            return False
-        return True
+            return None
 
 
 def as_json(line: Mapping[str, Any]) -> str:

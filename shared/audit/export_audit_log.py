@@ -23,8 +23,11 @@ def export_audit_log(wanted: Mapping[str, Any], audit_log: AuditLog) -> dict[str
     """
     after = wanted.get("after", 0)
     if type(after) is not int or not 0 <= after <= MAX_ID:
-        raise InvalidParameter("`after` must be the `after` of the part before, or left out.")
-    entries = audit_log.page(parse_instant(wanted, "from"), parse_instant(wanted, "to"), after, ENTRIES_AT_ONCE)
+        raise InvalidParameter(f"`after` must be the id of an entry: a whole number from 0 to {MAX_ID}.")
+    since, until = parse_instant(wanted, "from"), parse_instant(wanted, "to")
+    if since is not None and until is not None and since >= until:
+        raise InvalidParameter("`from` must be before `to`.")
+    entries = audit_log.page(since, until, after, ENTRIES_AT_ONCE)
     part = fitting(entries)
     more = len(entries) == ENTRIES_AT_ONCE or len(part) < len(entries)
     return {"entries": [entry_as_json(entry) for entry in part], "after": part[-1].id if more else None}

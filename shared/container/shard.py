@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cached_property
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from shared.core.background import Background
@@ -39,8 +38,6 @@ if TYPE_CHECKING:
     from shared.reconciliation.standings_redis import SeasonCheck
     from shared.stores.keys import BoardKeys, ShardKeys
     from shared.stores.redis.replicas import Replicas
-
-NOTE_EVERY_SECONDS = 1.0
 
 
 class Shard:
@@ -299,13 +296,11 @@ class FurtherShard(Shard):
     def __init__(self, root: Container, place: ShardPlace) -> None:
         super().__init__(root, place)
         self._newest_published = ""
-        self._noted_at = -NOTE_EVERY_SECONDS
 
     def note_published(self, outbox_id: str) -> None:
         """Have the outbox know what the broker has confirmed. Nobody who publishes waits for a Redis that is away."""
         self._newest_published = outbox_id
-        if monotonic() - self._noted_at >= NOTE_EVERY_SECONDS:
-            self._noted_at = monotonic()
+        if self.outbox.is_note_due():
             self._noting.start()
 
     def close(self) -> None:

@@ -56,13 +56,17 @@ class Outbox:
         events = [event for event, process in entries if _order(event.outbox_id) > newest.get(process, (0, 0))]
         return Unpublished(events, entries[-1][0].outbox_id)
 
+    def is_note_due(self) -> bool:
+        """Whether `published` would write now."""
+        return monotonic() - self._noted_at >= NOTE_EVERY_SECONDS
+
     @translated()
     def published(self, outbox_ids: Sequence[str]) -> None:
         """The broker has confirmed these entries of this process.
 
         HSET of the last one, once a second at most: what is not noted when this process dies is published once more.
         """
-        if monotonic() - self._noted_at >= NOTE_EVERY_SECONDS:
+        if self.is_note_due():
             self._noted_at = monotonic()
             self._redis.hset(self._keys.outbox_published, process_name(), outbox_ids[-1])
 

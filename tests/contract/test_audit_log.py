@@ -160,6 +160,9 @@ def test_an_export_is_all_of_it_in_its_order(audit: Audit) -> None:
         with pytest.raises(InvalidParameter):
             export_audit_log({"after": nonsense}, audit.log)
     assert export_audit_log({"after": 2**63 - 1}, audit.log) == {"entries": [], "after": None}
+    for until in ("2026-12-01", "2026-12-02"):
+        with pytest.raises(InvalidParameter, match="`from` must be before `to`"):
+            export_audit_log({"from": "2026-12-02", "to": until}, audit.log)
 
 
 def test_a_wanted_kind_is_found_among_many_accepted_updates_by_an_index(audit: Audit) -> None:

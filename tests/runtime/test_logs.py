@@ -269,6 +269,37 @@ def test_half_a_line_waits_for_its_end_and_a_file_put_aside_is_read_to_its_end(t
         assert [line["request_id"] for line in shown] == ["r-1", "r-2"]
 
 
+def test_a_file_put_aside_is_read_until_nobody_writes_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "http.log"
+    path.touch()
+    monkeypatch.setattr("local_runtime.logs.follower.LEAVE_SECONDS", 60.0)
+    with following(tmp_path) as (followed, shown):
+        path.replace(tmp_path / "http.log.1")
+        say(path, {**LINE, "request_id": "r-1"})
+        followed.poll()
+        say(tmp_path / "http.log.1", {**LINE, "request_id": "r-2"})  # by a process that has not noticed yet
+        followed.poll()
+        monkeypatch.setattr("local_runtime.logs.follower.LEAVE_SECONDS", -1.0)
+        path.replace(tmp_path / "http.log.1")
+        say(path, {**LINE, "request_id": "r-3"})
+        followed.poll()
+        followed.poll()
+        say(tmp_path / "http.log.1", {**LINE, "request_id": "r-4"})  # after which it is left
+        say(path, {**LINE, "request_id": "r-5"})
+        followed.poll()
+        assert [line["request_id"] for line in shown] == ["r-1", "r-2", "r-3", "r-5"]
+
+
+def test_a_file_that_somebody_empties_is_read_from_its_beginning(tmp_path: Path) -> None:
+    path = tmp_path / "http.log"
+    say(path, LINE, LINE)
+    with following(tmp_path) as (followed, shown):
+        path.write_text("")
+        say(path, {**LINE, "request_id": "r-2"})
+        followed.poll()
+        assert [line["request_id"] for line in shown] == ["r-2"]
+
+
 def test_of_a_flood_some_are_shown_and_the_rest_is_counted(tmp_path: Path) -> None:
     with following(tmp_path) as (followed, shown):
         say(tmp_path / "http.log", *[LINE] * (MOST_AT_ONCE + 7))

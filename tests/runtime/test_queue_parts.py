@@ -61,6 +61,14 @@ def test_what_comes_seldom_is_handed_over_at_once_and_what_comes_all_the_time_in
     assert buffer.wait_seconds(101.0) == 0.0
 
 
+def test_a_window_is_no_pace() -> None:
+    buffer = buffer_of(1, at=100.0, window_seconds=30.0, pace_seconds=0.5)
+    assert buffer.pace_left(100.0) <= 0
+    buffer.take(100.0)
+    buffer.add(delivery(2), 100.25)
+    assert (buffer.pace_left(100.25), buffer.wait_seconds(100.25)) == (0.25, 30.0)
+
+
 def test_batches_make_no_more_frames_than_the_gateway_sends() -> None:
     assert Limits().broadcast_seconds < PACE_SECONDS
 

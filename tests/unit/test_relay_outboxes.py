@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -10,7 +11,8 @@ import pytest
 
 from shared.core.errors import RedisUnavailable
 from shared.ledger.catch_up import Pipeline
-from shared.ledger.ports import QueueGauge
+from shared.ledger.heal_topology import heal_topology
+from shared.ledger.ports import EventPublisher, QueueGauge
 from shared.ledger.relay_outbox import relay_outboxes
 
 QUEUES = cast("QueueGauge", None)
@@ -59,3 +61,24 @@ def test_without_the_first_one_the_run_has_failed_after_the_others(away: set[str
     with pytest.raises(RedisUnavailable):
         relay_outboxes(pipelines(), QUEUES, 10)
     assert asked == list(SHARDS)
+
+
+def test_queues_are_declared_again_whoever_is_away(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    def claim(shard: str, _: str) -> bool:
+        if shard == "blue":
+            raise RedisUnavailable
+        return True
+
+    published: list[str] = []
+
+    def publish(outbox: Any, *_: object) -> int:
+        published.append(outbox.shard)
+        return 1
+
+    monkeypatch.setattr("shared.ledger.heal_topology.publish_again", publish)
+    outboxes: Any = [SimpleNamespace(shard=name, claim_relay=partial(claim, name), newest_id=str) for name in SHARDS]
+    topology: Any = SimpleNamespace(restore=lambda: ["history"])
+    with caplog.at_level(logging.WARNING):
+        assert heal_topology(topology, outboxes, cast("EventPublisher", None)) == ["history"]
+    assert published == ["main", "green"]
+    assert [vars(record)["shard"] for record in caplog.records if "away" in record.message] == ["blue"]

@@ -49,6 +49,10 @@ class BatchBuffer:
             return 0.0
         return max(0.0, self._first_at + self._window_seconds - now, self._not_before - now)
 
+    def pace_left(self, now: float) -> float:
+        """Seconds until the pace allows the next batch that is not full."""
+        return self._not_before - now
+
     def take(self, now: float) -> list[QueueDelivery]:
         """Remove a batch, in order; a message that is too large for an event goes alone."""
         count = size = 0

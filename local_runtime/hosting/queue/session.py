@@ -207,9 +207,9 @@ class Session:
         Whatever else this thread has to do waits meanwhile, for PACE_SECONDS at most.
         """
         if self._is_light and not self._due:
-            wait_seconds = self._buffer.wait_seconds(time.monotonic()) or 0.0
-            if wait_seconds > READING_SECONDS:
-                time.sleep(min(wait_seconds, PACE_SECONDS) - READING_SECONDS)
+            rest_seconds = self._buffer.pace_left(time.monotonic()) - READING_SECONDS
+            if rest_seconds > 0:
+                time.sleep(rest_seconds)
 
     def _schedule(self) -> None:
         """See to it that a batch is handed over when it is due: at the earliest when all that has arrived is read."""

@@ -61,7 +61,9 @@ messages_refused = registry.counter(
 )
 
 publish_confirm_seconds = registry.histogram(
-    "publish_confirm_seconds", "Time from the handing over of a message until the broker has confirmed it", bounds=FAST
+    "publish_confirm_seconds",
+    "Time from the handing over of the first message of a write until the broker has confirmed them",
+    bounds=FAST,
 ).of()
 publish_refusals = registry.counter(
     "publish_refusals_total",
