@@ -21,7 +21,7 @@ def lambda_handler(request: HttpRequest) -> Reply:
     board_id, body = request.path_parameters["board"], request.json_object()
 
     def judge(board: BoardDefinition) -> list[ScoreEntry | ScoreboardError]:
-        return parse_batch(body, writer, request.source_ip, board)
+        return parse_batch(body, writer, request.source_ip, board, idempotency_key=request.headers.get("idempotency-key"))
 
     commands = deps.shards.at(board_id, lambda shard: shard.known_boards.judged(board_id, judge))
     return Reply.ok(add_batch(commands, deps.shards))

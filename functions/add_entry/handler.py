@@ -9,6 +9,7 @@ from shared.boards.entry import ScoreEntry
 from shared.boards.parse_entries import parse_entry, writer_of
 from shared.boards.update_score import spend_ticket
 from shared.container import container
+from shared.stores.idempotency import checked_key
 from shared.transport.http import HttpRequest, Reply, http_handler
 
 
@@ -19,11 +20,11 @@ def lambda_handler(request: HttpRequest) -> Reply:
     deps = container()
     writer = writer_of(request.bearer_token, deps.identify)
     user_id, body = request.path_parameters["user_id"], request.json_object()
-    api_key, idempotency_key = request.headers.get("x-api-key"), request.headers.get("idempotency-key")
+    api_key, key = request.headers.get("x-api-key"), checked_key(request.headers.get("idempotency-key"))
     board_id = request.path_parameters["board"]
 
     def judge(board: BoardDefinition) -> ScoreEntry:
-        return parse_entry(user_id, body, writer, request.source_ip, board, api_key=api_key, idempotency_key=idempotency_key)
+        return parse_entry(user_id, body, writer, request.source_ip, board, api_key=api_key, key=key)
 
     command = deps.shards.at(board_id, lambda shard: shard.known_boards.judged(board_id, judge))
     required = deps.settings.require_action_ticket and command.server_key is None

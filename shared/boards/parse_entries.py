@@ -46,9 +46,9 @@ def parse_entry(
     board: BoardDefinition,
     *,
     api_key: str | None,
-    idempotency_key: str | None,
+    key: str | None,
 ) -> ScoreEntry:
-    """Read `{"value": …, "second"?, "metadata"?}`, other members are ignored.
+    """Read `{"value": …, "second"?, "metadata"?}`, other members are ignored; `key` names the entry, so that it counts once.
 
     Raises NotYourScore, Forbidden, ValueOutOfBounds or InvalidParameter.
     """
@@ -65,16 +65,23 @@ def parse_entry(
         metadata,
         source_ip,
         None if api_key is None else hashlib.sha256(api_key.encode()).hexdigest(),
-        key_id_of(f"{user_id}\n{board.board_id}", checked_key(idempotency_key)),
+        key_id_of(f"{user_id}\n{board.board_id}", key),
         session_id=writer.session_id if isinstance(writer, Caller) else "",
         server_key=None if isinstance(writer, Caller) else writer,
     )
 
 
 def parse_batch(
-    body: Mapping[str, Any], writer: Caller | ServerCredential, source_ip: str, board: BoardDefinition
+    body: Mapping[str, Any],
+    writer: Caller | ServerCredential,
+    source_ip: str,
+    board: BoardDefinition,
+    *,
+    idempotency_key: str | None = None,
 ) -> list[ScoreEntry | ScoreboardError]:
     """Read `{"entries": [{"userId", "value", "second"?, "metadata"?, "idempotencyKey"?}]}`: what can be read of each, in order.
+
+    With an `idempotency_key` of the batch each entry that has none of its own has one by its place in it.
 
     Raises Forbidden or InvalidParameter when it is no batch, or not of a game's server.
     """
@@ -83,16 +90,21 @@ def parse_batch(
     entries = body.get("entries")
     if not isinstance(entries, list) or not 1 <= len(entries) <= MAX_BATCH:
         raise InvalidParameter(f"`entries` must be a list of 1 to {MAX_BATCH} entries.")
+    batch_key = checked_key(idempotency_key)
     found: list[ScoreEntry | ScoreboardError] = []
-    for each in entries:
+    for place, each in enumerate(entries):
+        # With a space, which is in no key that a client could send.
+        key = None if batch_key is None else f"{batch_key} {place}"
         try:
-            found.append(_parse_one(each, writer, source_ip, board))
+            found.append(_parse_one(each, writer, source_ip, board, key))
         except ScoreboardError as error:
             found.append(error)
     return found
 
 
-def _parse_one(each: object, writer: ServerCredential, source_ip: str, board: BoardDefinition) -> ScoreEntry:
+def _parse_one(
+    each: object, writer: ServerCredential, source_ip: str, board: BoardDefinition, key_of_batch: str | None
+) -> ScoreEntry:
     if not isinstance(each, dict):
         raise InvalidParameter("An entry is an object with `userId` and `value`.")
     user_id, key = each.get("userId"), each.get("idempotencyKey")
@@ -100,4 +112,5 @@ def _parse_one(each: object, writer: ServerCredential, source_ip: str, board: Bo
         raise InvalidParameter(f"`userId` must be a player's id, of 1 to {MAX_ID_LENGTH} characters.")
     if key is not None and not isinstance(key, str):
         raise InvalidParameter("`idempotencyKey` must be a text.")
-    return parse_entry(canonical_id(user_id), each, writer, source_ip, board, api_key=None, idempotency_key=key)
+    key = key_of_batch if key is None else checked_key(key)
+    return parse_entry(canonical_id(user_id), each, writer, source_ip, board, api_key=None, key=key)
