@@ -63,15 +63,21 @@ def rotate_server_key(key_id: str, actor: Actor, stores: EveryServerKeyStore, at
     return told
 
 
-def check_server_key(text: str, board_id: str, scope: str, stores: ServerKeyStores) -> ServerCredential:
-    """The key that was shown; raises InvalidServerKey, NotItsBoard when it is good for other boards, and NotItsScope."""
-    credential = parse_server_key(text)
+def good_key(credential: ServerCredential, stores: ServerKeyStores) -> GoodKey:
+    """What the key that was shown is good for; raises InvalidServerKey."""
     known = stores.known_server_keys.get(credential.key_id)
     if known is None:
         known = stores.server_keys.good(credential.key_id)
         stores.known_server_keys.remember(credential.key_id, known)
     if not known or known.key_hash != credential.key_hash:
         raise InvalidServerKey
+    return known
+
+
+def check_server_key(text: str, board_id: str, scope: str, stores: ServerKeyStores) -> ServerCredential:
+    """The key that was shown; raises InvalidServerKey, NotItsBoard when it is good for other boards, and NotItsScope."""
+    credential = parse_server_key(text)
+    known = good_key(credential, stores)
     if known.boards is not None and board_id not in known.boards:
         raise NotItsBoard
     if scope not in known.scopes:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from shared.accounts.manage_server_keys import ServerKeyStores, good_key
+from shared.accounts.server_key import BEGINNING, parse_server_key
 from shared.boards.board import MAIN
 from shared.boards.board_rows import main_state
 from shared.boards.board_shards import Holder
@@ -22,7 +24,20 @@ if TYPE_CHECKING:
 Board = dict[str, Any]
 
 
-def list_boards(main: Board, boards: Boards, shards: BoardShards[Holder], *, only_public: bool = False) -> list[Board]:
+def seen_with(token: str, identify: Callable[[str], object], keys: ServerKeyStores) -> Callable[[Board], bool]:
+    """Which boards are shown to whoever has this token: all to those who are logged in, to a game's server beside the public ones
+    those that its key is good for. Raises InvalidServerKey and what `identify` raises.
+    """
+    if not token.startswith(BEGINNING):
+        identify(token)
+        return lambda board: True
+    key = good_key(parse_server_key(token), keys)
+    return lambda board: board["public"] or key.boards is None or board["id"] in key.boards
+
+
+def list_boards(
+    main: Board, boards: Boards, shards: BoardShards[Holder], is_seen: Callable[[Board], bool] = lambda board: True
+) -> list[Board]:
     """`main` first, the others in the order of their ids; without seasons those that are being rebuilt, or are in a further shard
     that is away.
     """
@@ -36,7 +51,7 @@ def list_boards(main: Board, boards: Boards, shards: BoardShards[Holder], *, onl
             if shard is shards.first:
                 raise
     listed = [main, *(described(states[board_id]) for board_id in places)]
-    return [board for board in listed if board["public"] or not only_public]
+    return list(filter(is_seen, listed))
 
 
 def get_board(board_id: str, main: Board, known: KnownBoards, identify: Callable[[], object]) -> Board:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from shared.accounts.server_key import mint
 from shared.container import Container
 from shared.stores.redis.connection import connect
 from tests.handlers.boards import ADD_ENTRY, define_board
@@ -45,12 +46,13 @@ def made(admin: Player, **body: Any) -> dict[str, Any]:
     return data
 
 
-def write(key: str, board_id: str, entries: object) -> HandlerReply:
+def write(key: str, board_id: str, entries: object, **headers: str) -> HandlerReply:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
     return call(
         "add_entries",
         "POST /api/boards/{board}/scores",
         path_parameters={"board": board_id},
-        headers={"Authorization": f"Bearer {key}"},
+        headers={"Authorization": f"Bearer {key}", **named},
         body={"entries": entries},
     )
 
@@ -100,6 +102,37 @@ def test_a_server_writes_for_players_and_each_entry_stands_by_itself(deployed: C
     ]
     assert reply.data[-1]["retryAfterSeconds"] > 0
     assert write_one(made(admin)["key"], board_id, bob.user_id, 3).data["score"] == 10
+
+
+def test_a_batch_that_is_sent_again_with_its_key_counts_once(deployed: Container, admin: Player) -> None:
+    board_id, key = define_board(deployed, write="server"), made(admin)["key"]
+    ada, bob = new_player(deployed), new_player(deployed)
+    entries = [
+        {"userId": ada.user_id, "value": 5},
+        {"userId": ada.user_id, "value": 6, "idempotencyKey": "own"},
+        {"userId": bob.user_id, "value": 7},
+    ]
+    told = [write(key, board_id, entries, Idempotency_Key="match-1").data for _ in range(2)]
+    assert [[each["score"] for each in answer] for answer in told] == [[5, 11, 7]] * 2
+    assert [[each["replayed"] for each in answer] for answer in told] == [[False] * 3, [True] * 3]
+    assert [each["requestId"] for each in told[0]] == [each["requestId"] for each in told[1]]
+    assert [each["replayed"] for each in write(key, board_id, entries, Idempotency_Key="match-2").data] == [False, True, False]
+    other = [{"userId": ada.user_id, "value": 8}]
+    assert write(key, board_id, other, Idempotency_Key="match-1").data[0]["code"] == "idempotency_key_reused"
+    assert write(key, board_id, entries, Idempotency_Key="two words").problem == (422, "invalid_parameter")
+
+
+def test_a_server_sees_the_boards_that_its_key_is_good_for(deployed: Container, admin: Player) -> None:
+    mine, other, public = define_board(deployed), define_board(deployed), define_board(deployed, public=True)
+
+    def seen(key: str) -> set[str]:
+        reply = call("get_boards", "GET /api/boards", headers={"Authorization": f"Bearer {key}"})
+        return {each["id"] for each in reply.data} & {mine, other, public, "main"}
+
+    assert seen(made(admin, boards=[mine])["key"]) == {mine, public}
+    assert seen(made(admin)["key"]) == {mine, other, public, "main"}
+    wrong = call("get_boards", "GET /api/boards", headers={"Authorization": f"Bearer {mint().text}"})
+    assert wrong.problem == (401, "invalid_server_key")
 
 
 def test_entries_of_a_player_count_in_their_order_though_the_ledger_is_asked_about_one(
