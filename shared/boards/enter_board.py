@@ -33,13 +33,15 @@ E = TypeVar("E", bound=Entrant)
 
 
 def enter_board(account: E, leaderboard: Leaderboard) -> E:
-    """Put a player on the board with 0 unless they are there; returns the account.
+    """Put a player on the board with 0 unless they are there, and take an admin off it who has no point; returns the account.
 
-    When the board is away the account stands all the same: the first update or the next reconciliation enters it.
+    When the board is away the account stands all the same: the first update or the next reconciliation sees to it.
     """
-    if account.role == "player":
-        try:
+    try:
+        if account.role == "player":
             leaderboard.enter(account.user_id)
-        except Unavailable:
-            _log.warning("a new player is not on the board yet", extra={"user_id": account.user_id}, exc_info=True)
+        else:
+            leaderboard.leave(account.user_id)
+    except Unavailable:
+        _log.warning("an account is not on the board as it should be yet", extra={"user_id": account.user_id}, exc_info=True)
     return account

@@ -145,6 +145,11 @@ class Leaderboard(Acceptances):
         self._place("enter", [user_id])
 
     @translated()
+    def leave(self, user_id: str) -> None:
+        """Take somebody off the board who has no more than its first score, hidden or not."""
+        self._place("leave", [user_id])
+
+    @translated()
     def show(self, user_ids: Iterable[str]) -> int:
         """Put those of the players who are hidden back on the board, with their scores; returns how many."""
         return self._place("show", user_ids, enters=False)

@@ -79,6 +79,19 @@ def test_another_role_counts_with_the_next_request_whatever_the_token_says(admin
     assert admin.score(2).data["score"] == 2
 
 
+@pytest.mark.parametrize("points", [0, 1])
+def test_an_admin_is_on_the_board_only_with_points(deployed: Container, admin: Player, player: LoggedIn, points: int) -> None:
+    """As reconciliation has it."""
+    if points:
+        player.score()
+    before = {player.user_id: points}
+    assert deployed.leaderboard.scores([player.user_id]) == before
+    change(admin, player.user_id, {"role": "admin"})
+    assert deployed.leaderboard.scores([player.user_id]) == (before if points else {})
+    change(admin, player.user_id, {"role": "player"})
+    assert deployed.leaderboard.scores([player.user_id]) == before
+
+
 @pytest.mark.parametrize("body", [{"disabled": True}, {"role": "admin"}])
 def test_a_second_try_is_effective_when_the_first_one_died_between_the_stores(
     deployed: Container, admin: Player, player: LoggedIn, body: dict[str, object]

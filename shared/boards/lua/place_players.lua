@@ -3,7 +3,7 @@
 -- KEYS  1 leaderboard         sorted set: the board's member of each player, with its score
 --       2 leaderboard:hidden  sorted set: members of hidden players
 --       3 4 cached_top_<n>    strings: prepared documents, which go when somebody moves
--- ARGV  1 'show', 'hide', or 'enter' those who are on neither  2 command that changes a score
+-- ARGV  1 'show', 'hide', 'enter' those who are on neither, or have those 'leave' who have the first score  2 command that changes a score
 --       3 the score with which players enter, or '' when nobody enters  4.. members
 -- Answers how many moved from one to the other.
 
@@ -21,7 +21,13 @@ local moved = 0
 for place = 4, #ARGV do
   local member = ARGV[place]
   local score = redis.call('ZSCORE', from, member)
-  if score and verb ~= 'enter' then
+  if verb == 'leave' then
+    for _, key in ipairs({ board, hidden }) do
+      if redis.call('ZSCORE', key, member) == first_score then
+        moved = moved + redis.call('ZREM', key, member)
+      end
+    end
+  elseif score and verb ~= 'enter' then
     -- Who stands on both, because something was lost or written by hand, has the points of both.
     redis.call(change_command, to, score, member)
     redis.call('ZREM', from, member)
