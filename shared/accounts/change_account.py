@@ -35,8 +35,8 @@ def change_user(
     When Redis is away it is committed all the same, and asking again makes it known: a cached profile is a minute old at most.
     """
     account, ended = changes.change(user_id, change, actor, attempt)
+    spread_profile(user_id, accounts)  # first: who watches with a disabled account is told that, and not to log in again
     end_access(ended, accounts)
-    spread_profile(user_id, accounts)
     return account
 
 

@@ -100,5 +100,6 @@ def _renew(profiles: Sequence[Profile], shard: Accounts) -> None:
 
 def take_effect_again(user_id: str, accounts: LiveAccounts) -> Profile:
     """Tell the other stores what became of the account, which is returned: whoever changed it may have died before."""
+    profile = spread_profile(user_id, accounts)
     end_access(accounts.sessions.ended_of(user_id), accounts)
-    return spread_profile(user_id, accounts)
+    return profile
