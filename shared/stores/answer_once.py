@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from shared.stores.sealing import Sealer
 
 
+LOOK_AGAIN_SECONDS = 1.0  # most requests are answered long before
 MAX_TRIES = 3
 
 
@@ -125,7 +126,7 @@ def answer_once(
             except RequestInProgress:
                 continue  # another try was faster: here is its answer, or it is under way
         if first.sealed is None:
-            raise RequestInProgress(retry_after_seconds=first.remaining_seconds)
+            raise RequestInProgress(retry_after_seconds=min(LOOK_AGAIN_SECONDS, first.remaining_seconds))
         try:
             data = json.loads(sealer.open(first.sealed, request.bound))
         except BadMessage:

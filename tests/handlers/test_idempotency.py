@@ -494,7 +494,7 @@ def test_a_request_whose_worker_died_is_tried_again_when_it_cannot_be_running_an
     deployed.ledger = kept
     refused = change.send(key)
     assert refused.problem == IN_PROGRESS
-    assert 1 <= int(refused.headers["Retry-After"]) <= 30
+    assert refused.headers["Retry-After"] == "1", "most requests are answered long before the claim ends"
     query(database_url, "UPDATE kept_answers SET expires_at = now() WHERE answer IS NULL")
     assert change.send(key).status == 200
     assert change.send(key).headers["Idempotency-Replayed"] == "true"
