@@ -32,6 +32,7 @@ from shared.transport.bearer import bearer_token
 
 NO_EVENT = "This is no event of an HTTP API in payload format 2.0."
 MAX_BODY_BYTES = 64 * 1024
+MAX_DEPTH = 100  # whatever walks through a body later has the stack for it
 _CHARSET = re.compile(r';\s*charset\s*=\s*"?([^\s";]*)', re.IGNORECASE)
 _json = msgspec.json.Encoder()
 _log = get_logger(__name__)
@@ -107,6 +108,8 @@ class HttpRequest(msgspec.Struct, frozen=True):
             raise MalformedJson from None
         if not isinstance(body, dict):
             raise MalformedJson("The body must be a JSON object.")
+        if self.raw_body.count(b"[") + self.raw_body.count(b"{") > MAX_DEPTH and _is_deep(body):
+            raise MalformedJson(f"The body may be nested {MAX_DEPTH} levels deep.")
         return body
 
     def must_know(self, names: Sequence[str]) -> None:
@@ -214,6 +217,17 @@ class Reply(msgspec.Struct, frozen=True):
             "body": (base64.b64encode(body) if is_binary else body).decode(),
             "isBase64Encoded": is_binary,
         }
+
+
+def _is_deep(value: object) -> bool:
+    """Whether arrays and objects are nested more than MAX_DEPTH levels."""
+    level: list[object] = [value]
+    for _ in range(MAX_DEPTH + 1):
+        nested = [each for each in level if isinstance(each, dict | list)]
+        if not nested:
+            return False
+        level = [member for each in nested for member in (each.values() if isinstance(each, dict) else each)]
+    return True
 
 
 def _names(if_none_match: str, etag: str) -> bool:

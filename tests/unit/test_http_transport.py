@@ -95,7 +95,12 @@ def test_no_path_has_nul_in_it() -> None:
         HttpRequest.from_event(http_event(ROUTE, path_parameters={"user_id": "a\0b"}))
 
 
-DEEP = ("[" * 50_000, '{"a":' * 10_000 + "1" + "}" * 10_000)
+DEEP = (
+    '{"a":' + "[" * 100 + "]" * 100 + "}",
+    '{"a":' * 101 + "1" + "}" * 101,
+    "[" * 50_000,
+    '{"a":' * 10_000 + "1" + "}" * 10_000,
+)
 NO_JSON_OBJECTS = ("", "{", "[1]", "1", "null", '"text"', '{"a": }', '{"a": "\\ud800"}', "\ufeff{}", "{} x", "{'a': 1}", "{/**/}")
 NO_NUMBERS = tuple(f'{{"a": {number}}}' for number in ("NaN", "-Infinity", "1e400", "9" * 60_000, "01", "+1", ".5", "0x1"))
 
@@ -104,6 +109,12 @@ NO_NUMBERS = tuple(f'{{"a": {number}}}' for number in ("NaN", "-Infinity", "1e40
 def test_a_body_that_is_no_json_object_is_refused(body: str) -> None:
     with pytest.raises(errors.MalformedJson):
         request(body=body, headers={"Content-Type": "application/json"}).json_object()
+
+
+def test_a_body_of_many_members_is_not_deep() -> None:
+    members = {"text": "[{" * 200, "flat": [[], {}] * 200, "deep": "deep"}
+    body = json.dumps(members).replace('"deep": "deep"', f'"deep": {"[" * 99}{"]" * 99}')
+    assert request(body=body).json_object()["flat"] == members["flat"]
 
 
 def test_of_a_member_given_twice_the_last_counts() -> None:
