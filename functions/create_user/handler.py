@@ -8,6 +8,7 @@ from typing import Any
 from shared.accounts.create_user import CreateUser, create_user
 from shared.boards.enter_board import enter_board
 from shared.container import container
+from shared.ledger.ask_for_broadcast import ask_for_broadcast
 from shared.transport.direct import direct_handler
 
 
@@ -17,4 +18,6 @@ def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
     deps = container()
     command = CreateUser.parse(event, deps.common_passwords, actor="operator")
     account = create_user(command, deps.users, deps.password_hasher, deps.clock)
-    return enter_board(account, deps.leaderboard).as_json()
+    told = enter_board(account, deps.leaderboard).as_json()
+    ask_for_broadcast(deps.publisher, deps.clock)
+    return told

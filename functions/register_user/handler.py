@@ -9,6 +9,7 @@ from shared.audit.note_refusal import audited
 from shared.boards.enter_board import enter_board
 from shared.container import container
 from shared.core.ids import folded
+from shared.ledger.ask_for_broadcast import ask_for_broadcast
 from shared.stores.answer_once import answer_once, keyed
 from shared.transport.http import HttpRequest, Reply, http_handler
 
@@ -16,7 +17,7 @@ from shared.transport.http import HttpRequest, Reply, http_handler
 @http_handler
 @audited("registration_refused", container)
 def lambda_handler(request: HttpRequest) -> Reply:
-    """Answer 201 with the account."""
+    """Answer 201 with the account; viewers are sent the board."""
     deps = container()
     command = parse_registration(request.json_object(), request.source_ip, deps.common_passwords)
     name, users = command.username, deps.users
@@ -31,4 +32,5 @@ def lambda_handler(request: HttpRequest) -> Reply:
         ),
         complete=lambda account: enter_board(take_effect_again(account["userId"], deps), deps.leaderboard),
     )
+    ask_for_broadcast(deps.publisher, deps.clock)
     return Reply.created(answer.data, headers={"Location": f"/api/score/{answer.data['userId']}", **answer.headers})

@@ -6,10 +6,10 @@ from shared.accounts.change_account import ChangeDisplayName, change_display_nam
 from shared.accounts.take_effect import take_effect_again
 from shared.audit.note_refusal import audited
 from shared.container import container
+from shared.ledger.ask_for_broadcast import ask_for_every_broadcast
 from shared.stores.actor import Actor
 from shared.stores.answer_once import answer_once, keyed
 from shared.transport.http import HttpRequest, Reply, http_handler
-from shared.viewers.broadcast_scores import ask_for_every_broadcast
 
 
 @http_handler

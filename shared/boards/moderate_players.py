@@ -9,9 +9,10 @@ from shared.accounts.find_users import name_users
 from shared.accounts.take_effect import LiveAccounts, spread_profiles
 from shared.boards.board import MAIN
 from shared.boards.moderation import EVERY_BOARD, Moderate, ModerationEntry
-from shared.boards.settle_places import move_players, tell_viewers
+from shared.boards.settle_places import move_players
 from shared.core.cursor import MAX_ID, make_cursor, read_cursor
 from shared.core.errors import InvalidParameter
+from shared.ledger.ask_for_broadcast import ask_for_every_broadcast
 from shared.ledger.ports import EventPublisher
 from shared.stores.actor import Actor
 from shared.stores.idempotency import Attempt, not_kept
@@ -103,7 +104,7 @@ def take_moderation(user_ids: Sequence[str], boards: Boards) -> None:
     if user_ids:
         spread_profiles(user_ids, boards)
         move_players(user_ids, boards.leaderboard, boards.every_board_stores)
-        tell_viewers(boards.publisher, boards.clock)
+        ask_for_every_broadcast(boards.publisher, boards.clock)
 
 
 def list_moderation(board_id: str, user_id: str, cursor: str, limit: int, boards: Boards) -> dict[str, Any]:

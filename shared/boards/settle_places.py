@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from shared.boards.enter_board import E, enter_board
 from shared.core.clock import Clock
-from shared.core.errors import RabbitUnavailable
-from shared.ledger.events import EVERY_BOARD, ScoresRecorded
+from shared.ledger.ask_for_broadcast import ask_for_every_broadcast
 from shared.ledger.ports import EventPublisher
 from shared.stores.everywhere import everywhere
 
@@ -86,7 +84,7 @@ def take_places(
     move_players([account.user_id for account in accounts], leaderboard, boards)
     for account in accounts:
         enter_board(account, leaderboard)
-    tell_viewers(publisher, clock)
+    ask_for_every_broadcast(publisher, clock)
     return accounts
 
 
@@ -94,9 +92,3 @@ def move_players(user_ids: Sequence[str], leaderboard: Leaderboard, boards: Sequ
     """Have players stand where they belong, on every board: `boards` are those of each shard."""
     settle_places(user_ids, leaderboard, boards[0].hidden)
     everywhere(boards, lambda shard: settle_board_places(user_ids, shard))
-
-
-def tell_viewers(publisher: EventPublisher, clock: Clock) -> None:
-    """Have every board sent to those who watch it; while the broker is away they see it with the next change."""
-    with suppress(RabbitUnavailable):
-        publisher.publish_recorded(ScoresRecorded(0, clock.now(), boards=(EVERY_BOARD,)))

@@ -318,7 +318,7 @@ class Container(Shard):
         """None where what holds the sockets sends replies itself, or nobody connects to what does not."""
         if self.settings.broadcast_channel or self.settings.appsync_events_url:
             return None
-        from shared.viewers.broadcast_scores import ask_for_broadcast
+        from shared.ledger.ask_for_broadcast import ask_for_broadcast
         from shared.viewers.posted_replies import PostedReplies
 
         def ask(boards: list[str]) -> None:
@@ -548,7 +548,7 @@ class Container(Shard):
             await_before_answer(self._telling.close)
 
     def _tell_changed(self) -> None:
-        from shared.viewers.broadcast_scores import ask_for_broadcast
+        from shared.ledger.ask_for_broadcast import ask_for_broadcast
 
         changed = self._changed_boards.copy()
         self._changed_boards.difference_update(changed)

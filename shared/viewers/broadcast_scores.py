@@ -10,9 +10,10 @@ from shared.boards.board import Board
 from shared.boards.ranking import Standing
 from shared.boards.read_board import Names
 from shared.core.clock import Clock
-from shared.core.errors import BadMessage, LeaderboardRebuilding, NewerMessage, RabbitUnavailable
+from shared.core.errors import BadMessage, LeaderboardRebuilding, NewerMessage
 from shared.core.invocation import note, note_updates
 from shared.core.logs import get_logger
+from shared.ledger.ask_for_broadcast import ask_for_broadcast
 from shared.ledger.events import EVERY_BOARD, ScoresRecorded
 from shared.ledger.ports import EventPublisher
 from shared.viewers.ports import Viewers
@@ -55,22 +56,6 @@ def broadcast_scores(
     if not delivery.is_complete:
         ask_for_broadcast(publisher, clock)
     return delivery.version
-
-
-def ask_for_broadcast(publisher: EventPublisher, clock: Clock, boards: Sequence[str] = ()) -> None:
-    """Of `main`, or of these boards: through the queue of changes, with a change of none.
-
-    While the broker is away the next change or sweep does it.
-    """
-    try:
-        publisher.publish_recorded(ScoresRecorded(0, clock.now(), boards=tuple(boards)))
-    except RabbitUnavailable:
-        _log.warning("a broadcast could not be asked for")
-
-
-def ask_for_every_broadcast(publisher: EventPublisher, clock: Clock) -> None:
-    """The same of every board: what changed may stand on any."""
-    ask_for_broadcast(publisher, clock, [EVERY_BOARD])
 
 
 def heed_changes(bodies: Sequence[bytes], codec: EventCodec) -> list[ScoresRecorded]:

@@ -13,9 +13,9 @@ from shared.boards.season import BoardState
 from shared.core.clock import Clock
 from shared.core.errors import LeaderboardRebuilding, MissingToken, RedisUnavailable, ScoreboardError, UnknownBoard
 from shared.core.invocation import note
+from shared.ledger.ask_for_broadcast import ask_for_broadcast
 from shared.ledger.events import EVERY_BOARD, ScoresRecorded
 from shared.ledger.ports import EventPublisher
-from shared.viewers.broadcast_scores import ask_for_broadcast
 from shared.viewers.frame import compact
 from shared.viewers.read_views import BoardFrames, MadeViews, ViewsWanted, read_views
 from shared.viewers.view import View

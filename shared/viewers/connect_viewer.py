@@ -9,8 +9,8 @@ from shared.accounts.player import Caller
 from shared.boards.board import MAIN
 from shared.core.clock import Clock
 from shared.core.errors import Forbidden, MissingToken, TokenExpired
+from shared.ledger.ask_for_broadcast import ask_for_broadcast
 from shared.ledger.ports import EventPublisher
-from shared.viewers.broadcast_scores import ask_for_broadcast
 from shared.viewers.ports import Viewers
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ import pytest
 
 from shared.container import Container
 from shared.core.errors import RedisUnavailable
+from shared.ledger.queues import UPDATED
 from tests.handlers.conftest import Redeploy
-from tests.handlers.events import SOURCE_IP, HandlerReply, call
-from tests.handlers.players import new_board
+from tests.handlers.events import SOURCE_IP, HandlerReply, call, invoke
+from tests.handlers.players import delivered, new_board
 
 PASSWORD = "correct horse battery staple"
 
@@ -33,6 +34,16 @@ def test_a_newcomer_becomes_a_player_on_the_board_with_zero(deployed: Container)
     assert (reply.data["username"], reply.data["role"]) == (username, "player")
     assert reply.headers["Location"] == f"/api/score/{reply.data['userId']}"
     assert deployed.leaderboard.scores([reply.data["userId"]]) == {reply.data["userId"]: 0}
+
+
+@pytest.mark.parametrize("by_operator", [True, False])
+def test_viewers_are_sent_the_board_with_a_newcomer_on_it(deployed: Container, by_operator: bool) -> None:
+    with delivered(deployed, UPDATED) as taken:
+        if by_operator:
+            invoke("create_user", {"username": unique_name(), "password": PASSWORD, "role": "player"})
+        else:
+            register(username=unique_name(), password=PASSWORD)
+        assert len(taken()) == 1
 
 
 def test_password_and_api_key_are_kept_as_hashes_only(deployed: Container) -> None:
