@@ -9,7 +9,7 @@ from pathlib import Path
 from infra.monitoring.dashboards.document import dashboards
 from infra.monitoring.table import metrics_document
 from local_runtime.cli.environment import SECRETS
-from local_runtime.gateway.http.connection import Patience
+from local_runtime.gateway.http.patience import Patience
 from local_runtime.hosting.load import load_manifest
 from local_runtime.hosting.routes import render_markdown
 from local_runtime.logs.options import FORMAT_HELP, LogOptions

@@ -14,9 +14,9 @@ from gevent import Greenlet
 from local_runtime import metrics
 from local_runtime.gateway.http.admission import Admission
 from local_runtime.gateway.http.app import create_app
-from local_runtime.gateway.http.connection import Patience
 from local_runtime.gateway.http.options import HttpOptions
 from local_runtime.gateway.http.parser import Request
+from local_runtime.gateway.http.patience import Patience
 from local_runtime.gateway.http.requests import REQUEST_ID, Peer, choose_request_id
 from local_runtime.gateway.websocket.gateway import Hijack, WebSocketGateway
 from local_runtime.gateway.websocket.ids import ConnectionIds

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from local_runtime import metrics
+from local_runtime.gateway.http.patience import Patience
+from local_runtime.gateway.http.proxies import TrustedProxies
 from local_runtime.hosting.load import encoded, load_manifest
 from local_runtime.hosting.manifest import Manifest
 from local_runtime.instance.certificate import own_ca_file, problems_with_certificate, with_certificate
@@ -43,6 +45,16 @@ from shared.core.metrics.processes import ProcessMetrics
 logger = logging.getLogger(__name__)
 
 MAX_PORT = 65535
+# Of those that are no port: where the least is 0 it stands for any number.
+LEAST = {
+    "workers": 1,
+    "max_log_bytes": 1024 * 1024,
+    "max_body_bytes": 1,
+    "max_connections": 1,
+    "max_connections_per_address": 0,
+    "max_viewers": 1,
+    "max_viewers_per_address": 0,
+}
 Announce = Callable[[Mapping[str, Any]], None]
 
 
@@ -56,7 +68,7 @@ def run_instance(
     Raises InstanceError, SettingsError or the template reader's ValueError before anything is started; after that StartFailed, or
     InstanceError when the stores refuse this instance.
     """
-    check_settings(settings)
+    check_settings(settings, environment)
     check_roles(settings, environment)
     refuse_exposure(settings)
     settings = dataclasses.replace(settings, data_dir=settings.data_dir.resolve(), template=settings.template.resolve())
@@ -96,15 +108,16 @@ def run_instance(
                     directory.end_run()
 
 
-def check_settings(settings: InstanceSettings) -> None:
+def check_settings(settings: InstanceSettings, environment: Mapping[str, str]) -> None:
     """SettingsError listing every number that is out of its range, and what is wrong with the certificate or the shell."""
     problems = []
     if not 0 <= settings.port <= MAX_PORT:
         problems.append(f"--port {settings.port}: write a number from 0 to {MAX_PORT}")
-    if settings.workers < 1:
-        problems.append(f"--workers {settings.workers}: at least 1")
-    if settings.max_body_bytes < 1:
-        problems.append(f"SCOREBOARD_MAX_BODY_BYTES={settings.max_body_bytes}: at least 1")
+    for name, least in LEAST.items():
+        if (given := getattr(settings, name)) < least:
+            problems.append(f"--{name.replace('_', '-')} {given}: at least {least}")
+    Patience.from_environment(environment, problems)
+    TrustedProxies.from_setting(settings.trusted_proxies, problems)
     if not allow_least():
         problems.append(f"only {allowed()} files may be open at once: {REMEDY}")
     if unknown := [role for role in settings.roles if role not in ROLES]:

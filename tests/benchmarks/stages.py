@@ -200,7 +200,8 @@ class _Worker:
         self._invoker.invoke = invoked  # type: ignore[method-assign]
 
     def _serve(self, first: int, turns: int) -> None:
-        from local_runtime.gateway.http.connection import HttpConnection, Patience
+        from local_runtime.gateway.http.connection import HttpConnection
+        from local_runtime.gateway.http.patience import Patience
 
         client = _Client(self._requests, first, turns)
         connection = HttpConnection(client, self._environ, self._application, object(), max_body=65536, patience=Patience())

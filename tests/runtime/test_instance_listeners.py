@@ -73,8 +73,28 @@ def test_loopback_is_no_exposure(host: str) -> None:
 
 def test_numbers_out_of_range_are_reported_together() -> None:
     with pytest.raises(SettingsError) as refused:
-        check_settings(InstanceSettings(port=70000, workers=0, max_body_bytes=0))
-    assert all(name in str(refused.value) for name in ("--port", "--workers", "SCOREBOARD_MAX_BODY_BYTES"))
+        check_settings(
+            InstanceSettings(
+                port=70000,
+                workers=0,
+                max_body_bytes=0,
+                max_log_bytes=0,
+                max_connections=0,
+                max_viewers=0,
+                max_connections_per_address=-1,
+                max_viewers_per_address=-1,
+                trusted_proxies="nonsense",
+            ),
+            {"SCOREBOARD_HEAD_SECONDS": "0", "SCOREBOARD_IDLE_SECONDS": "nan", "SCOREBOARD_SEND_SECONDS": "soon"},
+        )
+    options = ["port", "workers", "max-body-bytes", "max-log-bytes", "max-connections", "max-viewers"]
+    options += ["max-connections-per-address", "max-viewers-per-address"]
+    variables = ["TRUSTED_PROXIES: ", "HEAD_SECONDS='0'", "IDLE_SECONDS='nan'", "SEND_SECONDS='soon'"]
+    told = str(refused.value).splitlines()[1:]
+    assert len(told) == len(options) + len(variables)
+    assert all(any(f"--{option} " in line for line in told) for option in options), told
+    assert all(any(f"SCOREBOARD_{variable}" in line for line in told) for variable in variables), told
+    check_settings(InstanceSettings(), {})
 
 
 @pytest.mark.parametrize(

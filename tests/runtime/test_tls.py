@@ -112,15 +112,15 @@ def test_files_that_vanish_for_a_moment_change_nothing(pair: Operator, caplog: p
 
 def refusal(settings: InstanceSettings) -> str:
     with pytest.raises(SettingsError) as refused:
-        check_settings(settings)
+        check_settings(settings, {})
     return str(refused.value)
 
 
 def test_a_pair_that_fits_is_accepted(pair: Operator, caplog: pytest.LogCaptureFixture) -> None:
-    check_settings(pair.settings)
+    check_settings(pair.settings, {})
     assert caplog.messages == []
     pair.key.chmod(0o644)
-    check_settings(pair.settings)
+    check_settings(pair.settings, {})
     assert "chmod 600" in caplog.text
 
 

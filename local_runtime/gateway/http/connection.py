@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from email.utils import formatdate
 from functools import lru_cache
 from io import BytesIO
@@ -21,6 +20,7 @@ from local_runtime.gateway.http.admission import Dismissed
 from local_runtime.gateway.http.direct_socket import directly
 from local_runtime.gateway.http.headers import completed
 from local_runtime.gateway.http.parser import Refused, Request, RequestParser
+from local_runtime.gateway.http.patience import Patience
 from local_runtime.gateway.http.problems import may_have_body, problem_body, problem_headers, status_line, tell
 from local_runtime.gateway.http.requests import BODY, CONNECTION, HEADERS, Peer, new_request_id, query_of
 from local_runtime.hosting.events.http import HttpAnswer
@@ -44,16 +44,6 @@ class Application(Protocol):
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """WSGI."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """Seconds that a client may take, as the variables `SCOREBOARD_<NAME>_SECONDS` say."""
-
-    head: float = field(default=15.0, metadata={"help": "seconds for the head of a request"})
-    body: float = field(default=15.0, metadata={"help": "seconds for the body of a request"})
-    idle: float = field(default=20.0, metadata={"help": "seconds for the next request of a connection to begin"})
-    send: float = field(default=30.0, metadata={"help": "seconds for an answer to be read"})
 
 
 class _Expired(BaseException):

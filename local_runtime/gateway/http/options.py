@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-from local_runtime.gateway.http.connection import Patience
+from local_runtime.gateway.http.patience import Patience
 from local_runtime.gateway.http.proxies import TrustedProxies
 from local_runtime.instance.server_tls import UnusableCertificate, server_context
 from local_runtime.settings import InstanceSettings, ProvidedSettings, SettingsError
@@ -26,19 +26,10 @@ class HttpOptions:
         """Read them; raises SettingsError listing all problems."""
         problems: list[str] = []
         _check_tls(settings, problems)
-        proxies = TrustedProxies()
-        try:
-            proxies = TrustedProxies.parse(settings.trusted_proxies)
-        except ValueError as error:
-            problems.append(f"SCOREBOARD_TRUSTED_PROXIES: {error}")
+        proxies = TrustedProxies.from_setting(settings.trusted_proxies, problems)
         listen_fd = _descriptor(environment, "SCOREBOARD_LISTEN_FD", problems)
         management_fd = _descriptor(environment, "SCOREBOARD_MANAGEMENT_FD", problems)
-        patience = Patience(
-            **{
-                name: _seconds(environment, f"SCOREBOARD_{name.upper()}_SECONDS", default, problems)
-                for name, default in asdict(Patience()).items()
-            }
-        )
+        patience = Patience.from_environment(environment, problems)
         if problems:
             raise SettingsError("these options cannot be used:\n  " + "\n  ".join(problems))
         return cls(
@@ -58,17 +49,6 @@ def _descriptor(environment: Mapping[str, str], name: str, problems: list[str]) 
         problems.append(f"{name}={value!r}: not a file descriptor")
         return None
     return int(value)
-
-
-def _seconds(environment: Mapping[str, str], name: str, default: float, problems: list[str]) -> float:
-    value = environment.get(name, "")
-    try:
-        seconds = float(value) if value else default
-    except ValueError:
-        seconds = 0.0
-    if not 0.1 <= seconds <= 3600:
-        problems.append(f"{name}={value!r}: write seconds from 0.1 to 3600")
-    return seconds
 
 
 def _check_tls(settings: InstanceSettings, problems: list[str]) -> None:

@@ -21,6 +21,15 @@ class TrustedProxies:
         """Read a comma list of addresses and networks; raises ValueError."""
         return cls(item.strip() for item in value.split(",") if item.strip())
 
+    @classmethod
+    def from_setting(cls, value: str, problems: list[str]) -> TrustedProxies:
+        """The same; what cannot be read is added to the problems."""
+        try:
+            return cls.parse(value)
+        except ValueError as error:
+            problems.append(f"SCOREBOARD_TRUSTED_PROXIES: {error}")
+            return cls()
+
     def source_ip(self, environ: dict[str, Any]) -> str:
         """The peer's address, or the nearest one in X-Forwarded-For that is no proxy of ours."""
         return self.nearest(plain_address(environ.get("REMOTE_ADDR", "")), environ.get("HTTP_X_FORWARDED_FOR", ""))
