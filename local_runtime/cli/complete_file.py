@@ -32,7 +32,10 @@ def compressed_file(path: Path) -> Iterator[gzip.GzipFile]:
 
 @contextmanager
 def _complete(path: Path) -> Iterator[BinaryIO]:
-    """Takes its name when all is on the disk."""
+    """Takes its name when all is on the disk; a link stays one, and what is no file is not replaced."""
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        raise CliError(f"{path} is no regular file: name another one", EXIT_USAGE)
     try:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         unfinished = Path(name)

@@ -55,8 +55,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _nothing_runs(directory: InstanceDirectory) -> int:
-    left = end_marked(instance_marker(directory.path)) if directory.path.is_dir() else []
-    directory.remove_runtime()
+    left = []
+    if directory.path.is_dir():
+        left = end_marked(instance_marker(directory.path))
+        directory.remove_runtime()
     if left:
         say(f"no instance runs on {directory.path}; ended {len(left)} processes that a killed one had left")
     else:

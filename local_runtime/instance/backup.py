@@ -75,8 +75,9 @@ def restore_backup(file: Path, data_dir: Path, memory: Shares, tell: Tell) -> di
     Both stores are started once, so that what cannot be read here is told now. Raises InstanceError or BackupFailed, and leaves
     nothing then.
     """
-    if data_dir.exists() and (not data_dir.is_dir() or any(data_dir.iterdir())):
-        raise InstanceError(f"{data_dir} is there already: name a new one with --data-dir")
+    with _written_to(data_dir):
+        if data_dir.exists() and (not data_dir.is_dir() or any(data_dir.iterdir())):
+            raise InstanceError(f"{data_dir} is there already: name a new one with --data-dir")
     about = _about(file)
     unfinished = data_dir.with_name(f"{data_dir.name}.restoring")
     if unfinished.exists():

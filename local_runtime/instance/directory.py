@@ -91,8 +91,12 @@ class InstanceDirectory:
 
     @contextmanager
     def changing_keys(self) -> Iterator[None]:
-        """Be the only one who changes the keys; InstanceError while somebody else does."""
-        with (self.path / "keys.lock").open("a") as lock:
+        """Be the only one who changes the keys; InstanceError while somebody else does, or where this user may not."""
+        try:
+            lock = (self.path / "keys.lock").open("a")
+        except OSError as error:
+            raise InstanceError(f"the keys in {self.path} cannot be changed: {error.strerror}") from None
+        with lock:
             if not _try_lock(lock.fileno()):
                 raise InstanceError("the keys are just being changed by another `rotate-keys`: try again when it has ended")
             yield
@@ -108,7 +112,7 @@ class InstanceDirectory:
 
     def holder(self) -> int | None:
         """The pid of the instance that runs here, None when none does; 0 when it has not said yet."""
-        with contextlib.suppress(FileNotFoundError), (self.path / "lock").open("r+") as lock:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError), (self.path / "lock").open("r+") as lock:
             if not _try_lock(lock.fileno()):
                 pid = lock.read().strip()
                 return int(pid) if pid.isdecimal() else 0

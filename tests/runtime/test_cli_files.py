@@ -1,0 +1,80 @@
+"""What verbs write to, and data directories that are none."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local_runtime.cli.complete_file import compressed_file, text_file
+from local_runtime.cli.errors import CliError
+from local_runtime.instance.directory import InstanceDirectory
+from tests.support.product import ROOT, clean_environment, new_data_dir, remove_data_dir
+from tests.support.waiting import eventually
+
+
+def scoreboard(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "local_runtime", *words]
+    return subprocess.run(command, cwd=ROOT, env=clean_environment(), capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_file_is_there_when_it_is_complete_and_a_link_stays_one(tmp_path: Path) -> None:
+    real, link = tmp_path / "real", tmp_path / "link"
+    link.symlink_to(real)
+    with text_file(link) as file:
+        file.write("entries\n")
+        assert not real.exists()
+    assert (link.is_symlink(), real.read_text(), real.stat().st_mode & 0o777) == (True, "entries\n", 0o600)
+    with compressed_file(link) as compressed:
+        compressed.write(b"more")
+    assert gzip.decompress(real.read_bytes()) == b"more"
+    assert sorted(tmp_path.iterdir()) == [link, real]
+
+
+def test_a_device_or_a_pipe_is_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for place in (pipe, tmp_path):
+        with pytest.raises(CliError, match="is no regular file"), text_file(place):
+            raise AssertionError("opened")
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+@pytest.mark.parametrize("words", [("status",), ("down",), ("doctor",), ("serve",), ("serve", "--detach"), ("rotate-keys",)])
+@pytest.mark.parametrize("below", ["", "below"])
+def test_a_data_directory_that_is_a_file_is_told_in_words(tmp_path: Path, words: tuple[str, ...], below: str) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    done = scoreboard(*words, "--data-dir", str(file / below))
+    assert "Traceback" not in done.stdout + done.stderr
+    assert (done.returncode, file.is_file()) == (0 if words == ("down",) else 1 if words == ("doctor",) else 2, True), done.stderr
+
+
+def test_a_console_that_is_in_use_is_not_written_over(tmp_path: Path) -> None:
+    console = tmp_path / "console.txt"
+    with InstanceDirectory(tmp_path).claimed():
+        console.write_text("what it has said\n")
+        done = scoreboard("serve", "--detach", "--port", "0", "--data-dir", str(tmp_path))
+    assert (done.returncode, "in use by the instance" in done.stderr) == (2, True)
+    assert console.read_text() == "what it has said\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_interrupts_the_start_in_the_background_ends_it(number: signal.Signals) -> None:
+    data_dir = new_data_dir()
+    command = [sys.executable, "-m", "local_runtime", "serve", "--detach", "--port", "0", "--data-dir", str(data_dir)]
+    try:
+        with subprocess.Popen(command, cwd=ROOT, env=clean_environment(), stderr=subprocess.PIPE, text=True) as starting:
+            eventually((data_dir / "run").is_symlink, 30, "it has begun")
+            starting.send_signal(number)
+            assert "interrupted" in starting.communicate(timeout=60)[1]
+        assert starting.returncode == 130
+        assert InstanceDirectory(data_dir).holder() is None
+    finally:
+        remove_data_dir(data_dir)
