@@ -14,6 +14,7 @@ from gevent import Greenlet
 from local_runtime import metrics
 from local_runtime.gateway.http.admission import Admission
 from local_runtime.gateway.http.app import create_app
+from local_runtime.gateway.http.cors import CorsHeaders
 from local_runtime.gateway.http.options import HttpOptions
 from local_runtime.gateway.http.parser import Request
 from local_runtime.gateway.http.patience import Patience
@@ -27,12 +28,14 @@ from local_runtime.gateway.websocket.subscriber import Subscriber
 from local_runtime.hosting.deadline import GeventDeadline
 from local_runtime.hosting.events.http import HttpAnswer
 from local_runtime.hosting.invoker import Invoker
-from local_runtime.hosting.manifest import Manifest
+from local_runtime.hosting.manifest import Cors, Manifest
 from local_runtime.instance.descriptors import allowed
 from local_runtime.instance.directory import InstanceDirectory
 from local_runtime.instance.server_tls import ServerTls
 from local_runtime.settings import InstanceSettings
 from shared.core.metrics.processes import ProcessMetrics
+
+_CLOSED = CorsHeaders(Cors())
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +155,10 @@ class Site:
     def max_body_bytes(self, *, public: bool) -> int:
         """The largest body that is taken in; the management API has a limit of its own, and an answer of its own to it."""
         return self._plan.settings.max_body_bytes if public else 2 * MAX_MESSAGE_BYTES
+
+    def cors(self, *, public: bool) -> CorsHeaders:
+        """Which pages may read the answers that a connection makes itself; the management API is for no page."""
+        return self._app.cors if public else _CLOSED
 
     def flush_metrics(self) -> None:
         """Called at the end."""

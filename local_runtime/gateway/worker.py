@@ -175,8 +175,16 @@ class GatewayWorker(GeventWorker):  # type: ignore[misc]
         environ = connection_environ(listener.getsockname(), address, scheme=scheme)
         if client.family != socket.AF_UNIX:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        max_body = self.wsgi.max_body_bytes(public=listener is self.sockets[0])
-        connection = HttpConnection(client, environ, self.wsgi, HANDLED, max_body=max_body, patience=self.wsgi.patience)
+        public = listener is self.sockets[0]
+        connection = HttpConnection(
+            client,
+            environ,
+            self.wsgi,
+            HANDLED,
+            max_body=self.wsgi.max_body_bytes(public=public),
+            patience=self.wsgi.patience,
+            cors=self.wsgi.cors(public=public),
+        )
         greenlet = gevent.getcurrent()
         self._connections[greenlet] = connection
         try:
@@ -199,7 +207,10 @@ class GatewayWorker(GeventWorker):  # type: ignore[misc]
         return client
 
     def _say_problem(self, client: Any, status: int) -> None:
-        """Answer a connection that is closed after that, in the format of all other errors."""
+        """Answer a connection that is closed after that, in the format of all other errors.
+
+        Without CORS headers: nothing of a request was read, its Origin neither.
+        """
         request_id = new_request_id()
         tell(status, request_id)
         body = problem_body(status, request_id)

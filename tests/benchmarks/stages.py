@@ -201,10 +201,20 @@ class _Worker:
 
     def _serve(self, first: int, turns: int) -> None:
         from local_runtime.gateway.http.connection import HttpConnection
+        from local_runtime.gateway.http.cors import CorsHeaders
         from local_runtime.gateway.http.patience import Patience
+        from local_runtime.hosting.manifest import Cors
 
         client = _Client(self._requests, first, turns)
-        connection = HttpConnection(client, self._environ, self._application, object(), max_body=65536, patience=Patience())
+        connection = HttpConnection(
+            client,
+            self._environ,
+            self._application,
+            object(),
+            max_body=65536,
+            patience=Patience(),
+            cors=CorsHeaders(Cors()),
+        )
         connection.serve(lambda: True)
         assert not client.failures
 

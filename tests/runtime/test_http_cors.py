@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -10,10 +12,28 @@ from local_runtime.hosting.load import load_manifest
 from local_runtime.hosting.manifest import Manifest
 from local_runtime.instance.environment import with_provided_names
 from local_runtime.settings import InstanceSettings
-from tests.runtime.http_process import HttpProcess
+from tests.runtime.http_process import HttpProcess, read_answer
 from tests.support.api import Answer
 
 FRIEND, STRANGER = "https://friend.example", "https://evil.example"
+READABLE = {
+    "vary": "Origin",
+    "access-control-allow-origin": FRIEND,
+    "access-control-expose-headers": "ratelimit, retry-after",
+}
+POST = b"POST /echo HTTP/1.1\r\nHost: h\r\nOrigin: %s\r\n"
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+UPGRADE = POST + b"Connection: Upgrade\r\nUpgrade: h2c\r\nTransfer-Encoding: chunked\r\n\r\n"
+# What the connection refuses itself after it has read the Origin, and the status.
+REFUSED = {
+    "a body too large": (POST + b"Content-Length: 1000000\r\n\r\n", 413),
+    "chunks too large": (CHUNKED + b"f4240\r\n" + b"x" * 70_000, 413),
+    "chunks too large behind an upgrade": (UPGRADE + b"f4240\r\n" + b"x" * 70_000, 413),
+    "too many headers": (POST + b"X: y\r\n" * 100 + b"\r\n", 431),
+    "a broken chunk": (CHUNKED + b"zz\r\n", 400),
+    "an unknown expectation": (POST + b"Expect: 200-ok\r\n\r\n", 417),
+    "an unknown coding": (POST + b"Transfer-Encoding: rot13\r\n\r\n", 501),
+}
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +49,38 @@ def cors_headers(answer: Answer) -> dict[str, str]:
 
 @pytest.mark.parametrize("path", ["/echo", "/fail", "/nothing"])
 def test_a_page_of_a_friend_may_read_answers_and_errors(server: HttpProcess, path: str) -> None:
-    assert cors_headers(server.api.get(path, Origin=FRIEND)) == {
-        "vary": "Origin",
-        "access-control-allow-origin": FRIEND,
-        "access-control-expose-headers": "ratelimit, retry-after",
-    }
+    assert cors_headers(server.api.get(path, Origin=FRIEND)) == READABLE
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_page_of_a_friend_may_read_what_the_connection_refuses(server: HttpProcess, name: str) -> None:
+    request, status = REFUSED[name]
+    for origin, expected in ((FRIEND, READABLE), (STRANGER, {"vary": "Origin"})):
+        answer = server.send_raw(request % origin.encode())
+        assert (answer.status, cors_headers(answer)) == (status, expected)
+
+
+def test_a_page_of_a_friend_may_read_that_its_request_took_too_long() -> None:
+    with HttpProcess({"SCOREBOARD_BODY_SECONDS": "1"}) as server:
+        answer = server.send_raw(POST % FRIEND.encode() + b"Content-Length: 10\r\n\r\n")
+        assert (answer.status, cors_headers(answer)) == (408, READABLE)
+
+
+def test_an_origin_that_was_not_read_is_not_answered(server: HttpProcess) -> None:
+    with server.open_socket() as sock:
+        sock.sendall(f"GET /echo HTTP/1.1\r\nHost: h\r\nOrigin: {FRIEND}\r\n\r\n".encode())
+        assert cors_headers(read_answer(sock)) == READABLE
+        sock.sendall(b"GET /" + b"x" * 9000)
+        answer = read_answer(sock)
+        assert (answer.status, cors_headers(answer)) == (414, {"vary": "Origin"}), "that of the request before is not its own"
+
+
+def test_the_management_api_is_for_no_page(server: HttpProcess) -> None:
+    port = urlsplit(server.where["management_url"]).port
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as sock:
+        sock.sendall(CHUNKED % FRIEND.encode() + b"zz\r\n")
+        answer = read_answer(sock)
+        assert (answer.status, cors_headers(answer)) == (400, {})
 
 
 @pytest.mark.parametrize(

@@ -57,9 +57,13 @@ WEBSOCKET_PATHS = ("/", "/ws")
 
 
 class GatewayApp(Flask):
-    """Flask without files, redirects and helpfulness of its own; `straight` goes past it, see Entrance; tend its `history`."""
+    """Flask without files, redirects and helpfulness of its own; `straight` goes past it, see Entrance; tend its `history`.
+
+    `cors` is for answers that are made without it.
+    """
 
     straight: Straight
+    cors: CorsHeaders
 
     def __init__(self) -> None:
         super().__init__(__name__, static_folder=None)
@@ -138,7 +142,7 @@ def create_app(
     """Make the WSGI application; `websocket` takes the upgrades on `/` and `/ws`."""
     proxies = proxies or TrustedProxies()
     app = GatewayApp()
-    cors = CorsHeaders(manifest.cors)
+    app.cors = cors = CorsHeaders(manifest.cors)
     gateway = HttpGateway(invoker, settings.max_body_bytes, proxies, cors)
     for route in manifest.http_routes:
         rule = rule_of(route.path)

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import gevent
 
 from local_runtime.gateway.http.admission import Dismissed
+from local_runtime.gateway.http.cors import CorsHeaders
 from local_runtime.gateway.http.direct_socket import directly
 from local_runtime.gateway.http.headers import completed
 from local_runtime.gateway.http.parser import Refused, Request, RequestParser
@@ -58,7 +59,15 @@ class HttpConnection:
     """
 
     def __init__(
-        self, client: Any, environ: dict[str, Any], app: Application, handled: object, *, max_body: int, patience: Patience
+        self,
+        client: Any,
+        environ: dict[str, Any],
+        app: Application,
+        handled: object,
+        *,
+        max_body: int,
+        patience: Patience,
+        cors: CorsHeaders,
     ) -> None:
         self._client = client
         self._line = directly(client)
@@ -68,6 +77,7 @@ class HttpConnection:
         self._handled = handled
         self._max_body = max_body
         self._patience = patience
+        self._cors = cors
         self._parser = RequestParser(max_body)
         self._greenlet = gevent.getcurrent()
         self._is_taken = False
@@ -167,7 +177,8 @@ class HttpConnection:
         except Exception:
             request_id = new_request_id()
             logger.exception("%s request failed", request_id)
-            return self._problem(500, request_id).with_body(problem_body(500, request_id))
+            origin = request.headers.get("origin", "")
+            return self._problem(500, request_id, origin).with_body(problem_body(500, request_id))
 
     def _environ_of(self, request: Request) -> dict[str, Any]:
         environ = self._environ.copy()
@@ -185,9 +196,10 @@ class HttpConnection:
             environ["CONTENT_LENGTH"] = str(len(body))
         return environ
 
-    def _problem(self, status: int, request_id: str) -> _Answer:
+    def _problem(self, status: int, request_id: str, origin: str) -> _Answer:
         answer = _Answer()
         headers = completed(problem_headers(status), self._peer.scheme)
+        headers += self._cors.answer("", origin, "")
         answer.start(status_line(status), [*headers, ("X-Request-Id", request_id)])
         return answer
 
@@ -195,7 +207,8 @@ class HttpConnection:
         """In the format of all other errors; then the client gets a moment to read it, unless its place is wanted."""
         request_id = new_request_id()
         tell(status, request_id)
-        line, headers, body = self._problem(status, request_id).with_body(problem_body(status, request_id))
+        answer = self._problem(status, request_id, self._parser.origin)
+        line, headers, body = answer.with_body(problem_body(status, request_id))
         self.ends_at = math.inf
         with suppress(OSError):
             self._client.settimeout(LINGER_SECONDS)

@@ -56,6 +56,12 @@ class RequestParser:
         self._resumed: Request | None = None
         self.on_message_begin()
 
+    @property
+    def origin(self) -> str:
+        """The Origin header of the request that is being received; empty where it has none, or has not come so far."""
+        headers = self._headers if self._resumed is None else self._resumed.headers
+        return headers.get("origin", "")
+
     def feed(self, data: bytes) -> None:
         """Parse; raises Refused."""
         if self.is_in_body:
