@@ -70,6 +70,19 @@ def test_repeated_headers_are_joined_with_commas(server: HttpProcess) -> None:
     assert answer.json["cookies"] == ["a=1", "b=2"]
 
 
+@pytest.mark.parametrize("around", ["", " ", "\t", " \t  "])
+def test_white_space_around_a_value_is_no_part_of_it(server: HttpProcess, around: str) -> None:
+    lines = [f"{name}:{around}{value}{around}\r\n" for name, value in (("Host", "h"), ("X-A", "a b"), ("X-A", "c"), ("X-B", ""))]
+    answer = server.send_raw(f"GET /echo HTTP/1.1\r\n{''.join(lines)}\r\n".encode())
+    headers = answer.json["headers"]
+    assert (headers["host"], headers["x-a"], headers["x-b"]) == ("h", "a b,c", "")
+
+
+def test_only_spaces_and_tabs_are_white_space_there(server: HttpProcess) -> None:
+    answer = server.send_raw(b"GET /echo HTTP/1.1\r\nHost: h\r\nX-A: a\xa0\r\n\r\n")
+    assert answer.json["headers"]["x-a"] == "a\xa0"
+
+
 def test_a_chunked_body_arrives_whole(server: HttpProcess) -> None:
     assert server.send_raw(chunked(b"one ", b"two", b"")).json["body"] == "one two"
 

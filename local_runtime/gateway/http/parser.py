@@ -135,10 +135,11 @@ class RequestParser:
         if self._fields > MAX_FIELDS or len(name) + len(value) > MAX_FIELD:
             raise Refused(431)
         text, headers = _lower(name), self._headers
+        content = value.decode("latin-1").rstrip(" \t")  # llhttp takes white space off the front alone (RFC 9110, 5.5)
         if text in headers or text in _ODD:
-            self._heed(text, value.decode("latin-1"))
+            self._heed(text, content)
         else:
-            headers[text] = value.decode("latin-1")
+            headers[text] = content
 
     def _heed(self, text: str, content: str) -> None:
         """A header that came before, or one that not everybody may send."""
