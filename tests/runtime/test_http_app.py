@@ -148,6 +148,9 @@ def test_a_person_who_asks_for_an_unknown_path_is_shown_the_way_home(client: Fla
         ("GET", "/nope", "application/json, text/html;q=0.9, */*;q=0.1", 404),
         ("GET", "/nope", "application/json, text/html", 404),
         ("POST", "/nope", BROWSER, 404),
+        ("GET", "/api/nope", BROWSER, 404),
+        ("GET", "/api/nope", "text/html", 404),
+        ("GET", "/%61pi/nope", BROWSER, 404),
         ("DELETE", "/echo", BROWSER, 405),
     ],
 )

@@ -186,7 +186,7 @@ def _problem(status: int, headers: Iterable[tuple[str, str]] = ()) -> Response:
 
 
 def _http_problem(error: HTTPException) -> Response:
-    if error.code == 404 and _is_a_person():
+    if error.code == 404 and _asks_for_a_page():
         request_id = request.environ[REQUEST_ID]
         tell(404, request_id)
         return Response(not_found_page(request_id), 404, problem_headers(404, PAGE_CONTENT_TYPE))
@@ -194,10 +194,12 @@ def _http_problem(error: HTTPException) -> Response:
     return _problem(error.code or 500, allow)
 
 
-def _is_a_person() -> bool:
-    """A browser names HTML, and before JSON; programs take anything, or say nothing."""
+def _asks_for_a_page() -> bool:
+    """Whether a browser asks, which names HTML before JSON; programs take anything, or say nothing. The API has no pages."""
+    if request.method not in ("GET", "HEAD") or request.path.startswith("/api/"):
+        return False
     wanted = request.accept_mimetypes
-    return request.method in ("GET", "HEAD") and wanted["text/html"] > max(wanted["application/json"], wanted[CONTENT_TYPE])
+    return wanted["text/html"] > max(wanted["application/json"], wanted[CONTENT_TYPE])
 
 
 def _unexpected(error: Exception) -> Response:
