@@ -37,7 +37,7 @@ WHAT_TO_DO = {
     429: "Wait as long as the header `Retry-After` says. `RateLimit-Policy` and `RateLimit` tell which limit it is.",
     431: "Send less.",
     500: "Send it again later, with the same `Idempotency-Key` if it has one. If it stays, tell the operator the `requestId`.",
-    501: "Send the request in another form.",
+    501: "Use a method that the API has, and no other transfer coding than `chunked`.",
     503: "Wait as long as `Retry-After` says, and longer each time; with the same `Idempotency-Key` nothing is done twice.",
     504: "Send it again later, with the same `Idempotency-Key` where it has one: it may have been carried out.",
     505: "Use HTTP/1.1.",

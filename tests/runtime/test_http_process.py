@@ -113,6 +113,7 @@ def test_a_body_cut_short_never_reaches_the_function(server: HttpProcess) -> Non
     [
         (b"GET /echo HTTP/9.9\r\n\r\n", 400),
         (b"nonsense\r\n\r\n", 400),
+        (b"FOO /echo HTTP/1.1\r\nHost: h\r\n\r\n", 501),
         (b"GET /echo HTTP/1.1\r\nHost: h\r\nbad header\r\n\r\n", 400),
         (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: h\r\n\r\n", 414),
         (b"GET /echo HTTP/1.1\r\nHost: h\r\nX-A: " + b"x" * 9000 + b"\r\n\r\n", 431),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -16,6 +17,8 @@ MAX_FIELDS = 64
 MAX_HEAD = 64 * 1024
 _FRAMING = ("host", "connection", "content-length", "transfer-encoding", "expect")
 _ODD = ("", "transfer-encoding")
+_REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [!-~]+ HTTP/1\.[01]\r\n")
+_METHOD_OF_RTSP = "Invalid method for HTTP/x.x request"  # llhttp's words; httptools has no error of its own for it
 CHUNKED_OVERHEAD = 8  # a body of one byte a chunk is six times as long on the wire
 
 
@@ -85,9 +88,14 @@ class RequestParser:
             return self._after_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserCallbackError as error:
             raise error.__context__ if isinstance(error.__context__, Refused) else Refused(400) from None
-        except httptools.HttpParserError:
-            raise Refused(400) from None
+        except httptools.HttpParserError as error:
+            raise Refused(501 if self._is_unknown_method(error, data) else 400) from None
         return b""
+
+    def _is_unknown_method(self, error: httptools.HttpParserError, data: bytes) -> bool:
+        """Whether only the method was wrong: the first line is HTTP otherwise, and no other request stands before it."""
+        is_method = isinstance(error, httptools.HttpParserInvalidMethodError) or str(error) == _METHOD_OF_RTSP
+        return is_method and not self.requests and _REQUEST_LINE.match(data) is not None
 
     def _after_upgrade(self, rest: bytes) -> bytes:
         """llhttp takes what follows the head of a request with Upgrade for the other protocol, also its body.

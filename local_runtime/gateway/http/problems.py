@@ -30,7 +30,7 @@ KNOWN = {
     429: ("too_many_connections", "Too many connections", "There are too many connections from this address."),
     431: ("headers_too_large", "Headers too large", "There are more headers, or longer ones, than this server accepts."),
     500: ("internal_error", "Internal error", "Something went wrong on our side; it has been logged. Try again later."),
-    501: ("not_implemented", "Not implemented", "The only transfer coding that is understood is `chunked`."),
+    501: ("not_implemented", "Not implemented", "The method is unknown here, or the transfer coding is not `chunked`."),
     503: ("unavailable", "Temporarily unavailable", "The server cannot take this now. Try again shortly."),
     504: ("function_timeout", "Function timeout", "The function did not answer in time."),
     505: ("http_version_not_supported", "HTTP version not supported", "A WebSocket is opened with HTTP/1.1."),
