@@ -13,7 +13,7 @@ from shared.boards.acceptance_redis import RESULT_SECONDS, SPENT_BEFORE_MS, SPEN
 from shared.boards.entry import AcceptedEntry, BoardMoved, ScoreEntry, parse_places
 from shared.boards.places_redis import Verb, place_members
 from shared.boards.season import BoardState
-from shared.core.errors import LeaderboardRebuilding, ScoreboardError
+from shared.core.errors import BoardScoreOutOfBounds, LeaderboardRebuilding, ScoreboardError
 from shared.ledger.events import Number
 from shared.stores.keys import BoardKeys, ShardKeys
 from shared.stores.redis.connection import translated
@@ -169,6 +169,8 @@ class Entries(Acceptances):
             return self._accepted(entry, rest, limit)
         if outcome == b"board":
             return BoardMoved(int(rest[0]))
+        if outcome == b"bounds":
+            raise BoardScoreOutOfBounds
         return self._missing(outcome, rest, limit)
 
     @translated()

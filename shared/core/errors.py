@@ -244,6 +244,12 @@ class ScoreOutOfBounds(Conflict):
     default_detail = "Your score would exceed 2147483647, the highest that can be recorded. Nothing was changed."
 
 
+class BoardScoreOutOfBounds(ScoreOutOfBounds):
+    """On a board beside `main`: of a score or a second value, on either side of 0."""
+
+    default_detail = "The score would exceed 9007199254740991 in size. Nothing was changed."
+
+
 class BoardInUse(Conflict):
     code, title = "board_in_use", "Board in use"
     default_detail = "The change would give another meaning to the entries of this board. Nothing was changed."

@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.boards.board import MAIN
 from shared.boards.definition import LARGEST, BoardDefinition
-from shared.core.errors import AlreadyStruck, AlreadyUndone, ScoreOutOfBounds, UnknownBoard, WithoutEffect
+from shared.core.errors import AlreadyStruck, AlreadyUndone, BoardScoreOutOfBounds, ScoreOutOfBounds, UnknownBoard, WithoutEffect
 from shared.core.ids import new_request_id
 from shared.reconciliation.score_decision import Decided, Decision, LedgerEntry, PastDecision, Season, SeasonScore, Unsettled
 from shared.stores.actor import Actor
@@ -106,7 +106,7 @@ def _on_board(session: Session, decision: Decision, actor: Actor) -> Written:
     )
     scores = [SeasonScore(*row) for row in rows]
     if any(abs(part or 0) > LARGEST for each in scores for part in (each.score, each.second)):
-        raise ScoreOutOfBounds(f"The score would exceed {LARGEST} in size. Nothing was changed.")
+        raise BoardScoreOutOfBounds
     if decision.action == "adjust" and board.operator == "best" and sorted(scores) == sorted(before):
         raise WithoutEffect
     return moderation_id, at, scores, board.has_second

@@ -219,8 +219,18 @@ def test_more_than_there_is_is_taken_away(redis_client: redis.Redis) -> None:
     board = EntryBoard(redis_client)
     user_id = board.main.player()
     assert [board.add(user_id, value).places[0].score for value in (3, -5)] == [3, -2]
-    with pytest.raises(ScoreOutOfBounds):
-        board.add(user_id, -LARGEST)
+
+
+@pytest.mark.parametrize(("before", "value", "second"), [(10, LARGEST, 0), (-10, -LARGEST, 0), (10, 0, LARGEST)])
+def test_a_sum_out_of_bounds_is_told_of_with_those_of_the_board(
+    redis_client: redis.Redis, before: int, value: int, second: int
+) -> None:
+    board = EntryBoard(redis_client, has_second=True)
+    user_id = board.main.player()
+    board.add(user_id, before, before)
+    with pytest.raises(ScoreOutOfBounds, match=f"would exceed {LARGEST} in size"):
+        board.add(user_id, value, second)
+    assert board.rows() == [(user_id, before, before)]
 
 
 def test_each_season_counts_by_itself(redis_client: redis.Redis) -> None:

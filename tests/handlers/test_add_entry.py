@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.boards.definition import BoardDefinition
+from shared.boards.definition import LARGEST, BoardDefinition
 from shared.container import Container
 from shared.core.config import Settings
 from shared.reconciliation.balance_books import balance_books
@@ -80,6 +80,14 @@ def test_what_a_board_does_not_take_is_refused_with_a_reason(deployed: Container
     board_id = define_board(deployed, minValue=1, maxValue=10, metadataBytes=50)
     reply = add_entry(board_id, new_player(deployed), body)
     assert reply.problem == (422, code)
+
+
+def test_a_sum_is_refused_with_the_bound_of_the_board(deployed: Container) -> None:
+    board_id, ada = define_board(deployed), new_player(deployed)
+    assert add_entry(board_id, ada, {"value": 10}).status == 200
+    reply = add_entry(board_id, ada, {"value": LARGEST})
+    assert reply.problem == (409, "score_out_of_bounds")
+    assert reply.json["detail"] == f"The score would exceed {LARGEST} in size. Nothing was changed."
 
 
 def test_what_looks_like_an_escape_is_metadata(deployed: Container) -> None:

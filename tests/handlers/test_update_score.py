@@ -150,7 +150,9 @@ def test_no_score_rises_above_what_the_ledger_can_record(deployed: Container, re
     with board_in_agreement(redeploy) as board:
         player = new_player(board)
         give(board, {player.user_id: highest - 3})
-        assert player.score(4).problem == (409, "score_out_of_bounds")
+        refused = player.score(4)
+        assert refused.problem == (409, "score_out_of_bounds")
+        assert f"exceed {highest}" in refused.json["detail"]
         assert board_of(board, player) == highest - 3
         accepted = player.score(3)
         assert accepted.data["score"] == highest
