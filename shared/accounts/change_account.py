@@ -126,7 +126,7 @@ def change_password(
     account = accounts.users.by_id(command.caller.user_id)
     if account is None:
         raise UnknownUser
-    new_password = checked_password(command.new_password, account.username, common_passwords)
+    new_password = checked_password(command.new_password, account.username, common_passwords, member="newPassword")
     source_ip = command.actor.source_ip or ""
     if check_password(account.username, command.current_password, source_ip, lambda: account, gatekeeper) is None:
         raise WrongPassword

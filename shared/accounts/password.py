@@ -34,22 +34,22 @@ def normalized(password: str) -> str:
     return unicodedata.normalize("NFKC", password[:_MOST_READ])
 
 
-def checked_password(value: object, username: str, common: Container[str]) -> str:
+def checked_password(value: object, username: str, common: Container[str], *, member: str = "password") -> str:
     """12 to 128 characters of any kind, spaces too, that are neither common nor the username; raises WeakPassword.
 
-    `common` holds passwords in lower case, and the words that common ones are made from.
+    `common` holds passwords in lower case, and the words that common ones are made from. `member` is what the request calls it.
     """
     if not isinstance(value, str):
-        raise WeakPassword(f"`password` must be a text of {MIN_LENGTH} to {MAX_LENGTH} characters.")
+        raise WeakPassword(f"`{member}` must be a text of {MIN_LENGTH} to {MAX_LENGTH} characters.")
     password = normalized(value)
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
-        raise WeakPassword(f"`password` must have {MIN_LENGTH} to {MAX_LENGTH} characters.")
+        raise WeakPassword(f"`{member}` must have {MIN_LENGTH} to {MAX_LENGTH} characters.")
     folded = password.casefold()
     for name in (normalized(username).casefold(), _PRODUCT):
         if name in folded and len(folded.replace(name, "")) < _LEAST_OF_ITS_OWN:
-            raise WeakPassword("`password` is too close to your name or to the name of this site. Choose another one.")
+            raise WeakPassword(f"`{member}` is too close to your name or to the name of this site. Choose another one.")
     if _is_pattern(folded, common) or _is_common(folded, common):
-        raise WeakPassword("`password` is one of those that are tried first. Choose another one; several words are fine.")
+        raise WeakPassword(f"`{member}` is one of those that are tried first. Choose another one; several words are fine.")
     return password
 
 

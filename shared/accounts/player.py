@@ -146,8 +146,15 @@ def checked_role(value: object) -> Role:
     raise InvalidParameter("`role` must be `player` or `admin`.")
 
 
+def checked_user_id(value: object) -> str:
+    """The `userId` of a request; raises InvalidParameter."""
+    if not isinstance(value, str) or not value.isprintable():
+        raise InvalidParameter("`userId` must be the id of a user.")
+    return canonical_id(value)
+
+
 def checked_user_ids(value: object) -> list[str]:
-    """At least one id of a user; raises InvalidParameter."""
+    """The `userIds` of a request, at least one; raises InvalidParameter."""
     if not isinstance(value, list) or not value or not all(isinstance(each, str) and each.isprintable() for each in value):
         raise InvalidParameter("`userIds` must be a list of ids of users.")
     return [canonical_id(user_id) for user_id in value]

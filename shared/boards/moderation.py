@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, Literal, NamedTuple, cast
 
-from shared.accounts.player import checked_user_ids
+from shared.accounts.player import checked_user_id, checked_user_ids
 from shared.core.clock import utc_text
 from shared.core.cursor import MAX_ID
 from shared.core.errors import InvalidParameter
@@ -131,8 +131,7 @@ class Moderate:
         if action == "undo":
             return replace(made, entry_id=checked_entry_id(body))
         if about == ["userId"]:
-            [user_id] = checked_user_ids([body["userId"]])
-            return replace(made, user_id=user_id)
+            return replace(made, user_id=checked_user_id(body["userId"]))
         if about != ["players"]:
             raise InvalidParameter("Send `userId` for one player, or `players` for several.")
         preview = body.get("preview", False)

@@ -112,5 +112,5 @@ def _parse_one(
         raise InvalidParameter(f"`userId` must be a player's id, of 1 to {MAX_ID_LENGTH} characters.")
     if key is not None and not isinstance(key, str):
         raise InvalidParameter("`idempotencyKey` must be a text.")
-    key = key_of_batch if key is None else checked_key(key)
+    key = key_of_batch if key is None else checked_key(key, "idempotencyKey")
     return parse_entry(canonical_id(user_id), each, writer, source_ip, board, api_key=None, key=key)

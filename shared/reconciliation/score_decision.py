@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from shared.accounts.player import checked_user_ids
+from shared.accounts.player import checked_user_id
 from shared.boards.moderation import EVERY_BOARD, checked_entry_id, checked_reason
 from shared.core.errors import InvalidParameter
 from shared.core.ids import canonical_id
@@ -42,7 +42,7 @@ class ModerateScore:
             raise InvalidParameter("A decision about scores is about one player: send `userId`.")
         if board_id == EVERY_BOARD:
             raise InvalidParameter("A score is corrected on one board: send its id in the place of `*`.")
-        [user_id] = checked_user_ids([body["userId"]])
+        user_id = checked_user_id(body["userId"])
         if action == "adjust":
             return cls(board_id, action, reason, user_id, said=body)
         request_id = body.get("requestId")

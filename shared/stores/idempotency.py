@@ -16,10 +16,10 @@ CARRIED_OUT_WITHIN = timedelta(seconds=30)
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
-def checked_key(value: str | None) -> str | None:
-    """The value of the header, None without one; raises InvalidParameter."""
+def checked_key(value: str | None, name: str = "Idempotency-Key") -> str | None:
+    """The value of the header, or of the member with this name, None without one; raises InvalidParameter."""
     if value is not None and not _KEY.fullmatch(value):
-        raise InvalidParameter("`Idempotency-Key` must be 1 to 255 visible ASCII characters.")
+        raise InvalidParameter(f"`{name}` must be 1 to 255 visible ASCII characters.")
     return value
 
 

@@ -549,7 +549,16 @@ NO_DECISIONS: list[dict[str, Any]] = [
 def test_what_is_no_decision_is_refused(board: Container, admin: Player) -> None:
     for body in NO_DECISIONS:
         assert moderate(admin, "main", body).problem == (422, "invalid_parameter"), body
-    assert entries_of(admin, "main", userId="\0").problem == (422, "invalid_parameter")
+
+
+def test_an_id_that_can_be_nobodys_is_named_as_the_request_names_it(board: Container, admin: Player) -> None:
+    one = [{"action": "hide", "userId": wrong, "reason": "x"} for wrong in (5, "\0")]
+    one.append({"action": "adjust", "userId": 5, "value": 1, "reason": "x"})
+    refused = [moderate(admin, "main", body) for body in one] + [entries_of(admin, "main", userId="\0")]
+    assert {reply.problem for reply in refused} == {(422, "invalid_parameter")}
+    assert {reply.json["detail"] for reply in refused} == {"`userId` must be the id of a user."}
+    several = moderate(admin, "main", {"action": "hide", "players": {"userIds": [5]}, "reason": "x"})
+    assert several.json["detail"] == "`userIds` must be a list of ids of users."
 
 
 def test_nobody_and_nothing_that_there_is_not_is_moderated(board: Container, admin: Player) -> None:

@@ -135,6 +135,14 @@ def test_a_server_sees_the_boards_that_its_key_is_good_for(deployed: Container, 
     assert wrong.problem == (401, "invalid_server_key")
 
 
+def test_a_key_of_an_entry_that_cannot_be_one_is_named_as_the_entry_names_it(deployed: Container, admin: Player) -> None:
+    board_id = define_board(deployed, write="server")
+    entries = [{"userId": "nobody", "value": 1, "idempotencyKey": wrong} for wrong in (5, "", "two words")]
+    reply = write(made(admin)["key"], board_id, entries)
+    assert {each["code"] for each in reply.data} == {"invalid_parameter"}
+    assert all(each["detail"].startswith("`idempotencyKey` must be ") for each in reply.data)
+
+
 def test_entries_of_a_player_count_in_their_order_though_the_ledger_is_asked_about_one(
     deployed: Container, admin: Player
 ) -> None:
