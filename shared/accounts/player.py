@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from shared.core.errors import Forbidden, InvalidParameter, InvalidUsername, NotYourAccount, NotYourScore
+from shared.core.errors import Forbidden, InvalidParameter, InvalidUsername, NotYourAccount, NotYourHistory, NotYourScore
 from shared.core.ids import canonical_id
 
 Role = Literal["player", "admin"]
@@ -121,6 +121,11 @@ class Caller:
         """Raise NotYourScore unless the path speaks of the caller."""
         if user_id != self.user_id:
             raise NotYourScore
+
+    def must_own_or_be_admin(self, user_id: str) -> None:
+        """Raise NotYourHistory unless the path speaks of the caller, or an admin asks."""
+        if self.role != "admin" and user_id != self.user_id:
+            raise NotYourHistory
 
     def must_be(self, user_id: str) -> None:
         """Raise NotYourAccount unless the path speaks of the caller."""

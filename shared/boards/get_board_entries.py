@@ -22,9 +22,8 @@ DEFAULT_LIMIT, MAX_LIMIT = 50, 200
 def get_board_entries(
     board_id: str, user_id: str, limit: int, cursor: str, caller: Caller, boards: Boards, users: Users
 ) -> dict[str, Any]:
-    """`{"data": [...], "nextCursor"}`; raises NotYourScore (admins read all), UnknownBoard, UnknownUser and InvalidParameter."""
-    if caller.role != "admin":
-        caller.must_own(user_id)
+    """`{"data": [...], "nextCursor"}`; raises NotYourHistory (admins read all), UnknownBoard, UnknownUser, InvalidParameter."""
+    caller.must_own_or_be_admin(user_id)
     if board_id == MAIN.board_id:
         raise UnknownBoard("The updates of `main` are at GET /api/score/{user_id}/history.")
     has_second = boards.get(board_id).has_second

@@ -129,6 +129,14 @@ class NotYourScore(Forbidden):
     default_detail = "The user id in the path is not the one in the access token: a player raises only their own score."
 
 
+class NotYourHistory(NotYourScore):
+    """Somebody else's updates or entries were asked for."""
+
+    default_detail = (
+        "The user id in the path is not the one in the access token: only that player and admins may read what they entered."
+    )
+
+
 class NotItsBoard(Forbidden):
     code, title = "not_its_board", "Not its board"
     default_detail = "This server key is not good for this board."

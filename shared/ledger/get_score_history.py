@@ -19,9 +19,8 @@ DEFAULT_LIMIT, MAX_LIMIT = 50, 200
 
 
 def get_score_history(user_id: str, limit: int, cursor: str, caller: Caller, ledger: Ledger, users: Users) -> dict[str, Any]:
-    """`{"data": [...], "nextCursor": ...}`; raises NotYourScore (admins read all), UnknownUser, InvalidParameter."""
-    if caller.role != "admin":
-        caller.must_own(user_id)
+    """`{"data": [...], "nextCursor": ...}`; raises NotYourHistory (admins read all), UnknownUser, InvalidParameter."""
+    caller.must_own_or_be_admin(user_id)
     entries = ledger.history(user_id, limit + 1, read_cursor(cursor))
     if not entries and user_id != caller.user_id and not users.profiles([user_id]):
         raise UnknownUser

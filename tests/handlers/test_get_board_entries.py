@@ -90,7 +90,9 @@ def test_pages_join_without_gap_or_repetition(deps: Container, player: Player, l
 
 def test_only_the_player_and_admins_read_entries(deps: Container, player: Player) -> None:
     board_id, other = entered(deps, player, [5]), new_player(deps)
-    assert get(board_id, player.user_id, other).problem == (403, "not_your_score")
+    refused = get(board_id, player.user_id, other)
+    assert refused.problem == (403, "not_your_score")
+    assert "only that player and admins may read" in refused.json["detail"]
     admin = new_player(deps, "admin")
     assert len(get(board_id, player.user_id, admin).data) == 1
     assert get(board_id, other.user_id, admin).data == []

@@ -66,7 +66,9 @@ def test_one_who_never_scored_has_an_empty_history(deployed: Container) -> None:
 
 
 def test_a_player_reads_no_other_history_but_an_admin_every_one(deployed: Container, player: Player) -> None:
-    assert get(player.user_id, new_player(deployed)).problem == (403, "not_your_score")
+    refused = get(player.user_id, new_player(deployed))
+    assert refused.problem == (403, "not_your_score")
+    assert "only that player and admins may read" in refused.json["detail"]
     assert len(get(player.user_id, new_player(deployed, "admin")).json["data"]) == 7
     assert get(player.user_id, None).problem == (401, "missing_token")
 
