@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from shared.core.clock import utc_text
 from shared.core.errors import InvalidParameter, InvalidServerKey
+from shared.core.text import is_readable
 
 BEGINNING = "sk_"
 MAX_BOARDS, MAX_NAME_LENGTH = 100, 50
@@ -94,8 +95,10 @@ def parse_server_key(text: str) -> ServerCredential:
 def parse_new_key(body: Mapping[str, Any]) -> tuple[str, list[str] | None, list[str]]:
     """Read `{"name", "boards"?, "scopes"?}`; raises InvalidParameter."""
     name, boards = body.get("name"), body.get("boards")
-    if not isinstance(name, str) or not name.isprintable() or not 1 <= len(name.strip()) <= MAX_NAME_LENGTH:
-        raise InvalidParameter(f"`name` must be a text of 1 to {MAX_NAME_LENGTH} characters that says which server has the key.")
+    if not isinstance(name, str) or not is_readable(name) or len(name.strip()) > MAX_NAME_LENGTH:
+        raise InvalidParameter(
+            f"`name` must be a text of 1 to {MAX_NAME_LENGTH} characters, on one line, that says which server has the key."
+        )
     if boards is not None and not (
         isinstance(boards, list)
         and 1 <= len(boards) <= MAX_BOARDS

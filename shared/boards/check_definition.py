@@ -15,12 +15,12 @@ from cronsim import CronSim, CronSimError
 
 from shared.boards.definition import ALL_TIME, LARGEST, NAME, PERIOD_MEMBERS, Operator, Order, Period, Ties, Writer, instant
 from shared.core.errors import InvalidBoard
+from shared.core.text import is_readable
 
 MAIN_ID = "main"  # the specification's board, which nobody defines
 MAX_PERIODS = 4
 MAX_TITLE = 100
 _NAMES_ARE = "1 to 40 small letters, digits, dashes and underscores, beginning with a letter or a digit"
-_JOINERS = re.compile("[\u200c\u200d]")  # of scripts and emoji, and no text by themselves
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _CRON_IS = 'five fields, as in "0 0 * * MON" (minute, hour, day of month, month, day of week)'
 _MAX_CRON = 100
@@ -75,7 +75,7 @@ def _check_members(given: Mapping[str, Any], known: Collection[str], of_what: st
 
 def _check_title(value: object) -> None:
     text = unicodedata.normalize("NFC", value).strip() if isinstance(value, str) and len(value) <= 4 * MAX_TITLE else ""
-    if not 1 <= len(text) <= MAX_TITLE or not _JOINERS.sub("", text).isprintable():
+    if not 1 <= len(text) <= MAX_TITLE or not is_readable(text):
         raise _refused("title", f"must be a text of 1 to {MAX_TITLE} characters, none of them a control character")
 
 

@@ -12,6 +12,7 @@ from shared.accounts.player import checked_user_id, checked_user_ids
 from shared.core.clock import utc_text
 from shared.core.cursor import MAX_ID
 from shared.core.errors import InvalidParameter
+from shared.core.text import is_readable
 
 EVERY_BOARD = "*"  # in the place of a board's id
 MAX_PLAYERS, MAX_REASON = 10_000, 500
@@ -143,7 +144,7 @@ class Moderate:
 def checked_reason(body: Mapping[str, Any]) -> str:
     """The reason of a decision; raises InvalidParameter."""
     reason = body.get("reason")
-    if not isinstance(reason, str) or not reason.isprintable() or not 1 <= len(reason.strip()) <= MAX_REASON:
+    if not isinstance(reason, str) or not is_readable(reason) or len(reason.strip()) > MAX_REASON:
         raise InvalidParameter(f"`reason` must be a text of 1 to {MAX_REASON} characters, on one line, that says why.")
     return reason.strip()
 

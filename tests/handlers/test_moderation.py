@@ -551,6 +551,12 @@ def test_what_is_no_decision_is_refused(board: Container, admin: Player) -> None
         assert moderate(admin, "main", body).problem == (422, "invalid_parameter"), body
 
 
+def test_a_reason_may_be_of_any_script(stage: Stage, admin: Player) -> None:
+    body = {"action": "hide", "userId": stage.cheater.user_id, "reason": "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"}
+    assert moderate(admin, stage.board_id, body).data["entry"]["reason"] == body["reason"]
+    assert entries_of(admin, stage.board_id).data[0]["reason"] == body["reason"]
+
+
 def test_an_id_that_can_be_nobodys_is_named_as_the_request_names_it(board: Container, admin: Player) -> None:
     one = [{"action": "hide", "userId": wrong, "reason": "x"} for wrong in (5, "\0")]
     one.append({"action": "adjust", "userId": 5, "value": 1, "reason": "x"})

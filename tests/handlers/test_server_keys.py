@@ -282,6 +282,12 @@ def test_a_key_needs_a_name_and_boards_that_can_be(admin: Player, body: dict[str
     assert manage(admin, "POST", KEYS, body).problem == (422, "invalid_parameter")
 
 
+def test_the_name_of_a_key_may_be_of_any_script(admin: Player) -> None:
+    name = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"  # Persian, with a joiner
+    key = made(admin, name=name)
+    assert [each["name"] for each in manage(admin, "GET", KEYS).data if each["keyId"] == key["keyId"]] == [name]
+
+
 def test_the_list_shows_no_secrets_and_every_change_is_audited(deployed: Container, admin: Player) -> None:
     key = made(admin, boards=["lap-times"])
     manage(admin, "DELETE", KEY, key_id=key["keyId"])
