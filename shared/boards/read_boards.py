@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 Board = dict[str, Any]
 
 
-def seen_with(token: str, identify: Callable[[str], object], keys: ServerKeyStores) -> Callable[[Board], bool]:
+def seen_with(token: str | None, identify: Callable[[str], object], keys: ServerKeyStores) -> Callable[[Board], bool]:
     """Which boards are shown to whoever has this token: all to those who are logged in, to a game's server beside the public ones
-    those that its key is good for. Raises InvalidServerKey and what `identify` raises.
+    those that its key is good for, and the public ones to who has none. Raises InvalidServerKey and what `identify` raises.
     """
+    if token is None:
+        return lambda board: bool(board["public"])
     if not token.startswith(BEGINNING):
         identify(token)
         return lambda board: True
