@@ -62,6 +62,7 @@ verify-audit, reconcile and balance), 70 a function that took too long, 130 Ctrl
 
 def main(argv: Sequence[str]) -> int:
     """Run the command line; answers the exit code."""
+    _open_closed_streams()
     try:
         complete_environment()
         arguments = build_parser().parse_args(_with_verb(argv))
@@ -82,6 +83,13 @@ def main(argv: Sequence[str]) -> int:
         # Whoever read our output has gone; the interpreter must not complain about it when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _open_closed_streams() -> None:
+    """Put /dev/null where the caller closed a stream: Python has None there, and the next file opened would take its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - stays open until the end
 
 
 def build_parser() -> argparse.ArgumentParser:

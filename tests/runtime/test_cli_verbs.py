@@ -18,6 +18,7 @@ from local_runtime.cli.command import command, pasteable
 from local_runtime.cli.main import VERBS, build_parser, main
 from local_runtime.instance.directory import InstanceDirectory
 from local_runtime.settings import PROJECT_ROOT, InstanceSettings
+from tests.runtime.verbs import seeming_instance
 
 
 def run(*arguments: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
@@ -195,6 +196,44 @@ def test_an_empty_password_is_refused(tmp_path: Path) -> None:
         done = run("create-user", "root", "--password-stdin", "--data-dir", str(tmp_path))
     assert done.returncode == 2
     assert "its first line is the password" in done.stderr
+
+
+def run_in_shell(line: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`line` is what a shell is told, with "$@" for the program and its arguments."""
+    return subprocess.run(
+        ["/bin/sh", "-c", line, "sh", sys.executable, "-m", "local_runtime", *arguments],
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["create-user", "root"], "there is no terminal"),
+        (["create-user", "root", "--password-stdin"], "stdin holds no password"),
+        (["simulate", "--url", "http://127.0.0.1:9", "--admin", "root"], "stdin holds no password"),
+        (["invoke", "get_scores", "-"], "is not JSON"),
+        (["keys", "import", "-"], "error: "),
+    ],
+)
+def test_a_closed_stdin_is_an_empty_one(tmp_path: Path, arguments: list[str], says: str) -> None:
+    with seeming_instance(tmp_path, {}):
+        done = run_in_shell('"$@" <&-', *arguments, "--data-dir", str(tmp_path))
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
+    assert says in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["doctor"], ["logs"], ["--version"]])
+def test_a_closed_stdout_is_no_error(tmp_path: Path, arguments: list[str]) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "http.log").write_text("a line\n")
+    data_dir = [] if arguments == ["--version"] else ["--data-dir", str(tmp_path)]
+    done = run_in_shell('"$@" >&-', *arguments, *data_dir)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_disk_that_is_full_is_one_clear_message(tmp_path: Path) -> None:
