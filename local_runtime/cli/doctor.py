@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
+from io import StringIO
 
 from local_runtime.cli.errors import CliError
 from local_runtime.cli.options import add_options, settings_from
+from local_runtime.cli.output import say
 
 EPILOG = """\
 example:
@@ -37,4 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     except CliError:
         runtime = None
     memory = private_memory(os.environ, settings.memory_mb, runtime)
-    return doctor(sys.stdout, data_dir, runtime=runtime, memory=memory)
+    report = StringIO()
+    exit_code = doctor(report, data_dir, runtime=runtime, memory=memory)
+    say(report.getvalue().rstrip("\n"))
+    return exit_code

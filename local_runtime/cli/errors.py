@@ -13,3 +13,7 @@ class CliError(Exception):
     def __init__(self, message: str, exit_code: int = EXIT_FAILED) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+
+
+class StdoutFailed(CliError):
+    """What the verb prints does not arrive: the disk it goes to is full, say."""

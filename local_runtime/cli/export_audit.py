@@ -12,7 +12,7 @@ from typing import Any, TextIO
 from local_runtime.cli.complete_file import text_file
 from local_runtime.cli.errors import EXIT_OK
 from local_runtime.cli.options import add_options, count, settings_from
-from local_runtime.cli.output import say
+from local_runtime.cli.output import say, writing_stdout
 from local_runtime.cli.running import function_of
 
 FUNCTION = "export_audit_log"
@@ -48,7 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
     limits = {"from": arguments.since, "to": arguments.until}
     event: dict[str, Any] = {name: value for name, value in limits.items() if value is not None}
     if arguments.output is None:
-        _write(sys.stdout, export, event, arguments.after)
+        with writing_stdout():
+            _write(sys.stdout, export, event, arguments.after)
         return EXIT_OK
     with text_file(arguments.output) as file:
         count = _write(file, export, event, arguments.after)

@@ -15,8 +15,8 @@ from typing import Any, NoReturn
 
 from local_runtime.cli.command import command, pasteable
 from local_runtime.cli.environment import complete_environment
-from local_runtime.cli.errors import EXIT_USAGE, CliError
-from local_runtime.cli.output import tell
+from local_runtime.cli.errors import EXIT_FAILED, EXIT_USAGE, CliError
+from local_runtime.cli.output import drop_stdout, tell, writing_stdout
 from local_runtime.instance.errors import InstanceError
 from local_runtime.settings import SettingsError
 from local_runtime.version import product_version
@@ -64,9 +64,7 @@ def main(argv: Sequence[str]) -> int:
     """Run the command line; answers the exit code."""
     _open_closed_streams()
     try:
-        complete_environment()
-        arguments = build_parser().parse_args(_with_verb(argv))
-        return int(arguments.run(arguments))
+        return _run(argv)
     except CliError as error:
         return _fail(str(error), error.exit_code)
     except (InstanceError, SettingsError) as error:
@@ -80,9 +78,19 @@ def main(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
     except BrokenPipeError:
-        # Whoever read our output has gone; the interpreter must not complain about it when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        drop_stdout()
+        return EXIT_FAILED
+
+
+def _run(argv: Sequence[str]) -> int:
+    """What the verb has left in the buffer of stdout is written here, where a full disk can still be told of."""
+    try:
+        complete_environment()
+        arguments = build_parser().parse_args(_with_verb(argv))
+        return int(arguments.run(arguments))
+    finally:
+        with writing_stdout():
+            pass
 
 
 def _open_closed_streams() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-from local_runtime.cli.errors import EXIT_FAILED, EXIT_USAGE, CliError
+from local_runtime.cli.errors import EXIT_FAILED, EXIT_USAGE, CliError, StdoutFailed
 
 # Unseen parts of names: joiners of letters and of emoji, and the letters that make a flag of one.
 UNSEEN = frozenset("\u200c\u200d").union(map(chr, range(0xE0020, 0xE0080)))
@@ -18,8 +19,26 @@ UNSEEN = frozenset("\u200c\u200d").union(map(chr, range(0xE0020, 0xE0080)))
 
 def say(line: str = "") -> None:
     """Print a line to stdout at once, and whole: Ctrl-C comes before or after it."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+    with writing_stdout():
+        sys.stdout.write(f"{line}\n")
+
+
+@contextmanager
+def writing_stdout() -> Iterator[None]:
+    """Flush in the end; StdoutFailed when stdout cannot be written, BrokenPipeError when its reader has gone."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        drop_stdout()
+        raise StdoutFailed(f"stdout cannot be written: {error.strerror}") from None
+
+
+def drop_stdout() -> None:
+    """Nothing arrives any more: the interpreter must not complain about it when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def tell(line: str) -> None:

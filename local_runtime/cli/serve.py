@@ -11,7 +11,7 @@ from dataclasses import fields
 from typing import Any
 
 from local_runtime.cli.demo import Demo
-from local_runtime.cli.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CliError
+from local_runtime.cli.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CliError, StdoutFailed
 from local_runtime.cli.options import add_options, settings_from
 from local_runtime.cli.output import say
 from local_runtime.cli.progress import make_progress
@@ -75,7 +75,7 @@ def _serve(settings: InstanceSettings, demo: Demo | None) -> int:
     def announce(runtime: Mapping[str, Any]) -> None:
         progress.serving()
         say(f"ready: {runtime['base_url']}")
-        with suppress(OSError):  # whoever only waited for that line may have gone
+        with suppress(OSError, StdoutFailed):  # whoever only waited for that line may have gone
             welcome(runtime, settings, own_ca, progress.start_seconds, has_admin=demo is not None)
             if demo is not None:
                 demo.begin()

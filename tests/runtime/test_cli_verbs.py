@@ -17,6 +17,7 @@ import pytest
 from local_runtime.cli.command import command, pasteable
 from local_runtime.cli.main import VERBS, build_parser, main
 from local_runtime.instance.directory import InstanceDirectory
+from local_runtime.instance.keyring import Keyring
 from local_runtime.settings import PROJECT_ROOT, InstanceSettings
 from tests.runtime.verbs import seeming_instance
 
@@ -234,6 +235,17 @@ def test_a_closed_stdout_is_no_error(tmp_path: Path, arguments: list[str]) -> No
     data_dir = [] if arguments == ["--version"] else ["--data-dir", str(tmp_path)]
     done = run_in_shell('"$@" >&-', *arguments, *data_dir)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("arguments", [["doctor"], ["logs"], ["keys", "export"]])
+def test_a_full_disk_behind_stdout_is_one_clear_message(tmp_path: Path, arguments: list[str]) -> None:
+    Keyring.load_or_make(tmp_path / "secrets.json").save(tmp_path / "secrets.json")
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "http.log").write_text("a line\n")
+    done = run_in_shell('"$@" >/dev/full', *arguments, "--data-dir", str(tmp_path))
+    assert done.returncode == 1
+    told = [line for line in done.stderr.splitlines() if not line.startswith("warning: ")]
+    assert told == ["error: stdout cannot be written: No space left on device"]
 
 
 def test_a_disk_that_is_full_is_one_clear_message(tmp_path: Path) -> None:
