@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal
@@ -13,11 +14,12 @@ from shared.core.tls_versions import AMQP_TLS_MINIMUM, tls_version
 
 RETRIES = 3
 MAX_DELAY_SECONDS = 86_400
+MAX_MONTHS = 1200
 SECRET_HELP = "may come from the secret SCOREBOARD_SECRET_ID names"  # noqa: S105 - help text
 
 
-def _setting(help_text: str, default: Any = MISSING, *, secret: bool = False) -> Any:
-    return field(default=default, repr=not secret, metadata={"help": help_text, "secret": secret})
+def _setting(help_text: str, default: Any = MISSING, *, secret: bool = False, most: float = math.inf) -> Any:
+    return field(default=default, repr=not secret, metadata={"help": help_text, "secret": secret, "most": most})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,10 +103,14 @@ class Settings:
         "accounts that may be made in an hour from one address, or /64 of IPv6; those from this machine are not counted", 600
     )
     history_months: int = _setting(
-        "whole months after which an update leaves the table score_history for a part of score_history_archive, 1 or more", 12
+        "whole months after which an update leaves the table score_history for a part of score_history_archive, 1 to 1200",
+        12,
+        most=MAX_MONTHS,
     )
     audit_months: int = _setting(
-        "whole months after which a sealed row leaves the table audit_log for a part of audit_log_archive, 1 or more", 12
+        "whole months after which a sealed row leaves the table audit_log for a part of audit_log_archive, 1 to 1200",
+        12,
+        most=MAX_MONTHS,
     )
     retry_delays_seconds: tuple[float, ...] = _setting(
         "three delays, comma-separated, before an update that the ledger refused is tried again", (5.0, 30.0, 180.0)
@@ -175,9 +181,12 @@ class Settings:
                     problems.append(f"{name} is missing: {item.metadata['help']}")
                 continue
             try:
-                values[item.name] = _CONVERTERS[str(item.type)](raw)
+                values[item.name] = value = _CONVERTERS[str(item.type)](raw)
             except ValueError as error:
                 problems.append(f"{name} {error}: {item.metadata['help']}")
+                continue
+            if isinstance(value, int) and value > item.metadata["most"]:
+                problems.append(f"{name} is more than {item.metadata['most']}: {item.metadata['help']}")
         if not problems and values.get("redis_shards"):
             problems = check_places(values["redis_shards"], values["redis_url"], values.get("key_prefix", ""))
         if problems:

@@ -59,6 +59,13 @@ def test_all_problems_are_reported_at_once() -> None:
     assert "perhaps" not in str(refused.value)
 
 
+@pytest.mark.parametrize("name", ["HISTORY_MONTHS", "AUDIT_MONTHS"])
+def test_months_are_as_many_as_there_are_dates_for(name: str) -> None:
+    assert getattr(Settings.from_environment({**REQUIRED, name: "1200"}), name.lower()) == 1200
+    with pytest.raises(ConfigurationError, match=f"{name} is more than 1200"):
+        Settings.from_environment({**REQUIRED, name: "1201"})
+
+
 def test_a_secret_never_prints() -> None:
     settings = Settings.from_environment(REQUIRED)
     assert "secret" not in repr(settings).replace("scoreboard_secret_id", "")
