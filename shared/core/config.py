@@ -15,6 +15,7 @@ from shared.core.tls_versions import AMQP_TLS_MINIMUM, tls_version
 RETRIES = 3
 MAX_DELAY_SECONDS = 86_400
 MAX_MONTHS = 1200
+_PROVIDER = ("jwt_issuer", "jwt_audience", "jwt_jwks_url")
 SECRET_HELP = "may come from the secret SCOREBOARD_SECRET_ID names"  # noqa: S105 - help text
 
 
@@ -187,11 +188,19 @@ class Settings:
                 continue
             if isinstance(value, int) and value > item.metadata["most"]:
                 problems.append(f"{name} is more than {item.metadata['most']}: {item.metadata['help']}")
+        problems += _missing_of_provider(values)
         if not problems and values.get("redis_shards"):
             problems = check_places(values["redis_shards"], values["redis_url"], values.get("key_prefix", ""))
         if problems:
             raise ConfigurationError("the environment cannot be used:\n  " + "\n  ".join(problems))
         return cls(**values)
+
+
+def _missing_of_provider(values: Mapping[str, Any]) -> list[str]:
+    """An outside identity provider is known by three settings: with less none of its tokens would be accepted."""
+    given = [name.upper() for name in _PROVIDER if name in values]
+    missing = [name.upper() for name in _PROVIDER if name not in values]
+    return [f"{' and '.join(missing)} must be set with {' and '.join(given)}"] if given and missing else []
 
 
 def _integer(raw: str) -> int:

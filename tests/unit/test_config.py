@@ -66,6 +66,17 @@ def test_months_are_as_many_as_there_are_dates_for(name: str) -> None:
         Settings.from_environment({**REQUIRED, name: "1201"})
 
 
+PROVIDER = {"JWT_ISSUER": "https://id.example/", "JWT_AUDIENCE": "game", "JWT_JWKS_URL": "https://id.example/jwks.json"}
+
+
+@pytest.mark.parametrize("missing", PROVIDER)
+def test_an_outside_provider_is_named_completely_or_not_at_all(missing: str) -> None:
+    assert Settings.from_environment({**REQUIRED, **PROVIDER}).jwt_audience == "game"
+    with pytest.raises(ConfigurationError) as refused:
+        Settings.from_environment({**REQUIRED, **PROVIDER, missing: ""})
+    assert f"{missing} must be set with {' and '.join(name for name in PROVIDER if name != missing)}" in str(refused.value)
+
+
 def test_a_secret_never_prints() -> None:
     settings = Settings.from_environment(REQUIRED)
     assert "secret" not in repr(settings).replace("scoreboard_secret_id", "")
