@@ -59,11 +59,15 @@ def running_instance(data_dir: Path) -> dict[str, Any]:
 
     directory = InstanceDirectory(data_dir.resolve())
     try:
-        runtime = directory.read_runtime() if directory.holder() is not None else None
+        holder = directory.holder()
+        runtime = directory.read_runtime() if holder is not None else None
     except PermissionError as error:
+        raise not_ours(error) from None
+    if holder is not None and runtime is None:
         raise CliError(
-            f"{error.filename} may not be read by you: run this as the user who runs the instance", EXIT_USAGE
-        ) from None
+            f"the instance with pid {holder or 'unknown'} on {directory.path} is just starting or ending: try again in a moment",
+            EXIT_USAGE,
+        )
     if runtime is None:
         raise CliError(
             f"no instance is ready on {directory.path}: start one with `scoreboard serve`, or name its data "
@@ -71,6 +75,11 @@ def running_instance(data_dir: Path) -> dict[str, Any]:
             EXIT_USAGE,
         )
     return runtime
+
+
+def not_ours(error: PermissionError) -> CliError:
+    """What is said where the files of an instance are another user's."""
+    return CliError(f"{error.filename} may not be read by you: run this as the user who runs the instance", EXIT_USAGE)
 
 
 def invoke_function(data_dir: Path, name: str, event: object, **environment: str) -> Any:

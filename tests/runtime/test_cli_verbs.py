@@ -157,6 +157,13 @@ def test_the_description_a_killed_instance_has_left_is_not_believed(tmp_path: Pa
     assert "no instance is ready" in done.stderr
 
 
+def test_an_instance_that_is_just_starting_is_waited_for_and_no_other_started(tmp_path: Path) -> None:
+    with InstanceDirectory(tmp_path).claimed():
+        done = run("status", "--data-dir", str(tmp_path))
+    assert done.returncode == 2
+    assert f"the instance with pid {os.getpid()} on {tmp_path} is just starting or ending: try again" in done.stderr
+
+
 @pytest.mark.parametrize(("event", "says"), [("{", "not JSON"), ("no-such-file.json", "cannot be read")])
 def test_an_event_that_cannot_be_used_is_bad_usage(tmp_path: Path, event: str, says: str) -> None:
     path = tmp_path / "event.json"
