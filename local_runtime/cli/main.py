@@ -9,7 +9,7 @@ import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
@@ -118,6 +118,13 @@ def build_parser() -> argparse.ArgumentParser:
 class _Parser(argparse.ArgumentParser):
     """Says what may have been meant."""
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """A verb itself refuses what it does not know; argparse would leave it to the overview, which has other options."""
+        namespace, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return namespace, unknown
+
     def error(self, message: str) -> NoReturn:
         super().error(f"{message}{self._meant(message)}")
 
@@ -125,19 +132,11 @@ class _Parser(argparse.ArgumentParser):
         if unknown := re.match(r"argument VERB: invalid choice: '([^']*)'", message):
             known, wrong = list(VERBS), unknown[1]
         elif unknown := re.match(r"unrecognized arguments: (--[\w-]+)", message):
-            known, wrong = [*_options_of(self)], unknown[1]
+            known, wrong = [option for action in self._actions for option in action.option_strings], unknown[1]
         else:
             return ""
         near = get_close_matches(wrong, known, 1)
-        return f"\ndid you mean `{near[0]}`?" if near else ""
-
-
-def _options_of(parser: argparse.ArgumentParser) -> Iterator[str]:
-    """Of all verbs."""
-    for action in parser._actions:  # noqa: SLF001 - argparse has no other way to them
-        yield from action.option_strings
-        for child in (action.choices or {}).values() if isinstance(action.choices, dict) else ():
-            yield from _options_of(child)
+        return f"\ndid you mean `{near[0]}`?" if near and near[0] != wrong else ""
 
 
 def _parser(make: Any, **options: Any) -> argparse.ArgumentParser:

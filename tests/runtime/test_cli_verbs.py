@@ -273,6 +273,14 @@ def test_a_slip_is_told_what_may_have_been_meant(arguments: list[str], meant: st
     assert f"did you mean `{meant}`?" in done.stderr
 
 
+@pytest.mark.parametrize(("verb", "option"), [("status", "--foo"), ("routes", "--data-dir"), ("keys", "--part")])
+def test_options_of_other_verbs_are_not_suggested(verb: str, option: str) -> None:
+    done = run(verb, *(["show"] if verb == "keys" else []), option)
+    assert done.returncode == 2
+    assert f"unrecognized arguments: {option}" in done.stderr
+    assert "did you mean" not in done.stderr
+
+
 def test_what_is_printed_is_called_as_the_shell_called_it() -> None:
     told = pasteable("Ask with `scoreboard status`; the scoreboard is up:\n  scoreboard top | cat\n  make | scoreboard tail")
     own = command()
