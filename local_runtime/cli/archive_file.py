@@ -68,4 +68,4 @@ def _raw_lines(path: Path) -> Iterator[str]:
     except FileNotFoundError:
         raise CliError(f"{path}: there is no such file", EXIT_USAGE) from None
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise CliError(f"{path}: cannot be read: {error}") from None
+        raise CliError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None

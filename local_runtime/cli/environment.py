@@ -23,7 +23,7 @@ def complete_environment() -> None:
     try:
         load_dotenv(DOTENV)
     except (OSError, UnicodeDecodeError) as error:
-        raise CliError(f"{DOTENV.absolute()} cannot be read: {error}", EXIT_USAGE) from None
+        raise CliError(f"{DOTENV.absolute()} cannot be read: {getattr(error, 'strerror', None) or error}", EXIT_USAGE) from None
     problems = [problem for name in SECRETS if (problem := _take_from_file(name))]
     if problems:
         raise CliError("\n".join(problems), EXIT_USAGE)

@@ -71,6 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise CliError("--players and --seconds must be positive numbers", EXIT_USAGE)
     if arguments.admin and not arguments.url:
         raise CliError("--admin is for --url: on its own data directory the instance needs none", EXIT_USAGE)
+    if arguments.url is not None and not arguments.url.lower().startswith(("http://", "https://")):
+        raise CliError(f"--url {arguments.url}: it must begin with http:// or https://", EXIT_USAGE)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends it wants no players left, either
     try:
         game = _game(arguments)

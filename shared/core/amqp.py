@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import pika
 
+from shared.core.errors import ConfigurationError
 from shared.core.hosts import each_host
 from shared.core.tcp import OPTIONS
 from shared.core.tls import amqp_context
@@ -30,9 +31,11 @@ def parameters_of_each(
 def url_parameters(url: str, ca_file: str, tls_minimum: TlsVersion = AMQP_TLS_MINIMUM) -> pika.URLParameters:
     """Read the URL; with `amqps://` the server must show a certificate of `ca_file` (or of the system's CAs).
 
-    Raises ValueError where it is no such URL, ConfigurationError where the file cannot be read.
+    Raises ValueError where it is no such URL, ConfigurationError where its scheme is another or the file cannot be read.
     """
     parts = urlsplit(url)
+    if parts.scheme not in ("amqp", "amqps") or "://" not in url:
+        raise ConfigurationError("AMQP_URL must begin with amqp:// or amqps://")
     is_secure = parts.scheme == "amqps"
     # For amqps:// pika itself would read all CAs of the system, 30 ms of computing, and they would be replaced here.
     parameters = pika.URLParameters(f"amqp{url[len('amqps') :]}" if is_secure else url)

@@ -122,6 +122,7 @@ def test_what_is_not_understood_is_bad_usage(arguments: list[str]) -> None:
         (["serve", "--workers", "0"], "--workers 0"),
         (["serve", "--host", "0.0.0.0"], "--insecure"),  # noqa: S104
         (["serve", "--template", "no-such-template.yaml"], "no-such-template.yaml"),
+        (["simulate", "--url", "foo"], "--url foo: it must begin with http:// or https://"),
         (["routes", "--template", "no-such-template.yaml"], "no-such-template.yaml"),
     ],
 )
@@ -171,6 +172,11 @@ def test_an_event_that_cannot_be_used_is_bad_usage(tmp_path: Path, event: str, s
     done = run("invoke", "get_scores", event if event.endswith(".json") else str(path), "--data-dir", str(tmp_path))
     assert done.returncode == 2
     assert says in done.stderr
+
+
+def test_a_directory_is_no_file_of_the_archive(tmp_path: Path) -> None:
+    done = run("archive", "show", str(tmp_path))
+    assert (done.returncode, done.stderr) == (1, f"error: {tmp_path}: cannot be read: Is a directory\n")
 
 
 def test_nothing_to_stop_is_fine(tmp_path: Path) -> None:

@@ -23,6 +23,12 @@ def test_a_redis_that_is_not_spoken_to_over_tcp_is_refused(url: str) -> None:
         connect(url)
 
 
+@pytest.mark.parametrize("url", ["foo", "http://127.0.0.1:5672", "127.0.0.1:5672", "amqp:127.0.0.1"])
+def test_a_broker_that_is_not_spoken_to_by_amqp_is_refused(url: str) -> None:
+    with pytest.raises(InstanceError, match="must begin with amqp:// or amqps://"):
+        check_outside_servers({"AMQP_URL": url}, {})
+
+
 @pytest.mark.parametrize("pool_mode", ["transaction", "session"])
 def test_a_pooler_that_keeps_transactions_together_is_taken(
     private_postgresql: PrivatePostgreSQL, servers_dir: Path, pool_mode: str

@@ -62,7 +62,7 @@ def test_without_a_file_the_systems_cas_are_believed() -> None:
 
 @pytest.mark.parametrize("url", ["host:5671", "redis://host"])
 def test_what_is_no_url_of_a_broker_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match=r"."):
+    with pytest.raises(ConfigurationError, match="must begin with amqp:// or amqps://"):
         url_parameters(url, "")
 
 
