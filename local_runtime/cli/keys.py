@@ -10,6 +10,7 @@ from pathlib import Path
 from local_runtime.cli.errors import EXIT_OK, EXIT_USAGE, CliError
 from local_runtime.cli.options import add_options, settings_from
 from local_runtime.cli.output import say, tell
+from local_runtime.cli.running import not_ours
 from local_runtime.instance.directory import InstanceDirectory
 from local_runtime.instance.shared_keys import PAYLOAD, SIGNING, SharedKeys, import_keys
 
@@ -31,7 +32,8 @@ examples:
 exit codes:
   0  done
   1  a file cannot be read or written
-  2  bad usage: no keys there yet, others that would be lost, an instance that runs, or a file that exists
+  2  bad usage: no keys there yet, others that would be lost, an instance that runs or is another user's, or a file
+     that exists
 """
 _PURPOSES = {
     PAYLOAD: ("seals messages, signs action tickets and the audit log", "opens what it sealed"),
@@ -52,10 +54,17 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         if arguments.action == "import":
             return _import(directory, arguments.file)
-        keys = _keys(directory)
+        keys = _own_keys(directory)
         return _show(keys) if arguments.action == "show" else _export(keys, arguments.file)
     except OSError as error:
         raise CliError(f"{error.filename}: {error.strerror}") from None
+
+
+def _own_keys(directory: InstanceDirectory) -> SharedKeys:
+    try:
+        return _keys(directory)
+    except PermissionError as error:
+        raise not_ours(error) from None
 
 
 def _keys(directory: InstanceDirectory) -> SharedKeys:

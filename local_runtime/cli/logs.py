@@ -15,6 +15,7 @@ from typing import Any
 from local_runtime.cli.errors import EXIT_OK, EXIT_USAGE, CliError
 from local_runtime.cli.options import add_options, count, settings_from
 from local_runtime.cli.output import say
+from local_runtime.cli.running import not_ours
 from local_runtime.logs.follower import LogFollower, as_json
 from local_runtime.logs.options import LogOptions
 from local_runtime.logs.servers import server_line
@@ -36,7 +37,7 @@ examples:
 exit codes:
   0  the lines were shown, or --follow was ended with Ctrl-C
   1  a log could not be read
-  2  bad usage, or there is no such log
+  2  bad usage, there is no such log, or it is another user's
 """
 
 
@@ -57,6 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
     follower.follow(file for file in files if file.parent != data_dir / "logs")
     try:
         lines = [line for file in files for line in _last(file, arguments.last)]
+    except PermissionError as error:
+        raise not_ours(error) from None
     except OSError as error:
         raise CliError(f"{error.filename} cannot be read: {error.strerror}") from None
     for line in sorted(lines, key=lambda line: str(line["at"])):
@@ -71,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _chosen(data_dir: Path, processes: list[str]) -> list[Path]:
-    own = {path.stem: path for path in sorted((data_dir / "logs").glob("*.log"))}
+    own = {path.stem: path for path in _logs_in(data_dir / "logs")}
     servers = {path.stem: path for path in sorted(data_dir.glob("*/*.log")) if path.parent.name == path.stem}
     if not own:
         raise CliError(f"there are no logs in {data_dir}/logs: name the instance's data directory with --data-dir", EXIT_USAGE)
@@ -80,6 +83,16 @@ def _chosen(data_dir: Path, processes: list[str]) -> list[Path]:
     if unknown:
         raise CliError(f"there is no log of `{unknown[0]}`: there are {', '.join(known)}", EXIT_USAGE)
     return [known[name] for name in processes] or list(own.values())
+
+
+def _logs_in(directory: Path) -> list[Path]:
+    """In the order of their names; CliError when they may not be looked at, of which `glob` says nothing."""
+    try:
+        return sorted(path for path in directory.iterdir() if path.suffix == ".log")
+    except PermissionError as error:
+        raise not_ours(error) from None
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _last(path: Path, count: int) -> Iterator[Mapping[str, Any]]:

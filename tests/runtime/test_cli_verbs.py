@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import itertools
 import os
@@ -11,6 +12,7 @@ import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -362,3 +364,17 @@ def test_logs_are_shown_in_the_order_of_their_time_without_an_instance(tmp_path:
     assert numbers("redis") == ["Ready to accept connections"]
     unknown = run("logs", "nothing", "--data-dir", str(tmp_path))
     assert (unknown.returncode, "there are consumer, http, redis" in unknown.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("arguments", [["logs"], ["keys", "show"], ["keys", "export"], ["status"]])
+def test_what_is_another_users_is_not_said_to_be_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    def refuse(*_arguments: object) -> NoReturn:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(tmp_path / "theirs"))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    monkeypatch.setattr(InstanceDirectory, "holder", refuse)
+    assert main([*arguments, "--data-dir", str(tmp_path)]) == 2
+    said = f"error: {tmp_path / 'theirs'} may not be read by you: run this as the user who runs the instance\n"
+    assert capsys.readouterr().err == said
