@@ -261,7 +261,7 @@ class BoardsExactlyOnce(Travelling):
         value = value if board.min_value == 0 else value - 2
         body = {"value": value, "second": second} if board.has_second else {"value": value}
         caller = Caller(user_id, "player", self.pipeline.clock.now(), "of-the-model")
-        command = parse_entry(user_id, body, caller, "198.51.100.7", board, api_key=None, idempotency_key=key)
+        command = parse_entry(user_id, body, caller, "198.51.100.7", board, api_key=None, key=key)
         first, before = self.first_of(command.key_id), self.expected()
         self.broker.fate = fate
         try:
