@@ -133,7 +133,7 @@ class Player:
     def watch(self, path: str = "/ws") -> ClientConnection:
         """A WebSocket authenticated by the token; use it as a context manager."""
         return connect(
-            self.api.websocket_url(path), additional_headers=self.authorization, ssl=self.api.tls, open_timeout=15, proxy=None
+            self.api.websocket_url(path), additional_headers=self.authorization, ssl=self.api.tls, open_timeout=30, proxy=None
         )
 
 
