@@ -109,7 +109,7 @@ class HttpRequest(msgspec.Struct, frozen=True):
         if not isinstance(body, dict):
             raise MalformedJson("The body must be a JSON object.")
         if self.raw_body.count(b"[") + self.raw_body.count(b"{") > MAX_DEPTH and _is_deep(body):
-            raise MalformedJson(f"The body may be nested {MAX_DEPTH} levels deep.")
+            raise MalformedJson(f"A body may be nested {MAX_DEPTH} levels deep at most.")
         return body
 
     def must_know(self, names: Sequence[str]) -> None:
