@@ -12,7 +12,8 @@ from shared.core.tls_versions import AMQP_TLS_MINIMUM
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_TEMPLATE = PROJECT_ROOT / "infra" / "template.yaml"
 ROLES = ("http", "consumer", "scheduler")
-SERVER_URLS = ("REDIS_URL", "AMQP_URL", "DATABASE_URL")
+PRIVATE_SERVERS = {"redis": "REDIS_URL", "rabbitmq": "AMQP_URL", "postgresql": "DATABASE_URL"}  # and what replaces each
+SERVER_URLS = tuple(PRIVATE_SERVERS.values())
 CA_FILES = {"REDIS_URL": "REDIS_CA_FILE", "AMQP_URL": "AMQP_CA_FILE", "DATABASE_URL": "DATABASE_CA_FILE"}
 LEAST_MEMORY_MB = 768
 OWNERS_DATABASE_URL = "MIGRATIONS_DATABASE_URL"  # the same database as the owner of its tables

@@ -9,6 +9,7 @@ from local_runtime.cli.errors import EXIT_FAILED, EXIT_OK, CliError
 from local_runtime.cli.options import add_options, settings_from
 from local_runtime.cli.output import say, tell
 from local_runtime.cli.running import running_instance
+from local_runtime.settings import PRIVATE_SERVERS
 
 EPILOG = """\
 Updates go on meanwhile. The file holds every account and every update that was acknowledged before the backup began, those that
@@ -24,7 +25,6 @@ exit codes:
   1  it could not be made; there is no file then
   2  bad usage: no instance is running, or the file is there already
 """
-OUTSIDE = {"redis": "REDIS_URL", "rabbitmq": "AMQP_URL", "postgresql": "DATABASE_URL"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     except (BackupFailed, ServerError) as error:
         raise CliError(str(error), EXIT_FAILED) from None
     say(f"{arguments.file}: {arguments.file.stat().st_size / 1e6:.1f} MB, keys and passwords included: keep it as a secret")
-    for name, variable in OUTSIDE.items():
+    for name, variable in PRIVATE_SERVERS.items():
         if name not in runtime["processes"]:
             say(f"not in it: what the server of {variable} holds; back that up where it runs")
     return EXIT_OK

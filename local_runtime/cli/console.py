@@ -17,11 +17,11 @@ from local_runtime.logs.follower import LogFollower, as_json
 from local_runtime.logs.options import LogOptions, console_level, stderr_is_text
 from local_runtime.logs.stream import LineStream
 from local_runtime.logs.text import parsed, rendered
+from local_runtime.settings import PRIVATE_SERVERS
 from shared.core.logs import JsonFormatter
 
 logger = logging.getLogger(__name__)
 _ours = logging.getLogger("local_runtime")
-_SERVERS = ("redis", "rabbitmq", "postgresql")
 _TOLD_AT_THE_END = ("configuration_error", "foreign_stores")  # outcomes of a function that `serve` ends with, and says why
 
 
@@ -34,7 +34,7 @@ class Console:
 
     def __init__(self, data_dir: Path, environment: Mapping[str, str], progress: Progress | None, *, verbose: bool) -> None:
         self._data_dir = data_dir
-        self._server_logs = {name: data_dir / name / f"{name}.log" for name in _SERVERS}
+        self._server_logs = {name: data_dir / name / f"{name}.log" for name in PRIVATE_SERVERS}
         self._is_serving = False
         self._progress = progress
         self._is_text = stderr_is_text(environment)

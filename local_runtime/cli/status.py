@@ -11,9 +11,9 @@ from local_runtime.cli.options import add_options, settings_from
 from local_runtime.cli.output import say
 from local_runtime.cli.running import running_instance
 from local_runtime.instance.readiness import NoReadiness, readiness
+from local_runtime.settings import PRIVATE_SERVERS
 
 WAIT_SECONDS = 10.0
-STORES = ("redis", "rabbitmq", "postgresql")
 EPILOG = """\
 What it says is what GET /readyz answers: each capability, with a reason where there is none, and each store.
 
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     shards = {f"shard {name}": shard for name, shard in document.get("shards", {}).items()}
     for name, capability in (document["capabilities"] | shards).items():
         say(f"  {name:<16}{capability.get('reason', 'yes')}")
-    for name in STORES:
+    for name in PRIVATE_SERVERS:
         say(f"  {name:<16}{document[name]}")
     say("  processes       " + ", ".join(f"{name} {pid}" for name, pid in runtime["processes"].items()))
     return EXIT_OK if is_ready else EXIT_FAILED

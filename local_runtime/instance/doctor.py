@@ -16,7 +16,7 @@ from local_runtime.instance.servers.memory import available_megabytes, shares_of
 from local_runtime.instance.servers.postgresql import ACCOUNT
 from local_runtime.instance.servers.programs import POSTGRES, SERVERS, Program
 from local_runtime.instance.servers.room import MEGABYTE, free_bytes, low_bytes
-from local_runtime.settings import LEAST_MEMORY_MB, SERVER_URLS
+from local_runtime.settings import LEAST_MEMORY_MB, PRIVATE_SERVERS
 
 MINIMUM_PYTHON = (3, 11)
 PATIENCE_SECONDS = 5.0
@@ -27,7 +27,6 @@ _CAPABILITIES = {
     "logIn": "log in",
     "read": "read",
 }
-_STORES = ("redis", "rabbitmq", "postgresql")
 _RUNBOOK = "infra/monitoring/RUNBOOK.md"
 Find = Callable[[Program], Path | None]
 
@@ -86,10 +85,10 @@ def report(
 def private_memory(environment: Mapping[str, str], wanted_mb: int, runtime: Mapping[str, Any] | None) -> PrivateMemory | None:
     """Of the instance that runs, else of one that is started like this process; None where all servers are somebody else's."""
     if runtime is None:
-        private = {name for name, url in zip(_STORES, SERVER_URLS, strict=True) if not environment.get(url)}
+        private = {name for name, url in PRIVATE_SERVERS.items() if not environment.get(url)}
         available = available_megabytes()
     else:
-        private = set(_STORES) & set(runtime["processes"])
+        private = PRIVATE_SERVERS.keys() & runtime["processes"].keys()
         wanted_mb = int(runtime["function_env"].get("SCOREBOARD_MEMORY_MB") or 0)
         available = available_megabytes(own=Path(f"/proc/{runtime['pid']}/cgroup"))
     return PrivateMemory(wanted_mb or available, "redis" in private) if private else None

@@ -15,13 +15,9 @@ import pytest
 from local_runtime.cli.complete_file import compressed_file, text_file
 from local_runtime.cli.errors import CliError
 from local_runtime.instance.directory import InstanceDirectory
+from tests.runtime.verbs import run_verb
 from tests.support.product import ROOT, clean_environment, new_data_dir, remove_data_dir
 from tests.support.waiting import eventually
-
-
-def scoreboard(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "local_runtime", *words]
-    return subprocess.run(command, cwd=ROOT, env=clean_environment(), capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_a_file_is_there_when_it_is_complete_and_a_link_stays_one(tmp_path: Path) -> None:
@@ -51,7 +47,7 @@ def test_a_device_or_a_pipe_is_not_replaced(tmp_path: Path) -> None:
 def test_a_data_directory_that_is_a_file_is_told_in_words(tmp_path: Path, words: tuple[str, ...], below: str) -> None:
     file = tmp_path / "file"
     file.touch()
-    done = scoreboard(*words, "--data-dir", str(file / below))
+    done = run_verb(file / below, *words)
     assert "Traceback" not in done.stdout + done.stderr
     assert (done.returncode, file.is_file()) == (0 if words == ("down",) else 1 if words == ("doctor",) else 2, True), done.stderr
 
@@ -60,7 +56,7 @@ def test_a_console_that_is_in_use_is_not_written_over(tmp_path: Path) -> None:
     console = tmp_path / "console.txt"
     with InstanceDirectory(tmp_path).claimed():
         console.write_text("what it has said\n")
-        done = scoreboard("serve", "--detach", "--port", "0", "--data-dir", str(tmp_path))
+        done = run_verb(tmp_path, "serve", "--detach", "--port", "0")
     assert (done.returncode, "in use by the instance" in done.stderr) == (2, True)
     assert console.read_text() == "what it has said\n"
 

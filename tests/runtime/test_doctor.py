@@ -15,6 +15,7 @@ from local_runtime.instance.doctor import Finding, PrivateMemory, doctor, privat
 from local_runtime.instance.servers.memory import available_megabytes, shares_of
 from local_runtime.instance.servers.programs import REDIS, SERVERS, Program
 from local_runtime.settings import SERVER_URLS
+from tests.runtime.verbs import run_verb
 from tests.support.loopback import Answered, serving
 from tests.support.product import ROOT
 
@@ -100,13 +101,7 @@ def test_who_answers_for_the_instance_is_told(tmp_path: Path, answered: Answered
         assert (finding.ok, said in finding.found) == (False, True), finding.found
         with InstanceDirectory(tmp_path).claimed():
             InstanceDirectory(tmp_path).write_runtime(runtime)
-            told = subprocess.run(
-                [sys.executable, "-m", "local_runtime", "status", "--data-dir", str(tmp_path)],
-                cwd=ROOT,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            told = run_verb(tmp_path, "status")
     assert (told.returncode, told.stdout, said in told.stderr, "Traceback" in told.stderr) == (1, "", True, False), told.stderr
 
 
