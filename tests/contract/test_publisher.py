@@ -7,11 +7,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -32,6 +33,7 @@ from shared.ledger.messages import EventCodec
 from shared.ledger.publisher import RabbitPublisher
 from shared.ledger.queues import HISTORY, REBUILD, UPDATED
 from shared.stores.rabbitmq.connection import open_connection
+from shared.stores.rabbitmq.delivery import Delivery, Group
 from shared.stores.rabbitmq.link import Link
 from tests.support.queues import Queues
 from tests.support.relay import Relay
@@ -39,6 +41,7 @@ from tests.support.waiting import eventually
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 Make = Callable[..., RabbitPublisher]
+OnItsWay = Callable[[RabbitPublisher], AbstractContextManager["Future[bool]"]]
 
 
 @pytest.fixture
@@ -402,28 +405,75 @@ def writes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
-TOGETHER = "shared.stores.rabbitmq.publishing_thread.TOGETHER_SECONDS"
+PUBLISHING = "shared.stores.rabbitmq.publishing_thread"
 
 
-@contextmanager
-def on_its_way(publisher: RabbitPublisher, confirms: threading.Event, writes: list[int]) -> Iterator[Future[bool]]:
-    """Whether a message goes out that was just written; nothing is confirmed until `confirms` is set."""
-    assert goes_out(publisher, [event()])
-    confirms.clear()
-    writes.clear()
-    with ThreadPoolExecutor(1) as first:
-        going = first.submit(goes_out, publisher, [event()])
-        eventually(lambda: len(writes) == 1, 10, "the first is on its way")
-        yield going
+class Moment:
+    """The moment in which others may come, as long as a test wants it to be."""
+
+    def __init__(self) -> None:
+        self.began, self.is_over = threading.Event(), threading.Event()
+
+    def sleep(self, seconds: float) -> None:
+        if seconds:
+            self.began.set()
+            self.is_over.wait(60)
+
+
+@pytest.fixture
+def moment(monkeypatch: pytest.MonkeyPatch) -> Moment:
+    made = Moment()
+    monkeypatch.setattr(f"{PUBLISHING}.time", SimpleNamespace(sleep=made.sleep, monotonic=time.monotonic))
+    return made
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """Grows with everyone who begins to wait for a confirm."""
+    begun: list[None] = []
+    wait = Group.wait
+
+    def counted(group: Group, deliveries: Sequence[Delivery], seconds: float | None) -> bool:
+        begun.append(None)
+        return wait(group, deliveries, seconds)
+
+    monkeypatch.setattr(Group, "wait", counted)
+    return begun
+
+
+@pytest.fixture
+def on_its_way(confirms: threading.Event, writes: list[int], waits: list[None]) -> OnItsWay:
+    @contextmanager
+    def going_out(publisher: RabbitPublisher) -> Iterator[Future[bool]]:
+        """Whether a message goes out that was just written; nothing is confirmed until `confirms` is set."""
+        assert goes_out(publisher, [event()])
+        confirms.clear()
+        writes.clear()
+        waits.clear()
+        with ThreadPoolExecutor(1) as first:
+            going = first.submit(goes_out, publisher, [event()])
+            eventually(lambda: len(waits) == 1, 10, "the first is on its way")
+            assert len(writes) == 1
+            yield going
+
+    return going_out
 
 
 def test_who_comes_while_something_is_on_its_way_shares_a_write(
-    make: Make, broker: Queues, confirms: threading.Event, writes: list[int], monkeypatch: pytest.MonkeyPatch
+    make: Make,
+    broker: Queues,
+    confirms: threading.Event,
+    writes: list[int],
+    waits: list[None],
+    on_its_way: OnItsWay,
+    moment: Moment,
 ) -> None:
-    monkeypatch.setattr(TOGETHER, 1.0)
     publisher = make(lambda _: None)
-    with on_its_way(publisher, confirms, writes) as first, ThreadPoolExecutor(8) as several:
+    with on_its_way(publisher) as first, ThreadPoolExecutor(8) as several:
         others = [several.submit(goes_out, publisher, [event()]) for _ in range(8)]
+        assert moment.began.wait(30)
+        eventually(lambda: len(waits) == 8, 10, "but for the one who writes, the others wait, too")
+        moment.is_over.set()
         eventually(lambda: len(writes) == 2, 10, "the others, too")
         confirms.set()
         assert all(one.result(30) for one in [first, *others])
@@ -432,20 +482,24 @@ def test_who_comes_while_something_is_on_its_way_shares_a_write(
     assert len(broker.drain(HISTORY)) == 10
 
 
-def test_who_publishes_alone_waits_for_nobody(make: Make, broker: Queues, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(TOGETHER, 60.0)
-    publisher, began = make(lambda _: None), time.monotonic()
+def test_who_publishes_alone_waits_for_nobody(make: Make, broker: Queues, moment: Moment) -> None:
+    publisher = make(lambda _: None)
     assert all(goes_out(publisher, [event()]) for _ in range(5))
-    assert time.monotonic() - began < 60
+    assert not moment.began.is_set()
 
 
 def test_one_that_is_stopped_while_it_waits_for_others_takes_nobody_with_it(
-    make: Make, broker: Queues, confirms: threading.Event, writes: list[int], monkeypatch: pytest.MonkeyPatch
+    make: Make,
+    broker: Queues,
+    confirms: threading.Event,
+    writes: list[int],
+    on_its_way: OnItsWay,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     publisher = make(lambda _: None)
-    with on_its_way(publisher, confirms, writes) as first:
+    with on_its_way(publisher) as first:
         with monkeypatch.context() as patch:
-            patch.setattr(TOGETHER, "no number")
+            patch.setattr(f"{PUBLISHING}.TOGETHER_SECONDS", "no number")
             with pytest.raises(TypeError):
                 publisher.publish_accepted([event()])
         confirms.set()
@@ -456,17 +510,18 @@ def test_one_that_is_stopped_while_it_waits_for_others_takes_nobody_with_it(
 
 
 def test_one_that_waits_for_others_when_the_publisher_is_closed_is_let_go(
-    make: Make, broker: Queues, confirms: threading.Event, writes: list[int], monkeypatch: pytest.MonkeyPatch
+    make: Make, broker: Queues, confirms: threading.Event, writes: list[int], on_its_way: OnItsWay, moment: Moment
 ) -> None:
     publisher = make(lambda _: None)
-    with on_its_way(publisher, confirms, writes) as first, ThreadPoolExecutor(1) as other:
-        monkeypatch.setattr(TOGETHER, 3.0)
+    with on_its_way(publisher) as first, ThreadPoolExecutor(1) as other:
         second = other.submit(goes_out, publisher, [event()])
-        time.sleep(0.5)  # it waits for others
+        assert moment.began.wait(30)
         confirms.set()
         assert first.result(30)
         publisher.close()
+        moment.is_over.set()
         assert not second.result(30)
+    assert len(broker.drain(HISTORY)) == 2
 
 
 def test_a_closed_publisher_opens_again_when_it_is_used(make: Make, broker: Queues) -> None:
@@ -474,7 +529,7 @@ def test_a_closed_publisher_opens_again_when_it_is_used(make: Make, broker: Queu
     publisher = make(noted.extend)
     publisher.publish_accepted(entries_of(1))
     publisher.close()
-    assert not any(thread.name == "publisher" for thread in threading.enumerate())
+    eventually(lambda: not any(thread.name == "publisher" for thread in threading.enumerate()), 10, "its thread has ended")
     publisher.publish_accepted(entries_of(1))
     eventually(lambda: noted == ["0-0", "0-0"], 10, "both noted")
 
