@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 from shared.core.errors import InvalidDisplayName
+from shared.core.text import FLAG
 
 MAX_LENGTH = 50
 # NFC makes of four characters one at the least: what is longer than this is too long, whatever its end is.
@@ -19,8 +20,6 @@ _REFUSED = re.compile(
 _BLANKS = frozenset("\u2800\U0001d159")
 _VARIATIONS = re.compile("[\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _JOINERS = frozenset("\u200c\u200d")
-# The flags of England, Scotland, Wales and others: a black flag, and letters that are never seen.
-_FLAG = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f")
 # By the kinds of the characters: a mark, joiner or variation selector stands behind what it belongs to, a joiner between two.
 _MISPLACED = re.compile(r"^[MJX]|[SJX]X|[SJ]J|J(?:S|$)")
 _STACKED = re.compile(rf"(?:M[JX]?){{{_MOST_MARKS + 1}}}")
@@ -31,7 +30,7 @@ def checked_display_name(value: object) -> str:
     if not isinstance(value, str):
         raise InvalidDisplayName(f"`displayName` must be a text of 1 to {MAX_LENGTH} characters.")
     name = unicodedata.normalize("NFC", value[: _MOST_READ + 1])
-    seen = _FLAG.sub("\U0001f3f4", name)
+    seen = FLAG.sub("\U0001f3f4", name)
     for character in seen:
         if _is_refused(character):
             raise InvalidDisplayName(f"`displayName` must not contain {_called(character)}: nobody would see it for what it is.")
