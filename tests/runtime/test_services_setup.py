@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from local_runtime.settings import PROJECT_ROOT
+from tests.support.waiting import eventually
 
 TOOLS = ("bash", "cat", "chmod", "dirname", "flock", "grep", "id", "mktemp", "rm", "sleep", "tail", "tee", "touch")
 PROGRAMS = (
@@ -237,6 +238,32 @@ def test_an_installation_that_does_not_bring_the_program_is_no_success(machine: 
     code, said = machine.setup()
     assert code == 1
     assert "still missing after the installation: redis-server" in said
+
+
+def until(path: Path) -> str:
+    return f"for _ in {{1..300}}; do [ -e {path} ] && break; sleep 0.2; done"
+
+
+def test_packages_of_python_are_installed_while_those_of_the_machine_are(machine: Machine) -> None:
+    machine.remove("redis-server")
+    venv = machine.clone / ".venv"
+    machine.allow_sudo(installs=f"{until(venv)}; [ -e {venv} ] && {machine.bringing('redis-server')}")
+    code, said = machine.setup()
+    assert code == 0, said
+    assert sorted(said.splitlines()) == sorted([*MADE.splitlines(), "setup: installing redis-server"])
+
+
+def test_what_is_installed_beside_a_failed_installation_is_ended_with_it(machine: Machine) -> None:
+    machine.remove("redis-server")
+    begun = machine.clone / "begun"
+    making = f"case $* in '-m venv '*) echo $$ >{begun}.new; mv {begun}.new {begun}; exec sleep 300 ;; esac"
+    machine.programs.joinpath("mv").symlink_to(shutil.which("mv") or "")
+    machine.add("python3", f'{making}; exec {sys.base_prefix}/bin/python3 "$@"')
+    machine.allow_sudo(installs=f"{until(begun)}; exit 100")
+    code, said = machine.setup()
+    assert code == 1, said
+    pid = int(begun.read_text())
+    eventually(lambda: not Path(f"/proc/{pid}").exists(), 30, "it has ended")
 
 
 def test_homebrew_is_used_where_there_is_no_apt(machine: Machine) -> None:
