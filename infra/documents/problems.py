@@ -68,6 +68,8 @@ def problems() -> Mapping[str, Sequence[Problem]]:
     """Those of each code, in the order of the codes; more than one where functions and gateway say it in other words."""
     found: dict[str, dict[tuple[int, str], Problem]] = defaultdict(dict)
     for kind in _tree(ScoreboardError):
+        if kind.is_internal:
+            continue
         one = Problem(kind.status, kind.code, kind.title, meaning(kind))
         found[one.code].setdefault((one.status, one.detail), one)
     for status, (code, title, detail) in KNOWN.items():

@@ -13,19 +13,22 @@ def problem_type(code: str) -> str:
 
 
 class ScoreboardError(Exception):
-    """Base of all errors that a client may see.
+    """Base of all errors of the product, most of which a client may see.
 
     `detail` says what to do about it; `extensions` are further members of the problem document (RFC 9457);
     `headers` go with the reply; `retry_after_seconds` makes a Retry-After header.
 
     `is_audited`: it belongs into the audit log, for it tells of an attempt at something that is not one's own, or of too much.
     Slips (a body that cannot be read, a token that has expired) are answered and forgotten.
+
+    `is_internal`: it is for the log and for operators; a client is told of an internal error, and no more.
     """
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
     title: ClassVar[str] = "Internal error"
     is_audited: ClassVar[bool] = False
+    is_internal: ClassVar[bool] = False
     default_detail: ClassVar[str] = "Something went wrong on our side; it has been logged. Try again later."
 
     def __init__(
@@ -45,6 +48,11 @@ class ScoreboardError(Exception):
     def as_message(self, **about: str | None) -> dict[str, str | int | None]:
         """What a viewer is told over a socket; `about` says of what."""
         return {"type": "error", **about, "status": self.status, "code": self.code, "detail": self.detail}
+
+
+def told(error: Exception) -> ScoreboardError:
+    """What a client is told of an error: one that is not of this tree, or internal, tells nothing of itself."""
+    return error if isinstance(error, ScoreboardError) and not error.is_internal else ScoreboardError()
 
 
 # 400: the request cannot be read
@@ -464,12 +472,13 @@ class LedgerBehind(Unavailable):
     default_detail = "The ledger did not catch up with the leaderboard in time; nothing was compared. Try again later."
 
 
-# Never seen by a client
+# Internal: no client sees these
 
 
 class BadMessage(ScoreboardError):
     """A queue message that can never succeed: it does not decrypt or has the wrong shape. It is parked, with this reason."""
 
+    is_internal = True
     code, title = "bad_message", "Bad message"
 
 
@@ -480,24 +489,28 @@ class NewerMessage(BadMessage):
 class LeftToNewer(ScoreboardError):
     """A batch that an instance of a newer version is to have; it comes back to the queue."""
 
+    is_internal = True
     code, title = "left_to_newer", "Left to a newer version"
 
 
 class ConfigurationError(ScoreboardError):
     """The environment cannot be used; the detail lists every problem."""
 
+    is_internal = True
     code, title = "configuration_error", "Configuration error"
 
 
 class KeysStillNeeded(Conflict):
     """Keys cannot be given up: what they have sealed is on its way, or in the stores."""
 
+    is_internal = True
     code, title = "keys_still_needed", "Keys still needed"
 
 
 class UnknownPart(NotFound):
     """No part of the archive has this name."""
 
+    is_internal = True
     code, title = "unknown_part", "Unknown part"
     default_detail = "There is no such part of the archive: `scoreboard archive list` shows them."
 
@@ -505,6 +518,7 @@ class UnknownPart(NotFound):
 class PartNotReady(Conflict):
     """A part of the archive is not in the state for what was asked, or a file is not its file; the detail says what to do."""
 
+    is_internal = True
     code, title = "part_not_ready", "Part not ready"
 
 

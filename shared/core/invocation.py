@@ -132,7 +132,7 @@ class Invocation:
         self._is_our_fault = error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
         if self._is_our_fault:
             self.level = "warning" if error.status == HTTPStatus.SERVICE_UNAVAILABLE else "error"
-            self._blame(error.__cause__)
+            self._blame(error if error.is_internal else error.__cause__)
 
     def _blame(self, cause: BaseException | None) -> None:
         """With its text, which the representation of a client's error may lack."""

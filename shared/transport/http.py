@@ -22,6 +22,7 @@ from shared.core.errors import (
     Unauthenticated,
     UnsupportedMediaType,
     problem_type,
+    told,
 )
 from shared.core.headers import SECURE_HEADERS, SECURITY_HEADERS
 from shared.core.ids import canonical_id
@@ -279,7 +280,7 @@ def _handler(function: Function, query: Sequence[str]) -> Handler:
                 invocation.outcome = OK
             except ScoreboardError as error:
                 invocation.failed(error)
-                reply = Reply.problem(error, request_id)
+                reply = Reply.problem(told(error), request_id)
             except Exception as error:
                 _log.exception("unhandled error")
                 invocation.failed(error)

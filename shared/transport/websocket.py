@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from shared.core.errors import MalformedRequest, PayloadTooLarge, ScoreboardError
+from shared.core.errors import MalformedRequest, PayloadTooLarge, ScoreboardError, told
 from shared.core.invocation import OK, Invocation
 from shared.core.logs import get_logger
 from shared.transport.bearer import bearer_token
@@ -145,8 +145,7 @@ def answers(
                 known = gateway.known(request.connection_id)
                 gateway.heed(request.connection_id, function(replace(request, authorizer=known)))
             except Exception as error:
-                refusal = error if isinstance(error, ScoreboardError) else ScoreboardError()
-                gateway.heed(request.connection_id, _refusal(request, refusal))
+                gateway.heed(request.connection_id, _refusal(request, told(error)))
                 raise
             return {}
 
@@ -170,7 +169,7 @@ def websocket_handler(function: Callable[[WebSocketRequest], Answer]) -> Callabl
                 invocation.outcome = OK
             except ScoreboardError as error:
                 invocation.failed(error)
-                answer = _refused(request, error)
+                answer = _refused(request, told(error))
             except Exception as error:
                 _log.exception("unhandled error")
                 invocation.failed(error)

@@ -187,6 +187,26 @@ def test_any_other_error_says_nothing_of_itself() -> None:
     assert "hunter2" not in json.dumps(response)
 
 
+@pytest.mark.parametrize("kind", [errors.ConfigurationError, errors.ForeignStores, errors.BadMessage])
+def test_an_internal_error_is_in_the_log_and_tells_a_client_nothing(
+    kind: type[errors.ScoreboardError], capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = kind("REDIS_URL is missing")
+    response = answer(error)
+    assert (response["statusCode"], json.loads(response["body"])["code"]) == (500, "internal_error")
+    assert "REDIS_URL" not in json.dumps(response)
+    line = json.loads(capsys.readouterr().err)
+    assert (line["level"], line["outcome"], line["cause"]) == ("error", kind.code, f"{kind.__name__}: REDIS_URL is missing")
+
+    @websocket_handler
+    def handler(_: WebSocketRequest) -> dict[str, str]:
+        raise error
+
+    told = handler(websocket_event("$default", body='{"id": "1"}'), None)
+    assert (told["statusCode"], json.loads(told["body"])["code"]) == (500, "internal_error")
+    assert "REDIS_URL" not in told["body"]
+
+
 def test_a_success_carries_data_and_the_request_id() -> None:
     response = Reply.created({"name": "Ada"}).to_response("r-1")
     assert response == {
