@@ -9,7 +9,7 @@ LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-header 
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test quick check bench faults test-cluster format lock audit clean build-SharedLayer
+.PHONY: help setup run test quick check types rules bench faults test-cluster format lock audit clean build-SharedLayer
 
 help:                  ## what can be done here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 21
@@ -30,9 +30,14 @@ quick: setup           ## unit, contract and handler tests but the longest
 	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup --quiet -m "not long" tests/unit tests/contract tests/handlers $(ARGS)
 
 check: setup           ## ruff, mypy --strict, import-linter, bandit, secret scan, generated documents
+	@$(MAKE) --no-print-directory --jobs 2 types rules
+
+types:
+	@.venv/bin/mypy shared local_runtime infra functions tests
+
+rules:
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check --quiet .
-	@.venv/bin/mypy shared local_runtime infra functions tests
 	@broken=$$(.venv/bin/lint-imports --no-logo 2>&1) || { echo "$$broken" | tail -n 30; exit 1; }
 	@.venv/bin/bandit --quiet --configfile pyproject.toml --recursive shared local_runtime infra functions
 	@$(PYTHON) -m infra.checks.secret_scan
