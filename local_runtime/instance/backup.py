@@ -34,6 +34,7 @@ from local_runtime.version import product_version
 
 FORMAT = 1
 ABOUT, SECRETS, REDIS, DATABASE = "backup.json", "secrets.json", "redis.rdb", "database.dump"
+COPIES = {"redis": REDIS, "postgresql": DATABASE}
 SNAPSHOT_SECONDS = 600.0
 POLL_SECONDS = 0.1
 COPY_BYTES = 1024 * 1024
@@ -138,12 +139,15 @@ def _about(file: Path) -> dict[str, Any]:
                 raise InstanceError(f"{file} is damaged ({damaged}): use another backup")
             about: dict[str, Any] = json.loads(archive.read(ABOUT))
             is_newer, version = about["format"] > FORMAT, about["version"]
+            missing = {SECRETS, *(COPIES[store] for store in about["stores"])}.difference(archive.namelist())
     except OSError as error:
         raise InstanceError(f"{file} cannot be read: {error.strerror}") from None
     except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
         raise InstanceError(f"{file} is no backup, or was cut off ({error})") from None
     if is_newer:
         raise InstanceError(f"{file} was made by version {version}: restore it with that one or a newer one")
+    if missing:
+        raise InstanceError(f"{file} lacks {' and '.join(sorted(missing))}: use another backup")
     return about
 
 

@@ -143,9 +143,8 @@ def test_a_backup_of_a_newer_store_is_refused_with_both_versions(
         with zipfile.ZipFile(file, "w") as archive:
             archive.writestr("secrets.json", "{}")
             archive.writestr(member, content)
-            archive.writestr(
-                "backup.json", json.dumps({"format": 1, "version": "0.1.0"} | ({"made_by": made_by} if made_by else {}))
-            )
+            about = {"format": 1, "version": "0.1.0", "stores": [store]} | ({"made_by": made_by} if made_by else {})
+            archive.writestr("backup.json", json.dumps(about))
         done = product.verb("restore", str(file))
         assert done.returncode == 1, done.stderr
         assert reason in done.stderr

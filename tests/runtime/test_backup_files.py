@@ -16,7 +16,7 @@ from local_runtime.instance.errors import InstanceError
 from local_runtime.instance.servers.memory import shares_of
 from tests.support.product import ROOT
 
-ABOUT = {"format": 1, "version": "0.1.0", "made_at": "2026-01-01T00:00:00+00:00"}
+ABOUT = {"format": 1, "version": "0.1.0", "made_at": "2026-01-01T00:00:00+00:00", "stores": []}
 
 
 def backup(file: Path, about: Any = ABOUT, **members: bytes | str) -> Path:
@@ -35,10 +35,36 @@ def test_nothing_is_written_beside_the_new_data_directory(tmp_path: Path) -> Non
     assert [path.name for path in (tmp_path / "new" / "data" / "tls").iterdir()] == ["ca.pem"]
 
 
-@pytest.mark.parametrize("about", [{}, {"format": 1}, {"version": "0.1.0"}, [], "text", 7, {"format": "1", "version": "0.1.0"}])
+@pytest.mark.parametrize(
+    "about",
+    [
+        {},
+        {"format": 1},
+        {"version": "0.1.0"},
+        [],
+        "text",
+        7,
+        {**ABOUT, "format": "1"},
+        {**ABOUT, "stores": ["mongodb"]},
+        {"format": 1, "version": "0.1.0"},
+    ],
+)
 def test_what_does_not_say_what_it_is_is_no_backup(tmp_path: Path, about: Any) -> None:
     file = backup(tmp_path / "backup", about)
     with pytest.raises(InstanceError, match="is no backup, or was cut off"):
+        restore_backup(file, tmp_path / "data", shares_of(1024), lambda _: None)
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("lacking", ["secrets.json", "redis.rdb", "database.dump"])
+def test_a_backup_that_lacks_what_it_says_it_has_is_refused(tmp_path: Path, lacking: str) -> None:
+    about = {**ABOUT, "stores": ["redis", "postgresql"]}
+    members = {"backup.json": json.dumps(about), "secrets.json": "{}", "redis.rdb": "", "database.dump": ""}
+    file = tmp_path / "backup"
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in members.keys() - {lacking}:
+            archive.writestr(name, members[name])
+    with pytest.raises(InstanceError, match=f"backup lacks {lacking}: use another backup"):
         restore_backup(file, tmp_path / "data", shares_of(1024), lambda _: None)
     assert list(tmp_path.iterdir()) == [file]
 
