@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from shared.core.metrics.instruments import Reading
 
-MAX_METRICS = MAX_VALUES = 100  # of a document, of a metric in it
+MAX_METRICS = 100  # of a document
 _Key = tuple[str, tuple[str, ...]]
 
 
