@@ -49,13 +49,13 @@ def _env_example() -> str:
         default = "" if item.default is None else item.default
         if isinstance(default, Path):
             default = os.path.relpath(default, PROJECT_ROOT) if default.is_absolute() else default
-        lines += ["", f"# {item.metadata['help']}", f"# SCOREBOARD_{item.name.upper()}={default}"]
+        lines += ["", f"# {item.metadata['help']}", f"# SCOREBOARD_{item.name.upper()}={_as_variable(default)}"]
     lines += ["", "", "# The HTTP process: how long its clients may take, and who may read its metrics."]
     for wait in dataclasses.fields(Patience):
         lines += ["", f"# {wait.metadata['help']}", f"# SCOREBOARD_{wait.name.upper()}_SECONDS={wait.default}"]
     for item in dataclasses.fields(ProvidedSettings):
         if "help" in item.metadata:
-            lines += ["", f"# {item.metadata['help']}", f"# {item.name.upper()}={item.default}"]
+            lines += ["", f"# {item.metadata['help']}", f"# {item.name.upper()}={_as_variable(item.default)}"]
     lines += ["", "", "# The log; see LOG_LEVEL below."]
     lines += ["", f"# {FORMAT_HELP}", f"# LOG_FORMAT={LogOptions().format}"]
     lines += ["", "", "# The functions. The instance provides what has no default; set a URL to use a server of your own."]

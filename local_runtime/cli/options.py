@@ -7,8 +7,16 @@ from dataclasses import fields
 
 from local_runtime.settings import InstanceSettings
 
+
+def _default(value: object) -> str:
+    """A default as the variable would be written; `none` where it has none."""
+    if value in (None, ""):
+        return "none"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 _HELP = {
-    item.name: f"{item.metadata['help']} (SCOREBOARD_{item.name.upper()}; {item.default or 'none'})"
+    item.name: f"{item.metadata['help']} (SCOREBOARD_{item.name.upper()}; {_default(item.default)})"
     for item in fields(InstanceSettings)
 }
 

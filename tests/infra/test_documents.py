@@ -22,6 +22,7 @@ def test_every_default_can_be_set_as_it_is_shown() -> None:
     needed |= dict.fromkeys(("CORS_ALLOWED_ORIGINS", "SCOREBOARD_FRAME_ANCESTORS", "REDIS_SHARDS"), "")  # "given" is none
     assert Settings.from_environment({**SHOWN, **needed}) == Settings.from_environment(needed)
     assert InstanceSettings.from_environment(SHOWN).as_environment().keys() <= SHOWN.keys()
+    assert not {"True", "False"} & set(SHOWN.values())  # one spelling, that of the functions
 
 
 def test_what_is_generated_is_up_to_date() -> None:

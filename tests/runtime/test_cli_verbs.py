@@ -86,6 +86,14 @@ def test_exit_codes_mean_the_same_for_every_verb(verb: str) -> None:
     assert {0, 1, 2} <= set(codes) <= {0, 1, 2, 3, 70, 130}
 
 
+def test_a_help_shows_defaults_of_0_and_false(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        build_parser().parse_args(["serve", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    for default in ("MEMORY_MB; 0", "TLS; false", "TLS_CERT; none", "ROLE; none", "PORT; 8080"):
+        assert f"(SCOREBOARD_{default})" in shown
+
+
 def test_every_option_of_an_instance_may_be_given_to_serve(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["serve", "--help"])
