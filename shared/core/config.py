@@ -1,4 +1,4 @@
-"""The one reader of the environment: every setting, typed, with its help; all problems reported at once."""
+"""Every setting of the functions, typed, with its help; all problems reported at once. `get_page` alone reads some without it."""
 
 from __future__ import annotations
 
