@@ -20,7 +20,7 @@ from local_runtime.hosting.manifest import Manifest
 from local_runtime.settings import PROJECT_ROOT
 from shared.boards.board import MAIN
 from shared.ledger import messages as codec
-from shared.ledger.publisher import REBUILD_WANTED
+from shared.ledger.publisher_rabbitmq import REBUILD_WANTED
 from shared.ledger.queues import DEAD_LETTERS, HISTORY, MAX_HISTORY_QUEUES, QUEUES, REBUILD, RETRIES, UPDATED, history_queues
 
 HERE = Path(__file__).resolve().parent

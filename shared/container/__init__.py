@@ -52,8 +52,8 @@ if TYPE_CHECKING:
     from shared.ledger.letter_stores import LetterStores
     from shared.ledger.letters_postgresql import DeadLetters
     from shared.ledger.messages import EventCodec
-    from shared.ledger.publisher import RabbitPublisher
-    from shared.ledger.queues import Topology
+    from shared.ledger.publisher_rabbitmq import RabbitPublisher
+    from shared.ledger.topology_rabbitmq import Topology
     from shared.operations.archive_postgresql import ArchiveParts
     from shared.operations.check_health import Readiness
     from shared.operations.claim_stores import Ownership
@@ -519,7 +519,7 @@ class Container(Shard):
 
     @cached_property
     def publisher(self) -> RabbitPublisher:
-        from shared.ledger.publisher import RabbitPublisher
+        from shared.ledger.publisher_rabbitmq import RabbitPublisher
 
         return RabbitPublisher(
             self.settings.amqp_url,
@@ -599,7 +599,7 @@ class Container(Shard):
 
     @cached_property
     def topology(self) -> Topology:
-        from shared.ledger.queues import Topology
+        from shared.ledger.topology_rabbitmq import Topology
 
         return Topology(
             self.settings.amqp_url,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from shared.container import Container
     from shared.ledger.catch_up import Pipeline
     from shared.ledger.postgresql import Ledger
-    from shared.ledger.publisher import RabbitPublisher
+    from shared.ledger.publisher_rabbitmq import RabbitPublisher
     from shared.ledger.redis import Outbox
     from shared.operations.redis import BoardGauge, BoardMark, RedisProbe
     from shared.reconciliation.moderate_scores import ScoreModeration

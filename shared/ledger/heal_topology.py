@@ -12,8 +12,8 @@ from shared.ledger.catch_up import publish_again
 from shared.ledger.ports import EventPublisher
 
 if TYPE_CHECKING:
-    from shared.ledger.queues import Topology
     from shared.ledger.redis import Outbox
+    from shared.ledger.topology_rabbitmq import Topology
 
 
 _log = get_logger(__name__)

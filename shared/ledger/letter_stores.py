@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shared.ledger.letters_postgresql import DeadLetters
     from shared.ledger.messages import EventCodec
     from shared.ledger.postgresql import Ledger
-    from shared.ledger.queues import Topology
+    from shared.ledger.topology_rabbitmq import Topology
 
 
 _log = get_logger(__name__)

@@ -18,8 +18,8 @@ from shared.ledger.ports import EventPublisher
 if TYPE_CHECKING:
     from shared.ledger.messages import EventCodec
     from shared.ledger.postgresql import Ledger
-    from shared.ledger.queues import Topology
     from shared.ledger.redis import Outbox
+    from shared.ledger.topology_rabbitmq import Topology
 
 
 _log = get_logger(__name__)

@@ -17,7 +17,7 @@ from shared.reconciliation.restore_windows import restore_windows
 
 if TYPE_CHECKING:
     from shared.boards.fill_boards import BoardStores
-    from shared.ledger.queues import Topology
+    from shared.ledger.topology_rabbitmq import Topology
     from shared.stores.postgresql.migrations import Migrations
 
 

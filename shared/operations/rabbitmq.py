@@ -13,7 +13,8 @@ from pika.exceptions import AMQPError, ChannelClosedByBroker, ConnectionBlockedT
 from shared.core.errors import RabbitUnavailable
 from shared.core.tls_versions import AMQP_TLS_MINIMUM, TlsVersion
 from shared.ledger.ports import QueueState
-from shared.ledger.queues import DEAD_LETTERS, MAX_HISTORY_QUEUES, NOT_FOUND, RETRIES, UPDATED, history_queues, queue_of
+from shared.ledger.queues import DEAD_LETTERS, MAX_HISTORY_QUEUES, RETRIES, UPDATED, history_queues, queue_of
+from shared.ledger.topology_rabbitmq import NOT_FOUND
 from shared.operations.readiness import BROADCAST, RECORD, BrokerFinding
 from shared.stores.rabbitmq.connection import open_broker, open_channel, open_connection
 

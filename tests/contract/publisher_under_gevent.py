@@ -16,7 +16,7 @@ from shared.boards.board import MAIN  # noqa: E402
 from shared.core.loop import find_loop  # noqa: E402
 from shared.ledger.events import ScoreAccepted  # noqa: E402
 from shared.ledger.messages import EventCodec  # noqa: E402
-from shared.ledger.publisher import RabbitPublisher  # noqa: E402
+from shared.ledger.publisher_rabbitmq import RabbitPublisher  # noqa: E402
 from shared.stores.sealing import Sealer  # noqa: E402
 
 PUBLISHERS, EACH = 100, 5

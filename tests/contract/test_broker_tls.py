@@ -17,7 +17,7 @@ from local_runtime.instance.outside import check_outside_servers
 from shared.core.errors import ConfigurationError, RabbitUnavailable
 from shared.core.tls_versions import AMQP_TLS_MINIMUM, TlsVersion
 from shared.ledger.dead_letters_rabbitmq import DeadLetterQueue
-from shared.ledger.queues import Topology
+from shared.ledger.topology_rabbitmq import Topology
 from shared.operations.rabbitmq import BrokerMark, RabbitProbe, RabbitQueueGauge
 from shared.stores.rabbitmq.publishing_thread import PublisherHooks, PublishingThread
 from tests.support.tls_server import TlsServer

@@ -21,7 +21,8 @@ from shared.ledger.events import Number, ReceivedMessage, RefusedMessage, ScoreA
 from shared.ledger.letter_stores import sift, with_body
 from shared.ledger.letters_postgresql import MAX_BODY_BYTES
 from shared.ledger.messages import EventCodec
-from shared.ledger.queues import DEAD_LETTERS, QUEUES, Topology
+from shared.ledger.queues import DEAD_LETTERS, QUEUES
+from shared.ledger.topology_rabbitmq import Topology
 from shared.stores.actor import Actor
 from shared.stores.rabbitmq.consuming import take_messages
 from tests.handlers.players import accepted_points, add_account, new_player

@@ -13,8 +13,9 @@ from shared.boards.board import MAIN
 from shared.container import Container
 from shared.ledger.events import ScoreAccepted
 from shared.ledger.messages import EventCodec
-from shared.ledger.publisher import RabbitPublisher
-from shared.ledger.queues import Topology, history_queues, queue_of
+from shared.ledger.publisher_rabbitmq import RabbitPublisher
+from shared.ledger.queues import history_queues, queue_of
+from shared.ledger.topology_rabbitmq import Topology
 from shared.stores.rabbitmq.connection import open_channel
 from tests.support.waiting import eventually
 

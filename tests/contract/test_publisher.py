@@ -30,7 +30,7 @@ from shared.core import metrics
 from shared.core.errors import ConfigurationError, RabbitUnavailable, RedisUnavailable
 from shared.ledger.events import Number, ScoreAccepted, ScoresRecorded
 from shared.ledger.messages import EventCodec
-from shared.ledger.publisher import RabbitPublisher
+from shared.ledger.publisher_rabbitmq import RabbitPublisher
 from shared.ledger.queues import HISTORY, REBUILD, UPDATED
 from shared.stores.rabbitmq.connection import open_connection
 from shared.stores.rabbitmq.delivery import Delivery, Group

@@ -20,7 +20,7 @@ from shared.core.errors import NotYourScore, RabbitUnavailable
 from shared.ledger.events import ScoreAccepted
 from shared.ledger.messages import EventCodec
 from shared.ledger.postgresql import Ledger
-from shared.ledger.publisher import RabbitPublisher
+from shared.ledger.publisher_rabbitmq import RabbitPublisher
 from shared.operations.redis import QueueWatch
 from shared.stores.keys import ShardKeys
 from shared.stores.postgresql.pool import Pool

@@ -13,9 +13,9 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent.parent
 HANDLERS = sorted((ROOT / "functions").glob("*/handler.py"))
 SUBJECTS = ("accounts", "ledger", "boards", "viewers", "reconciliation", "audit", "operations")
-# A module of a subject that knows a store has its name, or is one of these.
+# A module of a subject that knows a store has its name, or that of a service of AWS.
 STORES = ("redis", "postgresql", "rabbitmq")
-KNOW_A_STORE = {"ledger/publisher", "ledger/queues", "viewers/api_gateway", "viewers/management_api", "viewers/appsync"}
+KNOW_A_STORE = {"viewers/api_gateway", "viewers/management_api", "viewers/appsync"}
 CLIENTS = {"redis", "hiredis", "pika", "pg8000", "boto3", "botocore"}
 MAY_IMPORT = {
     "shared.container",
