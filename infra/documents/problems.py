@@ -20,9 +20,9 @@ INTRODUCTION = """\
         request. The <code>requestId</code> finds it in the server's logs.</p>"""
 REQUEST_ID = "7d5ac1f4-3bb1-4d9b-9d1e-6a4ea8c0a2ad"
 WHAT_TO_DO = {
-    400: "Correct the request: sent again as it is, it is refused again.",
+    400: "Correct the request; unchanged it is refused again.",
     401: "Get another token, ticket or key and try again; ask for name and password when the refresh token is refused, too.",
-    403: "Another try changes nothing: it takes another account, token, ticket or password.",
+    403: "Retrying does not help: it takes another account, token, ticket or password.",
     404: "Look at the path and the id in it.",
     405: "Use one of the methods that the header `Allow` names.",
     408: "Send the request again, in one go.",

@@ -4,7 +4,7 @@ set -euo pipefail
 BASE=${BASE:-http://127.0.0.1:8080}
 NAME=curl-$RANDOM$RANDOM PASSWORD='correct horse battery'
 
-# curl itself comes again after 408, 429, 500, 502, 503, 504 and lost connections, as late as Retry-After says. For a change that is safe
+# curl itself comes again after 408, 429, 500, 502, 503, 504 and lost connections, after the time in Retry-After. For a change that is safe
 # because of its Idempotency-Key, and only because of it.
 ask() { curl --silent --show-error --fail-with-body --retry 8 --retry-all-errors --retry-max-time 60 "$@"; }
 post() { local path=$1; shift; ask "$BASE$path" -H 'Content-Type: application/json' "$@"; }

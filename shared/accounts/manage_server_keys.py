@@ -82,7 +82,7 @@ def check_server_key(text: str, board_id: str, scope: str, stores: ServerKeyStor
         raise NotItsBoard
     if scope not in known.scopes:
         raise NotItsScope(
-            f"This server key has not the scope `{scope}`, only {', '.join(known.scopes)}. An admin makes another one."
+            f"This server key lacks the scope `{scope}` (it has {', '.join(known.scopes)}). Ask an admin for a key that has it."
         )
     return credential
 

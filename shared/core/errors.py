@@ -96,7 +96,7 @@ class TokenExpired(Unauthenticated):
 class SessionEnded(Unauthenticated):
     is_audited = True
     code, title = "session_ended", "Session ended"
-    default_detail = "The session of this access token has ended: somebody logged out, or had to. Log in again."
+    default_detail = "The session of this access token has ended: the user logged out, or the session was revoked. Log in again."
 
 
 class InvalidApiKey(Unauthenticated):
@@ -108,7 +108,7 @@ class InvalidApiKey(Unauthenticated):
 class InvalidServerKey(Unauthenticated):
     is_audited = True
     code, title = "invalid_server_key", "Invalid server key"
-    default_detail = "This server key is unknown, was rotated or revoked. An admin makes another one."
+    default_detail = "This server key is unknown, or was rotated or revoked. Ask an admin for a new one."
 
 
 class InvalidCredentials(Unauthenticated):
@@ -147,17 +147,17 @@ class NotYourHistory(NotYourScore):
 
 class NotItsBoard(Forbidden):
     code, title = "not_its_board", "Not its board"
-    default_detail = "This server key is not good for this board."
+    default_detail = "This server key is not valid for this board."
 
 
 class NotItsScope(Forbidden):
     code, title = "not_its_scope", "Not its scope"
-    default_detail = "This server key may not do that: it has not the scope. An admin makes another one."
+    default_detail = "This server key lacks the scope for that. Ask an admin for a key that has it."
 
 
 class NotYourAccount(Forbidden):
     code, title = "not_your_account", "Not your account"
-    default_detail = "The user id in the path is not the one in the access token: only its owner may change that of an account."
+    default_detail = "The user id in the path is not the one in the access token: only the owner of an account may change this."
 
 
 class WrongPassword(Forbidden):
@@ -208,12 +208,12 @@ class UnknownUser(NotFound):
 
 class UnknownBoard(NotFound):
     code, title = "unknown_board", "Unknown board"
-    default_detail = "There is no board with this id. GET /api/boards lists those there are."
+    default_detail = "There is no board with this id. GET /api/boards lists all boards."
 
 
 class UnknownSeason(NotFound):
     code, title = "unknown_season", "Unknown season"
-    default_detail = "The board has had no season with this number in this period."
+    default_detail = "The board has no season with this number in this period."
 
 
 class UnknownEntry(NotFound):
@@ -241,12 +241,12 @@ class UsernameTaken(Conflict):
 class LastAdmin(Conflict):
     is_audited = True
     code, title = "last_admin", "Last admin"
-    default_detail = "Without this account no active admin would be left. Make another admin first."
+    default_detail = "This account is the last active admin. Make another admin first."
 
 
 class NoSession(Conflict):
     code, title = "no_session", "No session"
-    default_detail = "This access token belongs to no session of ours: log out where it was issued, or with `everywhere=true`."
+    default_detail = "This access token was not issued here: log out where it was issued, or with `everywhere=true`."
 
 
 class TicketAlreadyUsed(Conflict):
@@ -268,7 +268,7 @@ class BoardScoreOutOfBounds(ScoreOutOfBounds):
 
 class BoardInUse(Conflict):
     code, title = "board_in_use", "Board in use"
-    default_detail = "The change would give another meaning to the entries of this board. Nothing was changed."
+    default_detail = "The change would alter the meaning of entries that this board already has. Nothing was changed."
 
 
 class NeverReset(Conflict):
@@ -286,22 +286,22 @@ class NoOpenSeason(Conflict):
 
 class AlreadyStruck(Conflict):
     code, title = "already_struck", "Already struck"
-    default_detail = "The entry is struck out already. Nothing was changed."
+    default_detail = "The entry has already been struck out. Nothing was changed."
 
 
 class AlreadyUndone(Conflict):
     code, title = "already_undone", "Already undone"
-    default_detail = "The decision was undone already. Nothing was changed. Decide the same anew to have it back."
+    default_detail = "The decision has already been undone. Nothing was changed. To restore it, make the same decision again."
 
 
 class WithoutEffect(Conflict):
     code, title = "without_effect", "Without effect"
-    default_detail = "The player has a better score than that. Strike the entries out that are wrong. Nothing was changed."
+    default_detail = "The player already has a better score. Strike out the wrong entries instead. Nothing was changed."
 
 
 class RequestInProgress(Conflict):
     code, title = "request_in_progress", "Request in progress"
-    default_detail = "A request with this Idempotency-Key is being carried out. Send it again as late as Retry-After says."
+    default_detail = "A request with this Idempotency-Key is still in progress. Retry after the time in Retry-After."
 
     def __init__(self, detail: str | None = None, *, retry_after_seconds: float = 1.0, **more: Any) -> None:
         super().__init__(detail, retry_after_seconds=retry_after_seconds, **more)
@@ -335,7 +335,7 @@ class InvalidParameter(InvalidInput):
 
 class TooManyPlayers(InvalidInput):
     code, title = "too_many_players", "Too many players"
-    default_detail = "This is about more than 10,000 players. Name fewer of them, or a shorter time. Nothing was changed."
+    default_detail = "This concerns more than 10,000 players. Name fewer of them, or a shorter time. Nothing was changed."
 
 
 class InvalidIncrement(InvalidInput):
@@ -349,7 +349,7 @@ class InvalidBoard(InvalidInput):
 
 class ValueOutOfBounds(InvalidInput):
     code, title = "value_out_of_bounds", "Value out of bounds"
-    default_detail = "The value is not one that this board takes. Nothing was changed."
+    default_detail = "The value is outside the bounds of this board. Nothing was changed."
 
 
 class InvalidUsername(InvalidInput):
@@ -381,13 +381,13 @@ class TicketRequired(ScoreboardError):
 class RateLimited(ScoreboardError):
     is_audited = True
     status, code, title = 429, "rate_limited", "Too many requests"
-    default_detail = "Too many updates in the last minute. Wait as long as Retry-After says."
+    default_detail = "Too many updates. Wait as long as Retry-After says."
 
 
 class RateWindowLost(RateLimited):
     """Redis lost the latest updates of every player: until the ledger has told them, no update is provably within the limit."""
 
-    default_detail = "The server is counting the updates of the last minute again. Try again in a second."
+    default_detail = "The server is counting recent updates again. Try again in a second."
 
 
 class TooManyAttempts(ScoreboardError):
@@ -429,12 +429,12 @@ class RabbitUnavailable(Unavailable):
 
 class ViewersUnavailable(Unavailable):
     code = "viewers_unavailable"
-    default_detail = "The service that holds the viewers' connections takes nothing from us at the moment. Try again shortly."
+    default_detail = "The service that holds the viewers' connections is not accepting messages. Try again shortly."
 
 
 class TooManyViewers(Unavailable):
     code, title = "too_many_viewers", "Too many viewers"
-    default_detail = "As many viewers are connected as there is room for. Try again later."
+    default_detail = "The maximum number of viewers is connected. Try again later."
 
 
 class TooBusy(Unavailable):
@@ -454,17 +454,17 @@ class LeaderboardRebuilding(Unavailable):
 
 class BoardElsewhere(LeaderboardRebuilding):
     code, title = "board_moving", "Board moving"
-    default_detail = "The board is on its way to another shard; nothing is lost. Try again shortly."
+    default_detail = "The board is being moved to another shard; nothing is lost. Try again shortly."
 
 
 class BoardBusy(Unavailable):
     code, title = "board_busy", "Board busy"
-    default_detail = "Somebody else moves the board at the moment. Try again when that has ended."
+    default_detail = "The board is already being moved. Try again when the move has ended."
 
 
 class ReconciliationRunning(Unavailable):
     code, title = "reconciliation_running", "Reconciliation running"
-    default_detail = "Another reconciliation is at work; nothing was compared. Try again when it has ended."
+    default_detail = "Another reconciliation is running; nothing was compared. Try again when it has ended."
 
 
 class LedgerBehind(Unavailable):

@@ -371,7 +371,7 @@ def test_a_sweep_has_those_served_whom_a_crash_left_waiting(api: aws.Connections
     tell(deps, ("main",))
     board.put(Standing(player.user_id, 3))
     api.verdict = lambda _: 403
-    with pytest.raises(Exception, match="takes nothing from us"):
+    with pytest.raises(Exception, match="is not accepting messages"):
         tell(deps, (board.board_id,))
     api.verdict = lambda _: None
     with delivered(deps, "score_updated_queue") as messages:
