@@ -29,7 +29,7 @@ exit codes:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Where to, and of which instance."""
-    parser.add_argument("file", metavar="FILE", type=Path, help="what to write; it must not be there yet")
+    parser.add_argument("file", metavar="FILE", type=Path, help="file to write; it must not exist yet")
     add_options(parser, "data_dir")
 
 

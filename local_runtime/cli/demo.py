@@ -68,8 +68,8 @@ class Demo:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        say(f"  demo: anybody may watch; {PLAYERS} simulated players (sim-...) play; at /admin you are {ADMIN}, {password}")
-        say("  Nothing of it stays when it ends, your own players neither: serve without --demo to begin for good.")
+        say(f"  demo: everybody may watch; {PLAYERS} simulated players (sim-...) play; at /admin you are {ADMIN}, {password}")
+        say("  All its data, your own players too, is deleted when it stops: serve without --demo to keep it.")
 
     def _verb(self, *words: str) -> Sequence[str]:
         return (sys.executable, "-m", "local_runtime", *words, "--data-dir", str(self.settings.data_dir))

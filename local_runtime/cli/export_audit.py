@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from", dest="since", metavar="INSTANT", help="such as 2026-01-31T12:00:00Z, or a day (UTC); included")
     parser.add_argument("--to", dest="until", metavar="INSTANT", help="the same; not included")
     parser.add_argument(
-        "--after", type=count, default=0, metavar="ID", help="only entries above this id: what an export left off at"
+        "--after", type=count, default=0, metavar="ID", help="only entries above this id: where an earlier export ended"
     )
     parser.add_argument("--output", type=Path, metavar="FILE", help="where to write (stdout)")
     add_options(parser, "data_dir")

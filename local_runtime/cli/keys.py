@@ -43,7 +43,7 @@ _PURPOSES = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to do, with which file, and where."""
-    parser.add_argument("action", choices=("show", "export", "import"), help="tell of them, write them out, take them in")
+    parser.add_argument("action", choices=("show", "export", "import"), help="show their ids, write them out, or take them in")
     parser.add_argument("file", nargs="?", metavar="FILE", help="of `export` (stdout if left out) and `import` (- for stdin)")
     add_options(parser, "data_dir")
 

@@ -1,4 +1,4 @@
-"""`plan`: how much of everything a load takes, by what was measured."""
+"""`plan`: estimate the resources that a load needs, from what was measured."""
 
 from __future__ import annotations
 
@@ -125,7 +125,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--updates", type=count, required=True, help="updates a second, at the height of it")
     parser.add_argument("--viewers", type=count, default=0, help="viewers of the live board (0)")
     parser.add_argument("--reads", type=count, default=0, help="reads of the API a second (0)")
-    parser.add_argument("--joining", type=count, default=0, metavar="PLAYERS", help="who register and log in, in an hour (0)")
+    parser.add_argument(
+        "--joining", type=count, default=0, metavar="PLAYERS", help="players who register and log in, per hour (0)"
+    )
     parser.add_argument(
         "--outside-tokens", action="store_true", help="those who join log in at an identity provider: one hash less for each"
     )

@@ -30,7 +30,7 @@ exit codes:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Whether to repair, and whom to look at."""
-    parser.add_argument("--full", action="store_true", help="compare everybody, not only whom something changed for")
+    parser.add_argument("--full", action="store_true", help="compare all players, not only those with changes")
     parser.add_argument("--dry-run", action="store_true", help="report discrepancies, repair nothing")
     parser.add_argument(
         "--beyond-bounds", action="store_true", help="also lower more scores than RECONCILIATION_MAX_PLAYERS and _POINTS allow"

@@ -38,9 +38,11 @@ exit codes:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of InstanceSettings, and where it runs."""
-    parser.add_argument("--detach", action="store_true", help="go on in the background when it is ready; `down` stops it")
+    parser.add_argument("--detach", action="store_true", help="run in the background once it is ready; `down` stops it")
     parser.add_argument(
-        "--demo", action="store_true", help="a public board with simulated players and an admin; nothing of it stays"
+        "--demo",
+        action="store_true",
+        help="a public board with simulated players and an admin; all its data is deleted when it stops",
     )
     add_options(parser, *(item.name for item in fields(InstanceSettings)))
 

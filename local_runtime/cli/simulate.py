@@ -57,7 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--players", type=int, default=DEFAULT_PLAYERS, metavar="N", help=f"how many play ({DEFAULT_PLAYERS})")
     parser.add_argument("--seconds", type=float, default=DEFAULT_SECONDS, metavar="S", help=f"how long ({DEFAULT_SECONDS:g})")
     parser.add_argument("--url", help="base URL of an instance elsewhere, instead of the one on --data-dir")
-    parser.add_argument("--admin", metavar="NAME", help="with --url: the admin who marks the players and ends them")
+    parser.add_argument(
+        "--admin", metavar="NAME", help="with --url: the admin who marks the players as simulated and disables them at the end"
+    )
     parser.add_argument("--keep", action="store_true", help="leave the players on the board")
     parser.add_argument("--json", action="store_true", help="the summary as one JSON object, progress on stderr")
     add_options(parser, "data_dir")

@@ -45,10 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--user", metavar="NAME", help="only what is about this user, or was done by them: a name or an id")
     parser.add_argument("--action", help="only this action, such as score_accepted")
     parser.add_argument("--request-id", metavar="ID", help="only what came of this request")
-    parser.add_argument(
-        "--last", type=count, default=LAST, metavar="N", help=f"how many of those that are there already ({LAST})"
-    )
-    parser.add_argument("--after", type=count, metavar="ID", help="go on after this entry instead: what another one left off at")
+    parser.add_argument("--last", type=count, default=LAST, metavar="N", help=f"how many past entries to begin with ({LAST})")
+    parser.add_argument("--after", type=count, metavar="ID", help="start after this entry instead: where an earlier `tail` ended")
     parser.add_argument("--no-follow", action="store_true", help="end when all that is there was shown")
     parser.add_argument("--json", action="store_true", help="one JSON object a line, as export-audit writes them")
     add_options(parser, "data_dir")

@@ -32,7 +32,7 @@ exit codes:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """From where, and what must be in it."""
     parser.add_argument("--from-seal", type=count, default=1, metavar="N", help="trust what came before this seal (1)")
-    parser.add_argument("--head", metavar="N:HASH", help="a seal that somebody noted down and that must be there, as it was")
+    parser.add_argument("--head", metavar="N:HASH", help="a seal noted down earlier, which must still be there unchanged")
     add_options(parser, "data_dir")
 
 
