@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Standing(NamedTuple):
-    """One line of the board; `rank` is 1-based, `display_name` the username of who chose none."""
+    """One row of the board; `rank` is 1-based, `display_name` the username until one is chosen."""
 
     user_id: str
     username: str

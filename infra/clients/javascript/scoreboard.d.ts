@@ -155,7 +155,7 @@ export type Patience = {
      */
     signal?: AbortSignal;
 };
-/** @typedef {{ userId: string, username: string, displayName?: string, rank: number, score: number, second?: number, metadata?: object | null }} Line A line of the board; `second` where it has a second column, `metadata` where it was asked for. */
+/** @typedef {{ userId: string, username: string, displayName?: string, rank: number, score: number, second?: number, metadata?: object | null }} Line A row of the board; `second` where it has a second column, `metadata` where it was asked for. */
 /** @typedef {{ userId: string, score: number, rank: number, increment: number, requestId: string }} Receipt */
 /** @typedef {{ period: string, season: number, score: number, second?: number, rank: number, improved: boolean }} PeriodPlace */
 /** @typedef {{ userId: string, board: string, score: number, second?: number, rank: number, improved: boolean, periods: PeriodPlace[], requestId: string }} EntryReceipt */

@@ -6,7 +6,7 @@ from typing import Any, NotRequired, TypedDict
 
 
 class Line(TypedDict):
-    """A line of the board."""
+    """A row of the board."""
 
     userId: str
     username: str
