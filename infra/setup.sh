@@ -60,7 +60,11 @@ find_python() {
     done
     return 1
 }
-venv_works() { [ -x .venv/bin/python ] && .venv/bin/python -c '' 2>/dev/null && grep -qsF "$PWD/.venv" .venv/bin/activate; }
+# A .venv that was interrupted while it was made may have a Python that runs, and installs into the machine's own packages.
+venv_works() {
+    [ -x .venv/bin/python ] && .venv/bin/python -c 'import sys; sys.exit(sys.prefix == sys.base_prefix)' 2>/dev/null &&
+        grep -qsF "$PWD/.venv" .venv/bin/activate
+}
 can_make_venv() { venv_works || "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null; }
 have_redis() { have redis-server || compgen -G '/opt/homebrew/opt/redis/bin/redis-server' >/dev/null || compgen -G '/usr/local/opt/redis/bin/redis-server' >/dev/null; }
 have_postgres() { have postgres || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || compgen -G '/opt/homebrew/opt/postgresql@*/bin/postgres' >/dev/null || compgen -G '/usr/local/opt/postgresql@*/bin/postgres' >/dev/null; }

@@ -92,7 +92,8 @@ case "$*" in *" install "*) {installs} ;; tee*) cat >/dev/null ;; esac""",
         """A .venv that stands as the set-up leaves it."""
         (self.clone / ".venv/bin").mkdir(parents=True)
         (self.clone / ".venv/bin/activate").write_text(f'VIRTUAL_ENV="{self.clone}/.venv"\n')
-        (self.clone / ".venv/bin/python").symlink_to(self.programs / "python3")
+        (self.clone / ".venv/bin/python").symlink_to(f"{sys.base_prefix}/bin/python3")
+        (self.clone / ".venv/pyvenv.cfg").write_text(f"home = {sys.base_prefix}/bin\n")
         files = (self.clone / name for name in ("pyproject.toml", "requirements.txt"))
         digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
         (self.clone / ".venv/.requirements").write_text(f"{sys.version_info[:2]} {digest}\n")
@@ -292,6 +293,13 @@ def test_the_virtual_environment_is_made_kept_and_made_again_where_the_clone_was
     assert moved.setup() == (0, "")
     pip = subprocess.run([moved.clone / ".venv/bin/pip", "--version"], capture_output=True, text=True, check=True)
     assert str(moved.clone) in pip.stdout
+
+
+def test_an_environment_of_which_the_making_was_interrupted_is_made_again(machine: Machine) -> None:
+    machine.pretend_venv()
+    (machine.clone / ".venv/pyvenv.cfg").unlink()
+    assert machine.setup() == (0, MADE)
+    assert (machine.clone / ".venv/pyvenv.cfg").exists()
 
 
 def test_two_at_once_do_not_meet(machine: Machine) -> None:
