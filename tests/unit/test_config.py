@@ -44,7 +44,19 @@ def test_origins_are_read_one_by_one() -> None:
     assert settings.cors_allowed_origins == ("https://a.example", "http://[::1]:3000", *shells)
 
 
-@pytest.mark.parametrize("origins", ["*", "https://A.example", "https://a.example/", "a.example", "https://a.example,null"])
+@pytest.mark.parametrize(
+    "origins",
+    [
+        "*",
+        "https://A.example",
+        "https://a.example/",
+        "a.example",
+        "https://a.example,null",
+        "http://[1]",
+        "http://a:",
+        "http://a.example:",
+    ],
+)
 def test_what_is_no_exact_origin_is_refused(origins: str) -> None:
     with pytest.raises(ConfigurationError, match="CORS_ALLOWED_ORIGINS must be exact origins"):
         Settings.from_environment({**REQUIRED, "CORS_ALLOWED_ORIGINS": origins})

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from local_runtime.gateway.http.cors import CorsHeaders
+from local_runtime.hosting.manifest import Cors
 from shared.core.errors import OriginNotAllowed
+from shared.core.origins import parse_origin
 from shared.transport.origin import check_origin
 
 
@@ -63,6 +66,10 @@ def test_a_page_of_this_host_is_let_in_however_a_proxy_writes_the_host(origin: s
         ("https://game.example https://evil.example", "game.example"),
         ("https://game.example", ""),
         ("http://[", "["),
+        ("http://[1]", "[1]"),
+        ("http://[1]", "[1]:80"),
+        ("https://game.example:", "game.example"),
+        ("https://game.example", "game.example::"),
     ],
 )
 def test_other_pages_are_not(origin: str, host: str) -> None:
@@ -92,6 +99,15 @@ def test_what_is_no_browser_is_let_in() -> None:
 def test_pages_of_named_origins_are_let_in(allowed: str, origin: str) -> None:
     assert is_let_in(origin, "scores.example", ("https://other.example", allowed))
     assert not is_let_in(origin, "scores.example", ("https://other.example",))
+
+
+@pytest.mark.parametrize(
+    "text", ["http://[1]", "http://a:", "http://a:123456", "http://[::1", "http://", "null", "", "http://a/", "*"]
+)
+def test_what_names_no_origin_is_none_for_the_api_and_the_websocket_alike(text: str) -> None:
+    assert parse_origin(text) is None
+    assert "Access-Control-Allow-Origin" not in dict(CorsHeaders(Cors(origins=(text,))).answer("GET", text, ""))
+    assert not is_let_in(text or "null", "a", (text,))
 
 
 @pytest.mark.parametrize("origin", ["null", "tauri://evil", "capacitor://localhost:81", "http://localhost", "https://localhost"])

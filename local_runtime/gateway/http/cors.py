@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from local_runtime.gateway.http.host import origin_in
 from local_runtime.hosting.manifest import Cors
+from shared.core.origins import parse_origin
 
 
 class CorsHeaders:
     """Makes the headers; closed when the template names nobody."""
 
     def __init__(self, cors: Cors) -> None:
-        self._origins = frozenset(map(origin_in, cors.origins))
+        self._origins = frozenset(map(parse_origin, cors.origins))
         self._exposed = ", ".join(cors.exposed_headers)
         self._preflight = (
             ("Access-Control-Allow-Methods", ", ".join(cors.methods)),
@@ -27,7 +27,7 @@ class CorsHeaders:
         if not self._origins:
             return ()
         vary = ("Vary", "Origin")
-        known = origin_in(origin)
+        known = parse_origin(origin)
         if known is None or known not in self._origins:
             return (vary,)
         allowed = ("Access-Control-Allow-Origin", origin)

@@ -10,9 +10,9 @@ from local_runtime.hosting.template.fields import Fields, Reading
 from local_runtime.hosting.template.references import ALIAS
 from local_runtime.hosting.template.resources import HTTP_API, Resource
 from local_runtime.hosting.template.tree import Node
+from shared.core.origins import is_exact
 
 MAX_AGE_SECONDS = 86_400
-_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 MAX_HTTP_SECONDS = 30
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "ANY")
 _LITERAL = re.compile(r"[A-Za-z0-9._~!$&'()*,;=:@%-]+")
@@ -59,7 +59,7 @@ def read_cors(fields: Fields, reading: Reading) -> Cors:
     origins = _texts(cors, "AllowOrigins", reading)
     node = cors.node("AllowOrigins")
     for origin in origins:
-        if node is not None and not _ORIGIN.fullmatch(origin):
+        if node is not None and not is_exact(origin):
             reading.report.add(node, f"names {origin!r}", "exact origins in small letters, e.g. https://game.example:8443")
     found = Cors(
         origins=origins,
