@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from shared.core.limits import MAX_BODY_BYTES
 from shared.core.tls_versions import AMQP_TLS_MINIMUM
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -51,7 +52,10 @@ class InstanceSettings:
         default=100 * 1024 * 1024,
         metadata={"help": "size in bytes at which a log file is put aside as <name>.1, in place of an older one"},
     )
-    max_body_bytes: int = field(default=65536, metadata={"help": "largest request body in bytes; larger ones are answered 413"})
+    max_body_bytes: int = field(
+        default=MAX_BODY_BYTES,
+        metadata={"help": f"largest request body in bytes, at most {MAX_BODY_BYTES}; larger ones are answered 413"},
+    )
     max_connections: int = field(
         default=2000,
         metadata={"help": "HTTP connections of a worker; beyond that the oldest idle one of the address with the most gives way"},

@@ -40,6 +40,7 @@ from local_runtime.instance.supervisor.inbox import SignalInbox
 from local_runtime.instance.supervisor.loop import StartFailed, StopRequested, Supervisor
 from local_runtime.instance.supervisor.stale import end_marked, instance_marker, wait_reaped
 from local_runtime.settings import LEAST_MEMORY_MB, ROLES, SERVER_URLS, InstanceSettings, SettingsError
+from shared.core.limits import MAX_BODY_BYTES
 from shared.core.metrics.processes import ProcessMetrics
 
 logger = logging.getLogger(__name__)
@@ -116,6 +117,8 @@ def check_settings(settings: InstanceSettings, environment: Mapping[str, str]) -
     for name, least in LEAST.items():
         if (given := getattr(settings, name)) < least:
             problems.append(f"--{name.replace('_', '-')} {given}: at least {least}")
+    if settings.max_body_bytes > MAX_BODY_BYTES:
+        problems.append(f"--max-body-bytes {settings.max_body_bytes}: at most {MAX_BODY_BYTES}, for functions take no more")
     Patience.from_environment(environment, problems)
     TrustedProxies.from_setting(settings.trusted_proxies, problems)
     if not allow_least():

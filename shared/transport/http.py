@@ -27,12 +27,12 @@ from shared.core.errors import (
 from shared.core.headers import SECURE_HEADERS, SECURITY_HEADERS
 from shared.core.ids import canonical_id
 from shared.core.invocation import OK, Invocation
+from shared.core.limits import MAX_BODY_BYTES
 from shared.core.logs import get_logger
 from shared.core.rate_window import RateWindow, rate_limit_headers
 from shared.transport.bearer import bearer_token
 
 NO_EVENT = "This is no event of an HTTP API in payload format 2.0."
-MAX_BODY_BYTES = 64 * 1024
 MAX_DEPTH = 100  # whatever walks through a body later has the stack for it
 _CHARSET = re.compile(r';\s*charset\s*=\s*"?([^\s";]*)', re.IGNORECASE)
 _json = msgspec.json.Encoder()

@@ -130,6 +130,7 @@ def test_what_is_not_understood_is_bad_usage(arguments: list[str]) -> None:
         (["--port", "eighty"], "not a whole number"),
         (["serve", "--port", "70000"], "--port 70000"),
         (["serve", "--workers", "0"], "--workers 0"),
+        (["serve", "--max-body-bytes", "65537"], "--max-body-bytes 65537: at most 65536"),
         (["serve", "--host", "0.0.0.0"], "--insecure"),  # noqa: S104
         (["serve", "--template", "no-such-template.yaml"], "no-such-template.yaml"),
         (["simulate", "--url", "foo"], "--url foo: it must begin with http:// or https://"),
