@@ -91,6 +91,15 @@ def test_a_chunked_body_over_the_limit_is_413(server: HttpProcess) -> None:
     assert_problem(server.send_raw(chunked(b"x" * 40000, b"x" * 40000, b"")), 413, "payload_too_large")
 
 
+def test_a_body_may_be_as_large_as_the_limit_which_is_an_option(server: HttpProcess) -> None:
+    head = b"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n"
+    assert server.send_raw(head % 65536 + b"x" * 65536).status == 200
+    assert_problem(server.send_raw(head % 65537 + b"x" * 65537), 413, "payload_too_large")
+    with HttpProcess({"SCOREBOARD_MAX_BODY_BYTES": "10"}) as small:
+        assert small.send_raw(head % 10 + b"x" * 10).status == 200
+        assert_problem(small.send_raw(head % 11 + b"x" * 11), 413, "payload_too_large")
+
+
 def test_a_body_over_the_limit_is_413_before_it_is_sent(server: HttpProcess) -> None:
     answer = server.send_raw(b"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000\r\n\r\n")
     assert_problem(answer, 413, "payload_too_large")

@@ -143,7 +143,7 @@ def create_app(
     proxies = proxies or TrustedProxies()
     app = GatewayApp()
     app.cors = cors = CorsHeaders(manifest.cors)
-    gateway = HttpGateway(invoker, settings.max_body_bytes, proxies, cors)
+    gateway = HttpGateway(invoker, proxies, cors)
     for route in manifest.http_routes:
         rule = rule_of(route.path)
         view = partial(_serve, gateway, route, rule.names)

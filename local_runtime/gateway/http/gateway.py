@@ -13,9 +13,9 @@ from typing import Any
 
 from local_runtime.gateway.http.cors import CorsHeaders
 from local_runtime.gateway.http.headers import completed
-from local_runtime.gateway.http.problems import problem_body, problem_headers, tell
+from local_runtime.gateway.http.problems import problem_body, problem_headers
 from local_runtime.gateway.http.proxies import TrustedProxies
-from local_runtime.gateway.http.requests import REQUEST_ID, UnreadableBody, read_body, request_parts
+from local_runtime.gateway.http.requests import request_parts
 from local_runtime.hosting.events.http import HttpAnswer, HttpRequestParts, MalformedAnswer, http_answer, http_event
 from local_runtime.hosting.events.identity import ApiIdentity
 from local_runtime.hosting.invoker import SMALL_BYTES, FunctionError, FunctionTimedOut, Invoker, PayloadTooLarge
@@ -31,9 +31,8 @@ _WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 class HttpGateway:
     """Answers the routes of the HTTP API through their functions."""
 
-    def __init__(self, invoker: Invoker, max_body_bytes: int, proxies: TrustedProxies, cors: CorsHeaders) -> None:
+    def __init__(self, invoker: Invoker, proxies: TrustedProxies, cors: CorsHeaders) -> None:
         self._invoker = invoker
-        self._max_body_bytes = max_body_bytes
         self._proxies = proxies
         self._cors = cors
         self._identity = ApiIdentity()
@@ -50,15 +49,7 @@ class HttpGateway:
 
     def answer_wsgi(self, environ: dict[str, Any], route: HttpRoute, parameters: Mapping[str, str]) -> HttpAnswer:
         """The same of an environment."""
-        try:
-            body = read_body(environ, self._max_body_bytes)
-        except UnreadableBody as error:
-            self._count(route.function.name, error.status)
-            request_id, scheme = environ[REQUEST_ID], self._proxies.scheme(environ)
-            tell(error.status, request_id)
-            cors = self._cors.answer(environ["REQUEST_METHOD"], environ.get("HTTP_ORIGIN", ""), "")
-            return _complete(_problem(error.status, request_id), request_id, scheme, cors)
-        return self.answer(request_parts(environ, body, self._proxies), route, parameters)
+        return self.answer(request_parts(environ, self._proxies), route, parameters)
 
     def _count(self, function: str, status: int) -> None:
         counter = self._counters.get((function, status))

@@ -1,4 +1,4 @@
-"""Reads requests, parsed ones and WSGI environments: raw path, headers, body within its limits, and who is at the other end."""
+"""Reads requests, parsed ones and the WSGI environments made of them: raw path, headers, body, and who is at the other end."""
 
 from __future__ import annotations
 
@@ -11,30 +11,18 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
-import gevent
-
 from local_runtime.gateway.http.parser import Request
 from local_runtime.gateway.http.proxies import TrustedProxies, plain_address
 from local_runtime.hosting.events.http import HttpRequestParts
 from shared.core import ids
 from shared.core.ids import canonical_id
 
-BODY_SECONDS = 15.0
 REQUEST_ID = "scoreboard.request_id"
-# What a server that has parsed them puts into the environment, so that nobody does it again.
+# What the connection has parsed and puts into the environment, so that nobody does it again; the body is within its limit.
 HEADERS, BODY, CONNECTION = "scoreboard.headers", "scoreboard.body", "scoreboard.connection"
 _SAFE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PATH_CHARACTERS = "!$&'()*+,;=:@~"
-_READ_BYTES = 65536
 new_request_id = partial(ids.new_request_id, random.getrandbits)  # a name, not a secret
-
-
-class UnreadableBody(Exception):
-    """The body cannot be had; `status` says why: 400, 408 or 413."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +46,12 @@ def choose_request_id(environ: dict[str, Any]) -> str:
 
 def raw_path(environ: dict[str, Any]) -> str:
     """The path as sent; see path_of."""
-    return path_of(environ.get("RAW_URI") or environ.get("REQUEST_URI") or quote(environ.get("PATH_INFO", "/")))
+    return path_of(environ["RAW_URI"])
 
 
 def headers_of(environ: dict[str, Any]) -> dict[str, str]:
     """All headers, names in lower case; a dictionary of its own."""
-    parsed: dict[str, str] | None = environ.get(HEADERS)
-    if parsed is not None:
-        return dict(parsed)
-    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
-    for variable, name in (("CONTENT_TYPE", "content-type"), ("CONTENT_LENGTH", "content-length")):
-        if environ.get(variable):
-            headers[name] = environ[variable]
-    return headers
+    return dict(environ[HEADERS])
 
 
 def parts_of(request: Request, path: str, peer: Peer, proxies: TrustedProxies) -> HttpRequestParts:
@@ -99,7 +80,7 @@ def query_of(target: str) -> str:
     return target.partition("#")[0].partition("?")[2]
 
 
-def request_parts(environ: dict[str, Any], body: bytes, proxies: TrustedProxies) -> HttpRequestParts:
+def request_parts(environ: dict[str, Any], proxies: TrustedProxies) -> HttpRequestParts:
     """The request, with the X-Forwarded-* headers that API Gateway sets itself."""
     source_ip, scheme = proxies.source_ip(environ), proxies.scheme(environ)
     port = environ.get("SERVER_PORT", "")
@@ -111,49 +92,12 @@ def request_parts(environ: dict[str, Any], body: bytes, proxies: TrustedProxies)
         path=raw_path(environ),
         query_string=environ.get("QUERY_STRING", ""),
         headers=headers,
-        body=body,
+        body=environ[BODY],
         source_ip=source_ip,
         request_id=environ[REQUEST_ID],
         received_at=time.time(),
         protocol=environ.get("SERVER_PROTOCOL", "HTTP/1.1"),
     )
-
-
-def read_body(environ: dict[str, Any], limit: int, seconds: float = BODY_SECONDS) -> bytes:
-    """The whole body, never holding more than `limit` bytes of it nor waiting longer for it; raises UnreadableBody."""
-    received: bytes | None = environ.get(BODY)
-    if received is not None:
-        if len(received) > limit:
-            raise UnreadableBody(413)
-        return received
-    length = int(environ.get("CONTENT_LENGTH") or 0)
-    chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
-    if length > limit:
-        raise UnreadableBody(413)
-    if not length and not chunked:
-        return b""
-    with gevent.Timeout(seconds, UnreadableBody(408)):
-        body = _read(environ["wsgi.input"], limit if chunked else length)
-    if not chunked and len(body) != length:
-        raise UnreadableBody(400)
-    return body
-
-
-def _read(stream: Any, limit: int) -> bytes:
-    parts: list[bytes] = []
-    missing = limit + 1
-    while missing > 0:
-        try:
-            part = stream.read(min(missing, _READ_BYTES))
-        except UnreadableBody:
-            raise
-        except Exception as error:  # the parser's own errors, which this module need not know
-            raise UnreadableBody(400) from error
-        if not part:
-            return b"".join(parts)
-        parts.append(part)
-        missing -= len(part)
-    raise UnreadableBody(413)
 
 
 def _chosen_id(given: str | None) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from local_runtime.gateway.http.problems import status_line
-from local_runtime.gateway.http.requests import REQUEST_ID, UnreadableBody, headers_of, raw_path, read_body
+from local_runtime.gateway.http.requests import BODY, REQUEST_ID, headers_of, raw_path
 from local_runtime.gateway.websocket.connection import Connection, QueueFull
 from local_runtime.gateway.websocket.ids import ConnectionIds
 from local_runtime.gateway.websocket.limits import MAX_MESSAGE_BYTES
@@ -28,7 +28,6 @@ _ERRORS = {
     403: "ForbiddenException",
     404: "NotFoundException",
     405: "MethodNotAllowedException",
-    408: "RequestTimeoutException",
     410: "GoneException",
     413: "PayloadTooLargeException",
     429: "LimitExceededException",
@@ -79,7 +78,9 @@ class ManagementApi:
             raise Refused(404)
         if method not in ("POST", "GET", "DELETE"):
             raise Refused(405)
-        body = _read(environ)
+        body: bytes = environ[BODY]
+        if len(body) > MAX_MESSAGE_BYTES:
+            raise Refused(413)
         from_worker = environ.get("REMOTE_ADDR") == ""
         if not from_worker:
             self._verify(environ, method, body)
@@ -95,7 +96,7 @@ class ManagementApi:
 
     def _verify(self, environ: dict[str, Any], method: str, body: bytes) -> None:
         # The signature covers the path as the client spelt it, not our normal form.
-        target = str(environ.get("RAW_URI") or environ.get("PATH_INFO", "")).partition("?")[0]
+        target = str(environ["RAW_URI"]).partition("?")[0]
         request = SignedRequest(method, target, environ.get("QUERY_STRING", ""), headers_of(environ), body)
         if not is_signed(request, self._access_key, datetime.now(UTC)):
             raise Refused(403)
@@ -124,13 +125,6 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
         self.sock.connect(str(self._path))
-
-
-def _read(environ: dict[str, Any]) -> bytes:
-    try:
-        return read_body(environ, MAX_MESSAGE_BYTES)
-    except UnreadableBody as error:
-        raise Refused(error.status) from None
 
 
 def _act(connection: Connection | None, method: str, body: bytes) -> tuple[int, bytes]:
