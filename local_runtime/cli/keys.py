@@ -13,6 +13,7 @@ from local_runtime.cli.output import say, tell
 from local_runtime.cli.running import not_ours
 from local_runtime.instance.directory import InstanceDirectory
 from local_runtime.instance.shared_keys import PAYLOAD, SIGNING, SharedKeys, import_keys
+from shared.core import secret_keys
 
 STDIN = "-"
 EPILOG = """\
@@ -35,9 +36,10 @@ exit codes:
   2  bad usage: no keys there yet, others that would be lost, an instance that runs or is another user's, or a file
      that exists
 """
+# By purpose: the setting, what its first key does, and what the others do.
 _PURPOSES = {
-    PAYLOAD: ("seals messages, signs action tickets and the audit log", "opens what it sealed"),
-    SIGNING: ("signs access tokens", "verifies tokens that it signed"),
+    secret_keys.PAYLOAD: (PAYLOAD, "seals messages, signs action tickets and the audit log", "opens what it sealed"),
+    secret_keys.SIGNING: (SIGNING, "signs access tokens", "verifies tokens that it signed"),
 }
 
 
@@ -81,10 +83,13 @@ def _keys(directory: InstanceDirectory) -> SharedKeys:
 
 
 def _show(keys: SharedKeys) -> int:
+    shown: set[str] = set()
     for one in keys.prints():
-        purpose = _PURPOSES[one.setting][0 if one.is_first else 1]
+        setting, first, others = _PURPOSES[one.purpose]
+        purpose = others if setting in shown else first
+        shown.add(setting)
         fingerprint = "" if one.fingerprint == one.key_id else f"  fingerprint {one.fingerprint}"
-        say(f"{one.setting:<15}  {one.key_id}{fingerprint}  {purpose}")
+        say(f"{setting:<15}  {one.key_id}{fingerprint}  {purpose}")
     return EXIT_OK
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hmac
 import json
 import secrets
 from collections.abc import Collection
@@ -12,13 +11,12 @@ from pathlib import Path
 
 from local_runtime.instance.directory import write_private_json
 from local_runtime.instance.errors import InstanceError
+from shared.core.secret_keys import KEY_BYTES, fingerprint
 
 _PEM_END = "-----END PRIVATE KEY-----"
 _KEYS = ("jwt_signing_key", "payload_keys")
 # Beside the secrets in the file while no start has used the keys: then they have sealed nothing, and others may take their place.
 UNUSED = "unused_keys"
-_KEY_PRINT_PURPOSE = b"scoreboard payload key 1"
-_KEY_PRINT_LENGTH = 16
 # What shows that a private server was made with a secret, which it cannot be opened without. Redis is told its password anew.
 _SERVER_DATA = {"database_password": "postgresql/cluster/PG_VERSION", "amqp_password": "rabbitmq/mnesia/*"}
 _SEALED_DATA = (*_SERVER_DATA.values(), "redis/appendonlydir")
@@ -126,14 +124,8 @@ def _make(name: str) -> str:
 
 def new_payload_key() -> str:
     """An AES-256 key under its fingerprint, as PAYLOAD_KEYS has it."""
-    key = secrets.token_bytes(32)
-    return f"{payload_key_print(key)}:{base64.b64encode(key).decode()}"
-
-
-def payload_key_print(key: bytes) -> str:
-    """The fingerprint that the layer knows a payload key by: it tells nothing of the key."""
-    digest = hmac.digest(key, _KEY_PRINT_PURPOSE, "sha256")
-    return base64.urlsafe_b64encode(digest).decode()[:_KEY_PRINT_LENGTH]
+    key = secrets.token_bytes(KEY_BYTES)
+    return f"{fingerprint(key)}:{base64.b64encode(key).decode()}"
 
 
 def new_signing_key() -> str:

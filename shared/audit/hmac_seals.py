@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from shared.audit.entries import Signature
-from shared.stores.sealing import read_keys
+from shared.core.secret_keys import read_payload_keys
 
 _PURPOSE = b"scoreboard audit seal 1"
 
@@ -30,7 +30,7 @@ class SealSigner:
     @classmethod
     def from_setting(cls, setting: str) -> SealSigner:
         """Derive from PAYLOAD_KEYS; raises ConfigurationError, never printing a key."""
-        return cls(read_keys(setting))
+        return cls(read_payload_keys(setting))
 
     @property
     def key_ids(self) -> list[str]:

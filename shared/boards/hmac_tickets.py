@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from shared.boards.action_tickets import ActionTicket
 from shared.core.errors import InvalidActionTicket
-from shared.stores.sealing import read_keys
+from shared.core.secret_keys import read_payload_keys
 
 MAX_TEXT_LENGTH = 256
 _PURPOSE = b"scoreboard action ticket 1"
@@ -38,7 +38,7 @@ class TicketSigner:
     @classmethod
     def from_setting(cls, setting: str) -> TicketSigner:
         """Derive from PAYLOAD_KEYS; raises ConfigurationError, never printing a key."""
-        return cls(read_keys(setting))
+        return cls(read_payload_keys(setting))
 
     def sign(self, ticket: ActionTicket) -> str:
         """The ticket with its signature, ASCII, fit for a header; its request id must be a UUID."""

@@ -20,12 +20,12 @@ from shared.core.logs import configure_logs, get_logger
 from shared.core.loop import Loop, find_loop
 from shared.core.metrics.export import export_metrics
 from shared.core.redis_shards import FIRST, ShardPlace
+from shared.core.secret_keys import KeyPrint, key_prints
 from shared.core.tls import what_travels_unprotected
 from shared.core.tracing import Tracer, use_tracer
 from shared.ledger.ports import QueueGauge
 from shared.stores.aws.secrets_manager import with_secret
 from shared.stores.everywhere import everywhere
-from shared.stores.key_print import KeyPrint
 from shared.viewers.ports import Viewers
 
 if TYPE_CHECKING:
@@ -161,10 +161,7 @@ class Container(Shard):
     @cached_property
     def key_prints(self) -> list[KeyPrint]:
         """All keys in their order; the first of a purpose seals or signs."""
-        from shared.accounts.tokens import signing_key_prints
-        from shared.stores.sealing import payload_key_prints
-
-        return [*payload_key_prints(self.settings.payload_keys), *signing_key_prints(self.settings.jwt_signing_key)]
+        return key_prints(self.settings.payload_keys, self.settings.jwt_signing_key)
 
     @cached_property
     def access_tokens(self) -> AccessTokens:

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from shared.core.clock import Clock
 from shared.core.errors import NotReady, ScoreboardError
 from shared.core.logs import get_logger
+from shared.core.secret_keys import KeyPrint
 from shared.operations.readiness import (
     ACCEPT,
     CAPABILITIES,
@@ -22,7 +23,6 @@ from shared.operations.readiness import (
     problems_of,
     problems_of_shards,
 )
-from shared.stores.key_print import KeyPrint
 
 EVERY_SECONDS = 1.0
 # An older finding says nothing: the store did not answer since, or this process stood still.

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from shared.audit.entries import Seal
 from shared.core.errors import ForeignStores, KeysStillNeeded, RedisUnavailable
 from shared.core.logs import get_logger
+from shared.core.secret_keys import PAYLOAD, KeyPrint
 from shared.operations.installation import NEEDED_SECONDS, Installation, KnownKey, current_keys, holder_of
-from shared.stores.key_print import PAYLOAD, KeyPrint
 
 if TYPE_CHECKING:
     from shared.audit.hmac_seals import SealSigner

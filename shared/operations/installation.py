@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.core.redis_shards import FIRST
-from shared.stores.key_print import KeyPrint
+from shared.core.secret_keys import KeyPrint
 
 # The longest life of what a key has made and no store lists: an access token, an action ticket, a message in flight.
 NEEDED_SECONDS = 16 * 60

@@ -11,12 +11,12 @@ from typing import Any
 from shared.audit.entries import Seal
 from shared.audit.postgresql import AuditSeals
 from shared.core.errors import PostgresUnavailable
+from shared.core.secret_keys import KeyPrint
 from shared.operations.installation import Installation, KnownKey
 from shared.operations.overview import LedgerState
 from shared.operations.readiness import LOG_IN, RECORD, DatabaseFinding
 from shared.stores.actor import Actor
 from shared.stores.audit_row import add_audit_row
-from shared.stores.key_print import KeyPrint
 from shared.stores.postgresql.errors import StatementRejected, sqlstate_of
 from shared.stores.postgresql.pool import Pool
 from shared.stores.postgresql.session import Session

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.core.redis_shards import FIRST
+from shared.core.secret_keys import PAYLOAD, SIGNING, KeyPrint
 from shared.operations.installation import NEEDED_SECONDS, Installation, holder_of
-from shared.stores.key_print import PAYLOAD, SIGNING, KeyPrint
 
 ACCEPT, RECORD, BROADCAST, LOG_IN, READ = CAPABILITIES = ("acceptUpdates", "record", "broadcast", "logIn", "read")
 READY, DEGRADED, UNAVAILABLE = "ready", "degraded", "unavailable"

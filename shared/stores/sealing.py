@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hmac
 import os
-import re
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from shared.core.errors import BadMessage, ConfigurationError
-from shared.stores.key_print import PAYLOAD, KeyPrint
+from shared.core.errors import BadMessage
+from shared.core.secret_keys import KEY_BYTES, KEY_ID, read_payload_keys
 
-KEY_BYTES = 32
 NONCE_BYTES = 12
 _TAG_BYTES = 16
 _PURPOSE = b"scoreboard answer for one client 1"
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
-_KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
-_FINGERPRINT_PURPOSE = b"scoreboard payload key 1"
-_FINGERPRINT_LENGTH = 16
 
 
 class Sealer:
@@ -41,14 +35,14 @@ class Sealer:
     @classmethod
     def from_setting(cls, setting: str) -> Sealer:
         """Of the keys in PAYLOAD_KEYS; raises ConfigurationError, never printing a key."""
-        return cls(read_keys(setting))
+        return cls(read_payload_keys(setting))
 
     @classmethod
     def under(cls, setting: str, secret: str) -> Sealer:
         """Of keys derived (HKDF, RFC 5869) from those in PAYLOAD_KEYS and a secret of a client: either alone opens nothing."""
         derived = {
             key_id: HKDF(SHA256(), KEY_BYTES, salt=None, info=_PURPOSE).derive(key + secret.encode(errors="replace"))
-            for key_id, key in read_keys(setting).items()
+            for key_id, key in read_payload_keys(setting).items()
         }
         return cls(derived)
 
@@ -63,7 +57,7 @@ class Sealer:
         key_id, _, encoded = sealed.partition(".")
         cipher = self._ciphers.get(key_id)
         if cipher is None:
-            named = f" `{key_id}`" if _KEY_ID.fullmatch(key_id) else ""
+            named = f" `{key_id}`" if KEY_ID.fullmatch(key_id) else ""
             raise BadMessage(f"sealed with a key{named} that is not among PAYLOAD_KEYS")
         try:
             raw = base64.b64decode(encoded, altchars=b"-_", validate=True)
@@ -75,31 +69,3 @@ class Sealer:
             return cipher.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], associated)
         except InvalidTag:
             raise BadMessage("does not decrypt: it was changed, or bound to something else") from None
-
-
-def read_keys(setting: str) -> dict[str, bytes]:
-    """Read `key_id:base64[,older_id:base64]`, in that order; raises ConfigurationError, never printing a key."""
-    keys: dict[str, bytes] = {}
-    for place, item in enumerate(setting.split(","), 1):
-        key_id, _, encoded = item.strip().partition(":")
-        try:
-            key = base64.b64decode(encoded, validate=True)
-        except (binascii.Error, ValueError):
-            key = b""
-        if not _KEY_ID.fullmatch(key_id) or key_id in keys or len(key) != KEY_BYTES:
-            raise ConfigurationError(
-                f"PAYLOAD_KEYS: item {place} is not `key_id:base64 of {KEY_BYTES} bytes` with a key id of its own"
-            )
-        keys[key_id] = key
-    return keys
-
-
-def fingerprint(key: bytes) -> str:
-    """What tells a key from others and nothing more of it: 96 bits of an HMAC under it. New keys have it as their id."""
-    digest = hmac.digest(key, _FINGERPRINT_PURPOSE, "sha256")
-    return base64.urlsafe_b64encode(digest).decode()[:_FINGERPRINT_LENGTH]
-
-
-def payload_key_prints(setting: str) -> list[KeyPrint]:
-    """Of the keys in PAYLOAD_KEYS, in their order; raises ConfigurationError."""
-    return [KeyPrint(PAYLOAD, key_id, fingerprint(key)) for key_id, key in read_keys(setting).items()]

@@ -11,8 +11,9 @@ from typing import Any
 
 import jwt
 
-from shared.accounts.tokens import REMEMBERED_TOKENS, AccessTokens, SigningKey
+from shared.accounts.tokens import REMEMBERED_TOKENS, AccessTokens
 from shared.accounts.verified_tokens import VerifiedTokens
+from shared.core.secret_keys import SigningKey
 from tests.benchmarks.figures import Figure, figure
 from tests.support.keys import new_keys
 

@@ -23,6 +23,7 @@ from shared.boards.board import MAIN
 from shared.container import Container
 from shared.core.config import Settings
 from shared.core.errors import ForeignStores, KeysStillNeeded
+from shared.core.secret_keys import fingerprint
 from shared.ledger.events import ReceivedMessage, ScoreAccepted
 from shared.ledger.messages import EventCodec
 from shared.ledger.queues import DEAD_LETTERS, HISTORY, RETRIES
@@ -32,7 +33,6 @@ from shared.operations.rabbitmq import EXCHANGE
 from shared.stores.postgresql.migrations import MIGRATIONS, Migrations
 from shared.stores.postgresql.pool import Pool
 from shared.stores.rabbitmq.connection import open_channel
-from shared.stores.sealing import fingerprint
 from tests.support.keys import new_signing_key
 from tests.support.product import query
 from tests.support.queues import empty_broker

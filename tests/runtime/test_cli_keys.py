@@ -119,6 +119,14 @@ def test_what_no_instance_could_use_is_not_taken_in(tmp_path: Path, text: str) -
     assert not (tmp_path / "secrets.json").exists()
 
 
+def test_keys_that_cannot_be_used_are_told_of_and_not_shown(tmp_path: Path) -> None:
+    made = in_use(tmp_path / "one")
+    shown = keys(tmp_path / "one", "show", PAYLOAD_KEYS="k1:AAAA", JWT_SIGNING_KEY=made.jwt_signing_key)
+    assert (shown.returncode, shown.stderr.startswith("error: PAYLOAD_KEYS: item 1 is not `key_id:base64")) == (2, True)
+    twice = json.dumps({"PAYLOAD_KEYS": f"{made.payload_keys},{made.payload_keys}", "JWT_SIGNING_KEY": made.jwt_signing_key})
+    assert keys(tmp_path / "two", "import", "-", stdin=twice).returncode == 2
+
+
 def test_what_cannot_be_done_is_said(tmp_path: Path) -> None:
     none = keys(tmp_path / "nothing", "export")
     assert (none.returncode, "no keys yet" in none.stderr) == (2, True)

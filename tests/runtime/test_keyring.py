@@ -17,13 +17,12 @@ from local_runtime.instance.errors import InstanceError
 from local_runtime.instance.keyring import Keyring
 from local_runtime.instance.shared_keys import SharedKeys
 from local_runtime.settings import PROJECT_ROOT
-from shared.accounts.tokens import read_signing_keys, signing_key_prints
-from shared.stores.sealing import payload_key_prints, read_keys
+from shared.core.secret_keys import PAYLOAD, SIGNING, read_payload_keys, read_signing_keys
 
 
 def key_ids(keyring: Keyring) -> tuple[list[str], list[str]]:
     """As the layer reads them."""
-    return [key.key_id for key in read_signing_keys(keyring.jwt_signing_key)], list(read_keys(keyring.payload_keys))
+    return [key.key_id for key in read_signing_keys(keyring.jwt_signing_key)], list(read_payload_keys(keyring.payload_keys))
 
 
 def rotate_keys(data_dir: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -56,17 +55,15 @@ def test_new_keys_come_first_and_old_ones_stay(made: Keyring) -> None:
 def test_the_id_of_a_key_is_its_fingerprint(made: Keyring) -> None:
     rotated = made.rotated()
     keys = SharedKeys(rotated.jwt_signing_key, rotated.payload_keys)
-    known = payload_key_prints(keys.payload_keys) + signing_key_prints(keys.jwt_signing_key)
-    assert [(one.key_id, one.fingerprint) for one in keys.prints()] == [(one.key_id, one.fingerprint) for one in known]
-    assert all(one.key_id == one.fingerprint for one in known)
-    assert [one.is_first for one in keys.prints()] == [True, False, True, False]
+    assert all(one.key_id == one.fingerprint for one in keys.prints())
+    assert [one.purpose for one in keys.prints()] == [PAYLOAD, PAYLOAD, SIGNING, SIGNING]
 
 
 def test_a_key_that_an_older_version_named_keeps_its_name(tmp_path: Path, made: Keyring) -> None:
     older = replace(made, payload_keys="k1:" + made.payload_keys.partition(":")[2])
     older.save(tmp_path / "secrets.json")
     rotated = Keyring.load_or_make(tmp_path / "secrets.json").rotated()
-    assert list(read_keys(rotated.payload_keys))[1:] == ["k1"]
+    assert list(read_payload_keys(rotated.payload_keys))[1:] == ["k1"]
 
 
 @pytest.mark.parametrize(

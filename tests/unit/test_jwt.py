@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import OKPAlgorithm
 
-from shared.accounts.tokens import AccessTokens, SigningKey, read_signing_keys
+from shared.accounts.tokens import AccessTokens
 from shared.core.errors import ConfigurationError, InvalidToken, TokenExpired
+from shared.core.secret_keys import SigningKey, read_signing_keys
 from tests.unit.tokens import KEY_ID, NOW, PEM, PRIVATE, Time, base64url, claims, encoded, pem_of, signed
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from shared.core.clock import SystemClock
 from shared.core.errors import NotReady, RedisUnavailable
+from shared.core.secret_keys import KeyPrint
 from shared.operations.check_health import Probes, Readiness, check_health
 from shared.operations.installation import Installation, KnownKey
 from shared.operations.readiness import (
@@ -26,7 +27,6 @@ from shared.operations.readiness import (
     RedisFinding,
     problems_of,
 )
-from shared.stores.key_print import KeyPrint
 from tests.support.waiting import eventually
 
 PAYLOAD, SIGNING = KeyPrint("payload", "p1", "f1"), KeyPrint("signing", "s1", "f2")

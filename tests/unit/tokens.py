@@ -11,7 +11,7 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from shared.accounts.tokens import SigningKey
+from shared.core.secret_keys import SigningKey
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
