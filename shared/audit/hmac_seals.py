@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hmac
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
 from shared.audit.entries import Signature
 from shared.core.secret_keys import read_payload_keys
+from shared.stores.sealing import derived_keys
 
 _PURPOSE = b"scoreboard audit seal 1"
 
@@ -22,9 +20,7 @@ class SealSigner:
     """
 
     def __init__(self, keys: dict[str, bytes]) -> None:
-        self._keys = {
-            key_id: HKDF(SHA256(), SHA256.digest_size, salt=None, info=_PURPOSE).derive(key) for key_id, key in keys.items()
-        }
+        self._keys = derived_keys(keys, _PURPOSE)
         self._current = next(iter(keys))
 
     @classmethod

@@ -7,12 +7,10 @@ import hmac
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
 from shared.boards.action_tickets import ActionTicket
 from shared.core.errors import InvalidActionTicket
 from shared.core.secret_keys import read_payload_keys
+from shared.stores.sealing import derived_keys
 
 MAX_TEXT_LENGTH = 256
 _PURPOSE = b"scoreboard action ticket 1"
@@ -30,9 +28,7 @@ class TicketSigner:
     """
 
     def __init__(self, keys: dict[str, bytes]) -> None:
-        self._keys = {
-            key_id: HKDF(SHA256(), SHA256.digest_size, salt=None, info=_PURPOSE).derive(key) for key_id, key in keys.items()
-        }
+        self._keys = derived_keys(keys, _PURPOSE)
         self._current = next(iter(keys))
 
     @classmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+from collections.abc import Mapping
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -39,12 +40,8 @@ class Sealer:
 
     @classmethod
     def under(cls, setting: str, secret: str) -> Sealer:
-        """Of keys derived (HKDF, RFC 5869) from those in PAYLOAD_KEYS and a secret of a client: either alone opens nothing."""
-        derived = {
-            key_id: HKDF(SHA256(), KEY_BYTES, salt=None, info=_PURPOSE).derive(key + secret.encode(errors="replace"))
-            for key_id, key in read_payload_keys(setting).items()
-        }
-        return cls(derived)
+        """Of keys derived from those in PAYLOAD_KEYS and a secret of a client: either alone opens nothing."""
+        return cls(derived_keys(read_payload_keys(setting), _PURPOSE, secret.encode(errors="replace")))
 
     def seal(self, secret: bytes, associated: bytes) -> str:
         """Encrypt with the current key, bound to `associated`; the answer names the key."""
@@ -69,3 +66,8 @@ class Sealer:
             return cipher.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], associated)
         except InvalidTag:
             raise BadMessage("does not decrypt: it was changed, or bound to something else") from None
+
+
+def derived_keys(keys: Mapping[str, bytes], purpose: bytes, secret: bytes = b"") -> dict[str, bytes]:
+    """Keys for another purpose, by the ids of those they are derived from (HKDF, RFC 5869), which they tell nothing of."""
+    return {key_id: HKDF(SHA256(), KEY_BYTES, salt=None, info=purpose).derive(key + secret) for key_id, key in keys.items()}
