@@ -60,7 +60,7 @@ def test_without_a_file_the_systems_cas_are_believed() -> None:
     assert context.cert_store_stats() == ssl.create_default_context().cert_store_stats()
 
 
-@pytest.mark.parametrize("url", ["host:5671", "redis://host"])
+@pytest.mark.parametrize("url", ["host:5671", "redis://host", "http://host", "localhost", "amqp:host", ""])
 def test_what_is_no_url_of_a_broker_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError, match="must begin with amqp:// or amqps://"):
         url_parameters(url, "")

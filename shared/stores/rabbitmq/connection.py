@@ -26,8 +26,6 @@ BLOCKED_SECONDS = 10.0
 
 def connection_parameters(amqp_url: str, ca_file: str, tls_minimum: TlsVersion = AMQP_TLS_MINIMUM) -> list[pika.URLParameters]:
     """Of each broker that the URL names; with `amqps://` it must show a certificate of `ca_file` (or of the system's CAs)."""
-    if not amqp_url.startswith(("amqp://", "amqps://")):
-        raise ConfigurationError("AMQP_URL must begin with amqps:// or amqp://")
     return parameters_of_each(amqp_url, ca_file, CONNECT_SECONDS, tls_minimum)
 
 
