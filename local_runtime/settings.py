@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from shared.core.booleans import boolean
 from shared.core.limits import MAX_BODY_BYTES
 from shared.core.tls_versions import AMQP_TLS_MINIMUM
 
@@ -149,8 +150,5 @@ def _convert(kind: str, raw: object) -> object:
         except ValueError:
             raise ValueError("not a whole number") from None
     if kind == "bool":
-        lowered = str(raw).strip().lower()
-        if lowered not in {"1", "0", "true", "false", "yes", "no", "on", "off"}:
-            raise ValueError("write true or false")
-        return lowered in {"1", "true", "yes", "on"}
+        return boolean(str(raw))
     return str(raw)

@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
+from shared.core.booleans import boolean
 from shared.core.errors import NotFound
 from shared.transport.files import File, files_of
 from shared.transport.http import HttpRequest, Reply, http_handler
 from shared.transport.page_headers import page_headers
 
 _DIRECTORY = Path(__file__).parent / "files"
-# By route; every other file is an asset of one of them.
-_PAGES = {
+_PAGES = {  # by route; every other file is an asset of one of them
     "GET /": "index.html",
     "GET /admin": "admin.html",
     "GET /docs": "docs.html",
@@ -52,7 +52,7 @@ def lambda_handler(request: HttpRequest) -> Reply:
     file = files_of(_DIRECTORY).get(name)
     if file is None or (name in _PAGES.values() and request.route_key not in _PAGES):
         raise NotFound
-    if name == "index.html" and os.environ.get("PUBLIC_LEADERBOARD", "").lower() == "true":
+    if name == "index.html" and boolean(os.environ.get("PUBLIC_LEADERBOARD") or "false"):
         file = _public_board()
     # Of the live page alone: a press on the admins' page is never to be another site's.
     ancestors = os.environ.get("SCOREBOARD_FRAME_ANCESTORS", "") if name == "index.html" else ""

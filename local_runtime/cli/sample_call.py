@@ -17,6 +17,7 @@ import yaml
 from local_runtime.cli.running import HostedFunctions
 from local_runtime.hosting.events.sample import Sample, request_event, sample_event, sample_payload
 from local_runtime.hosting.manifest import Function
+from shared.core.booleans import boolean
 
 _SAMPLE = Sample("sample", "scoreboard-invoke")
 _ADMINS = "/api/admin/"
@@ -136,7 +137,7 @@ def _event(
     token = key["key"] if function.name == "add_entries" else token
     path = {"user_id": user_id, "id": "1", "board": board_id, "key_id": key["keyId"]}
     sample = replace(_SAMPLE, token=token, path=path, body=_body(function, account))
-    if function.name in ("update_score", "add_entry") and os.environ.get("REQUIRE_ACTION_TICKET", "").lower() == "true":
+    if function.name in ("update_score", "add_entry") and boolean(os.environ.get("REQUIRE_ACTION_TICKET") or "false"):
         ticket = _answered(functions, "issue_action_ticket", sample)["ticket"]
         sample = replace(sample, headers={"x-action-ticket": ticket})
     event = sample_event(functions.manifest, function.name, sample)

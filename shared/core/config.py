@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal
 
+from shared.core.booleans import boolean
 from shared.core.errors import ConfigurationError
 from shared.core.origins import origins
 from shared.core.redis_shards import ShardPlace, check_places, shard_places
@@ -218,12 +219,6 @@ def _one_of(first: int, second: int, third: int) -> Callable[[str], int]:
     return convert
 
 
-def _boolean(raw: str) -> bool:
-    if raw.lower() not in {"true", "false"}:
-        raise ValueError("is neither true nor false")
-    return raw.lower() == "true"
-
-
 def _delays(raw: str) -> tuple[float, ...]:
     try:
         delays = tuple(float(part) for part in raw.split(","))
@@ -237,7 +232,7 @@ def _delays(raw: str) -> tuple[float, ...]:
 _CONVERTERS: dict[str, Callable[[str], Any]] = {
     "str": str,
     "int": _integer,
-    "bool": _boolean,
+    "bool": boolean,
     "Literal[0, 1, 2]": _one_of(0, 1, 2),
     "Literal[1, 2, 4]": _one_of(1, 2, 4),
     "Literal['1.2', '1.3']": tls_version,

@@ -197,9 +197,10 @@ def test_nobody_is_given_what_they_do_not_take(accepted: str) -> None:
     assert reply.body == (FILES / "app.js").read_text(encoding="utf-8")
 
 
-def test_the_live_page_is_told_whether_the_board_is_public(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("word", ["True", "yes", "1"])
+def test_the_live_page_is_told_whether_the_board_is_public(monkeypatch: pytest.MonkeyPatch, word: str) -> None:
     private = call("get_page", "GET /")
-    monkeypatch.setenv("PUBLIC_LEADERBOARD", "True")
+    monkeypatch.setenv("PUBLIC_LEADERBOARD", word)
     public = call("get_page", "GET /")
     assert public.headers["ETag"] != private.headers["ETag"]
     assert public.body == private.body.replace('data-board="private"', 'data-board="public"') != private.body

@@ -92,6 +92,8 @@ def test_a_function_has_lambdas_defaults(project: Path) -> None:
         ("!Join ['/', !Split ['.', 'a.b']]", {}, "a/b"),
         ("!If [IsOn, yes-it-is, no-it-is-not]", {}, "no-it-is-not"),
         ("!If [IsOn, yes-it-is, no-it-is-not]", {"Flag": "true"}, "yes-it-is"),
+        ("!If [IsOn, yes-it-is, no-it-is-not]", {"Flag": "Yes"}, "yes-it-is"),
+        ("!If [IsOn, yes-it-is, no-it-is-not]", {"Flag": "0"}, "no-it-is-not"),
         ("!If [Both, a, b]", {"Flag": "true"}, "b"),
         ("!If [Both, a, b]", {"Flag": "true", "Subnets": "a"}, "a"),
         ("!If [Either, a, b]", {"Subnets": "a"}, "a"),

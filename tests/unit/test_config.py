@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from local_runtime.settings import InstanceSettings, SettingsError
 from shared.container import Container
 from shared.core.config import Settings
 from shared.core.errors import ConfigurationError
@@ -69,6 +70,23 @@ def test_all_problems_are_reported_at_once() -> None:
     for name in (*REQUIRED, *wrong):
         assert name in str(refused.value)
     assert "perhaps" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [(" True", True), ("yes", True), ("ON", True), ("1", True), ("false", False), ("No", False), ("off", False), ("0", False)],
+)
+def test_whether_something_is_so_has_the_same_words_in_all_settings(word: str, value: bool) -> None:
+    settings = Settings.from_environment({**REQUIRED, "PUBLIC_LEADERBOARD": word, "REQUIRE_ACTION_TICKET": word})
+    assert (settings.public_leaderboard, settings.require_action_ticket) == (value, value)
+    assert InstanceSettings.from_environment({"SCOREBOARD_TLS": word}).tls is value
+
+
+def test_anything_else_is_refused_in_the_same_words() -> None:
+    with pytest.raises(ConfigurationError, match="PUBLIC_LEADERBOARD is neither true nor false"):
+        Settings.from_environment({**REQUIRED, "PUBLIC_LEADERBOARD": "maybe"})
+    with pytest.raises(SettingsError, match="SCOREBOARD_TLS='maybe': is neither true nor false"):
+        InstanceSettings.from_environment({"SCOREBOARD_TLS": "maybe"})
 
 
 @pytest.mark.parametrize("name", ["HISTORY_MONTHS", "AUDIT_MONTHS"])

@@ -20,6 +20,7 @@ CLIENTS = {"redis", "hiredis", "pika", "pg8000", "boto3", "botocore"}
 MAY_IMPORT = {
     "shared.container",
     "shared.container.admin",
+    "shared.core.booleans",
     "shared.core.errors",
     "shared.core.ids",
     "shared.stores.actor",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local_runtime.hosting.template.tree import Node, Report
+from shared.core.booleans import boolean
 
 _RULES = frozenset(
     (
@@ -61,7 +62,7 @@ def read_parameters(section: Node | None, given: Mapping[str, str], report: Repo
     refused: dict[str, str] = {}
     for name, node in section.members.items() if section else ():
         _check_declaration(node, report)
-        text = given.get(name) or _text(node.members.get("Default"))
+        text = _as_declared(node, given.get(name, "")) or _text(node.members.get("Default"))
         if text is None:
             missing.add(name)
             continue
@@ -75,6 +76,16 @@ def read_parameters(section: Node | None, given: Mapping[str, str], report: Repo
                 refused.setdefault(name, _wanted(node, each) or broken[0])
         values[name] = text if parts is None else parts
     return Parameters(values, frozenset(missing), refused)
+
+
+def _as_declared(node: Node, given: str) -> str:
+    """A value in the words of the template: whether something is so has more of them in the environment than there."""
+    if set(_allowed(node)) != {"true", "false"}:
+        return given
+    try:
+        return "true" if boolean(given) else "false"
+    except ValueError:
+        return given
 
 
 def _check_declaration(node: Node, report: Report) -> None:
