@@ -9,10 +9,8 @@ from shared.accounts.change_account import change_user
 from shared.accounts.player import AccountChange, checked_user_ids
 from shared.boards.settle_places import take_places
 from shared.container import container
-from shared.stores.actor import Actor
+from shared.stores.actor import OPERATOR
 from shared.transport.direct import direct_handler
-
-OPERATOR = Actor("operator")
 
 
 @direct_handler

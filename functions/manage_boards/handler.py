@@ -13,10 +13,8 @@ from shared.container import Container, container
 from shared.core.errors import InvalidParameter
 from shared.core.ids import new_request_id
 from shared.reconciliation.move_board import move_board
-from shared.stores.actor import Actor
+from shared.stores.actor import OPERATOR
 from shared.transport.direct import direct_handler
-
-OPERATOR = Actor("operator")
 
 
 @direct_handler

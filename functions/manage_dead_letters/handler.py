@@ -10,11 +10,10 @@ from shared.core.errors import InvalidParameter
 from shared.ledger.discard_dead_letters import discard_dead_letters, parse_discard
 from shared.ledger.read_dead_letters import list_dead_letters, parse_limit, parse_name, show_dead_letter
 from shared.ledger.redrive_dead_letters import parse_choice, redrive_dead_letters
-from shared.stores.actor import Actor
+from shared.stores.actor import OPERATOR
 from shared.transport.direct import direct_handler
 
 WAIT_SECONDS = 60.0
-OPERATOR = Actor("operator")
 
 
 @direct_handler

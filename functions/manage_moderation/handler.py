@@ -16,10 +16,9 @@ from shared.boards.moderate_players import list_moderation
 from shared.container import container
 from shared.ledger.get_score_history import get_score_history
 from shared.reconciliation.moderate import moderate, parse_moderation
-from shared.stores.actor import Actor
+from shared.stores.actor import OPERATOR
 from shared.transport.direct import direct_handler
 
-OPERATOR = Actor("operator")
 READER = Caller(OPERATOR.name, "admin", datetime.max.replace(tzinfo=UTC))
 
 

@@ -19,6 +19,7 @@ from local_runtime.gateway.websocket.limits import MAX_FRAME_BYTES, MAX_MESSAGE_
 from local_runtime.hosting.manifest import Manifest
 from local_runtime.settings import PROJECT_ROOT
 from shared.boards.board import MAIN
+from shared.core.limits import LARGEST
 from shared.ledger import messages as codec
 from shared.ledger.publisher_rabbitmq import REBUILD_WANTED
 from shared.ledger.queues import DEAD_LETTERS, HISTORY, MAX_HISTORY_QUEUES, QUEUES, REBUILD, RETRIES, UPDATED, history_queues
@@ -169,7 +170,7 @@ def _schemas() -> dict[str, Any]:
     marker = json.loads(json.dumps(accepted))
     accepted["properties"]["user_id"] |= {"minLength": 1, "maxLength": codec.MAX_ID_LENGTH}
     accepted["properties"]["increment"] |= {"minimum": MAIN.increments[0], "maximum": MAIN.increments[-1]}
-    accepted["properties"]["new_score"] |= {"minimum": -codec.MAX_SCORE, "maximum": codec.MAX_SCORE}
+    accepted["properties"]["new_score"] |= {"minimum": -LARGEST, "maximum": LARGEST}
     marker["properties"]["request_id"]["maxLength"] = codec.MAX_MARKER_LENGTH
     marker["properties"] |= {"user_id": {"const": ""}, "increment": {"const": 0}, "new_score": {"const": 0}}
     line = {name: openapi["components"]["schemas"][name] for name in ("Standing", "DisplayName", "BoardRow")}

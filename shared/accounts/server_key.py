@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from shared.core.clock import utc_text
 from shared.core.errors import InvalidParameter, InvalidServerKey
+from shared.core.ids import BOARD_NAME
 from shared.core.text import is_readable
 
 BEGINNING = "sk_"
@@ -21,7 +22,6 @@ DEFAULT_SCOPES = ("read", "write")
 KEY_ID = re.compile(r"[0-9a-f]{16}")
 _KEY = re.compile(rf"sk_({KEY_ID.pattern})_[A-Za-z0-9_-]{{43}}")
 _USUAL = " and ".join(DEFAULT_SCOPES)
-_BOARD = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
 class ServerCredential(NamedTuple):
@@ -102,7 +102,7 @@ def parse_new_key(body: Mapping[str, Any]) -> tuple[str, list[str] | None, list[
     if boards is not None and not (
         isinstance(boards, list)
         and 1 <= len(boards) <= MAX_BOARDS
-        and all(isinstance(board, str) and _BOARD.fullmatch(board) for board in boards)
+        and all(isinstance(board, str) and BOARD_NAME.fullmatch(board) for board in boards)
     ):
         raise InvalidParameter(f"`boards` must be a list of 1 to {MAX_BOARDS} ids of boards; without it the key is good for all.")
     scopes = body.get("scopes")

@@ -13,8 +13,10 @@ from typing import Any, get_args
 
 from cronsim import CronSim, CronSimError
 
-from shared.boards.definition import ALL_TIME, LARGEST, NAME, PERIOD_MEMBERS, Operator, Order, Period, Ties, Writer, instant
+from shared.boards.definition import ALL_TIME, PERIOD_MEMBERS, Operator, Order, Period, Ties, Writer, instant
 from shared.core.errors import InvalidBoard
+from shared.core.ids import BOARD_NAME
+from shared.core.limits import LARGEST
 from shared.core.text import is_readable
 
 MAIN_ID = "main"  # the specification's board, which nobody defines
@@ -61,7 +63,7 @@ def _refused(member: str, why: str) -> InvalidBoard:
 
 
 def _check_name(value: object, what: str) -> None:
-    if not isinstance(value, str) or not NAME.fullmatch(value):
+    if not isinstance(value, str) or not BOARD_NAME.fullmatch(value):
         raise InvalidBoard(f"{what[0].upper()}{what[1:]} must be {_NAMES_ARE}.")
 
 
@@ -99,7 +101,7 @@ def _check_periods(value: object) -> None:
             raise _refused(member, 'must be a period, as in {"name": "weekly", "cron": "0 0 * * MON"}')
         _check_members(period, PERIOD_MEMBERS, f"`{member}`")
         name = period.get("name")
-        if not isinstance(name, str) or not NAME.fullmatch(name):
+        if not isinstance(name, str) or not BOARD_NAME.fullmatch(name):
             raise _refused(f"{member}.name", f"must be {_NAMES_ARE}")
         if name in names:
             raise _refused(f"{member}.name", f"is `{name}`, which another period is called")

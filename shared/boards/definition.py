@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,14 +9,13 @@ from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
 from shared.core.clock import utc_text
+from shared.core.limits import LARGEST
 
 Order = Literal["descending", "ascending"]
 Operator = Literal["add", "best", "latest"]
 Ties = Literal["first_to_reach", "shared"]
 Writer = Literal["player", "server"]
-LARGEST = 2**53 - 1  # every integer up to here is exact in Redis, in JSON and in a browser
 ALL_TIME = "all_time"
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")  # of a board, and of a period
 # What would change the meaning of entries that are there.
 _MEANING = ("order", "operator", "ties", "secondColumn")
 _SCHEDULE = ("cron", "timeZone")

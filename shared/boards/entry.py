@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from shared.accounts.server_key import ServerCredential
 from shared.boards.definition import BoardDefinition
 from shared.core.errors import InvalidParameter, ValueOutOfBounds
+from shared.core.limits import LARGEST
 from shared.core.rate_window import RateWindow
 from shared.ledger.events import Number, asked_text
 
@@ -154,6 +155,6 @@ def whole_number(body: Mapping[str, Any], name: str) -> int:
     value = body.get(name)
     if type(value) is not int:
         raise InvalidParameter(f"`{name}` must be an integer.")
-    if abs(value) >= 2**53:
-        raise ValueOutOfBounds(f"`{name}` must be at most {2**53 - 1} in size.")
+    if abs(value) > LARGEST:
+        raise ValueOutOfBounds(f"`{name}` must be at most {LARGEST} in size.")
     return value

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
-from shared.boards.definition import NAME, BoardDefinition, Change, changes_meaning
+from shared.boards.definition import BoardDefinition, Change, changes_meaning
 from shared.boards.season import BoardState, begun, ended, overtaken, redefined, rolled
 from shared.core.errors import BoardElsewhere, LeaderboardRebuilding, ScoreboardError, UnknownBoard
+from shared.core.ids import BOARD_NAME
 
 if TYPE_CHECKING:
     from shared.boards.postgresql import Boards
@@ -147,7 +148,7 @@ class KnownBoards:
         return any(period in played if period else played for _, period in changes)
 
     def _renewed(self, board_id: str, now: int) -> BoardState:
-        if not NAME.fullmatch(board_id):  # Redis may have something else under its key
+        if not BOARD_NAME.fullmatch(board_id):  # Redis may have something else under its key
             raise UnknownBoard
         for _ in range(MAX_TRIES):
             held = self._states.load(board_id)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from shared.boards.definition import LARGEST, BoardDefinition
+from shared.boards.definition import BoardDefinition
+from shared.core.limits import LARGEST
 from shared.ledger.events import Number
 
 SECOND, EPOCH, SEQUENCE = 17, 8, 14

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from shared.accounts.find_users import name_users
 from shared.accounts.take_effect import LiveAccounts, spread_profiles
 from shared.boards.board import MAIN
-from shared.boards.moderation import EVERY_BOARD, Moderate, ModerationEntry
+from shared.boards.moderation import Moderate, ModerationEntry
 from shared.boards.settle_places import move_players
 from shared.core.cursor import MAX_ID, make_cursor, read_cursor
 from shared.core.errors import InvalidParameter
 from shared.ledger.ask_for_broadcast import ask_for_every_broadcast
+from shared.ledger.events import EVERY_BOARD
 from shared.ledger.ports import EventPublisher
 from shared.stores.actor import Actor
 from shared.stores.idempotency import Attempt, not_kept

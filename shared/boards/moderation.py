@@ -14,7 +14,6 @@ from shared.core.cursor import MAX_ID
 from shared.core.errors import InvalidParameter
 from shared.core.text import is_readable
 
-EVERY_BOARD = "*"  # in the place of a board's id
 MAX_PLAYERS, MAX_REASON = 10_000, 500
 ACTIONS, ABOUT_SCORES = ("hide", "show", "undo"), ("strike", "adjust")
 Action = Literal["hide", "show", "undo"]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 
-from shared.boards.moderation import EVERY_BOARD, MAX_PLAYERS, FoundPlayer, Moderate, ModerationEntry, Players
+from shared.boards.moderation import MAX_PLAYERS, FoundPlayer, Moderate, ModerationEntry, Players
 from shared.core import metrics
 from shared.core.errors import AlreadyUndone, TooManyPlayers, UnknownDecision, UnknownUser
 from shared.core.ids import new_request_id
+from shared.ledger.events import EVERY_BOARD
 from shared.stores.actor import Actor
 from shared.stores.idempotency import KeptAnswer
 from shared.stores.kept_answers import keep_answer

@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 from shared.core.booleans import boolean
 from shared.core.errors import ConfigurationError
+from shared.core.limits import MAX_RETRIES
 from shared.core.origins import origins
 from shared.core.redis_shards import ShardPlace, check_places, shard_places
 from shared.core.tls_versions import AMQP_TLS_MINIMUM, tls_version
 
-RETRIES = 3
 MAX_DELAY_SECONDS = 86_400
 MAX_MONTHS = 1200
 _PROVIDER = ("jwt_issuer", "jwt_audience", "jwt_jwks_url")
@@ -224,8 +224,8 @@ def _delays(raw: str) -> tuple[float, ...]:
         delays = tuple(float(part) for part in raw.split(","))
     except ValueError:
         delays = ()
-    if len(delays) != RETRIES or not all(0 < delay <= MAX_DELAY_SECONDS for delay in delays):
-        raise ValueError(f"must be {RETRIES} numbers of seconds up to {MAX_DELAY_SECONDS}, separated by commas")
+    if len(delays) != MAX_RETRIES or not all(0 < delay <= MAX_DELAY_SECONDS for delay in delays):
+        raise ValueError(f"must be {MAX_RETRIES} numbers of seconds up to {MAX_DELAY_SECONDS}, separated by commas")
     return delays
 
 

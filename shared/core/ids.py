@@ -1,4 +1,4 @@
-"""How ids are made and compared: of players, so that the board's order of equal scores is a fair one, and of updates."""
+"""How ids are made and compared: of players, so that the order of equal scores is a fair one, of updates, and of boards."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME_BITS = 60
 RANDOM_BYTES = 8
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+BOARD_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")  # the id of a board, and the name of a period
 _SMALL_LETTERS = str.maketrans(ascii_uppercase, ascii_lowercase)
 _VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))  # RFC 9562: the two upper bits are 10
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
+from shared.core.limits import MAX_RETRIES
 from shared.core.redis_shards import FIRST
 
-MAX_RETRIES = 3
 UNKNOWN_USER = "unknown user"
 UNKNOWN_BOARD = "unknown board"
-EVERY_BOARD = "*"
+EVERY_BOARD = "*"  # in the place of a board's id
 
 
 class Number(NamedTuple):

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from shared.core.errors import BadMessage, NewerMessage
-from shared.core.ids import canonical_id
+from shared.core.ids import BOARD_NAME, canonical_id
+from shared.core.limits import LARGEST
 from shared.core.redis_shards import FIRST
 from shared.ledger.events import Number, ScoreAccepted, ScoresRecorded
 
@@ -22,9 +23,8 @@ VERSION = 1
 # Messages outlive deployments: a version that was ever written stays readable, and new fields have a default.
 UNDERSTOOD_VERSIONS = frozenset({1})
 MAX_ID_LENGTH, MAX_BOARD_LENGTH, MAX_MARKER_LENGTH = 36, 40, 64
-MAX_SCORE = 2**53
-_VALUES = range(-MAX_SCORE + 1, MAX_SCORE)
-_PLACE = r"[a-z0-9][a-z0-9_-]{0,39}:[1-9][0-9]{0,8}:-?[0-9]{1,16}:-?[0-9]{1,16}:[0-9]{1,16}:[01]"
+_VALUES = range(-LARGEST, LARGEST + 1)
+_PLACE = BOARD_NAME.pattern + r":[1-9][0-9]{0,8}:-?[0-9]{1,16}:-?[0-9]{1,16}:[0-9]{1,16}:[01]"
 _PLACES = re.compile(rf"{_PLACE}(\|{_PLACE}){{0,3}}")
 ACCEPTED, MARKER, RECORDED = "score.accepted", "score.marker", "scores.recorded"
 _encode = msgspec.json.Encoder().encode
@@ -137,7 +137,7 @@ class EventCodec:
         if kind == MARKER and len(plain.request_id) <= MAX_MARKER_LENGTH:
             return plain.request_id
         allowed: Container[int] = self._increments if sealed.board == "main" else _VALUES
-        in_range = plain.increment in allowed and abs(plain.new_score) <= MAX_SCORE and sealed.second in _VALUES
+        in_range = plain.increment in allowed and plain.new_score in _VALUES and sealed.second in _VALUES
         ids_fit = max(map(len, (plain.request_id, plain.user_id, sealed.writer))) <= MAX_ID_LENGTH
         if not in_range or not ids_fit or max(len(sealed.board), len(sealed.shard)) > MAX_BOARD_LENGTH:
             raise BadMessage("a field is out of its range")

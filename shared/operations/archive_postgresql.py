@@ -10,14 +10,13 @@ from shared.audit.archive_postgresql import AuditArchive
 from shared.audit.entries import Signature, Signed
 from shared.core.errors import PartNotReady, UnknownPart
 from shared.operations.archive import Part, PartFile
-from shared.stores.actor import Actor
+from shared.stores.actor import OPERATOR
 from shared.stores.audit_row import add_audit_row
 from shared.stores.postgresql.pool import Pool
 from shared.stores.postgresql.session import Session
 from shared.stores.postgresql.statements import statement
 
 ANSWER_SECONDS = 280.0
-OPERATOR = Actor("operator")
 _LINES = {"audit_log": "audit_lines", "score_history": "history_lines"}
 _LOAD = {"audit_log": "load_audit", "score_history": "load_history"}
 

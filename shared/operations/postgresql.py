@@ -15,7 +15,7 @@ from shared.core.secret_keys import KeyPrint
 from shared.operations.installation import Installation, KnownKey
 from shared.operations.overview import LedgerState
 from shared.operations.readiness import LOG_IN, RECORD, DatabaseFinding
-from shared.stores.actor import Actor
+from shared.stores.actor import OPERATOR
 from shared.stores.audit_row import add_audit_row
 from shared.stores.postgresql.errors import StatementRejected, sqlstate_of
 from shared.stores.postgresql.pool import Pool
@@ -174,7 +174,7 @@ class InstallationRecord:
         in_use_before = {one.key for one in known.keys if one.retired_seconds is None} if known else set()
         if in_use_before and in_use_before != set(current):
             detail = {"keys": {key.purpose: key.key_id for key in current}}
-            add_audit_row(self._session, "keys_changed", Actor("operator"), None, detail)
+            add_audit_row(self._session, "keys_changed", OPERATOR, None, detail)
 
 
 def _read(session: Session) -> Installation | None:

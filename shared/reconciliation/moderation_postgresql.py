@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from shared.boards.board import MAIN
-from shared.boards.definition import LARGEST, BoardDefinition
+from shared.boards.definition import BoardDefinition
 from shared.core.errors import AlreadyStruck, AlreadyUndone, BoardScoreOutOfBounds, ScoreOutOfBounds, UnknownBoard, WithoutEffect
 from shared.core.ids import new_request_id
+from shared.core.limits import LARGEST
 from shared.reconciliation.score_decision import Decided, Decision, LedgerEntry, PastDecision, Season, SeasonScore, Unsettled
 from shared.stores.actor import Actor
 from shared.stores.audit_row import add_audit_row

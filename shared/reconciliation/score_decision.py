@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from shared.accounts.player import checked_user_id
-from shared.boards.moderation import EVERY_BOARD, checked_entry_id, checked_reason
+from shared.boards.moderation import checked_entry_id, checked_reason
 from shared.core.errors import InvalidParameter
 from shared.core.ids import canonical_id
-from shared.ledger.events import Number
+from shared.ledger.events import EVERY_BOARD, Number
 
 MAX_REQUEST_ID = 36
 

@@ -12,3 +12,6 @@ class Actor:
     name: str
     source_ip: str | None = None
     request_id: str | None = None
+
+
+OPERATOR = Actor("operator")

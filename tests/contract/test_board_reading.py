@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from shared.boards.board import MAIN
 from shared.boards.board_rows import NO_BOUND, After, Around, FromRank, Page, Stale, main_state, read_place, write_place
-from shared.boards.definition import LARGEST, BoardDefinition, Order, Period, Ties
+from shared.boards.definition import BoardDefinition, Order, Period, Ties
 from shared.boards.member import member_of
 from shared.core.errors import InvalidParameter, LeaderboardRebuilding
+from shared.core.limits import LARGEST
 from shared.ledger.events import Number
 from tests.contract.read_boards import HeldSeason, plain
 

@@ -101,6 +101,7 @@ def test_an_entry_on_another_board_arrives_whole() -> None:
         ({"number": None}, "an entry without places or number"),
         ({"second": 2**53}, "a field is out of its range"),
         ({"increment": 2**53}, "a field is out of its range"),
+        ({"new_score": 2**53}, "a field is out of its range"),
         ({"board_id": "b" * 41}, "a field is out of its range"),
     ],
 )

@@ -18,7 +18,7 @@ from shared.accounts.player import Account
 from shared.accounts.postgresql import Users
 from shared.accounts.session import Missing
 from shared.boards.action_tickets import ActionTicket
-from shared.boards.definition import LARGEST, BoardDefinition, Period
+from shared.boards.definition import BoardDefinition, Period
 from shared.boards.entries_redis import Entries, Outcome
 from shared.boards.entry import AcceptedEntry, BoardMoved, EntryPlace, ScoreEntry
 from shared.boards.member import member_of, parse_member
@@ -31,6 +31,7 @@ from shared.core.errors import (
     ScoreOutOfBounds,
     TicketAlreadyUsed,
 )
+from shared.core.limits import LARGEST
 from shared.ledger.events import Number
 from shared.ledger.postgresql import Ledger
 from shared.stores.postgresql.pool import Pool

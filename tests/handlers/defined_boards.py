@@ -10,11 +10,12 @@ from uuid import uuid4
 import redis
 
 from shared.boards.add_entry import add_entry
-from shared.boards.definition import LARGEST, BoardDefinition
+from shared.boards.definition import BoardDefinition
 from shared.boards.entry import AcceptedEntry, ScoreEntry
 from shared.boards.member import parse_member
 from shared.boards.season import BoardState, Season
 from shared.container import Container
+from shared.core.limits import LARGEST
 from shared.ledger.events import Number
 from shared.stores.actor import Actor
 from shared.stores.keys import DefinedBoardKeys

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from shared.boards.definition import LARGEST, BoardDefinition
+from shared.boards.definition import BoardDefinition
 from shared.container import Container
 from shared.core.config import Settings
+from shared.core.limits import LARGEST
 from shared.reconciliation.balance_books import balance_books
 from shared.stores.actor import Actor
 from shared.stores.redis.connection import connect

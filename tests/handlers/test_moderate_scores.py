@@ -14,7 +14,6 @@ import pytest
 import redis
 
 from shared.boards.add_entry import add_entry
-from shared.boards.definition import LARGEST
 from shared.boards.entry import AcceptedEntry, ScoreEntry
 from shared.boards.states_redis import Reset
 from shared.container import Container
@@ -35,6 +34,7 @@ from shared.core.errors import (
     ValueOutOfBounds,
     WithoutEffect,
 )
+from shared.core.limits import LARGEST
 from shared.ledger.events import Number
 from shared.reconciliation.moderate_scores import Moderation, ScoreModeration
 from shared.reconciliation.reconcile_scores import ReconciliationOptions, reconcile_scores

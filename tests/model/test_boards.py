@@ -36,7 +36,7 @@ from shared.boards.entry import EntryPlace, parse_places
 from shared.boards.fill_boards import BoardStores, fill_boards
 from shared.boards.known_boards import KnownBoards
 from shared.boards.member import parse_member
-from shared.boards.moderation import EVERY_BOARD, Moderate
+from shared.boards.moderation import Moderate
 from shared.boards.open_epoch import open_epoch
 from shared.boards.parse_entries import parse_entry
 from shared.boards.redis import Leaderboard, RateWindows
@@ -48,7 +48,7 @@ from shared.container import Container
 from shared.core.errors import LeaderboardRebuilding, LedgerBehind, NoOpenSeason, RateWindowLost, UnknownEntry, WithoutEffect
 from shared.ledger import redis as outbox_module
 from shared.ledger.catch_up import Pipeline
-from shared.ledger.events import Number, ScoreAccepted
+from shared.ledger.events import EVERY_BOARD, Number, ScoreAccepted
 from shared.ledger.redis import Outbox
 from shared.reconciliation.balance_books import balance_books
 from shared.reconciliation.heal_leaderboard import heal_leaderboard

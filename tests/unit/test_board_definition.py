@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from local_runtime.cli.yaml_file import read_plain
 from local_runtime.settings import PROJECT_ROOT
-from shared.boards.definition import LARGEST, BoardDefinition, Period, changes_meaning
+from shared.boards.definition import BoardDefinition, Period, changes_meaning
 from shared.core.errors import InvalidBoard
+from shared.core.limits import LARGEST
 
 WEEKLY = {"name": "weekly", "cron": "0 0 * * MON", "timeZone": "Europe/Berlin"}
 WHOLE = {

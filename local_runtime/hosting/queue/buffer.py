@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 
 from local_runtime.hosting.events.queue import QueueDelivery
+from local_runtime.hosting.invoker import MAX_PAYLOAD_BYTES
 
-MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
 _EVENT_BYTES = 4096  # what surrounds the messages: source, queue, virtual host
 
 
