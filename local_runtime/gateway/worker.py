@@ -31,7 +31,6 @@ from local_runtime.gateway.site import Site
 logger = logging.getLogger(__name__)
 
 HANDLED = ALREADY_HANDLED
-IO_SECONDS = 30.0
 HANDSHAKE_SECONDS = 10.0
 _NOTIFY_SECONDS = 0.25
 _SETTLE_SECONDS = 0.2
