@@ -78,7 +78,7 @@ def test_a_transaction_commits_or_leaves_nothing(pool: Pool) -> None:
     with pytest.raises(UniqueViolation) as violated:
         insert_twice(pool, 4)
     assert violated.value.constraint == "pool_transaction_pkey"
-    assert violated.value.is_integrity_violation
+    assert violated.value.sqlstate == "23505"
     with pool.connection() as session:
         assert session.run("SELECT n FROM pool_transaction") == [[1]]
 
@@ -90,7 +90,7 @@ def test_a_wrong_statement_does_not_cost_the_connection(pool: Pool) -> None:
             session.run(sql)
     with pytest.raises(StatementRejected) as refused, pool.connection() as session:
         session.run("SELECT CAST(:text AS text)", text="a\x00b")
-    assert not refused.value.is_integrity_violation
+    assert refused.value.sqlstate == "22021"
     assert backend(pool) == before
 
 

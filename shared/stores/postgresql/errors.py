@@ -28,11 +28,6 @@ class StatementRejected(Exception):
         self.constraint = constraint
 
     @property
-    def is_integrity_violation(self) -> bool:
-        """Whether a constraint (unique, foreign key, check, not null) refused it."""
-        return self.sqlstate.startswith("23")
-
-    @property
     def blames_the_row(self) -> bool:
         """Whether another row might well be accepted; a missing table, say, refuses them all."""
         return self.sqlstate.startswith(_OF_THE_ROW) and self.sqlstate != _SEQUENCE_EXHAUSTED
