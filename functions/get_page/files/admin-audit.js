@@ -93,7 +93,7 @@ export class Audit {
  * @param {import("./session.js").Session} session
  * @param {string} name
  */
-export async function idOf(session, name) {
+async function idOf(session, name) {
   if (NOBODYS_NAME.includes(name) || !USERNAME.test(name)) return name;
   try {
     const { data } = await session.call("GET", `/api/admin/users?username=${encodeURIComponent(name)}`);
