@@ -31,7 +31,6 @@ PLAYER_LIMIT_BYTES, BOARD_LIMIT_BYTES = 512.0, 2048.0
 FEW, MANY, FACTOR = 1, 10_000, 1.5
 SMALL, LARGE, STEP = 20_000, 10_000_000, 10_000  # players who enter, and with strangers below them
 LARGE_MEMORY = 12 * 2**30  # the private one has less on a machine of 24 GB
-Drive = Callable[[Sequence[bytes]], Load]
 
 
 def measure(product: Product, updates: Sequence[bytes], connections: int) -> list[Figure]:

@@ -106,7 +106,6 @@ class _Viewers:
         ).encode()
         self._selector = selectors.EpollSelector()
         self._viewers: list[_Viewer] = []
-        self._arrivals: list[tuple[bytes, float]] = []
 
     def open(self) -> dict[str, Any]:
         """As many at once as a browser crowd behind a load balancer would be."""

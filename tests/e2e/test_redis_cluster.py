@@ -55,9 +55,7 @@ def next_of_laps(viewer: ClientConnection) -> Any:
 def test_a_game_adds_up_and_every_board_works(product: Product, tmp_path: Path) -> None:
     succeeds(product, "simulate", "--players", "8", "--seconds", "4")
     file = tmp_path / "boards.yaml"
-    file.write_text(
-        "boards:\n  laps: {title: Laps, order: ascending, operator: best, periods: [{name: daily, cron: 0 0 * * *}]}\n"
-    )
+    file.write_text(LAPS)
     succeeds(product, "boards", "apply", str(file), "--yes")
     player = product.api.new_player()
     path = f"/api/boards/laps/scores/{player.user_id}"

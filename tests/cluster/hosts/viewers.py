@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import suppress
-from itertools import pairwise
 from typing import Self
 
 from scoreboard_client import Scoreboard, ScoreboardError
@@ -30,11 +29,6 @@ class Viewer:
     def __exit__(self, *_: object) -> None:
         self._live.close()
         self._thread.join(LEAVE_SECONDS)
-
-    def longest_gap(self, since: float, until: float) -> float:
-        """The longest time in seconds without a frame, between two instants of the monotonic clock."""
-        seen = [at for at in self._seen if since < at < until]
-        return max(after - before for before, after in pairwise([since, *seen, until]))
 
     def back_after(self, since: float) -> float:
         """How many seconds after an instant the first frame came; endless when none has come."""
