@@ -81,9 +81,8 @@ class ProcessDeadline:
     Whatever the process had not acknowledged comes back to the one that is started in its place.
     """
 
-    def __init__(self, end_process: Callable[[int], object] = os._exit, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, end_process: Callable[[int], object] = os._exit) -> None:
         self._end_process = end_process
-        self._clock = clock
         self._changed = threading.Condition()
         self._running: dict[object, tuple[float, str]] = {}
         self._watchdog: threading.Thread | None = None
@@ -92,7 +91,7 @@ class ProcessDeadline:
         """See Deadline."""
         token = object()
         with self._changed:
-            self._running[token] = (self._clock() + seconds, label)
+            self._running[token] = (time.monotonic() + seconds, label)
             if self._watchdog is None:
                 self._watchdog = threading.Thread(target=self._watch, name="deadline", daemon=True)
                 self._watchdog.start()
@@ -106,7 +105,7 @@ class ProcessDeadline:
     def _watch(self) -> None:
         while True:
             with self._changed:
-                now = self._clock()
+                now = time.monotonic()
                 overrun = [label for ends_at, label in self._running.values() if ends_at <= now]
                 if not overrun:
                     wait = min((ends_at - now for ends_at, _ in self._running.values()), default=None)

@@ -16,6 +16,7 @@ from shared.stores.redis.scripts import run_script
 from shared.viewers.frame import Frame, board_json, frame_of
 
 INTERVAL_SECONDS = 0.1
+_INTERVAL_MS = round(INTERVAL_SECONDS * 1000)
 # With what stands around the board a frame is less than 32 KB: one WebSocket frame of API Gateway.
 MAX_BOARD_BYTES = 31 * 1024
 MAX_TRIES = 20
@@ -39,12 +40,10 @@ class Ticks:
         *,
         now: Milliseconds = server_time,
         sleep: Callable[[float], None] = time.sleep,
-        interval_seconds: float = INTERVAL_SECONDS,
     ) -> None:
         self._redis = client
         self._now = now
         self._sleep = sleep
-        self._interval_ms = round(interval_seconds * 1000)
 
     def after_now(self, key: str, make: Callable[[int], Made]) -> Made | None:
         """What `make` makes in the next tick of a key; None when one that began after this call is another's, and shown."""
@@ -64,7 +63,7 @@ class Ticks:
             make(number)
 
     def _tick(self, key: str, asked: int | str) -> tuple[bytes, int, int]:
-        verdict, number, since = run_script(self._redis, "tick_frame", (key,), (self._now(), self._interval_ms, asked))
+        verdict, number, since = run_script(self._redis, "tick_frame", (key,), (self._now(), _INTERVAL_MS, asked))
         return verdict, int(number), int(since)
 
 
@@ -83,12 +82,11 @@ class Frames:
         *,
         now: Milliseconds = server_time,
         sleep: Callable[[float], None] = time.sleep,
-        interval_seconds: float = INTERVAL_SECONDS,
     ) -> None:
         self._redis: Any = client
         self._frame, self._version = shard.viewers.frame, keys.version
         self._now = now
-        self._ticks = Ticks(client, now=now, sleep=sleep, interval_seconds=interval_seconds)
+        self._ticks = Ticks(client, now=now, sleep=sleep)
 
     def read_after_now(self, read_board: ReadBoard) -> Frame:
         """The newest frame once it is of a board that was read after this call began; waits for its tick."""

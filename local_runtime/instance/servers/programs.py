@@ -41,9 +41,9 @@ class Program:
         found = which(self.name)
         return Path(found) if found else None
 
-    def find_major(self, major: str, root: Path = Path("/")) -> Path | None:
+    def find_major(self, major: str) -> Path | None:
         """Of one major version, where several are installed side by side."""
-        places = [path for pattern in self.globs for path in root.glob(pattern.lstrip("/"))]
+        places = [path for pattern in self.globs for path in Path("/").glob(pattern.lstrip("/"))]
         return next((path for path in places if re.search(rf"[@/]{re.escape(major)}/bin/", str(path))), None)
 
     def require(self, which: Which = shutil.which, root: Path = Path("/")) -> Path:

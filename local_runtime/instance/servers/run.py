@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 from local_runtime.instance.supervisor.process import ProcessSpec
 
 POLL_SECONDS = 0.05
+TAIL_LINES = 15
 
 
 class Server(Protocol):
@@ -105,8 +106,8 @@ def stop(process: subprocess.Popen[bytes], spec: ProcessSpec) -> None:
     process.wait()
 
 
-def log_tail(spec: ProcessSpec, lines: int = 15) -> str:
+def log_tail(spec: ProcessSpec) -> str:
     """The last lines the process wrote."""
     if spec.log_file is None or not spec.log_file.exists():
         return "(it wrote no log)"
-    return "\n".join(spec.log_file.read_text(errors="replace").splitlines()[-lines:])
+    return "\n".join(spec.log_file.read_text(errors="replace").splitlines()[-TAIL_LINES:])

@@ -14,6 +14,7 @@ from pathlib import Path
 MARKER_NAME = "SCOREBOARD_INSTANCE"
 _PROC = Path("/proc")
 _END_SECONDS = 2.0
+_REAP_SECONDS = 5.0
 
 
 def instance_marker(data_dir: Path) -> tuple[str, str]:
@@ -40,9 +41,9 @@ def end_marked(marker: tuple[str, str]) -> list[int]:
     return sorted(found)
 
 
-def wait_reaped(pids: Iterable[int], seconds: float = 5.0) -> None:
+def wait_reaped(pids: Iterable[int]) -> None:
     """Wait until no process with these ids is a zombie: programs that keep a pid file take one for alive."""
-    ends_at = time.monotonic() + seconds
+    ends_at = time.monotonic() + _REAP_SECONDS
     while any(_is_zombie(pid) for pid in pids) and time.monotonic() < ends_at:
         time.sleep(0.02)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from shared.core.metrics.instruments import Reading
@@ -52,15 +52,13 @@ def _difference(reading: Reading, before: Any, now: Any) -> Any:
     return {"Values": [seconds / n for n, seconds in found], "Counts": [n for n, _ in found]}
 
 
-def documents(
-    members: Iterable[Member], namespace: str, properties: dict[str, str], now: Callable[[], float] = time.time
-) -> list[str]:
+def documents(members: Iterable[Member], namespace: str, properties: dict[str, str]) -> list[str]:
     """As few lines as will do: within one a metric has one value, and a dimension, too."""
     open_ones: list[_Document] = []
     for member in members:
         if not any(document.takes(member) for document in open_ones):
             open_ones.append(_Document(properties, member))
-    return [document.text(namespace, round(now() * 1000)) for document in open_ones]
+    return [document.text(namespace, round(time.time() * 1000)) for document in open_ones]
 
 
 class _Document:

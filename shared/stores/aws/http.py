@@ -111,14 +111,13 @@ def _plain(found: Any) -> Credentials:
 class SignedHttp:
     """One endpoint; each thread has a connection of its own. `service` is the one that signatures are for, '' for none."""
 
-    def __init__(self, base_url: str, service: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+    def __init__(self, base_url: str, service: str) -> None:
         url = urlsplit(base_url)
         if url.scheme not in ("https", "http") or not url.hostname:
             raise ConfigurationError(f"{base_url!r} is no URL of an endpoint")
         self._base = base_url.rstrip("/")
         self._service = service
         self._host, self._port, self._is_tls = url.hostname, url.port, url.scheme == "https"
-        self._timeout_seconds = timeout_seconds
         self._threads = threading.local()
         self._open: set[http.client.HTTPConnection] = set()
 
@@ -163,8 +162,8 @@ class SignedHttp:
 
     def _connect(self) -> http.client.HTTPConnection:
         if self._is_tls:
-            return http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout_seconds, context=self._tls)
-        return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_seconds)
+            return http.client.HTTPSConnection(self._host, self._port, timeout=TIMEOUT_SECONDS, context=self._tls)
+        return http.client.HTTPConnection(self._host, self._port, timeout=TIMEOUT_SECONDS)
 
     def _signed(self, method: str, url: str, body: bytes, headers: dict[str, str]) -> Mapping[str, str]:
         if not self._service:
