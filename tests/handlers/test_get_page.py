@@ -209,8 +209,8 @@ def test_the_live_page_is_told_whether_the_board_is_public(monkeypatch: pytest.M
 
 
 def everything_answered() -> list[dict[str, str]]:
-    """Every problem document there is: of functions, and of the gateway in their place."""
-    replies = [Reply.problem(kind(), "r-1").body for kind in tree(ScoreboardError)]
+    """Every problem document a client may get: of functions, and of the gateway in their place."""
+    replies = [Reply.problem(kind(), "r-1").body for kind in tree(ScoreboardError) if not kind.is_internal]
     return [json.loads(json.dumps(body)) for body in replies] + [json.loads(problem_body(status, "r-1")) for status in KNOWN]
 
 
