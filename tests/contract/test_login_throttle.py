@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,6 +13,7 @@ import redis
 from shared.accounts.redis import KNOWN_NETWORKS, OF_ACCOUNT, OF_ACCOUNT_FROM_NETWORK, OF_NETWORK, LimitsSince, LoginThrottle
 from shared.core.errors import TooManyAttempts
 from shared.stores.keys import ShardKeys
+from tests.support.redis_clock import RedisClock, standing_clock
 
 HOME, ELSEWHERE = "198.51.100.7", "203.0.113.9"
 
@@ -19,6 +21,12 @@ HOME, ELSEWHERE = "198.51.100.7", "203.0.113.9"
 @pytest.fixture
 def keys() -> ShardKeys:
     return ShardKeys(f"{{{secrets.token_hex(4)}}}")
+
+
+@pytest.fixture(autouse=True)
+def clock(redis_client: redis.Redis) -> Iterator[RedisClock]:
+    with standing_clock(redis_client) as made:
+        yield made
 
 
 @pytest.fixture
@@ -260,12 +268,13 @@ def test_what_was_assumed_is_forgotten_as_failures_are(redis_client: redis.Redis
 
 
 def test_a_known_network_stays_known_but_its_free_attempts_are_gone(
-    redis_client: redis.Redis, keys: ShardKeys, throttle: LoginThrottle
+    redis_client: redis.Redis, keys: ShardKeys, throttle: LoginThrottle, clock: RedisClock
 ) -> None:
     log_in(throttle, "ada")
     guessers = iter(addresses(100))
     while not wait_of(throttle, "ada", next(guessers)):
         pass
+    clock.move(1)
     redis_client.delete(keys.limits_since)
     assert [round(wait_of(throttle, "ada")) for _ in range(2)] == [0, 16], "others are no hindrance"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -13,6 +14,7 @@ from shared.accounts.request_limit import RequestKind, RequestLimit, request_lim
 from shared.core.errors import RedisUnavailable, TooManyRequests
 from shared.stores.keys import ShardKeys
 from shared.stores.redis.connection import connect
+from tests.support.redis_clock import RedisClock, standing_clock
 
 LIMITS = request_limits(network_registrations=600, registrations=10_000, updates=100, update_window_seconds=60)
 HALL, OTHER_HALL = "198.51.100.7", "203.0.113.9"
@@ -21,6 +23,12 @@ HALL, OTHER_HALL = "198.51.100.7", "203.0.113.9"
 @pytest.fixture
 def keys() -> ShardKeys:
     return ShardKeys(f"{{{secrets.token_hex(4)}}}")
+
+
+@pytest.fixture(autouse=True)
+def clock(redis_client: redis.Redis) -> Iterator[RedisClock]:
+    with standing_clock(redis_client) as made:
+        yield made
 
 
 SMALL: dict[RequestKind, list[RequestLimit]] = {
