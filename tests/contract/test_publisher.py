@@ -41,6 +41,8 @@ from tests.support.waiting import eventually
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 Make = Callable[..., RabbitPublisher]
+# Longer than a broker that is there may take, and short enough to be waited for in vain.
+PATIENCE_SECONDS = 8.0
 OnItsWay = Callable[[RabbitPublisher], AbstractContextManager["Future[bool]"]]
 
 
@@ -102,9 +104,9 @@ def test_what_is_confirmed_is_noted_once(make: Make, broker: Queues, deployed: C
     noted: list[str] = []
     publisher, (first, second, third) = make(noted.extend), entries_of(3)
     publisher.publish_accepted([first])
-    eventually(lambda: noted == ["0-0"], 10, "the first noted")
+    eventually(lambda: noted == ["0-0"], 60, "the first noted")
     publisher.publish_accepted([second, third])
-    eventually(lambda: noted == ["0-0", "1-0", "2-0"], 10, "all of them noted")
+    eventually(lambda: noted == ["0-0", "1-0", "2-0"], 60, "all of them noted")
     messages = broker.drain(HISTORY)
     assert [deployed.event_codec.open_update(body) for _, body in messages] == [first, second, third]
 
@@ -154,8 +156,8 @@ def test_what_cannot_be_routed_stays_in_the_outbox(make: Make, broker: Queues) -
         with pytest.raises(RabbitUnavailable):
             publisher.publish_marker("m-1")
     assert noted == []
-    eventually(lambda: goes_out(publisher, [first, second]), 10, "the publisher's next attempt")
-    eventually(lambda: noted == ["0-0", "1-0"], 10, "both noted")
+    eventually(lambda: goes_out(publisher, [first, second]), 60, "the publisher's next attempt")
+    eventually(lambda: noted == ["0-0", "1-0"], 60, "both noted")
     assert len(broker.drain(HISTORY)) == 2
 
 
@@ -165,8 +167,10 @@ def test_a_missing_queue_is_declared_and_gets_what_was_published_meanwhile(
 ) -> None:
     settled: list[str] = []
     tries: list[float] = []
+    refused = threading.Event()
 
     def declare() -> None:
+        refused.wait(60)
         tries.append(time.monotonic())
         if fails and len(tries) < 3:
             raise RedisUnavailable
@@ -180,7 +184,8 @@ def test_a_missing_queue_is_declared_and_gets_what_was_published_meanwhile(
     for one in events[1:]:
         with pytest.raises(RabbitUnavailable):
             publisher.publish_accepted([one])
-    eventually(lambda: sorted(settled) == ["0-0", "1-0", "2-0"], 20, "all of them confirmed")
+    refused.set()
+    eventually(lambda: sorted(settled) == ["0-0", "1-0", "2-0"], 60, "all of them confirmed")
     assert len(broker.drain(HISTORY)) == 2
     assert metrics.publish_refusals.of("unroutable").value >= before + 2
     assert len(tries) < 10
@@ -201,7 +206,7 @@ def test_a_missing_queue_of_the_broadcast_is_noticed_and_declared(make: Make, br
             found.extend(broker.drain(UPDATED))
         return bool(found)
 
-    eventually(arrived, 20, "the message")
+    eventually(arrived, 60, "the message")
 
 
 def test_of_several_brokers_the_next_one_is_used_when_one_is_lost(
@@ -215,8 +220,8 @@ def test_of_several_brokers_the_next_one_is_used_when_one_is_lost(
     publisher.publish_accepted([first])
     assert relay.connections == 1
     relay.cut()
-    eventually(lambda: goes_out(publisher, [second]), 15, "the other broker found")
-    eventually(lambda: settled == ["0-0", "1-0"], 15, "both confirmed")
+    eventually(lambda: goes_out(publisher, [second]), 60, "the other broker found")
+    eventually(lambda: settled == ["0-0", "1-0"], 60, "both confirmed")
     with open_connection(url, deployed.settings.amqp_ca_file) as connection:
         assert connection.is_open, "whoever makes a connection of its own gets past those that are away"
 
@@ -237,7 +242,7 @@ def test_queues_are_missing_one_by_one(make: Make, broker: Queues) -> None:
         sent = threads.map(lambda entry: goes_out(publisher, [entry]), entries)
         assert not any(told)
         assert all(sent)
-    eventually(lambda: sorted(settled) == sorted(entry.outbox_id for entry in entries), 20, "all noted")
+    eventually(lambda: sorted(settled) == sorted(entry.outbox_id for entry in entries), 60, "all noted")
 
 
 @contextmanager
@@ -267,23 +272,23 @@ def test_what_is_refused_goes_out_on_another_channel_until_one_confirms(relay: R
         for entry in entries[1:]:
             with suppress(RabbitUnavailable):
                 publisher.publish_accepted([entry])
-        eventually(lambda: relay.connections >= connections + 4, 30, "other channels tried")
+        eventually(lambda: relay.connections >= connections + 4, 60, "other channels tried")
         assert relay.connections - connections <= 4 + 5 * (time.monotonic() - began)
         assert metrics.publish_refusals.of("nacked").value > before
         assert backs == [], "it is not back while it refuses"
     eventually(lambda: set(settled) == {entry.outbox_id for entry in entries}, 30, "all of them confirmed")
-    eventually(lambda: backs, 20, "the relay")
+    eventually(lambda: backs, 60, "the relay")
 
 
 def test_a_broker_that_says_nothing_any_more_is_left(relay: Relay, make: Make, broker: Queues) -> None:
     """A cut cable, or a broker that hangs: no end of the connection comes."""
     settled: list[str] = []
-    publisher, (first, second) = make(settled.extend, amqp_url=relay.url, wait_seconds=2), entries_of(2)
+    publisher, (first, second) = make(settled.extend, amqp_url=relay.url, wait_seconds=PATIENCE_SECONDS), entries_of(2)
     publisher.publish_accepted([first])
     relay.go_deaf()
     with pytest.raises(RabbitUnavailable):
         publisher.publish_accepted([second])
-    eventually(lambda: settled == ["0-0", "1-0"], 20, "the kept event confirmed")
+    eventually(lambda: settled == ["0-0", "1-0"], 60, "the kept event confirmed")
 
 
 @contextmanager
@@ -311,7 +316,7 @@ def test_a_channel_that_is_not_answered_is_replaced(
     relay: Relay, make: Make, broker: Queues, private_rabbitmq: PrivateRabbitMQ
 ) -> None:
     settled: list[str] = []
-    publisher, (first, second) = make(settled.extend, amqp_url=relay.url, wait_seconds=2), entries_of(2)
+    publisher, (first, second) = make(settled.extend, amqp_url=relay.url, wait_seconds=PATIENCE_SECONDS), entries_of(2)
     publisher.publish_accepted([first])
     with suspended(private_rabbitmq, HISTORY):
         connections = relay.connections
@@ -319,18 +324,18 @@ def test_a_channel_that_is_not_answered_is_replaced(
             publisher.publish_accepted([second])
         eventually(lambda: relay.connections > connections, 40, "another channel")
         assert settled == ["0-0"]
-    eventually(lambda: "1-0" in settled, 20, "the kept event confirmed")
+    eventually(lambda: "1-0" in settled, 60, "the kept event confirmed")
 
 
 def test_when_the_broker_is_back_what_others_left_is_relayed_at_once(relay: Relay, make: Make, broker: Queues) -> None:
     backs: list[float] = []
-    publisher = make(list, amqp_url=relay.url, wait_seconds=2, on_back=lambda: backs.append(time.monotonic()))
+    publisher = make(list, amqp_url=relay.url, wait_seconds=PATIENCE_SECONDS, on_back=lambda: backs.append(time.monotonic()))
     publisher.publish_accepted(entries_of(1))
     relay.cut()
-    eventually(lambda: not goes_out(publisher, entries_of(1)), 10, "the loss noticed")
+    eventually(lambda: not goes_out(publisher, entries_of(1)), 60, "the loss noticed")
     assert backs == []
     relay.mend()
-    eventually(lambda: backs, 20, "the relay")
+    eventually(lambda: backs, 60, "the relay")
 
 
 def test_a_connection_of_ones_own_ends_when_the_broker_says_nothing(relay: Relay, deployed: Container) -> None:
@@ -340,7 +345,7 @@ def test_a_connection_of_ones_own_ends_when_the_broker_says_nothing(relay: Relay
     began = time.monotonic()
     with pytest.raises(AMQPConnectionError):
         channel.queue_declare(HISTORY, passive=True)
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 45
 
 
 def test_a_confirm_that_cannot_be_noted_does_not_stop_the_player(make: Make, broker: Queues) -> None:
@@ -355,13 +360,17 @@ def test_a_confirm_that_cannot_be_noted_does_not_stop_the_player(make: Make, bro
 
 def test_a_broker_that_is_away_costs_a_bounded_wait_and_then_none(make: Make) -> None:
     noted: list[str] = []
-    publisher = make(noted.extend, amqp_url="amqp://u:p@127.0.0.1:1/%2F", ca_file="", wait_seconds=2)
+    publisher = make(noted.extend, amqp_url="amqp://u:p@127.0.0.1:1/%2F", ca_file="", wait_seconds=4)
     began = time.monotonic()
     for _ in range(20):
         with pytest.raises(RabbitUnavailable):
             publisher.publish_accepted(entries_of(1))
-    assert time.monotonic() - began < 20, "more than the first waited"
+    assert time.monotonic() - began < 60, "more than the first waited"
     assert noted == []
+
+
+def publisher_threads() -> int:
+    return sum(thread.name == "publisher" for thread in threading.enumerate())
 
 
 def test_many_threads_share_one_publisher(make: Make, broker: Queues, deployed: Container) -> None:
@@ -369,10 +378,10 @@ def test_many_threads_share_one_publisher(make: Make, broker: Queues, deployed: 
     publisher, entries = make(noted.extend), entries_of(400)
     with ThreadPoolExecutor(20) as threads:
         list(threads.map(lambda entry: publisher.publish_accepted([entry]), entries))
-    eventually(lambda: sorted(noted) == sorted(entry.outbox_id for entry in entries), 10, "all of them noted")
+    eventually(lambda: sorted(noted) == sorted(entry.outbox_id for entry in entries), 60, "all of them noted")
     opened = {deployed.event_codec.open_update(body) for _, body in broker.drain(HISTORY)}
     assert opened == set(entries)
-    assert sum(thread.name == "publisher" for thread in threading.enumerate()) == 1
+    eventually(lambda: publisher_threads() == 1, 60, "one thread, when those of other tests have ended")
 
 
 @pytest.fixture
@@ -452,7 +461,7 @@ def on_its_way(confirms: threading.Event, writes: list[int], waits: list[None]) 
         waits.clear()
         with ThreadPoolExecutor(1) as first:
             going = first.submit(goes_out, publisher, [event()])
-            eventually(lambda: len(waits) == 1, 10, "the first is on its way")
+            eventually(lambda: len(waits) == 1, 60, "the first is on its way")
             assert len(writes) == 1
             yield going
 
@@ -472,11 +481,11 @@ def test_who_comes_while_something_is_on_its_way_shares_a_write(
     with on_its_way(publisher) as first, ThreadPoolExecutor(8) as several:
         others = [several.submit(goes_out, publisher, [event()]) for _ in range(8)]
         assert moment.began.wait(30)
-        eventually(lambda: len(waits) == 8, 10, "but for the one who writes, the others wait, too")
+        eventually(lambda: len(waits) == 8, 60, "but for the one who writes, the others wait, too")
         moment.is_over.set()
-        eventually(lambda: len(writes) == 2, 10, "the others, too")
+        eventually(lambda: len(writes) == 2, 60, "the others, too")
         confirms.set()
-        assert all(one.result(30) for one in [first, *others])
+        assert all(one.result(60) for one in [first, *others])
     assert len(writes) == 2
     assert writes[1] == 8 * writes[0]
     assert len(broker.drain(HISTORY)) == 10
@@ -503,8 +512,8 @@ def test_one_that_is_stopped_while_it_waits_for_others_takes_nobody_with_it(
             with pytest.raises(TypeError):
                 publisher.publish_accepted([event()])
         confirms.set()
-        assert first.result(30)
-    eventually(lambda: len(writes) == 2, 10, "the other was written all the same")
+        assert first.result(60)
+    eventually(lambda: len(writes) == 2, 60, "the other was written all the same")
     assert goes_out(publisher, [event()])
     assert len(broker.drain(HISTORY)) == 4
 
@@ -517,10 +526,10 @@ def test_one_that_waits_for_others_when_the_publisher_is_closed_is_let_go(
         second = other.submit(goes_out, publisher, [event()])
         assert moment.began.wait(30)
         confirms.set()
-        assert first.result(30)
+        assert first.result(60)
         publisher.close()
         moment.is_over.set()
-        assert not second.result(30)
+        assert not second.result(60)
     assert len(broker.drain(HISTORY)) == 2
 
 
@@ -529,9 +538,9 @@ def test_a_closed_publisher_opens_again_when_it_is_used(make: Make, broker: Queu
     publisher = make(noted.extend)
     publisher.publish_accepted(entries_of(1))
     publisher.close()
-    eventually(lambda: not any(thread.name == "publisher" for thread in threading.enumerate()), 10, "its thread has ended")
+    eventually(lambda: publisher_threads() == 0, 60, "its thread has ended")
     publisher.publish_accepted(entries_of(1))
-    eventually(lambda: noted == ["0-0", "0-0"], 10, "both noted")
+    eventually(lambda: noted == ["0-0", "0-0"], 60, "both noted")
 
 
 def test_a_certificate_of_another_authority_is_not_trusted(make: Make, broker: Queues) -> None:
@@ -565,15 +574,15 @@ def test_it_works_under_gevent(function_environment: dict[str, str], broker: Que
 
 def test_what_was_to_be_kept_goes_out_when_the_broker_is_back(relay: Relay, make: Make, broker: Queues) -> None:
     noted: list[str] = []
-    publisher, (first, kept, dropped) = make(noted.extend, amqp_url=relay.url, wait_seconds=2), entries_of(3)
+    publisher, (first, kept, dropped) = make(noted.extend, amqp_url=relay.url, wait_seconds=PATIENCE_SECONDS), entries_of(3)
     publisher.publish_accepted([first])
     relay.cut()
-    eventually(lambda: not goes_out(publisher, [dropped]), 10, "the loss noticed")
+    eventually(lambda: not goes_out(publisher, [dropped]), 60, "the loss noticed")
     with pytest.raises(RabbitUnavailable):
         publisher.publish_accepted([kept])
     assert noted == ["0-0"]
     relay.mend()
-    eventually(lambda: kept.outbox_id in noted, 20, "the kept event confirmed")
+    eventually(lambda: kept.outbox_id in noted, 60, "the kept event confirmed")
     assert noted == ["0-0", "1-0"]
     assert len(broker.drain(HISTORY)) == 2
 
@@ -592,10 +601,10 @@ def test_a_connection_that_ended_while_nobody_published_costs_nobody_anything(
 
 def test_of_what_the_broadcast_is_told_one_is_kept_for_the_brokers_return(relay: Relay, make: Make, broker: Queues) -> None:
     """Viewers then see the last change; that there were many does not matter."""
-    publisher, [first] = make(list, amqp_url=relay.url, wait_seconds=2), entries_of(1)
+    publisher, [first] = make(list, amqp_url=relay.url, wait_seconds=PATIENCE_SECONDS), entries_of(1)
     publisher.publish_accepted([first])
     relay.cut()
-    eventually(lambda: not goes_out(publisher, [first]), 10, "the loss noticed")
+    eventually(lambda: not goes_out(publisher, [first]), 60, "the loss noticed")
     for _ in range(20):
         with pytest.raises(RabbitUnavailable):
             publisher.publish_recorded(ScoresRecorded(3, first.accepted_at))
@@ -606,7 +615,7 @@ def test_of_what_the_broadcast_is_told_one_is_kept_for_the_brokers_return(relay:
         found.extend(broker.drain(UPDATED))
         return bool(found)
 
-    eventually(arrived, 20, "the kept message")
+    eventually(arrived, 60, "the kept message")
     publisher.publish_accepted(entries_of(1))
     assert len(found) + len(broker.drain(UPDATED)) == 1
 
