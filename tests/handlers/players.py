@@ -20,10 +20,11 @@ from shared.container import Container
 from shared.ledger.catch_up import catch_up
 from shared.ledger.events import Number
 from shared.reconciliation.rebuild_leaderboard import pages
-from shared.stores.rabbitmq.connection import open_connection
+from shared.stores.rabbitmq import connection as rabbitmq
 from tests.handlers.events import ROOT, HandlerReply, call, invoke
 from tests.handlers.limits import open_limits
 from tests.support.product import query
+from tests.support.queues import patient_connection
 
 HISTORY = "score_history_queue"
 
@@ -121,7 +122,8 @@ def give(deployed: Container, points: Mapping[str, int]) -> None:
 @contextmanager
 def delivered(deployed: Container, queue: str) -> Iterator[Callable[[], list[bytes]]]:
     """The bodies that arrive in a queue from now on, taken out of it."""
-    connection = open_connection(deployed.settings.amqp_url, deployed.settings.amqp_ca_file)
+    broker = deployed.settings.amqp_url, deployed.settings.amqp_ca_file
+    connection = patient_connection(rabbitmq.connection_parameters(*broker))
     channel = connection.channel()
     channel.queue_purge(queue)
 
@@ -154,5 +156,5 @@ def consuming(deployed: Container) -> Iterator[None]:
         yield
     finally:
         mapping.stop()
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive()

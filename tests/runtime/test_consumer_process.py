@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pika
 import pytest
 
 from local_runtime.hosting.queue.broker import connection_parameters
 from local_runtime.instance.servers.rabbitmq import PrivateRabbitMQ
 from tests.support.product import ROOT, clean_environment
+from tests.support.queues import patient_connection
 from tests.support.waiting import eventually
 
 TEMPLATE = """
@@ -83,7 +83,7 @@ class Consumer:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "local_runtime.processes.consumer"], cwd=ROOT, env=self._environment
         )
-        eventually(lambda: self.ready.exists() and self.ready.read_text().strip() == str(self.process.pid), 20, "readiness")
+        eventually(lambda: self.ready.exists() and self.ready.read_text().strip() == str(self.process.pid), 60, "readiness")
         return self.process
 
     def noted(self) -> list[str]:
@@ -91,7 +91,7 @@ class Consumer:
 
     def end(self, signal_number: signal.Signals) -> int:
         os.kill(self.process.pid, signal_number)
-        return self.process.wait(15)
+        return self.process.wait(60)
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def environment(private_rabbitmq: PrivateRabbitMQ) -> dict[str, str]:
 
 @pytest.fixture
 def channel(environment: dict[str, str]) -> Iterator[Any]:
-    connection = pika.BlockingConnection(connection_parameters(environment, "/"))
+    connection = patient_connection(connection_parameters(environment, "/"))
     yield connection.channel()
     connection.close()
 
@@ -120,7 +120,7 @@ def consumer(tmp_path: Path, environment: dict[str, str], channel: Any) -> Itera
 def test_it_consumes_and_ends_cleanly(consumer: tuple[Consumer, str], channel: Any) -> None:
     process, queue = consumer
     channel.basic_publish("", queue, b"one")
-    eventually(lambda: process.noted() == ["one"], 10, "the message")
+    eventually(lambda: process.noted() == ["one"], 60, "the message")
     assert process.end(signal.SIGTERM) == 0
     assert channel.queue_declare(queue, passive=True).method.message_count == 0
 
@@ -128,7 +128,7 @@ def test_it_consumes_and_ends_cleanly(consumer: tuple[Consumer, str], channel: A
 def test_it_settles_the_batch_in_hand_before_it_ends(consumer: tuple[Consumer, str], channel: Any) -> None:
     process, queue = consumer
     channel.basic_publish("", queue, b"slow")
-    eventually(lambda: process.noted() == ["beginning"], 10, "the batch under way")
+    eventually(lambda: process.noted() == ["beginning"], 60, "the batch under way")
     assert process.end(signal.SIGTERM) == 0
     assert process.noted() == ["beginning", "slow"]
     assert channel.queue_declare(queue, passive=True).method.message_count == 0
@@ -137,11 +137,11 @@ def test_it_settles_the_batch_in_hand_before_it_ends(consumer: tuple[Consumer, s
 def test_a_second_signal_ends_it_at_once_and_the_batch_comes_back(consumer: tuple[Consumer, str], channel: Any) -> None:
     process, queue = consumer
     channel.basic_publish("", queue, b"slow")
-    eventually(lambda: process.noted() == ["beginning"], 10, "the batch under way")
+    eventually(lambda: process.noted() == ["beginning"], 60, "the batch under way")
     os.kill(process.process.pid, signal.SIGTERM)
     assert process.end(signal.SIGINT) == 1  # another one, for two of a kind may arrive as one
     assert process.noted() == ["beginning"]
-    eventually(lambda: channel.queue_declare(queue, passive=True).method.message_count == 1, 10, "the message is back")
+    eventually(lambda: channel.queue_declare(queue, passive=True).method.message_count == 1, 60, "the message is back")
 
 
 def test_without_a_broker_to_reach_it_says_so() -> None:
@@ -159,10 +159,10 @@ def test_without_a_broker_to_reach_it_says_so() -> None:
 def test_a_killed_consumer_loses_nothing(consumer: tuple[Consumer, str], channel: Any) -> None:
     process, queue = consumer
     channel.basic_publish("", queue, b"hang")
-    eventually(lambda: process.noted() == ["hanging"], 10, "the batch under way")
+    eventually(lambda: process.noted() == ["hanging"], 60, "the batch under way")
     process.end(signal.SIGKILL)
     process.start()
-    eventually(lambda: process.noted() == ["hanging", "hang"], 15, "the message, delivered again")
+    eventually(lambda: process.noted() == ["hanging", "hang"], 60, "the message, delivered again")
 
 
 def test_a_function_that_overruns_its_timeout_ends_the_process_and_its_batch_comes_back(
@@ -170,6 +170,6 @@ def test_a_function_that_overruns_its_timeout_ends_the_process_and_its_batch_com
 ) -> None:
     process, queue = consumer
     channel.basic_publish("", queue, b"hang")
-    assert process.process.wait(15) == 70
+    assert process.process.wait(60) == 70
     process.start()
-    eventually(lambda: process.noted() == ["hanging", "hang"], 15, "the message, delivered again")
+    eventually(lambda: process.noted() == ["hanging", "hang"], 60, "the message, delivered again")

@@ -26,6 +26,7 @@ from local_runtime.hosting.queue.mapping import FAILURES, EventSourceMapping
 from local_runtime.hosting.queue.session import PACE_SECONDS, Session
 from local_runtime.instance.servers.ports import free_port
 from local_runtime.instance.servers.rabbitmq import PrivateRabbitMQ
+from tests.support.queues import patient_connection
 from tests.support.relay import Relay
 from tests.support.waiting import eventually
 
@@ -48,7 +49,7 @@ class Recorder:
         self.running += 1
         self.most_at_once = max(self.most_at_once, self.running)
         try:
-            assert self.go.wait(20)
+            assert self.go.wait(100)
             (messages,) = event["rmqMessagesByQueue"].values()
             self.batches.append([base64.b64decode(message["data"]) for message in messages])
             self.redelivered.append([message["redelivered"] for message in messages])
@@ -70,7 +71,7 @@ def environment(private_rabbitmq: PrivateRabbitMQ) -> dict[str, str]:
 
 @pytest.fixture
 def channel(environment: dict[str, str]) -> Iterator[Any]:
-    connection = pika.BlockingConnection(connection_parameters(environment, "/"))
+    connection = patient_connection(connection_parameters(environment, "/"))
     channel = connection.channel()
     channel.confirm_delivery()
     yield channel
@@ -130,7 +131,7 @@ def polling(
         yield mapping
     finally:
         mapping.stop()
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
 
 
@@ -149,7 +150,7 @@ def test_messages_come_in_order_in_batches_of_at_most_the_size(environment: dict
     bodies = publish(channel, queue, 25)
     function = Recorder()
     with polling(environment, queue, function, batch_size=10):
-        eventually(lambda: len(function.seen) == 25, 10, "all messages")
+        eventually(lambda: len(function.seen) == 25, 60, "all messages")
     assert function.seen == bodies
     assert max(map(len, function.batches)) <= 10
     assert waiting(channel, queue) == 0
@@ -157,9 +158,9 @@ def test_messages_come_in_order_in_batches_of_at_most_the_size(environment: dict
 
 def test_a_window_gathers_what_comes_within_it(environment: dict[str, str], channel: Any, queue: str) -> None:
     function = Recorder()
-    with polling(environment, queue, function, batch_size=100, window=5.0):
+    with polling(environment, queue, function, batch_size=100, window=15.0):
         publish(channel, queue, 5)
-        eventually(lambda: len(function.seen) == 5, 30, "all messages")
+        eventually(lambda: len(function.seen) == 5, 60, "all messages")
     assert [len(batch) for batch in function.batches] == [5]
 
 
@@ -167,7 +168,7 @@ def test_a_full_batch_does_not_wait_for_its_window(environment: dict[str, str], 
     function = Recorder()
     publish(channel, queue, 5)
     with polling(environment, queue, function, batch_size=5, window=300.0):
-        eventually(lambda: len(function.batches) == 1, 10, "the full batch")
+        eventually(lambda: len(function.batches) == 1, 60, "the full batch")
 
 
 def test_what_comes_seldom_is_read_together(
@@ -188,7 +189,7 @@ def test_what_comes_seldom_is_read_together(
         for _ in range(100):
             bodies += publish(channel, queue, 1)
             time.sleep(0.01)
-        eventually(lambda: len(function.seen) == 100, 10, "all messages")
+        eventually(lambda: len(function.seen) == 100, 60, "all messages")
         turns = (time.monotonic() - began) / PACE_SECONDS
     assert function.seen == bodies
     reads = sum(later - earlier > 0.005 for earlier, later in pairwise(read_at))
@@ -209,7 +210,7 @@ def test_a_failing_batch_comes_back_whole(environment: dict[str, str], channel: 
     bodies = publish(channel, queue, 6)
     function = Recorder(failures=2)
     with polling(environment, queue, function, batch_size=6, window=300.0):  # a full batch does not wait for it
-        eventually(lambda: len(function.batches) >= 3 and waiting(channel, queue) == 0, 15, "the third try")
+        eventually(lambda: len(function.batches) >= 3 and waiting(channel, queue) == 0, 60, "the third try")
     assert sorted(function.seen[:6]) == sorted(bodies)
     assert all(sorted(batch) == sorted(bodies) for batch in function.batches[1:3])
     assert all(function.redelivered[1])
@@ -220,9 +221,9 @@ def test_there_is_never_more_than_one_batch_at_a_time(environment: dict[str, str
     function.go.clear()
     with polling(environment, queue, function, batch_size=3):
         publish(channel, queue, 12)
-        eventually(lambda: function.running, 10, "the first batch")
+        eventually(lambda: function.running, 60, "the first batch")
         function.go.set()
-        eventually(lambda: len(function.seen) == 12, 10, "all messages")
+        eventually(lambda: len(function.seen) == 12, 60, "all messages")
     assert function.most_at_once == 1
 
 
@@ -230,21 +231,20 @@ def test_the_batch_in_hand_is_settled_before_the_end(environment: dict[str, str]
     publish(channel, queue, 4)
     function = Recorder()
     function.go.clear()
-    stopper = threading.Timer(0.3, function.go.set)
-    with polling(environment, queue, function, batch_size=4):
-        eventually(lambda: function.running, 10, "the batch")
-        stopper.start()
-    stopper.join()
+    with polling(environment, queue, function, batch_size=4) as mapping:
+        eventually(lambda: function.running, 60, "the batch")
+        mapping.stop()
+        function.go.set()
     [in_hand] = function.batches
-    eventually(lambda: waiting(channel, queue) == 4 - len(in_hand), 10, "the others are in the queue again")
+    eventually(lambda: waiting(channel, queue) == 4 - len(in_hand), 60, "the others are in the queue again")
 
 
 def test_stopping_does_not_wait_for_a_window(environment: dict[str, str], channel: Any, queue: str) -> None:
     publish(channel, queue, 1)
     with polling(environment, queue, Recorder(), batch_size=5, window=300.0) as mapping:
-        eventually(lambda: mapping._session and len(mapping._session._buffer), 10, "the message")
+        eventually(lambda: mapping._session and len(mapping._session._buffer), 60, "the message")
         # The end of the block waits for ten seconds.
-    eventually(lambda: waiting(channel, queue) == 1, 5, "the message is in the queue again")
+    eventually(lambda: waiting(channel, queue) == 1, 60, "the message is in the queue again")
 
 
 def test_a_function_that_exits_acknowledges_nothing(environment: dict[str, str], channel: Any, queue: str) -> None:
@@ -257,7 +257,7 @@ def test_a_function_that_exits_acknowledges_nothing(environment: dict[str, str],
             raise SystemExit(0)
 
     with polling(environment, queue, function):
-        eventually(lambda: len(tries) >= 2, 10, "another try")
+        eventually(lambda: len(tries) >= 2, 60, "another try")
 
 
 def test_no_event_is_larger_than_a_function_takes(environment: dict[str, str], channel: Any, queue: str) -> None:
@@ -279,12 +279,12 @@ def test_a_long_batch_does_not_cost_the_connection(environment: dict[str, str], 
     function = Recorder()
     function.go.clear()
     publish(channel, queue, 1)
-    with polling(environment, queue, function, heartbeat=2) as mapping:
-        eventually(lambda: function.running, 10, "the batch")
-        released = threading.Timer(7.0, function.go.set)
+    with polling(environment, queue, function, heartbeat=6) as mapping:
+        eventually(lambda: function.running, 60, "the batch")
+        released = threading.Timer(20.0, function.go.set)
         released.start()
         released.join()
-        eventually(lambda: function.seen, 10, "the message")
+        eventually(lambda: function.seen, 60, "the message")
     assert mapping.connections == 1
     assert function.redelivered == [[False]]
     assert waiting(channel, queue) == 0
@@ -295,13 +295,13 @@ def test_a_cut_connection_does_not_start_a_second_batch(environment: dict[str, s
     function.go.clear()
     bodies = publish(channel, queue, 3)
     with polling(environment, queue, function) as mapping:
-        eventually(lambda: function.running, 10, "the batch")
+        eventually(lambda: function.running, 60, "the batch")
         mapping.cut()
-        eventually(lambda: waiting(channel, queue) >= 1, 10, "the broker has the messages back")
+        eventually(lambda: waiting(channel, queue) >= 1, 60, "the broker has the messages back")
         released = threading.Timer(2.0, function.go.set)  # time enough to connect again
         released.start()
         released.join()
-        eventually(lambda: function.seen[-3:] == bodies and len(function.seen) > 3, 10, "the messages, delivered again")
+        eventually(lambda: function.seen[-3:] == bodies and len(function.seen) > 3, 60, "the messages, delivered again")
     assert function.most_at_once == 1
 
 
@@ -309,14 +309,14 @@ def test_a_broker_that_accepts_and_never_answers_is_tried_again(environment: dic
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"amqp://user:password@127.0.0.1:{silent.getsockname()[1]}/%2F"
         with polling({**environment, "AMQP_URL": url}, "any", Recorder(), stack_timeout=0.5) as mapping:
-            eventually(lambda: mapping.connections >= 3, 10, "a third try")
+            eventually(lambda: mapping.connections >= 3, 60, "a third try")
 
 
 def test_a_broker_that_is_away_is_told_once(environment: dict[str, str], caplog: pytest.LogCaptureFixture) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with polling({**environment, "AMQP_URL": f"amqp://user:secret@127.0.0.1:{port}/%2F"}, "any", Recorder()) as mapping:
-        eventually(lambda: mapping.connections >= 3, 10, "a third try")
+        eventually(lambda: mapping.connections >= 3, 60, "a third try")
     told = [record.getMessage() for record in caplog.records if record.name.startswith("local_runtime")]
     assert len(told) == 1
     assert "refused" in told[0]
@@ -327,10 +327,10 @@ def test_a_lost_connection_is_made_again_and_nothing_is_lost(environment: dict[s
     function = Recorder()
     with polling(environment, queue, function) as mapping:
         publish(channel, queue, 3)
-        eventually(lambda: len(function.seen) == 3, 10, "the first messages")
+        eventually(lambda: len(function.seen) == 3, 60, "the first messages")
         mapping.cut()
         bodies = publish(channel, queue, 3)
-        eventually(lambda: set(bodies) <= set(function.seen[3:]), 15, "the messages after the cut")
+        eventually(lambda: set(bodies) <= set(function.seen[3:]), 60, "the messages after the cut")
     assert mapping.connections >= 2
 
 
@@ -340,10 +340,10 @@ def test_a_queue_that_is_not_there_yet_is_waited_for(
     name = f"mapping-{secrets.token_hex(6)}"
     function = Recorder()
     with polling(environment, name, function) as mapping:
-        eventually(lambda: mapping.connections >= 2, 10, "a second try")
+        eventually(lambda: mapping.connections >= 2, 60, "a second try")
         channel.queue_declare(name, durable=True, arguments={"x-queue-type": "quorum"})
         publish(channel, name, 1)
-        eventually(lambda: function.seen, 10, "the message")
+        eventually(lambda: function.seen, 60, "the message")
     channel.queue_delete(name)
     assert [r.getMessage() for r in caplog.records if "no queue" in r.getMessage()]
 
@@ -352,12 +352,12 @@ def test_a_deleted_queue_is_waited_for_again(environment: dict[str, str], channe
     function = Recorder()
     with polling(environment, queue, function) as mapping:
         publish(channel, queue, 1)
-        eventually(lambda: function.seen, 10, "the first message")
+        eventually(lambda: function.seen, 60, "the first message")
         channel.queue_delete(queue)
-        eventually(lambda: mapping.connections >= 2, 10, "the consumer noticed")
+        eventually(lambda: mapping.connections >= 2, 60, "the consumer noticed")
         channel.queue_declare(queue, durable=True, arguments={"x-queue-type": "quorum"})
         publish(channel, queue, 1)
-        eventually(lambda: len(function.seen) >= 2, 20, "the message in the new queue")
+        eventually(lambda: len(function.seen) >= 2, 60, "the message in the new queue")
 
 
 def test_a_missing_queue_is_asked_for_until_it_is_there(environment: dict[str, str], channel: Any, queue: str) -> None:
@@ -370,11 +370,11 @@ def test_a_missing_queue_is_asked_for_until_it_is_there(environment: dict[str, s
 
     with polling(environment, queue, function, on_missing=lambda: channel.connection.add_callback_threadsafe(declare)):
         publish(channel, queue, 1)
-        eventually(lambda: function.seen, 10, "the first message")
+        eventually(lambda: function.seen, 60, "the first message")
         channel.queue_delete(queue)
-        eventually(lambda: channel.connection.process_data_events(0.05) or len(asked) >= 2, 20, "asked for")
+        eventually(lambda: channel.connection.process_data_events(0.05) or len(asked) >= 2, 60, "asked for")
         publish(channel, queue, 1)
-        eventually(lambda: len(function.seen) >= 2, 20, "the message in the new queue")
+        eventually(lambda: len(function.seen) >= 2, 60, "the message in the new queue")
 
 
 def test_a_broker_that_says_nothing_any_more_is_left(environment: dict[str, str], channel: Any, queue: str) -> None:
@@ -384,10 +384,10 @@ def test_a_broker_that_says_nothing_any_more_is_left(environment: dict[str, str]
         function = Recorder()
         with polling({**environment, "AMQP_URL": relay.url}, queue, function) as mapping:
             publish(channel, queue, 1)
-            eventually(lambda: function.seen, 10, "the first message")
+            eventually(lambda: function.seen, 60, "the first message")
             relay.go_deaf()
             publish(channel, queue, 1)
-            eventually(lambda: len(function.seen) >= 2, 40, "the message on another connection")
+            eventually(lambda: len(function.seen) >= 2, 60, "the message on another connection")
             assert mapping.connections == 2
     finally:
         relay.close()
@@ -406,17 +406,17 @@ def test_of_several_brokers_the_next_one_is_consumed_from(environment: dict[str,
     place = urlsplit(url).netloc.rpartition("@")[2]
     bodies, function = publish(channel, queue, 3), Recorder()
     with polling({**environment, "AMQP_URL": url.replace(place, f"127.0.0.1:{free_port()},{place}")}, queue, function):
-        eventually(lambda: function.seen == bodies, 20, "all messages")
+        eventually(lambda: function.seen == bodies, 60, "all messages")
 
 
 def test_a_mapping_stands_by_until_it_may_consume(environment: dict[str, str], channel: Any, queue: str) -> None:
     bodies = publish(channel, queue, 5)
     function, turn, ready = Recorder(), threading.Event(), threading.Event()
     with polling(environment, queue, function, may_consume=turn.is_set, on_consuming=ready.set) as mapping:
-        assert ready.wait(20), "a process that stands by has started"
+        assert ready.wait(60), "a process that stands by has started"
         assert (mapping.connections, function.seen) == (0, [])
         turn.set()
-        eventually(lambda: function.seen == bodies, 20, "all messages")
+        eventually(lambda: function.seen == bodies, 60, "all messages")
 
 
 def test_one_that_may_no_longer_consume_gives_back_what_it_has_and_the_next_one_gets_it_in_order(
@@ -427,7 +427,7 @@ def test_one_that_may_no_longer_consume_gives_back_what_it_has_and_the_next_one_
     first.go.clear()
     turn.set()
     with polling(environment, queue, first, may_consume=turn.is_set):
-        eventually(lambda: first.running, 20, "the first batch is in hand")
+        eventually(lambda: first.running, 60, "the first batch is in hand")
         turn.clear()
         with polling(environment, queue, second, may_consume=lambda: not turn.is_set()):
             eventually(lambda: len(second.seen) == 30, 30, "all messages, the batch in hand too")
@@ -440,7 +440,7 @@ def test_one_that_may_no_longer_consume_gives_back_what_it_has_and_the_next_one_
 def test_a_consumer_waits_until_the_broker_counts_no_other_one(environment: dict[str, str], channel: Any, queue: str) -> None:
     """Its messages that are not acknowledged would come behind those that follow them."""
     bodies = publish(channel, queue, 5)
-    other = pika.BlockingConnection(connection_parameters(environment, "/"))
+    other = patient_connection(connection_parameters(environment, "/"))
     others = other.channel()
     taken: list[bytes] = []
     others.basic_qos(prefetch_count=3)
@@ -449,10 +449,10 @@ def test_a_consumer_waits_until_the_broker_counts_no_other_one(environment: dict
         other.process_data_events(1)
     function, ready = Recorder(), threading.Event()
     with polling(environment, queue, function, on_consuming=ready.set):
-        assert ready.wait(20)
+        assert ready.wait(60)
         assert function.seen == []
         other.close()
-        eventually(lambda: len(function.seen) == 5, 30, "all messages")
+        eventually(lambda: len(function.seen) == 5, 60, "all messages")
     assert function.seen == bodies
 
 
@@ -460,17 +460,15 @@ def test_a_consumer_that_the_broker_counts_for_ever_is_not_waited_for_for_ever(
     environment: dict[str, str], channel: Any, queue: str
 ) -> None:
     """Such a one was connected to another broker, and both are gone."""
-    [unwatched] = connection_parameters(environment, "/")
-    unwatched.heartbeat = 0
-    other = pika.BlockingConnection(unwatched)
+    other = patient_connection(connection_parameters(environment, "/"))
     others = other.channel()
     others.basic_qos(prefetch_count=1)
     publish(channel, queue, 1)
     others.basic_consume(queue, lambda *_: None)
-    eventually(lambda: waiting(channel, queue) == 0, 20, "it has what was there")
+    eventually(lambda: waiting(channel, queue) == 0, 60, "it has what was there")
     bodies, function = publish(channel, queue, 3), Recorder()
     with polling(environment, queue, function):
-        eventually(lambda: function.seen == bodies, 25, "what it has not taken")
+        eventually(lambda: function.seen == bodies, 60, "what it has not taken")
     other.close()
 
 

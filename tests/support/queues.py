@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import pika
 from pika.exceptions import ChannelClosedByBroker
 
 from shared.container import Container
 from shared.ledger.queues import MAX_HISTORY_QUEUES, QUEUES, history_queues
 from shared.operations.rabbitmq import EXCHANGE
-from shared.stores.rabbitmq.connection import open_broker, open_connection
+from shared.stores.rabbitmq.connection import connection_parameters, open_broker
+
+
+def patient_connection(parameters: Sequence[pika.URLParameters]) -> pika.BlockingConnection:
+    """One without heartbeats: a test may be away from it for longer than the broker would wait for them."""
+    for each in parameters:
+        each.heartbeat = 0
+    return pika.BlockingConnection(parameters)
 
 
 def empty_broker(amqp_url: str, ca_file: str) -> None:
@@ -32,7 +40,8 @@ class Queues:
     @contextmanager
     def channel(self) -> Iterator[Any]:
         """One of its own connection."""
-        connection = open_connection(self.deployed.settings.amqp_url, self.deployed.settings.amqp_ca_file)
+        settings = self.deployed.settings
+        connection = patient_connection(connection_parameters(settings.amqp_url, settings.amqp_ca_file))
         try:
             yield connection.channel()
         finally:
