@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Iterator
 
 import pytest
+import redis
 
 from shared.accounts.check_access import restore_sessions
 from shared.container import Container
@@ -14,6 +15,7 @@ from tests.handlers.consumer import Bench
 from tests.handlers.players import board_in_agreement
 from tests.support import aws
 from tests.support.product import query
+from tests.support.redis_clock import standing_clock
 
 Redeploy = Callable[..., Container]
 Cloud = tuple[aws.Connections, Container]
@@ -30,6 +32,13 @@ def deps(deployed: Container, redeploy: Redeploy) -> Iterator[Container]:
 @pytest.fixture
 def bench(deployed: Container) -> Bench:
     return Bench(deployed)
+
+
+@pytest.fixture
+def time_stands(redis_url: str) -> Iterator[None]:
+    """For what counts in Redis: a delay of two seconds is not over before a test has seen it."""
+    with redis.Redis.from_url(redis_url) as client, standing_clock(client):
+        yield
 
 
 @pytest.fixture

@@ -92,6 +92,7 @@ def test_a_body_without_the_old_password_is_refused(player: LoggedIn) -> None:
     assert change(player, None).problem == (422, "invalid_parameter")
 
 
+@pytest.mark.usefixtures("time_stands")
 def test_guessing_is_slowed_down_together_with_log_ins(player: LoggedIn) -> None:
     here = secrets.token_hex(4)
     replies = [change(player, "not the password", source_ip=here) for _ in range(6)]

@@ -374,6 +374,7 @@ def test_another_newcomer_may_have_the_same_key(deployed: Container) -> None:
     assert replies[0].data["apiKey"] != replies[1].data["apiKey"]
 
 
+@pytest.mark.usefixtures("time_stands")
 def test_whoever_has_a_newcomers_key_has_to_prove_the_password_and_guesses_no_faster(deployed: Container) -> None:
     registration, key, here = a_registration(deployed), new_key(), "203.0.113.77"
     registration.send(key)

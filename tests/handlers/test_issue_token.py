@@ -249,6 +249,7 @@ def test_a_disabled_account_gets_nothing(account: dict[str, str], database_url: 
     assert tokens(refreshToken=refresh_token).problem == REFUSED
 
 
+@pytest.mark.usefixtures("time_stands")
 def test_after_five_failures_one_has_to_wait_but_only_there(account: dict[str, str]) -> None:
     here, elsewhere = secrets.token_hex(4), secrets.token_hex(4)
     name = account["username"]
@@ -260,6 +261,7 @@ def test_after_five_failures_one_has_to_wait_but_only_there(account: dict[str, s
     assert tokens(elsewhere, username=name, password=PASSWORD).status == 200
 
 
+@pytest.mark.usefixtures("time_stands")
 def test_after_a_lost_redis_a_guesser_gets_one_attempt_and_its_owner_gets_in(
     deployed: Container, account: dict[str, str], redeploy: Redeploy
 ) -> None:
@@ -281,6 +283,7 @@ def test_an_outage_is_no_failure_of_those_who_try_again(deployed: Container, acc
     assert tokens(here, username=name, password=PASSWORD).status == 200
 
 
+@pytest.mark.usefixtures("time_stands")
 def test_a_hammered_account_is_open_to_its_owner(account: dict[str, str]) -> None:
     home, name = "2001:db8:1:2::3", account["username"]
     assert tokens(home, username=name, password=PASSWORD).status == 200

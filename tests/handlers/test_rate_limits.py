@@ -122,6 +122,7 @@ def test_what_is_left_comes_back_evenly(board: Container) -> None:
     assert all(35_000 < seconds <= 36_000 for _, _, _, seconds in told_after)
 
 
+@pytest.mark.usefixtures("time_stands")
 def test_failed_log_ins_tell_how_many_may_follow(board: Container) -> None:
     name = newcomer().username
     free = OF_ACCOUNT_FROM_NETWORK.free_attempts

@@ -428,6 +428,7 @@ def lose(deps: Container, name: str) -> None:
         client.delete(key)
 
 
+@pytest.mark.usefixtures("time_stands")
 def test_a_shard_that_lost_everything_is_filled_from_the_ledger(deps: Container) -> None:
     board_id, ada = define("blue", updatesPerMinute=2), new_player(deps)
     gone_id = define("blue")
