@@ -450,7 +450,7 @@ def test_players_who_go_on_entering_lose_nothing(deps: Container, client: Any) -
     with entering(boards, players, 3) as accepted:
         while decided < 9:
             before = accepted()
-            eventually(lambda before=before: accepted() > before + 20, 20, "players entering")  # type: ignore[misc]
+            eventually(lambda before=before: accepted() > before + 20, 60, "players entering")  # type: ignore[misc]
             board, player = choice.choice(boards), choice.choice(players)
             try:
                 match choice.choice(["strike", "adjust", "undo"] if decisions else ["strike", "adjust"]):
@@ -518,7 +518,7 @@ class OnMain:
         self.arrived(3)
 
     def arrived(self, updates: int) -> None:
-        eventually(lambda: len(self.deps.ledger.history(self.player.user_id, 200, None)) == updates, 20, "all of them recorded")
+        eventually(lambda: len(self.deps.ledger.history(self.player.user_id, 200, None)) == updates, 60, "all of them recorded")
 
     def strike(self, place: int) -> dict[str, Any]:
         return self.deps.score_moderation.strike("main", self.player.user_id, self.updates[place], by())
@@ -601,9 +601,9 @@ def test_main_is_compared_at_a_number_before_what_was_struck(deps: Container) ->
 def test_a_decision_about_main_waits_for_a_reconciliation_and_is_shown_within_a_minute(
     deps: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.reconciliation.settle_moderation.TURN_SECONDS", 0.1)
     main = OnMain(deps)
-    with deps.reconciliations.alone():
+    with deps.reconciliations.alone(), monkeypatch.context() as impatient:
+        impatient.setattr("shared.reconciliation.settle_moderation.TURN_SECONDS", 0.1)
         main.strike(0)
         assert deps.board_check.read([main.player.user_id]).score(main.player.user_id) == 12
     invoke("rebuild_leaderboard", {})
@@ -640,7 +640,7 @@ def test_players_of_main_go_on_while_they_are_moderated(deps: Container) -> None
             main.adjust(value)
         main.strike(2)
         stop.set()
-        playing.result(20)
+        playing.result(60)
     main.arrived(accepted[0] - 9)
     assert main.score() == accepted[0] + sum(points) - 4
     assert invoke("reconcile_scores", {"full": True})["found"] == 0
