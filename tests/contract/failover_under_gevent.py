@@ -42,7 +42,7 @@ def main() -> None:
     print("writing", flush=True)  # noqa: T201
     gevent.get_hub().threadpool.apply(sys.stdin.read)
     over.set()
-    with gevent.Timeout(30):
+    with gevent.Timeout(90):
         while min(after.values()) < 3:
             gevent.sleep(0.05)
     stopping.set()

@@ -40,7 +40,7 @@ def everybody_gets_their_own(client: redis.Redis) -> None:
 
     before = client.info("clients")["connected_clients"]
     asking = [gevent.spawn(ask, number) for number in range(GREENLETS)]
-    gevent.joinall(asking, timeout=60, raise_error=True)
+    gevent.joinall(asking, timeout=100, raise_error=True)
     assert all(greenlet.ready() for greenlet in asking)
     assert client.info("clients")["connected_clients"] == before
 
@@ -68,6 +68,14 @@ def who_is_stopped_holds_up_nobody(client: redis.Redis) -> None:
 
 def a_lost_connection_is_told_to_all_and_made_again(client: redis.Redis, url: str, tls: Tls) -> None:
     """Nothing is sent twice."""
+    for loops in (20_000_000, 40_000_000, 80_000_000):
+        if _lost(client, url, tls, loops):
+            return
+    raise AssertionError("Redis was never busy for as long as this takes")
+
+
+def _lost(client: redis.Redis, url: str, tls: Tls, loops: int) -> int:
+    """How many were told, when Redis is busy so long with the first one."""
     answered = lost = 0
 
     def count(loops: int) -> None:
@@ -82,7 +90,7 @@ def a_lost_connection_is_told_to_all_and_made_again(client: redis.Redis, url: st
     client.delete("counted")
     with redis.Redis.from_url(url, socket_timeout=120, **tls) as other:  # Redis is busy for a while
         other.ping()
-        counting = [gevent.spawn(count, 20_000_000)]
+        counting = [gevent.spawn(count, loops)]
         gevent.sleep(0.1)
         # Redis is busy with the first one: these and the end of the connection wait in its sockets, and it comes to both at once.
         counting += [gevent.spawn(count, 1) for _ in range(49)]
@@ -90,21 +98,21 @@ def a_lost_connection_is_told_to_all_and_made_again(client: redis.Redis, url: st
         other.client_kill_filter(_type="normal", skipme=True)
     gevent.joinall(counting, timeout=100, raise_error=True)
     counted = int(client.get("counted") or 0)
-    assert lost > 0
     assert answered + lost == 50
     assert answered <= counted <= 50, (answered, lost, counted)
+    return lost
 
 
 def a_server_that_says_nothing_is_given_up(client: redis.Redis, url: str, tls: Tls) -> None:
     """For all who wait, in the time of one."""
-    client.connection_pool.connection_kwargs["socket_timeout"] = 1
+    client.connection_pool.connection_kwargs["socket_timeout"] = 3
     client.ping()
     pauser = redis.Redis.from_url(url, **tls)
     pauser.client_pause(60_000, all=False)
     began = time.monotonic()
     asking = [gevent.spawn(client.set, "k", number) for number in range(40)]
-    gevent.joinall(asking, timeout=60)
-    assert time.monotonic() - began < 20, "each waited for the one before it"
+    gevent.joinall(asking, timeout=150)
+    assert time.monotonic() - began < 60, "each waited for the one before it"
     assert {type(greenlet.exception) for greenlet in asking} == {redis.TimeoutError}
     pauser.client_unpause()
     assert client.set("k", "v") is True

@@ -25,9 +25,12 @@ if __name__ == "__main__":
             finally:
                 borrowers.remove(number)
 
-    asking = [gevent.spawn(ask, number) for number in range(40)]
-    gevent.joinall(asking, timeout=60)
-    assert [greenlet.value for greenlet in asking] == list(range(40))
+    for _ in range(20):  # on a busy machine some may have been answered before the fifth connection was there
+        asking = [gevent.spawn(ask, number) for number in range(40)]
+        gevent.joinall(asking, timeout=60)
+        assert [greenlet.value for greenlet in asking] == list(range(40))
+        if max(most) == 5:
+            break
     assert max(most) == 5, "five at a time"
 
     for number in range(10):

@@ -49,10 +49,10 @@ if __name__ == "__main__":
 
     pulse = gevent.spawn(feel_the_pulse)
     publishing = [gevent.spawn(publish, number) for number in range(PUBLISHERS)]
-    gevent.joinall(publishing, timeout=30, raise_error=True)
+    gevent.joinall(publishing, timeout=100, raise_error=True)
     stop.set()
     pulse.join()
-    assert max(pauses) < 10, f"other greenlets stood still for {max(pauses):.2f} s"
+    assert max(pauses) < 20, f"other greenlets stood still for {max(pauses):.2f} s"
     publisher.close()
     assert len(confirmed) == len(set(confirmed)) == PUBLISHERS * EACH
     print("ok")  # noqa: T201

@@ -37,7 +37,7 @@ def publisher(url: str, ca_file: str, minimum: TlsVersion) -> None:
     """Raises what all others raise when its thread has found that it cannot connect."""
     thread = PublishingThread(url, ca_file, PublisherHooks(lambda _: None, lambda: None, lambda: None), tls_minimum=minimum)
     try:
-        eventually(lambda: not thread.usable, 10, "the broker given up")
+        eventually(lambda: not thread.usable, 60, "the broker given up")
     finally:
         thread.stop()
     raise RabbitUnavailable

@@ -105,7 +105,7 @@ def test_what_lies_in_queues_no_longer_used_goes_through_the_first_one(
     publisher.publish_accepted(sent)
     fewer = topology(deployed, 2)
     assert set(FOUR[2:]).isdisjoint(fewer.declare())
-    eventually(lambda: fewer.backlog() == len(sent), 10, "all of them where somebody reads")
+    eventually(lambda: fewer.backlog() == len(sent), 60, "all of them where somebody reads")
     arrived = [*taken(deployed, FOUR[0]), *taken(deployed, FOUR[1])]
     assert len(arrived) == len(sent)
     assert all(event in arrived for event in sent)

@@ -60,7 +60,7 @@ def test_a_holder_who_let_it_expire_has_another_number_afterwards(leases: Leases
 
 def test_a_lease_expires_by_itself(leases: Leases, name: str) -> None:
     leases.hold([name], "a", SHORT)
-    assert eventually(lambda: leases.hold([name], "b", LONG), 10, "the lease expired") == {name: 2}
+    assert eventually(lambda: leases.hold([name], "b", LONG), 60, "the lease expired") == {name: 2}
 
 
 def test_a_released_lease_is_free_at_once_and_keeps_counting(leases: Leases, name: str) -> None:
@@ -126,8 +126,8 @@ def test_a_lease_is_renewed_while_its_block_runs(leases: Leases, database: Pool,
             [[at]] = session.run("SELECT expires_at FROM leases WHERE name = :name", name=name)
         return cast("datetime", at)
 
-    with leases.held(name, LONG / 20) as fencing:
+    with leases.held(name, LONG / 3) as fencing:
         first = expires_at()
-        eventually(lambda: expires_at() > first, 30, "the lease was renewed")
+        eventually(lambda: expires_at() > first, 60, "the lease was renewed")
         assert leases.hold([name], "another", LONG) == {}
     assert leases.hold([name], "another", LONG) == {name: fencing + 1}

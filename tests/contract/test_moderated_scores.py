@@ -250,7 +250,7 @@ def test_late_entries_and_decisions_about_an_ended_season_wait_for_each_other(re
                 *(threads.submit(strike, each) for each in entries[at : at + 1]),
             ]
         for done in started:
-            done.result(30)
+            done.result(60)
     for period, _ in SEASONS:
         assert {user_id: score for user_id, (score, _, _) in scene.totals(period).items()} == dict.fromkeys(scene.users, 200)
 

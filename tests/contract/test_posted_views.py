@@ -148,7 +148,8 @@ def test_main_and_views_take_their_posts_from_one_quota(views: Views) -> None:
     views.crowd()
     views.views.shown(VIEW, views.frames(views.read().version, 9))
     views.client.delete(watching.shard.viewers_quota)
-    limited = Connections(watching.client, watching.shard, Quota(1, 100), now=watching.now)
+    at = watching.now()
+    limited = Connections(watching.client, watching.shard, Quota(1, 100), now=lambda: at)
     ring, [of_main] = ring_of_view(watching.shard, VIEW.name), limited.peopled([limited.main])
     taken = [limited.take(place, "holder", 100) for place in ring.places]
     assert 75 < sum(len(each.connection_ids) for each in taken if isinstance(each, Chunk)) <= 100

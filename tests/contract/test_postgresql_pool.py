@@ -35,7 +35,7 @@ def backend(pool: Pool) -> int:
 def kill(pool: Pool, pid: int) -> None:
     with pool.connection() as session:
         session.run("SELECT pg_terminate_backend(:pid)", pid=pid)
-    eventually(lambda: not alive(pool, pid), 5, "the backend's end")
+    eventually(lambda: not alive(pool, pid), 60, "the backend's end")
 
 
 def alive(pool: Pool, pid: int) -> bool:
@@ -122,10 +122,10 @@ def test_an_answer_that_does_not_come_is_an_outage(pool: Pool) -> None:
 
 
 def test_patience_belongs_to_the_borrower(pool: Pool) -> None:
-    with pool.connection(answer_seconds=2) as session:
+    with pool.connection(answer_seconds=3) as session:
         session.run("SELECT 1")
-    with pool.connection() as session:
-        session.run("SELECT pg_sleep(2.2)")
+    with pool.connection(answer_seconds=30) as session:
+        session.run("SELECT pg_sleep(3.2)")
 
 
 def test_no_more_connections_than_allowed(pool: Pool) -> None:
@@ -135,12 +135,12 @@ def test_no_more_connections_than_allowed(pool: Pool) -> None:
         with pool.connection() as session:
             seen.append(session)
             entered.release()
-            leave.wait(10)
+            leave.wait(60)
 
     threads = [threading.Thread(target=borrow) for _ in range(2)]
     for thread in threads:
         thread.start()
-    assert all(entered.acquire(timeout=5) for _ in range(2))
+    assert all(entered.acquire(timeout=60) for _ in range(2))
     with pytest.raises(PostgresUnavailable) as refused, pool.connection(answer_seconds=0.1):
         pass
     assert isinstance(refused.value.__cause__, TimeoutError)

@@ -565,7 +565,7 @@ def test_it_works_under_gevent(function_environment: dict[str, str], broker: Que
         input=json.dumps(arguments),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=150,
         check=False,
     )
     assert (program.returncode, program.stdout) == (0, "ok\n"), program.stderr

@@ -79,7 +79,7 @@ def test_whatever_is_refused_by_a_replica_finds_the_primary_next(pair: RedisPair
         assert succeeds(write, client)
         pair.fail_over()
         pair.second.delete("written")
-        eventually(lambda: succeeds(write, client), 10, "the primary found")
+        eventually(lambda: succeeds(write, client), 60, "the primary found")
         assert pair.second.get("written") == b"1"
 
 
@@ -97,7 +97,7 @@ def test_a_redis_that_is_promoted_again_is_used_again(pair: RedisPair) -> None:
         pair.demote()
         assert not succeeds(WRITES["command"], client)
         pair.first.replicaof("NO", "ONE")
-        eventually(lambda: succeeds(WRITES["command"], client), 10, "a write")
+        eventually(lambda: succeeds(WRITES["command"], client), 60, "a write")
 
 
 def test_a_redis_that_stays_read_only_is_not_connected_to_with_every_command(pair: RedisPair) -> None:
@@ -149,7 +149,7 @@ def test_these_are_the_right_servers_own_trouble(client: Any, answer: str) -> No
 def test_a_full_redis_serves_reads_and_takes_writes_again_when_it_has_room(redis_url: str, client: Any) -> None:
     client.set("held", "1")
     with redis_with(redis_url, maxmemory=1):
-        eventually(lambda: not succeeds(WRITES["script"], client), 10, "nothing left that it may throw away")
+        eventually(lambda: not succeeds(WRITES["script"], client), 60, "nothing left that it may throw away")
         assert client.get("held") == b"1"
     assert succeeds(WRITES["script"], client)
 

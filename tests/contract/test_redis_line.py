@@ -115,7 +115,7 @@ def under_gevent(url: str, ca_file: str) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=500,
         check=False,
     )
     assert (done.stdout, done.returncode) == ("ok\n", 0), done.stderr[-3000:]

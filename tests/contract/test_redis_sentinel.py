@@ -50,7 +50,7 @@ sentinel failover-timeout {NAME} 5000
     process = subprocess.Popen([programs.REDIS.require(), file, "--sentinel"], stdout=subprocess.DEVNULL)
     client = redis.Redis(port=port, password=OWN_PASSWORD, decode_responses=True)
     try:
-        eventually(lambda: knows_the_replica(client), 20, "the replica known")
+        eventually(lambda: knows_the_replica(client), 60, "the replica known")
         yield f"127.0.0.1:{port}"
     finally:
         client.close()
@@ -71,7 +71,7 @@ def test_the_one_that_was_chosen_is_found_when_the_primary_is_gone(pair: RedisPa
     with connect(url) as client:
         client.set("written", "before")
         assert pair.first.get("written") == b"before"
-        eventually(lambda: pair.second.get("written") == b"before", 10, "the replica in step")
+        eventually(lambda: pair.second.get("written") == b"before", 60, "the replica in step")
         pair.first.shutdown(nosave=True, now=True)
 
         def writes() -> bool:
@@ -82,7 +82,7 @@ def test_the_one_that_was_chosen_is_found_when_the_primary_is_gone(pair: RedisPa
                 return False
             return True
 
-        eventually(writes, 20, "the new primary found")
+        eventually(writes, 60, "the new primary found")
         assert pair.second.get("written") == b"after"
     assert RedisUrl.parse(url).current() == pair.second_url.replace("/0", "") + "/0"
 

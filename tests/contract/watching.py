@@ -64,14 +64,14 @@ class RedisWatching:
         self._seen: list[Any] = []
         self._subscription: Any = cast("Any", client).pubsub(ignore_subscribe_messages=True)
         self._subscription.subscribe(self.channel)
-        self._subscription.get_message(ignore_subscribe_messages=False, timeout=5)
+        self._subscription.get_message(ignore_subscribe_messages=False, timeout=60)
 
     def frames(self) -> list[Any]:
         """See Watching; a text published to oneself tells that all before it are here."""
         end = secrets.token_hex(8).encode()
         self.client.publish(self.channel, end)
         while True:
-            message = self._subscription.get_message(timeout=5)
+            message = self._subscription.get_message(timeout=60)
             assert message, "nothing came"
             if message["data"] == end:
                 return self._seen
