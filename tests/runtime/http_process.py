@@ -78,13 +78,13 @@ class HttpProcess:
                 stderr=subprocess.STDOUT,
                 pass_fds=pass_fds,
             )
-        eventually(self._serves, 20, f"the HTTP process serves: {self.log_file}")
+        eventually(self._serves, 60, f"the HTTP process serves: {self.log_file}")
 
     def stop(self, signal_number: signal.Signals = signal.SIGTERM) -> int:
         """Stop it as the supervisor does; answers the exit code."""
         assert self.process is not None
         self.process.send_signal(signal_number)
-        return self.process.wait(15)
+        return self.process.wait(60)
 
     def _serves(self) -> bool:
         assert self.process is not None
@@ -143,7 +143,7 @@ class HttpProcess:
     def open_socket(self, tls: ssl.SSLContext | None = None) -> socket.socket:
         """A bare connection."""
         parts = urlsplit(self.base_url)
-        sock = socket.create_connection((parts.hostname, parts.port), timeout=20)
+        sock = socket.create_connection((parts.hostname, parts.port), timeout=60)
         return tls.wrap_socket(sock, server_hostname="127.0.0.1") if tls is not None else sock
 
     def send_raw(self, data: bytes) -> Answer:

@@ -47,13 +47,23 @@ def hashes_in_progress(server: HttpProcess) -> int:
 def test_a_hash_in_progress_stops_neither_updates_nor_healthz(server: HttpProcess, database_url: str) -> None:
     slow, player = server.api.new_player(), server.api.new_player()
     make_slow(database_url, slow)
-    with ThreadPoolExecutor(1) as pool:
-        log_in_slowly = pool.submit(log_in, server, slow)
-        eventually(lambda: hashes_in_progress(server) or log_in_slowly.done(), 10, "a hash in progress")
-        answered = [(player.score(1).status, server.api.get("/healthz").status) for _ in range(OTHERS)]
-        assert not log_in_slowly.done(), "all the others were answered after it"
-        assert answered == [(200, 200)] * OTHERS
-        assert log_in_slowly.result().status in (401, 504), "wrong, or given up: on a busy machine it takes longer than it may"
+
+    def are_answered_meanwhile() -> bool:
+        with ThreadPoolExecutor(1) as pool:
+            log_in_slowly = pool.submit(log_in, server, slow)
+            eventually(lambda: hashes_in_progress(server) or log_in_slowly.done(), 60, "a hash in progress")
+            answered = [(player.score(1).status, server.api.get("/healthz").status) for _ in range(OTHERS)]
+            assert answered == [(200, 200)] * OTHERS
+            meanwhile = not log_in_slowly.done()
+            assert log_in_slowly.result().status in (401, 504), (
+                "wrong, or given up: on a busy machine it takes longer than it may"
+            )
+        return meanwhile
+
+    for _ in range(4):  # this process may have been held up, too
+        if are_answered_meanwhile():
+            return
+    pytest.fail("all the others were answered after it")
 
 
 def test_many_log_ins_at_once_are_all_answered(server: HttpProcess) -> None:

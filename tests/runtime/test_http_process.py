@@ -152,15 +152,15 @@ def test_a_function_over_its_time_is_504(server: HttpProcess) -> None:
     began = time.monotonic()
     answer = server.api.get("/sleep?seconds=30")
     assert_problem(answer, 504, "function_timeout")
-    assert 1.5 < time.monotonic() - began < 15
+    assert 1.5 < time.monotonic() - began < 28
 
 
 def test_slow_functions_do_not_wait_for_each_other(server: HttpProcess) -> None:
     began = time.monotonic()
-    with ThreadPoolExecutor(40) as pool:
-        answers = list(pool.map(lambda _: server.api.get("/sleep?seconds=0.5").status, range(40)))
-    assert answers == [200] * 40
-    assert time.monotonic() - began < 8
+    with ThreadPoolExecutor(80) as pool:
+        answers = list(pool.map(lambda _: server.api.get("/nap?seconds=1").status, range(80)))
+    assert answers == [200] * 80
+    assert time.monotonic() - began < 35, "one after the other they take 40 seconds on each of two workers"
 
 
 def test_a_failing_function_tells_the_log_and_not_the_client(server: HttpProcess) -> None:
@@ -180,7 +180,7 @@ def test_metrics_count_the_invocations_of_all_workers(server: HttpProcess) -> No
     before = count()
     for _ in range(20):
         assert server.api.post("/answer", {"statusCode": 200}).status == 200
-    eventually(lambda: count() == before + 20, 5, "all of them counted")
+    eventually(lambda: count() == before + 20, 60, "all of them counted")
     time.sleep(0.6)
     assert count() == before + 20
 
@@ -188,7 +188,7 @@ def test_metrics_count_the_invocations_of_all_workers(server: HttpProcess) -> No
 def test_a_killed_worker_is_replaced_and_the_rest_carry_on(server: HttpProcess) -> None:
     victim = server.worker_pids[0]
     os.kill(victim, signal.SIGKILL)
-    eventually(lambda: victim not in server.worker_pids and len(server.worker_pids) == 2, 10, "a new worker")
+    eventually(lambda: victim not in server.worker_pids and len(server.worker_pids) == 2, 60, "a new worker")
     assert [server.api.get("/echo").status for _ in range(10)] == [200] * 10
 
 
@@ -196,20 +196,20 @@ def test_a_function_that_never_gives_way_costs_its_worker_and_nothing_else() -> 
     with HttpProcess(workers=2) as server:
         with ThreadPoolExecutor(1) as pool:
             spinning = pool.submit(server.api.get, "/spin")
-            assert spinning.result(30).status == 500
-        eventually(lambda: server.api.get("/echo").status == 200, 10, "an answer")
+            assert spinning.result(60).status == 500
+        eventually(lambda: server.api.get("/echo").status == 200, 60, "an answer")
 
 
 def test_sigterm_answers_what_is_in_flight_and_ends_at_once() -> None:
     with HttpProcess(workers=2) as server, ThreadPoolExecutor(1) as pool, server.open_socket() as idle:
         idle.sendall(b"GET /echo HTTP/1.1\r\nHost: h\r\n\r\n")
         assert read_answer(idle).status == 200
-        slow = pool.submit(server.api.get, "/sleep?seconds=1.5")
-        eventually(server.events_file.with_suffix(".sleeping").exists, 10, "a request in flight")
+        slow = pool.submit(server.api.get, "/nap?seconds=1.5")
+        eventually(server.events_file.with_suffix(".sleeping").exists, 60, "a request in flight")
         began = time.monotonic()
         workers = server.worker_pids
         assert server.stop() == 0
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15
         assert slow.result().status == 200
         assert not any(alive(pid) for pid in workers)
         assert "Traceback" not in server.log
@@ -217,8 +217,8 @@ def test_sigterm_answers_what_is_in_flight_and_ends_at_once() -> None:
 
 def test_ctrl_c_is_as_gentle_as_sigterm() -> None:
     with HttpProcess() as server, ThreadPoolExecutor(1) as pool:
-        slow = pool.submit(server.api.get, "/sleep?seconds=1")
-        eventually(server.events_file.with_suffix(".sleeping").exists, 10, "a request in flight")
+        slow = pool.submit(server.api.get, "/nap?seconds=1")
+        eventually(server.events_file.with_suffix(".sleeping").exists, 60, "a request in flight")
         for pid in server.worker_pids:
             os.kill(pid, signal.SIGINT)
         assert server.stop(signal.SIGINT) == 0
@@ -231,13 +231,13 @@ def test_workers_end_when_their_arbiter_is_killed() -> None:
         assert server.process is not None
         server.process.kill()
         server.process.wait()
-        eventually(lambda: not any(alive(pid) for pid in workers), 10, "the workers' end")
+        eventually(lambda: not any(alive(pid) for pid in workers), 60, "the workers' end")
 
 
 def test_a_listening_socket_is_inherited_and_connections_queue_meanwhile() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = HttpProcess({"SCOREBOARD_LISTEN_FD": str(listener.fileno())})
-        with socket.create_connection(listener.getsockname(), timeout=20) as early:
+        with socket.create_connection(listener.getsockname(), timeout=60) as early:
             early.sendall(b"GET /echo HTTP/1.1\r\nHost: h\r\n\r\n")
             server.start(pass_fds=(listener.fileno(),))
             with server:
