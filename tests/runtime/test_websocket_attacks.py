@@ -94,7 +94,7 @@ def board(redis_url: str) -> Iterator[Board]:
 @pytest.fixture(scope="module")
 def server(board: Board) -> Iterator[HttpProcess]:
     with HttpProcess(board.environment) as process:
-        eventually(lambda: board.listeners() == 1, 10, "the worker listens")
+        eventually(lambda: board.listeners() == 1, 60, "the worker listens")
         yield process
 
 
@@ -110,7 +110,7 @@ class Audience:
         """The next frame arrives, requests are answered, the worker is the same and has not grown."""
         version = self._board.next_version()
         self._board.publish(version)
-        while json.loads(self._viewer.recv(timeout=20))["version"] < version:
+        while json.loads(self._viewer.recv(timeout=60))["version"] < version:
             pass
         assert self._server.api.get("/echo").status == 200
         assert self._server.worker_pids == self._workers
@@ -120,7 +120,7 @@ class Audience:
 
 @pytest.fixture(scope="module")
 def audience(server: HttpProcess, board: Board) -> Iterator[Audience]:
-    with connect(server.ws_url, proxy=None, open_timeout=15) as viewer:
+    with connect(server.ws_url, proxy=None, open_timeout=60) as viewer:
         yield Audience(server, board, viewer)
 
 

@@ -84,13 +84,13 @@ def test_what_is_no_dismissal_is_ignored(dismissals: Dismissals, text: bytes) ->
 
 
 def viewer(server: HttpProcess, labels: str) -> ClientConnection:
-    made: ClientConnection = connect(f"{server.ws_url}?labels={labels}", proxy=None, open_timeout=15)
+    made: ClientConnection = connect(f"{server.ws_url}?labels={labels}", proxy=None, open_timeout=60)
     return made
 
 
 def receive_until_closed(viewer: ClientConnection) -> None:
     while True:
-        viewer.recv(timeout=10)
+        viewer.recv(timeout=60)
 
 
 def close_code(viewer: ClientConnection) -> int | None:
@@ -106,7 +106,7 @@ def test_every_worker_closes_those_that_are_named_and_no_others(server: HttpProc
         board.redis.publish(f"{board.channel}:dismissals", dismissal("session", time.time() + 1))
         assert {close_code(one) for one in named} == {4401}
         board.publish(board.next_version())
-        assert json.loads(other.recv(timeout=10))["version"] == 1
+        assert json.loads(other.recv(timeout=60))["version"] == 1
 
 
 def test_a_dismissal_that_nobody_heard_is_made_up_for(server: HttpProcess, board: Board) -> None:

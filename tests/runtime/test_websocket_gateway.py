@@ -34,7 +34,7 @@ def server() -> Iterator[HttpProcess]:
 
 def viewer_of(server: HttpProcess, query: str = "", path: str = "/ws", **options: Any) -> ClientConnection:
     url = server.ws_url.removesuffix("/ws") + path + query
-    viewer: ClientConnection = connect(url, proxy=None, open_timeout=15, **options)
+    viewer: ClientConnection = connect(url, proxy=None, open_timeout=60, **options)
     return viewer
 
 
@@ -47,7 +47,7 @@ def refusal(server: HttpProcess, query: str = "", **options: Any) -> Response:
 def closed(viewer: ClientConnection) -> tuple[int, str]:
     """Code and reason of the server's close frame."""
     with pytest.raises(ConnectionClosed) as end:
-        collections.deque(iter(lambda: viewer.recv(timeout=15), None), maxlen=0)
+        collections.deque(iter(lambda: viewer.recv(timeout=60), None), maxlen=0)
     assert end.value.rcvd is not None
     return end.value.rcvd.code, end.value.rcvd.reason
 
@@ -75,7 +75,7 @@ def event_for(server: HttpProcess, kind: str, marker: str) -> dict[str, Any]:
         ids = {e["requestContext"]["connectionId"] for e in opened}
         return next((e for e in server.events(kind) if e["requestContext"]["connectionId"] in ids), None)
 
-    found = eventually(find, 10, f"{kind} of {marker}")
+    found = eventually(find, 60, f"{kind} of {marker}")
     assert found is not None
     return found
 
@@ -83,7 +83,7 @@ def event_for(server: HttpProcess, kind: str, marker: str) -> dict[str, Any]:
 @pytest.mark.parametrize("path", ["/", "/ws"])
 def test_a_websocket_opens(server: HttpProcess, path: str) -> None:
     with viewer_of(server, path=path) as viewer:
-        assert viewer.ping().wait(5)
+        assert viewer.ping().wait(60)
         assert viewer.response is not None
         assert viewer.response.headers["X-Request-Id"]
 
@@ -176,7 +176,7 @@ def test_messages_take_their_route_in_order_and_are_not_answered(server: HttpPro
         events = [e for e in server.events("MESSAGE") if e["requestContext"]["connectionId"] == connection_id]
         return events if len(events) >= 3 else []
 
-    events = eventually(told, 10, "all messages")
+    events = eventually(told, 60, "all messages")
     assert [e["requestContext"]["routeKey"] for e in events] == ["shout", "$default", "$default"]
     assert [e["body"] for e in events] == ['{"action": "shout", "n": 1}', '{"action": "$connect", "n": 2}', "plain"]
 
@@ -195,11 +195,11 @@ def test_a_message_sent_with_the_handshake_is_not_lost(server: HttpProcess) -> N
 def test_a_message_whose_function_fails_is_told_as_api_gateway_does(server: HttpProcess) -> None:
     with viewer_of(server) as viewer:
         viewer.send("fail")
-        told = json.loads(viewer.recv(timeout=5))
+        told = json.loads(viewer.recv(timeout=60))
         assert told["message"] == "Internal server error"
         assert set(told) == {"message", "connectionId", "requestId"}
         viewer.send("fine")
-        assert viewer.ping().wait(5)
+        assert viewer.ping().wait(60)
 
 
 def test_the_end_is_told_with_code_and_reason(server: HttpProcess) -> None:
@@ -221,7 +221,7 @@ def test_a_session_ends_at_the_moment_connect_said(server: HttpProcess) -> None:
     began = time.monotonic()
     with viewer_of(server, "?expires_in=1") as viewer:
         assert closed(viewer) == (4401, "token expired")
-    assert 0.9 < time.monotonic() - began < 10
+    assert 0.9 < time.monotonic() - began < 60
 
 
 @pytest.mark.parametrize(
@@ -245,15 +245,15 @@ def test_the_number_of_connections_is_measured(server: HttpProcess) -> None:
         lines = server.api.get("/metrics").body.decode().splitlines()
         return next(float(line.split()[1]) for line in lines if line.startswith("scoreboard_websocket_connections "))
 
-    eventually(lambda: measured() == 0, 5, "all earlier connections gone")
+    eventually(lambda: measured() == 0, 60, "all earlier connections gone")
     viewers = [viewer_of(server) for _ in range(5)]
     try:
-        eventually(lambda: measured() == 5, 5, "five connections")
+        eventually(lambda: measured() == 5, 60, "five connections")
     finally:
         for viewer in viewers:
             with viewer:
                 pass
-    eventually(lambda: measured() == 0, 5, "no connections")
+    eventually(lambda: measured() == 0, 60, "no connections")
 
 
 def test_stopping_closes_every_websocket_with_1001_and_tells_disconnect() -> None:
@@ -264,7 +264,7 @@ def test_stopping_closes_every_websocket_with_1001_and_tells_disconnect() -> Non
         for viewer in viewers:
             with viewer:
                 assert closed(viewer)[0] == 1001
-        assert server.process.wait(10) == 0
+        assert server.process.wait(60) == 0
         codes = [e["requestContext"]["disconnectStatusCode"] for e in server.events("DISCONNECT")]
         assert codes == [1001] * 4
         assert "Traceback" not in server.log
@@ -279,7 +279,7 @@ def test_a_viewer_that_ignores_the_end_does_not_hold_it_up() -> None:
             assert deaf.recv(1000).startswith(b"HTTP/1.1 101")
             began = time.monotonic()
             assert server.stop() == 0
-            assert time.monotonic() - began < 10
+            assert time.monotonic() - began < 30
 
 
 @pytest.fixture(scope="module")
@@ -302,13 +302,13 @@ def test_websockets_work_over_tls_too(tls: tuple[dict[str, str], ssl.SSLContext]
             for n in range(20):
                 viewer.send("x" * 30_000 + str(n))
             viewer.send("fail")
-            assert json.loads(viewer.recv(timeout=15))["message"] == "Internal server error"
+            assert json.loads(viewer.recv(timeout=60))["message"] == "Internal server error"
         assert event_for(server, "DISCONNECT", "tls")["requestContext"]["disconnectStatusCode"] == 1000
         assert len(server.events("MESSAGE")) == 21
         with viewer_of(server, ssl=context) as viewer:
             assert server.process is not None
             server.process.send_signal(signal.SIGTERM)
             assert closed(viewer)[0] == 1001
-        assert server.process.wait(10) == 0
+        assert server.process.wait(60) == 0
         log = server.log
         assert log.count("Traceback") == log.count("RuntimeError: the database password is hunter2") == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
@@ -27,7 +27,7 @@ def board(redis_url: str) -> Iterator[Board]:
 @pytest.fixture(scope="module")
 def server(board: Board) -> Iterator[HttpProcess]:
     with HttpProcess(board.environment) as process:
-        eventually(lambda: board.listeners() == 1, 10, "the worker listens")
+        eventually(lambda: board.listeners() == 1, 60, "the worker listens")
         yield process
 
 
@@ -37,7 +37,7 @@ def view(board: Board, request: pytest.FixtureRequest) -> str:
 
 
 def viewer_of(server: HttpProcess, query: str = "?broadcast=no") -> ClientConnection:
-    viewer: ClientConnection = connect(server.ws_url + query, proxy=None, open_timeout=15)
+    viewer: ClientConnection = connect(server.ws_url + query, proxy=None, open_timeout=60)
     return viewer
 
 
@@ -54,8 +54,8 @@ def end_of(key: str) -> str:
 def subscribe(viewer: ClientConnection, board: Board, view: str, key: str = "1", version: int = 1) -> None:
     """Until the worker listens."""
     viewer.send(subscription(view, key, version))
-    assert json.loads(viewer.recv(timeout=5))["data"] == f"answer {key}"
-    eventually(lambda: listeners(board, view) == 1, 10, "the worker listens to the view")
+    assert json.loads(viewer.recv(timeout=60))["data"] == f"answer {key}"
+    eventually(lambda: listeners(board, view) == 1, 60, "the worker listens to the view")
 
 
 def listeners(board: Board, view: str) -> int:
@@ -72,7 +72,7 @@ def publish(board: Board, view: str, version: int, filling: str = "") -> None:
 def received(viewer: ClientConnection, until_version: int) -> list[int]:
     versions: list[int] = []
     while not versions or versions[-1] < until_version:
-        versions.append(json.loads(viewer.recv(timeout=10))["version"])
+        versions.append(json.loads(viewer.recv(timeout=60))["version"])
     return versions
 
 
@@ -110,19 +110,27 @@ def test_views_are_conflated_and_the_last_state_of_each_arrives(board: Board, se
         for key in "ab":
             subscribe(viewer, board, view + key, key)
         began, version = time.monotonic(), 1
-        while time.monotonic() - began < 1:
-            version += 1
-            for key in "ab":
-                publish(board, view + key, version, key)
-        seconds = time.monotonic() - began
         found: dict[str, list[int]] = {"a": [], "b": []}
-        while any(not versions or versions[-1] < version for versions in found.values()):
-            frame = json.loads(viewer.recv(timeout=5))
+
+        def take(seconds: float) -> None:
+            frame = json.loads(viewer.recv(timeout=seconds))
             found[frame["data"]].append(frame["version"])
+
+        while time.monotonic() - began < 1 or not all(3 < len(versions) < version / 3 for versions in found.values()):
+            for _ in range(5):
+                version += 1
+                for key in "ab":
+                    publish(board, view + key, version, key)
+            for _ in "ab":
+                with suppress(TimeoutError):
+                    take(0)
+            assert time.monotonic() - began < 60, f"{found} of {version} changes were sent"
+        while any(versions[-1] < version for versions in found.values()):
+            take(60)
+        seconds = time.monotonic() - began
     for versions in found.values():
         assert versions == sorted(set(versions))
-        assert 3 < len(versions) <= seconds * 10 + 2
-    assert version > 30, "too few changes to tell"
+        assert len(versions) <= seconds * 10 + 2
 
 
 def test_the_broadcast_goes_on_beside_views_and_only_to_those_who_may_hear_it(
@@ -134,9 +142,9 @@ def test_the_broadcast_goes_on_beside_views_and_only_to_those_who_may_hear_it(
         for viewer in (hearer, guest):
             subscribe(viewer, board, view)
         board.publish(version := board.next_version(), "broadcast")
-        assert json.loads(hearer.recv(timeout=5))["data"] == "broadcast"
+        assert json.loads(hearer.recv(timeout=60))["data"] == "broadcast"
         publish(board, view, 2, "view")
-        assert [json.loads(viewer.recv(timeout=5))["data"] for viewer in (hearer, guest)] == ["view", "view"]
+        assert [json.loads(viewer.recv(timeout=60))["data"] for viewer in (hearer, guest)] == ["view", "view"]
     with viewer_of(server) as guest, pytest.raises(TimeoutError):
         guest.recv(timeout=0.2)
 
@@ -170,27 +178,27 @@ def test_who_unsubscribes_or_leaves_is_sent_nothing_and_leaves_nothing_behind(
             subscribe(viewer, board, view + key.replace("c", "a"), key)
         viewer.send("plain")
         viewer.send(end_of("b"))
-        assert json.loads(viewer.recv(timeout=5)) == {"ended": "b"}
-        eventually(lambda: listeners(board, view + "b") == 0, 10, "nobody listens to b any more")
+        assert json.loads(viewer.recv(timeout=60)) == {"ended": "b"}
+        eventually(lambda: listeners(board, view + "b") == 0, 60, "nobody listens to b any more")
         viewer.send(end_of("a"))
-        assert json.loads(viewer.recv(timeout=5)) == {"ended": "a"}
+        assert json.loads(viewer.recv(timeout=60)) == {"ended": "a"}
         publish(board, view + "b", 2, "b")
         publish(board, view + "a", 2, "a")
-        assert json.loads(viewer.recv(timeout=5))["data"] == "a", "the view is still watched under another key"
-        eventually(lambda: gauge(server, "scoreboard_websocket_views") == 1, 10, "one view")
+        assert json.loads(viewer.recv(timeout=60))["data"] == "a", "the view is still watched under another key"
+        eventually(lambda: gauge(server, "scoreboard_websocket_views") == 1, 60, "one view")
         keys = [event["requestContext"]["authorizer"] for event in server.events("MESSAGE") if event["body"] == "plain"]
         assert keys[-1] == {"principalId": "", "subscriptions": "a b c"}
-    eventually(lambda: listeners(board, view + "a") == 0, 10, "nobody listens to a any more")
-    eventually(lambda: gauge(server, "scoreboard_websocket_views") == 0, 10, "no view")
+    eventually(lambda: listeners(board, view + "a") == 0, 60, "nobody listens to a any more")
+    eventually(lambda: gauge(server, "scoreboard_websocket_views") == 0, 60, "no view")
 
 
 def test_another_view_under_the_same_key_takes_its_place(board: Board, server: HttpProcess, view: str) -> None:
     with viewer_of(server) as viewer:
         subscribe(viewer, board, view + "a")
         subscribe(viewer, board, view + "b")
-        eventually(lambda: listeners(board, view + "a") == 0, 10, "nobody listens to a any more")
+        eventually(lambda: listeners(board, view + "a") == 0, 60, "nobody listens to a any more")
         publish(board, view + "b", 2, "b")
-        assert json.loads(viewer.recv(timeout=5))["data"] == "b"
+        assert json.loads(viewer.recv(timeout=60))["data"] == "b"
 
 
 def test_the_end_of_a_view_is_told_once_and_ends_it(board: Board, server: HttpProcess, view: str) -> None:
@@ -199,8 +207,8 @@ def test_the_end_of_a_view_is_told_once_and_ends_it(board: Board, server: HttpPr
         for key in "ab":
             subscribe(viewer, board, view, key)
         board.redis.publish(f"{board.channel}:{view}", error)
-        assert viewer.recv(timeout=5) == error
-        eventually(lambda: listeners(board, view) == 0, 10, "nobody listens any more")
+        assert viewer.recv(timeout=60) == error
+        eventually(lambda: listeners(board, view) == 0, 60, "nobody listens any more")
         with pytest.raises(TimeoutError):
             viewer.recv(timeout=0.2)
 
@@ -211,7 +219,7 @@ def test_a_connection_that_ends_while_it_is_answered_leaves_nothing_behind(board
             viewer = stack.enter_context(viewer_of(server))
             viewer.send(subscription(f"{view}{number}"))
             viewer.socket.close()
-    eventually(lambda: gauge(server, "scoreboard_websocket_views") == 0, 10, "no view")
+    eventually(lambda: gauge(server, "scoreboard_websocket_views") == 0, 60, "no view")
 
 
 def test_it_is_noted_what_is_watched_and_what_was_not_is_asked_for_again(board: Board, view: str) -> None:
@@ -235,10 +243,10 @@ def test_it_is_noted_what_is_watched_and_what_was_not_is_asked_for_again(board: 
         board.redis.set(f"{board.channel}:{view}:last", frame_text(2), ex=60)
         lose_the_connection()
         assert received(viewer, 2) == [2], "what was kept"
-        eventually(is_noted, 10, "it is noted")
+        eventually(is_noted, 60, "it is noted")
         assert asked(server) == 1
         board.redis.zrem(watched, view)
         lose_the_connection()
-        eventually(lambda: asked(server) == 2, 20, "it is asked for again")
-        assert json.loads(viewer.recv(timeout=10))["data"] == "answer 1"
-        eventually(is_noted, 10, "it is noted")
+        eventually(lambda: asked(server) == 2, 60, "it is asked for again")
+        assert json.loads(viewer.recv(timeout=60))["data"] == "answer 1"
+        eventually(is_noted, 60, "it is noted")
