@@ -44,8 +44,8 @@ class Program:
 
     name: str
     source: str = SLEEPER
-    stop_timeout_seconds: float = 5.0
-    ready_timeout_seconds: float = 10.0
+    stop_timeout_seconds: float = 60.0
+    ready_timeout_seconds: float = 60.0
 
 
 @dataclass
@@ -55,7 +55,7 @@ class Supervised:
     directory: Path
     programs: list[Program]
     stages: list[list[str]] = field(default_factory=list)
-    stop_seconds: float = 9.0
+    stop_seconds: float = 90.0
     process: subprocess.Popen[str] | None = None
 
     def start(self) -> Self:
@@ -78,7 +78,7 @@ class Supervised:
 
     def __enter__(self) -> Self:
         self.start()
-        eventually(lambda: self.processes, 20, "the supervisor watches")
+        eventually(lambda: self.processes, 60, "the supervisor watches")
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -87,7 +87,7 @@ class Supervised:
             self.process.kill()
         self.process.communicate()
         for pid in self.processes.values():
-            eventually(lambda pid=pid: not alive(pid), 10, f"{pid} gone")  # type: ignore[misc]
+            eventually(lambda pid=pid: not alive(pid), 60, f"{pid} gone")  # type: ignore[misc]
 
     @property
     def processes(self) -> dict[str, int]:
@@ -109,7 +109,7 @@ class Supervised:
         assert self.process is not None
         self.process.send_signal(number)
 
-    def end(self, seconds: float = 15.0) -> tuple[int, str]:
+    def end(self, seconds: float = 100.0) -> tuple[int, str]:
         """Wait for its end; the exit code and all it printed."""
         assert self.process is not None
         output, _ = self.process.communicate(timeout=seconds)

