@@ -30,7 +30,7 @@ CHROMIUM_OPTIONS = (
     "--disable-sync",
 )
 
-expect.set_options(timeout=15_000)  # ms
+expect.set_options(timeout=60_000)  # ms
 
 # Notes what is over before a test could look: states of the connection, rows that glided, violations of the policy.
 WITNESS = """

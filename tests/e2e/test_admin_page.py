@@ -115,8 +115,8 @@ def test_health_rates_and_totals_are_seen_and_a_part_that_stops_is_seen_too(
         admin.wait_for_timeout(100)
         return chart.count() == 1
 
-    eventually(lambda: seen(updates), 30, "the updates in their chart")
-    eventually(lambda: seen(latency), 30, "how long they took")
+    eventually(lambda: seen(updates), 60, "the updates in their chart")
+    eventually(lambda: seen(latency), 60, "how long they took")
     hour = admin.get_by_role("group", name="The last hour of this instance").get_by_role("img")
     expect(hour).to_have_count(6)
     expect(hour.and_(admin.get_by_role("img", name=re.compile(r"^Who watched: viewers \d")))).to_have_count(1)
@@ -140,7 +140,7 @@ def test_health_rates_and_totals_are_seen_and_a_part_that_stops_is_seen_too(
 
 def test_a_dead_letter_is_seen_with_its_reason_and_redriven(admin: Page, product: Product, player: Player) -> None:
     player.score(1)
-    eventually(lambda: recorded(product, player) == 1, 20, "the first update in the ledger")
+    eventually(lambda: recorded(product, player) == 1, 60, "the first update in the ledger")
     ((account,),) = product.query("SELECT to_jsonb(users)::text FROM users WHERE user_id = :id", id=player.user_id)
     product.verb("balance")  # their numbers are settled: what is deleted after that is not waited for
     for delete in DELETES:
@@ -166,12 +166,12 @@ def test_a_dead_letter_is_seen_with_its_reason_and_redriven(admin: Page, product
     expect(letters.get_by_role("status")).to_contain_text("1 moved back to be recorded, 0 left. 1 recorded.", timeout=SLOW_MS)
     expect(letters).to_contain_text("There are no dead letters.")
     expect(admin.locator("#letter-count")).to_be_hidden()
-    eventually(lambda: recorded(product, player) == 3, 20, "it in the ledger")
+    eventually(lambda: recorded(product, player) == 3, 60, "it in the ledger")
 
 
 def test_a_dead_letter_is_opened_and_discarded_with_a_reason(admin: Page, product: Product, player: Player) -> None:
     player.score(1)
-    eventually(lambda: recorded(product, player) == 1, 20, "the first update in the ledger")
+    eventually(lambda: recorded(product, player) == 1, 60, "the first update in the ledger")
     product.verb("balance")  # their numbers are settled: what is deleted after that is not waited for
     for delete in DELETES:
         product.query(delete, id=player.user_id)
@@ -212,7 +212,7 @@ def test_the_audit_log_is_searched_by_user_action_time_and_request_and_read_page
     admin: Page, product: Product, player: Player
 ) -> None:
     receipts = [player.score(1).data for _ in range(55)]
-    eventually(lambda: recorded(product, player) == 55, 20, "them in the ledger")
+    eventually(lambda: recorded(product, player) == 55, 60, "them in the ledger")
     log = section(admin, "Audit log")
     log.get_by_label("User").fill(player.username)
     log.get_by_role("button", name="Search").click()
@@ -249,7 +249,7 @@ def test_a_disabled_user_is_refused_until_enabled_again(admin: Page, player: Pla
         return users.locator("tbody td[data-column=Rank]").inner_text()
 
     # Asked for again as long as others come and go above, by what an earlier test began.
-    eventually(lambda: rank() == f"{player.standing()['rank']:,}", 20, "the rank is shown")
+    eventually(lambda: rank() == f"{player.standing()['rank']:,}", 60, "the rank is shown")
     users.get_by_role("button", name=f"Disable {player.username}").click()
     expect(admin.get_by_role("dialog")).to_contain_text("All their sessions end at once")
     confirm(admin, "Disable")
@@ -312,7 +312,7 @@ def test_a_name_is_found_and_taken_away(admin: Page, product: Product, player: P
 
 def test_a_difference_is_found_by_a_dry_run_and_repaired_on_demand(admin: Page, product: Product, player: Player) -> None:
     player.score(5)
-    eventually(lambda: recorded(product, player) == 5, 20, "it in the ledger")
+    eventually(lambda: recorded(product, player) == 5, 60, "it in the ledger")
     with product.redis() as board:
         board.zadd("leaderboard", {f"user:{player.user_id}": 999})
         runs = section(admin, "Reconciliation")

@@ -22,7 +22,7 @@ from tests.support.api import Player
 from tests.support.product import Product
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 OLD, ROWS_A_MONTH = 3, 40
 PLAYED = (
     "INSERT INTO score_history (request_id, user_id, increment, new_score, created_at)"

@@ -58,9 +58,9 @@ def test_the_board_is_as_described(api: Api) -> None:
     player = api.new_player()
     board = message_of("live", "Board")
     with player.watch() as viewer:
-        frames = [json.loads(viewer.recv(timeout=10))]
+        frames = [json.loads(viewer.recv(timeout=60))]
         player.score(5)
-        frames.append(json.loads(viewer.recv(timeout=10)))
+        frames.append(json.loads(viewer.recv(timeout=60)))
     for frame in frames:
         assert fits(board["payload"], frame), frame
         assert set(frame) == set(board["payload"]["properties"])

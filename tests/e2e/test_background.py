@@ -13,7 +13,7 @@ import pytest
 from tests.support.product import ROOT, clean_environment, new_data_dir, remove_data_dir
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.timeout(200)
+pytestmark = pytest.mark.timeout(600)
 
 
 def test_an_instance_in_the_background_is_asked_read_shown_and_stopped(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_an_instance_in_the_background_is_asked_read_shown_and_stopped(tmp_path:
         shown = tmp_path / "url"
         opened = verb("open", "docs", BROWSER=f"sh -c 'echo $0 > {shown}' %s")
         assert (opened.returncode, opened.stdout) == (0, f"{base_url}/docs\n")
-        eventually(lambda: shown.exists() and shown.read_text() == f"{base_url}/docs\n", 10, "the browser is given the address")
+        eventually(lambda: shown.exists() and shown.read_text() == f"{base_url}/docs\n", 60, "the browser is given the address")
 
         written = verb("logs", "supervisor", LOG_FORMAT="text").stdout
         assert "http is ready" in written

@@ -139,7 +139,7 @@ def test_an_account_that_vanished_in_flight_is_redriven_when_it_is_back(product:
     player, other = product.api.new_player(), product.api.new_player()
     player.score(1)
     (account,) = product.query("SELECT to_jsonb(users)::text FROM users WHERE user_id = :id", id=player.user_id)
-    eventually(lambda: recorded(product, player.user_id) == 1, 20, "the first update in the ledger")
+    eventually(lambda: recorded(product, player.user_id) == 1, 60, "the first update in the ledger")
     with product.redis() as board:
         for delete in DELETES:
             product.query(delete, id=player.user_id)

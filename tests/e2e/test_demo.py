@@ -14,7 +14,7 @@ from tests.support.api import Api
 from tests.support.product import ROOT, clean_environment
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.timeout(200)
+pytestmark = pytest.mark.timeout(600)
 
 
 def demo(tmp_path: Path, *options: str, **environment: str) -> subprocess.Popen[str]:

@@ -38,7 +38,7 @@ def points(product: Product, prefix: str) -> list[int]:
 def test_an_example_runs_to_its_end_and_its_points_count_once(product: Product, name: str, prefix: str) -> None:
     said = run(PROGRAMS[name], EXAMPLES / name, BASE=product.base_url)
     assert said.rstrip().endswith("done"), said
-    eventually(lambda: points(product, prefix) == [7], 20, "5 and 2 are recorded, once")
+    eventually(lambda: points(product, prefix) == [7], 60, "5 and 2 are recorded, once")
 
 
 def test_every_example_is_run() -> None:

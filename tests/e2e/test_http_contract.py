@@ -107,8 +107,8 @@ def test_wrong_credentials_get_the_same_answer_for_known_and_unknown_names(api: 
 
 def test_repeated_failures_are_slowed_down(api: Api) -> None:
     victim = api.new_player()
-    codes = []
-    for _ in range(8):
+    codes: list[int] = []
+    while not codes or (codes[-1] != 429 and len(codes) < 12):  # who comes when a delay is over may guess once more
         answer = api.post("/api/tokens", {"username": victim.username, "password": "not the password"})
         codes.append(problem(answer)[0])
     assert codes[0] == 401

@@ -16,7 +16,7 @@ from tests.support.product import ROOT, Product, clean_environment, query
 from tests.support.redis_settings import redis_with
 from tests.support.waiting import eventually
 
-pytestmark = [pytest.mark.xdist_group("roles"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("roles"), pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
@@ -73,13 +73,13 @@ def test_an_update_at_one_is_recorded_and_told_by_the_other(http: Product, worke
         player.add_points(5)
         frame_with(viewer, player.user_id, 5)
     recorded = "SELECT new_score FROM score_history WHERE user_id = :player"
-    eventually(lambda: http.query(recorded, player=player.user_id) == [[5]], 20, "the ledger's row")
+    eventually(lambda: http.query(recorded, player=player.user_id) == [[5]], 60, "the ledger's row")
 
 
 def test_schedules_run_where_the_role_is(http: Product, workers: Product) -> None:
     database = workers.runtime["database_url"]
     held = "SELECT holder FROM leases WHERE name = 'schedules' AND expires_at > clock_timestamp()"
-    eventually(lambda: query(database, held) == [[workers.runtime["instance_id"]]], 20, "the lease")
+    eventually(lambda: query(database, held) == [[workers.runtime["instance_id"]]], 60, "the lease")
     present = "SELECT count(*) FROM leases WHERE name LIKE 'instance:%' AND expires_at > clock_timestamp() + INTERVAL '1 second'"
     assert query(database, present)[0][0] >= 2, "both are there"
 
@@ -94,10 +94,10 @@ def test_one_without_the_api_serves_health_and_nothing_else(workers: Product, ht
 
 def test_it_is_ready_when_it_can_do_its_own_part(workers: Product, http: Product) -> None:
     with redis_with(http.runtime["redis_url"], maxmemory=1):
-        eventually(lambda: http.api.get("/readyz").status == 503, 20, "no update accepted")
-        eventually(lambda: workers.api.get("/readyz").json["data"]["status"] == "degraded", 20, "noticed there, too")
+        eventually(lambda: http.api.get("/readyz").status == 503, 60, "no update accepted")
+        eventually(lambda: workers.api.get("/readyz").json["data"]["status"] == "degraded", 60, "noticed there, too")
         assert workers.api.get("/readyz").status == 200
-    eventually(lambda: http.api.get("/readyz").status == 200, 20, "accepted again")
+    eventually(lambda: http.api.get("/readyz").status == 200, 60, "accepted again")
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from tests.support.api import Player
 from tests.support.product import ROOT, Product, clean_environment, new_data_dir, query, remove_data_dir
 from tests.support.waiting import eventually
 
-pytestmark = [pytest.mark.xdist_group("keys-of-stores"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("keys-of-stores"), pytest.mark.timeout(600)]
 
 
 class Stores:

@@ -20,7 +20,7 @@ from tests.support.keys import new_keys
 from tests.support.product import query
 from tests.support.waiting import eventually
 
-pytestmark = [pytest.mark.xdist_group("kubernetes"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("kubernetes"), pytest.mark.timeout(600)]
 TOKEN = secrets.token_hex(16)
 # One Secret for all, as infra/containers/secrets.sh names its files; the broker's is another operator's, with its CA.
 VALUES: dict[str, Any] = {
@@ -82,7 +82,7 @@ def running(stores: Stores, contents: dict[tuple[str, str], str], authority: tru
 def test_each_is_what_its_probes_ask_for(running: dict[str, Pod]) -> None:
     for role in ROLES:
         assert [running[role].probe(name) for name in ("startupProbe", "livenessProbe")] == [200, 200]
-        eventually(lambda role=role: running[role].probe("readinessProbe") == 200, 20, f"{role} is ready")  # type: ignore[misc]
+        eventually(lambda role=role: running[role].probe("readinessProbe") == 200, 60, f"{role} is ready")  # type: ignore[misc]
 
 
 def test_an_update_goes_through_all_of_them(running: dict[str, Pod]) -> None:
@@ -93,11 +93,11 @@ def test_an_update_goes_through_all_of_them(running: dict[str, Pod]) -> None:
         assert reply.headers["RateLimit-Policy"].partition(";q=")[2].partition(";")[0] == "7", "what `settings` says"
         frame_with(viewer, player.user_id, 5)
     recorded = "SELECT new_score FROM score_history WHERE user_id = :player"
-    eventually(lambda: running["http"].query(recorded, player=player.user_id) == [[5]], 20, "the ledger's row")
+    eventually(lambda: running["http"].query(recorded, player=player.user_id) == [[5]], 60, "the ledger's row")
     held = "SELECT holder FROM leases WHERE name = :name AND expires_at > clock_timestamp()"
     for role, lease in (("consumer", "queue:score_history_queue"), ("scheduler", "schedules")):
         holder = [[running[role].runtime["instance_id"]]]
-        eventually(lambda lease=lease, holder=holder: running["http"].query(held, name=lease) == holder, 20, lease)  # type: ignore[misc]
+        eventually(lambda lease=lease, holder=holder: running["http"].query(held, name=lease) == holder, 60, lease)  # type: ignore[misc]
 
 
 def test_prometheus_shows_its_token_to_each(running: dict[str, Pod]) -> None:

@@ -113,7 +113,7 @@ def stands_still(read: Callable[[], T]) -> T:
     """What was counted until now: workers tell it after at most a second."""
     found = read()
     while True:
-        time.sleep(1.5)
+        time.sleep(6)
         if (later := read()) == found:
             return found
         found = later

@@ -18,7 +18,7 @@ from tests.support.api import frame_with
 from tests.support.product import ROOT, Product, clean_environment, new_data_dir, remove_data_dir
 from tests.support.waiting import eventually
 
-pytestmark = [pytest.mark.xdist_group("older tls"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("older tls"), pytest.mark.timeout(600)]
 
 
 class OlderRabbitMQ(PrivateRabbitMQ):
@@ -85,7 +85,7 @@ def test_it_is_accepted_where_the_setting_says_so(broker: dict[str, str]) -> Non
             player.add_points(5)
             frame_with(viewer, player.user_id, 5)
         recorded = "SELECT new_score FROM score_history WHERE user_id = :player"
-        eventually(lambda: product.query(recorded, player=player.user_id) == [[5]], 20, "the ledger's row")
-        eventually(product.is_ready, 20, "everything works")
+        eventually(lambda: product.query(recorded, player=player.user_id) == [[5]], 60, "the ledger's row")
+        eventually(product.is_ready, 60, "everything works")
         assert product.verb("dead-letters", "list").returncode == 0
         assert 'scoreboard_dependency_up{dependency="rabbitmq"} 1' in product.api.get("/metrics").body.decode()

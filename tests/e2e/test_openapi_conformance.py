@@ -18,7 +18,7 @@ from schemathesis.core.failures import FailureGroup
 from tests.support.api import PASSWORD, Api
 from tests.support.product import ROOT, Product, clean_environment
 
-pytestmark = [pytest.mark.xdist_group("conformance"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("conformance"), pytest.mark.timeout(600)]
 
 # What no schema can say: that a password is too easy, a name cannot be seen, a cursor was never given out, or of several filters
 # only one may be sent; nor that 1.0 is no integer here, or an Idempotency-Key was used with another request.

@@ -148,11 +148,11 @@ def proxied(
         command(directory, certificate, unit.base_url.removeprefix("http://"), port), stdout=sys.stderr, stderr=sys.stderr
     )
     try:
-        eventually(answers, 15, "the proxy's answer")
+        eventually(answers, 60, "the proxy's answer")
         yield api
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def test_systemd_takes_the_unit_and_finds_it_well_confined(tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_the_ledger_has_the_clients_own_address_whatever_the_client_says(proxied
     assert connection.getresponse().status == 200
     connection.close()
     asked = "SELECT source_ip FROM audit_log WHERE user_id = :player AND action = 'score_accepted'"
-    rows = eventually(lambda: unit.query(asked, player=player.user_id), 15, "the ledger's row")
+    rows = eventually(lambda: unit.query(asked, player=player.user_id), 60, "the ledger's row")
     assert rows == [["127.0.0.9"]]
 
 

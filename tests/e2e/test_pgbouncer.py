@@ -16,7 +16,7 @@ from tests.support.pgbouncer import PgBouncer
 from tests.support.product import ROOT, Product, clean_environment, new_data_dir, query, remove_data_dir
 from tests.support.waiting import eventually
 
-pytestmark = [pytest.mark.xdist_group("pgbouncer"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("pgbouncer"), pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from tests.support.api import PASSWORD, Player
 from tests.support.product import Product
 from tests.support.waiting import eventually
 
-pytestmark = [pytest.mark.xdist_group("power"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.xdist_group("power"), pytest.mark.timeout(600)]
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def lose_power(product: Product, size: int) -> None:
     for pid in (product.process.pid, *product.children()):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    product.process.wait(15)
+    product.process.wait(60)
     file = append_only_file(product)
     lost = file.stat().st_size - size
     assert lost > 0

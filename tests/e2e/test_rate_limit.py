@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.support.api import Answer, Player
 from tests.support.hosted import Hosted
 
-THREADS, ATTEMPTS = 16, 160
+THREADS, ATTEMPTS = 16, 120
+PROMPT_SECONDS = 55  # so that no update has left the window of a minute when the last one is tried
 
 
 def remaining(answer: Answer) -> int:
@@ -18,15 +20,24 @@ def remaining(answer: Answer) -> int:
     return int(found[1])
 
 
-def test_of_many_racing_requests_a_hundred_are_answered_200(hosted: Hosted) -> None:
-    players = [hosted.api.new_player(), hosted.api.new_player()]
+def raced(players: list[Player]) -> tuple[list[tuple[Player, Answer]], float]:
+    """Who got which answer, and in how many seconds."""
 
     def attempt(number: int) -> tuple[Player, Answer]:
         player = players[number % 2]
         return player, player.score(1)
 
+    began = time.monotonic()
     with ThreadPoolExecutor(THREADS) as threads:
-        answers = list(threads.map(attempt, range(2 * ATTEMPTS)))
+        return list(threads.map(attempt, range(2 * ATTEMPTS))), time.monotonic() - began
+
+
+def test_of_many_racing_requests_a_hundred_are_answered_200(hosted: Hosted) -> None:
+    for _ in range(3):
+        players = [hosted.api.new_player(), hosted.api.new_player()]
+        answers, seconds = raced(players)
+        if seconds < PROMPT_SECONDS:
+            break
     for player in players:
         own = [answer for owner, answer in answers if owner is player]
         accepted = [answer for answer in own if answer.status == 200]

@@ -17,7 +17,7 @@ from tests.support.api import Api
 from tests.support.product import ROOT, clean_environment, new_data_dir, remove_data_dir
 from tests.support.waiting import eventually
 
-pytestmark = [pytest.mark.xdist_group("readme"), pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.xdist_group("readme"), pytest.mark.timeout(600)]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 VERBS = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8").partition("## The verbs")[2].partition("\n## ")[0]
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", README + VERBS, re.DOTALL | re.MULTILINE)
@@ -77,7 +77,7 @@ def newcomer(tmp_path: Path) -> Iterator[Newcomer]:
     for process in newcomer.started:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)
-            process.wait(20)
+            process.wait(60)
     remove_data_dir(newcomer.data_dir)
 
 
@@ -91,7 +91,7 @@ def test_every_command_works_in_its_order(newcomer: Newcomer) -> None:
         assert '"status":4' not in done.stdout, done.stdout
         assert '"status":5' not in done.stdout, done.stdout
     assert "scoreboard down" in BLOCKS[-1]
-    assert instance.wait(20) == 0
+    assert instance.wait(60) == 0
 
 
 def test_the_make_targets_of_the_table_exist() -> None:

@@ -49,12 +49,12 @@ def played(players: list[Player]) -> Iterator[dict[str, int]]:
     with ThreadPoolExecutor(len(players)) as threads:
         playing = [threads.submit(play, player) for player in players]
         try:
-            eventually(lambda: min(acknowledged.values()) > 0, 20, "everybody playing")
+            eventually(lambda: min(acknowledged.values()) > 0, 60, "everybody playing")
             yield acknowledged
         finally:
             stop.set()
             for one in playing:
-                one.result(20)
+                one.result(60)
 
 
 def agreed(product: Product, acknowledged: dict[str, int]) -> None:
@@ -65,7 +65,7 @@ def agreed(product: Product, acknowledged: dict[str, int]) -> None:
     def ledger() -> dict[str, int]:
         return {user_id: int(total) for user_id, total in product.query(rows) if user_id in acknowledged}
 
-    eventually(lambda: ledger() == acknowledged, 20, "all of it in the ledger")
+    eventually(lambda: ledger() == acknowledged, 60, "all of it in the ledger")
     assert {user_id: int(board.zscore("leaderboard", f"user:{user_id}") or 0) for user_id in acknowledged} == acknowledged
     board.close()
 
@@ -94,13 +94,13 @@ def test_a_single_point_is_found_in_one_run_in_a_player_with_a_hundred_updates_a
     with product.redis() as board, ThreadPoolExecutor(8) as threads:
         playing = [threads.submit(play, place) for place in range(8)]
         try:
-            eventually(lambda: min(acknowledged) > 0, 20, "everybody playing")
+            eventually(lambda: min(acknowledged) > 0, 60, "everybody playing")
             board.zincrby("leaderboard", -1, f"user:{player.user_id}")
             found, again = (reconcile_scores(stores, ReconciliationOptions()) for _ in range(2))
         finally:
             stop.set()
             for one in playing:
-                one.result(20)
+                one.result(60)
     assert [(entry["userId"], entry["difference"]) for entry in found["discrepancies"]] == [(player.user_id, 1)]
     assert (found["repaired"], found["leftForTheNextRun"], again["found"]) == (1, 0, 0)
     agreed(product, {player.user_id: sum(acknowledged)})
@@ -127,7 +127,7 @@ def test_the_verb_finds_repairs_counts_and_says_so(product: Product) -> None:
     player = product.api.new_player()
     player.score(5)
     eventually(
-        lambda: product.query("SELECT 1 FROM score_history WHERE user_id = :id", id=player.user_id), 20, "it in the ledger"
+        lambda: product.query("SELECT 1 FROM score_history WHERE user_id = :id", id=player.user_id), 60, "it in the ledger"
     )
     with product.redis() as board:
         board.zadd("leaderboard", {f"user:{player.user_id}": 999})

@@ -16,7 +16,7 @@ from tests.support.product import Product, new_data_dir, remove_data_dir
 from tests.support.redis_cluster import RedisCluster, redis_cluster
 from tests.support.waiting import eventually
 
-pytestmark = [pytest.mark.xdist_group("redis cluster"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("redis cluster"), pytest.mark.timeout(600)]
 PREFIX = "{board}:"
 LAPS = """
 boards:

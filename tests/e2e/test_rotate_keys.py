@@ -101,7 +101,7 @@ def newest_seal_is_of_the_new_key(product: Product) -> bool:
     return rows == product.query("SELECT key_id FROM installation_keys WHERE purpose = 'payload' AND retired_at IS NULL")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_old_keys_are_given_up_when_asked_and_not_needed_any_more(product: Product) -> None:
     keys = len(product.api.get("/.well-known/jwks.json").json["keys"])
     player = product.api.new_player()

@@ -91,10 +91,10 @@ def provoke(product: Product) -> dict[str, bytes]:
 def spend_at_the_door(product: Product, ticket: str) -> None:
     """Once rightly, once too often."""
     url = product.api.base_url.replace("http", "ws", 1) + f"/ws?ticket={ticket}"
-    with connect(url, proxy=None, open_timeout=15):
+    with connect(url, proxy=None, open_timeout=60):
         pass
     with pytest.raises(InvalidStatus) as refused:
-        connect(url, proxy=None, open_timeout=15)
+        connect(url, proxy=None, open_timeout=60)
     assert refused.value.response.status_code == 401
 
 

@@ -39,7 +39,7 @@ class Blue:
     def kill(self) -> None:
         assert self._process is not None
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(60)
 
     def stop(self) -> None:
         if self._process is not None:
@@ -78,7 +78,7 @@ def reasons(product: Product) -> dict[str, str]:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_a_board_that_moves_under_load_is_exact_and_so_it_is_when_a_shard_dies(product: Product, blue: Blue) -> None:
     load = everybody(product, 6)
     shard, other = shard_of(product), product.api.new_player()

@@ -18,7 +18,7 @@ from tests.support.product import Product, descendants
 from tests.support.redis_pair import redis_pair
 from tests.support.waiting import eventually
 
-pytestmark = [pytest.mark.xdist_group("store outages"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("store outages"), pytest.mark.timeout(600)]
 SECONDS = 100.0
 QUEUES = (
     "score_history_queue",

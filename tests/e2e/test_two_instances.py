@@ -21,7 +21,7 @@ from tests.support.keys import new_keys
 from tests.support.product import ROOT, Product, clean_environment, query
 from tests.support.waiting import eventually
 
-pytestmark = [pytest.mark.xdist_group("two instances"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("two instances"), pytest.mark.timeout(600)]
 ONE_AT_A_TIME = [
     "queue:leaderboard_rebuild_queue",
     "queue:score_history_queue",
