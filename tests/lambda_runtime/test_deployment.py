@@ -104,7 +104,7 @@ def test_schedules_and_operators_functions_work(deployment: Deployment) -> None:
 
 def test_what_is_wrong_is_found_and_repaired_by_the_schedule(deployment: Deployment, player: Player) -> None:
     assert player.score(5).status == 200
-    eventually(partial(has_recorded, deployment, player, 5), 20, "the update in the ledger")
+    eventually(partial(has_recorded, deployment, player, 5), 60, "the update in the ledger")
     with deployment.redis() as board:
         board.zincrby("leaderboard", 90, f"user:{player.user_id}")
     [summary] = deployment.run_schedules("reconcile_scores")
@@ -116,8 +116,8 @@ def test_a_publisher_survives_the_freeze(deployment: Deployment, player: Player)
     """Its thread does not run between two updates; each of them is on its way to the ledger all the same when it is answered."""
     for total in (3, 6, 9):
         assert player.score(3).status == 200
-        eventually(partial(all_frozen, deployment, "update_score"), 10, "the freeze")
-        eventually(partial(has_recorded, deployment, player, total), 20, "the update in the ledger")
+        eventually(partial(all_frozen, deployment, "update_score"), 60, "the freeze")
+        eventually(partial(has_recorded, deployment, player, total), 60, "the update in the ledger")
 
 
 def test_a_connection_that_ended_while_its_owner_was_frozen_costs_no_update(deployment: Deployment) -> None:
@@ -127,7 +127,7 @@ def test_a_connection_that_ended_while_its_owner_was_frozen_costs_no_update(depl
         with beside(deployment, stores=stores) as same:
             player = same.api.new_player()
             assert player.score(3).status == 200
-            eventually(partial(has_recorded, deployment, player, 3), 20, "the update in the ledger")
+            eventually(partial(has_recorded, deployment, player, 3), 60, "the update in the ledger")
             relay.hang_up()
             assert player.score(4).status == 200
             eventually(partial(is_relayed, deployment, player, 7), 40, "the next update in the ledger")
@@ -138,26 +138,26 @@ def test_a_new_environment_goes_on_where_an_old_one_ended(deployment: Deployment
     for name in ("update_score", "record_scores", "get_user_score"):
         deployment.functions.recycle(name)
     assert player.score(2).status == 200
-    eventually(partial(has_recorded, deployment, player, 4), 20, "both updates in the ledger")
+    eventually(partial(has_recorded, deployment, player, 4), 60, "both updates in the ledger")
     assert player.standing()["score"] == 4
 
 
 def test_a_viewer_who_is_gone_is_forgotten_and_others_see_on(deployment: Deployment, player: Player, verdict: Verdict) -> None:
     with player.watch() as gone, player.watch() as stays:
-        gone.recv(timeout=20)
-        stays.recv(timeout=20)
+        gone.recv(timeout=60)
+        stays.recv(timeout=60)
         [first, second] = [peer_of(deployment, viewer) for viewer in (gone, stays)]
         verdict(lambda connection_id: 410 if connection_id == first else None)
         score = player.climb()
         frame_with(stays, player.user_id, score, 20)
-        eventually(lambda: first not in registered(deployment), 20, "it forgotten")
+        eventually(lambda: first not in registered(deployment), 60, "it forgotten")
         assert second in registered(deployment)
 
 
 @pytest.mark.parametrize("status", [429, 0], ids=["too many requests", "no answer at all"])
 def test_a_post_that_fails_is_made_again(deployment: Deployment, player: Player, verdict: Verdict, status: int) -> None:
     with player.watch() as viewer:
-        viewer.recv(timeout=20)
+        viewer.recv(timeout=60)
         player.climb()
         refusals = [status] * 3
         verdict(lambda connection_id: refusals.pop() if refusals else None)

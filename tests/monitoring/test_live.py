@@ -39,7 +39,7 @@ DASHBOARDS: dict[str, Any] = {path.stem: json.loads(text) for path, text in dash
 # What only a fault, or the first minute, brings: then the series without these labels is asked for.
 FAULTS = (',status=~"5.."', ',trigger="schedule",outcome!="ok"')
 
-pytestmark = [pytest.mark.xdist_group("monitored"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("monitored"), pytest.mark.timeout(600)]
 
 
 @dataclass(frozen=True, slots=True)

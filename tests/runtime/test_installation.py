@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 from tests.support.api import Api
 from tests.support.product import ROOT, Product
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
