@@ -61,7 +61,7 @@ class Driven:
         assert self._process.stdin is not None
         self._process.stdin.close()
         try:
-            code = self._process.wait(15)
+            code = self._process.wait(60)
         except subprocess.TimeoutExpired:
             self._process.kill()
             code = self._process.wait()

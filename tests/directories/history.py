@@ -162,4 +162,4 @@ def end(pid: int) -> None:
     """SIGKILL, and wait: its parent is stopped and reaps nothing, so a zombie is enough."""
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    eventually(lambda: not alive(pid), 10, "its end")
+    eventually(lambda: not alive(pid), 60, "its end")

@@ -93,4 +93,4 @@ class DefinedBoard:
         """So many entries of the board are in the ledger."""
         sql = "SELECT count(*) FROM score_entries WHERE board_id = :id"
         url = self.deployed.settings.database_url
-        eventually(lambda: query(url, sql, id=self.board_id) == [[entries]], 20, "all of them in the ledger")
+        eventually(lambda: query(url, sql, id=self.board_id) == [[entries]], 60, "all of them in the ledger")

@@ -200,12 +200,12 @@ def test_entries_reach_the_ledger_whole_and_the_books_balance(redeploy: Redeploy
             found = query(url, f"{rows} WHERE board_id = :board ORDER BY score_entries.id", board=board_id)
             return [tuple(row) for row in found]
 
-        eventually(lambda: recorded() == expected, 10, "entries and audit rows")
+        eventually(lambda: recorded() == expected, 60, "entries and audit rows")
         totals = query(
             url, "SELECT period, season, score FROM season_totals WHERE board_id = :board ORDER BY period", board=board_id
         )
         assert [tuple(row) for row in totals] == [("all_time", 1, 21), ("weekly", 1, 21)]
-        eventually(lambda: not deployed.outbox.pending(0, 1), 10, "nothing in the outbox")
+        eventually(lambda: not deployed.outbox.pending(0, 1), 60, "nothing in the outbox")
         assert deployed.ledger.totals([ada.user_id]) == {ada.user_id: 5}
 
         # Redis loses the first results; the ledger has them.

@@ -238,7 +238,7 @@ def test_an_admin_reads_page_by_page(player: Player, admin: Player) -> None:
 def test_entries_of_a_request_are_found_an_accepted_update_among_them(board: Container, player: Player, admin: Player) -> None:
     with consuming(board):
         accepted = [player.score(2, Idempotency_Key=str(uuid4())).data["requestId"] for _ in range(3)]
-        eventually(lambda: len(read(admin, requestId=accepted[-1]).data) == 1, 20, "the last one recorded")
+        eventually(lambda: len(read(admin, requestId=accepted[-1]).data) == 1, 60, "the last one recorded")
     page = read(admin, requestId=accepted[1]).json
     (entry,) = page["data"]
     assert (entry["action"], entry["userId"], entry["requestId"]) == ("score_accepted", player.user_id, accepted[1])

@@ -36,7 +36,7 @@ def frames(deployed: Container, client: redis.Redis) -> Iterator[Any]:
     """Every frame that goes out."""
     subscription = cast("Any", client).pubsub(ignore_subscribe_messages=True)
     subscription.subscribe(deployed.settings.broadcast_channel)
-    subscription.get_message(ignore_subscribe_messages=False, timeout=5)
+    subscription.get_message(ignore_subscribe_messages=False, timeout=60)
 
     def take() -> list[Any]:
         found = []

@@ -34,12 +34,12 @@ def heard(deployed: Container, redis_url: str) -> Iterator[Heard]:
         subscription = cast("Any", client).pubsub(ignore_subscribe_messages=True)
         subscription.psubscribe(channel, f"{channel}:view:*")
         for _ in range(2):
-            subscription.get_message(ignore_subscribe_messages=False, timeout=5)
+            subscription.get_message(ignore_subscribe_messages=False, timeout=60)
 
         def take() -> list[Any]:
             client.publish(channel, "null")
             found = []
-            while (message := subscription.get_message(timeout=5))["data"] != b"null":
+            while (message := subscription.get_message(timeout=60))["data"] != b"null":
                 found.append((message["channel"].decode().removeprefix(channel), json.loads(message["data"])))
             return found
 
@@ -153,7 +153,7 @@ def told(deployed: Container) -> Iterator[Callable[[str], None]]:
             return [board_id for body in messages() for board_id in deployed.event_codec.open_recorded(body).boards]
 
         def expect(board_id: str) -> None:
-            eventually(lambda: board_id in boards(), 10, f"a broadcast of {board_id} is asked for")
+            eventually(lambda: board_id in boards(), 60, f"a broadcast of {board_id} is asked for")
 
         yield expect
 

@@ -50,7 +50,7 @@ def parked(bench: Bench) -> ScoreAccepted:
     """One update whose player is not known, among the dead letters."""
     event = bench.event(str(uuid4()), 4)
     bench.record(bench.codec.update(event), x_attempts=3)
-    eventually(lambda: bench.deployed.dead_letter_queue.count() == 1, 20, "it parked")
+    eventually(lambda: bench.deployed.dead_letter_queue.count() == 1, 60, "it parked")
     return event
 
 
@@ -139,7 +139,7 @@ def test_a_redrive_after_the_cause_is_gone_counts_once(
         assert deployed.ledger.totals([parked.user_id]) == {parked.user_id: 4}
         body = EventCodec(deployed.sealer, MAIN.increments).update(parked)
         deployed.topology.park([RefusedMessage(body, "unknown user", 4)])
-        eventually(lambda: deployed.dead_letter_queue.count() == 1, 20, "a second copy parked")
+        eventually(lambda: deployed.dead_letter_queue.count() == 1, 60, "a second copy parked")
         again = redriven(admin, {"requestIds": [parked.request_id]}).data
         assert (again["redriven"], again["left"], again["outcomes"]) == (0, 0, {"already_recorded": 1})
         catch_up(Pipeline(deployed.ledger, deployed.outbox, deployed.publisher, deployed.clock, 20.0))
@@ -310,7 +310,7 @@ def test_what_an_earlier_version_parked_is_listed_and_redriven(bench: Bench, adm
     player = new_player(bench.deployed)
     events = [bench.event(player.user_id) for _ in range(40)]
     bench.deployed.topology.park([RefusedMessage(bench.codec.update(event), "unknown user", 4) for event in events])
-    eventually(lambda: bench.deployed.dead_letter_queue.count() == 40, 20, "all of them parked")
+    eventually(lambda: bench.deployed.dead_letter_queue.count() == 40, 60, "all of them parked")
     page = listed(admin, limit="5").json
     assert page["total"] == 40
     assert [letter["requestId"] for letter in page["data"]] == [event.request_id for event in events[:5]]
@@ -336,12 +336,12 @@ def test_letters_whose_copies_are_lost_are_published_again(bench: Bench, databas
 
     assert resent() == 0
     query(database_url, "UPDATE unrecorded_updates SET changed_at = changed_at - INTERVAL '70 seconds'")
-    assert eventually(resent, 20, "the queues known to be empty") == 2
+    assert eventually(resent, 60, "the queues known to be empty") == 2
     assert invoke("relay_outbox", {}).get("resent", 0) == 0
     for event in (waiting, redriven_one):
         add_account(bench.deployed, event.user_id)
     with consuming(bench.deployed):
-        eventually(lambda: bench.deployed.dead_letters.count(["waiting", "redriven"]) == 0, 20, "both settled")
+        eventually(lambda: bench.deployed.dead_letters.count(["waiting", "redriven"]) == 0, 60, "both settled")
     for event in (waiting, redriven_one):
         assert bench.deployed.ledger.totals([event.user_id]) == {event.user_id: 1}
 
@@ -382,7 +382,7 @@ def test_an_entry_on_another_board_is_kept_shown_and_redriven_as_an_update_is(
         number=Number(2**30 + secrets.randbelow(2**20), 7), board_id=board_id, metadata='{"car":"r"}', places="all_time:1:1:0:1:1"
     )
     bench.record(bench.codec.update(entry), x_attempts=3)
-    eventually(lambda: bench.deployed.dead_letter_queue.count() == 1, 20, "it parked")
+    eventually(lambda: bench.deployed.dead_letter_queue.count() == 1, 60, "it parked")
     letter = shown(admin, entry.request_id).data
     assert (letter["reason"], letter["increment"], letter["number"]["sequence"]) == ("unknown user", None, 7)
     assert {name: letter["content"][name] for name in ("board", "value", "metadata", "places")} == {
@@ -395,8 +395,8 @@ def test_an_entry_on_another_board_is_kept_shown_and_redriven_as_an_update_is(
     with consuming(deployed):
         assert redriven(admin, {"ids": [letter["id"]]}).status == 200
         sql = "SELECT score FROM season_totals WHERE user_id = :user_id"
-        eventually(lambda: query(database_url, sql, user_id=user_id) == [[2**40]], 20, "the entry recorded")
-        eventually(lambda: listed(admin).json["total"] == 0, 20, "no letter left")
+        eventually(lambda: query(database_url, sql, user_id=user_id) == [[2**40]], 60, "the entry recorded")
+        eventually(lambda: listed(admin).json["total"] == 0, 60, "no letter left")
     found = call("get_audit_log", "GET /api/admin/audit-log", headers=admin.authorization, query={"requestId": entry.request_id})
     assert "score_accepted" in [row["action"] for row in found.data]
     unknown = entry._replace(

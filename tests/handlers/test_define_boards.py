@@ -156,7 +156,7 @@ def test_what_was_struck_holds_the_meaning_too(deployed: Container, admin: Playe
     ada = new_player(deployed)
     with consuming(deployed):
         entered = add_entry(board_id, ada, {"value": 7}).data["requestId"]
-        eventually(lambda: deployed.boards.has_entries(board_id), 20, "the entry in the ledger")
+        eventually(lambda: deployed.boards.has_entries(board_id), 60, "the entry in the ledger")
     deployed.score_moderation.strike(board_id, ada.user_id, entered, Moderation(Actor("test"), "x"))
     assert put(admin, board_id, SPRINTS | {"order": "descending"}).problem == (409, "board_in_use")
 

@@ -53,7 +53,7 @@ def arrived(board: Container, players: list[Player]) -> None:
     """All of what they scored is in the ledger."""
     ids = [player.user_id for player in players]
     scored = {**board.board_check.read(ids).shown, **board.board_check.read(ids).hidden}
-    eventually(lambda: board.ledger.totals(ids) == scored, 20, "all of it in the ledger")
+    eventually(lambda: board.ledger.totals(ids) == scored, 60, "all of it in the ledger")
 
 
 def change(admin: Player, player: Player, *, disabled: bool) -> HandlerReply:

@@ -38,7 +38,7 @@ def entered(deps: Container, player: Player, values: list[int], **members: objec
         body = {"value": value, **({"second": -value} if members.get("secondColumn") else {"metadata": {"lap": value}})}
         assert add_entry(board_id, player, body).status == 200
     sql = "SELECT count(*) FROM score_entries WHERE board_id = :id"
-    eventually(lambda: query(deps.settings.database_url, sql, id=board_id) == [[len(values)]], 20, "all of them recorded")
+    eventually(lambda: query(deps.settings.database_url, sql, id=board_id) == [[len(values)]], 60, "all of them recorded")
     return board_id
 
 

@@ -82,7 +82,7 @@ def test_a_row_has_the_metadata_of_the_entry_that_made_its_score(deps: Container
     entered = [(ada, 5, "red"), (ada, 3, "blue"), (ben, 7, ""), (cleo, 2, "green")]
     for player, value, car in entered:
         assert add_entry(board_id, player, {"value": value, **({"metadata": {"car": car}} if car else {})}).status == 200
-    eventually(lambda: len(deps.boards.metadata_of(board_id, "all_time", 1, [ada.user_id, cleo.user_id])) == 2, 20, "recorded")
+    eventually(lambda: len(deps.boards.metadata_of(board_id, "all_time", 1, [ada.user_id, cleo.user_id])) == 2, 60, "recorded")
     rows = get(board_id, ada, metadata="true").data
     assert [(row["userId"], row["metadata"]) for row in rows] == [
         (ben.user_id, None),

@@ -35,7 +35,7 @@ def test_totals_follow_what_happens(board: Container) -> None:
     assert after["board"]["updatesAccepted"] - before["board"]["updatesAccepted"] == 3
     with consuming(board):
         eventually(
-            lambda: overview(admin).data["ledger"]["newestEntry"] >= before["ledger"]["newestEntry"] + 3, 20, "them recorded"
+            lambda: overview(admin).data["ledger"]["newestEntry"] >= before["ledger"]["newestEntry"] + 3, 60, "them recorded"
         )
     recorded = overview(admin).data
     assert recorded["lastMinute"]["main"] >= 3
@@ -54,7 +54,7 @@ def test_refusals_and_dead_letters_are_counted(board: Container) -> None:
     assert overview(admin).data["ledger"]["refusals"] >= before["ledger"]["refusals"] + 3
     with delivered(board, DEAD_LETTERS):
         board.topology.park([RefusedMessage(b"nonsense", "malformed", 1)])
-        eventually(lambda: overview(admin).data["queues"]["deadLetters"] == 1, 10, "the dead letter")
+        eventually(lambda: overview(admin).data["queues"]["deadLetters"] == 1, 60, "the dead letter")
 
 
 def test_an_update_that_waits_in_the_outbox_is_seen_with_its_age(board: Container) -> None:

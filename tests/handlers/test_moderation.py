@@ -91,7 +91,7 @@ class Stage:
 
     def arrived(self) -> None:
         """All of what was accepted is in the ledger."""
-        eventually(lambda: not self.deployed.outbox.pending(0, 1), 20, "all of it in the ledger")
+        eventually(lambda: not self.deployed.outbox.pending(0, 1), 60, "all of it in the ledger")
 
     def scores(self, board_id: str, **parameters: str) -> HandlerReply:
         route, headers = "GET /api/boards/{board}/scores", self.reader.authorization
@@ -126,9 +126,9 @@ class Stage:
         with redis.Redis.from_url(self.redis_url) as client:
             subscription = cast("Any", client).pubsub(ignore_subscribe_messages=True)
             subscription.subscribe(channel)
-            subscription.get_message(ignore_subscribe_messages=False, timeout=5)
+            subscription.get_message(ignore_subscribe_messages=False, timeout=60)
             invoke("broadcast_scores", queue_event("arn", "score_updated_queue", "/", batch))
-            frame = json.loads(subscription.get_message(timeout=5)["data"])
+            frame = json.loads(subscription.get_message(timeout=60)["data"])
             subscription.close()
         rows: list[Any] = frame["data"]
         return rows

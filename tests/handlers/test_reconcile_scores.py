@@ -49,7 +49,7 @@ def players(board: Container) -> list[Player]:
         for _ in range(place):
             player.score(5)
     ids = [player.user_id for player in made]
-    eventually(lambda: board.ledger.totals(ids) == dict(zip(ids, (5, 10, 15), strict=True)), 20, "all of it in the ledger")
+    eventually(lambda: board.ledger.totals(ids) == dict(zip(ids, (5, 10, 15), strict=True)), 60, "all of it in the ledger")
     return made
 
 
@@ -133,12 +133,12 @@ def test_one_who_goes_on_scoring_is_repaired_exactly(board: Container, players: 
 
     with ThreadPoolExecutor(1) as threads:
         playing = threads.submit(play)
-        eventually(lambda: accepted[0] > 0, 10, "the player playing")
+        eventually(lambda: accepted[0] > 0, 60, "the player playing")
         summary = invoke("reconcile_scores", {})
         stop.set()
-        playing.result(20)
+        playing.result(60)
     assert [entry["userId"] for entry in summary["discrepancies"]] == [player.user_id]
-    eventually(lambda: board.ledger.totals([player.user_id]) == {player.user_id: 5 + accepted[0]}, 20, "all of it in the ledger")
+    eventually(lambda: board.ledger.totals([player.user_id]) == {player.user_id: 5 + accepted[0]}, 60, "all of it in the ledger")
     assert scores(board, [player]) == [5 + accepted[0]]
 
 
@@ -219,7 +219,7 @@ def test_what_a_redis_accepted_that_was_cut_off_is_on_the_board_within_the_minut
     assert invoke("rebuild_leaderboard", {})["reconciled"] is False
     late = ScoreAccepted(str(uuid4()), players[0].user_id, 3, 8, datetime.now(UTC), "198.51.100.7", outbox_id="1-0")
     board.publisher.publish_accepted([late])
-    eventually(lambda: board.board_check.suspects() == {players[0].user_id}, 20, "the player is suspected")
+    eventually(lambda: board.board_check.suspects() == {players[0].user_id}, 60, "the player is suspected")
     assert scores(board, players) == [5, 10, 15]
     assert invoke("rebuild_leaderboard", {})["reconciled"] is True
     assert scores(board, players) == [8, 10, 15]
@@ -327,7 +327,7 @@ def test_points_are_not_lowered_while_an_accepted_update_is_missing(
     with consuming(board):
         for _ in range(2):
             other.score(1)
-        eventually(lambda: board.ledger.totals([other.user_id]) == {other.user_id: 2}, 20, "what came later in the ledger")
+        eventually(lambda: board.ledger.totals([other.user_id]) == {other.user_id: 2}, 60, "what came later in the ledger")
         for run in range(1, 3):
             summary = impatient(board)
             assert [entry["difference"] for entry in summary["discrepancies"]] == [-5]
@@ -379,12 +379,12 @@ def playing(players: list[Player]) -> Iterator[dict[str, int]]:
     with ThreadPoolExecutor(len(players)) as threads:
         working = [threads.submit(play, player) for player in players]
         try:
-            eventually(lambda: min(acknowledged.values()) > 0, 20, "everybody playing")
+            eventually(lambda: min(acknowledged.values()) > 0, 60, "everybody playing")
             yield acknowledged
         finally:
             stop.set()
             for one in working:
-                one.result(20)
+                one.result(60)
 
 
 @pytest.mark.usefixtures("deployed")

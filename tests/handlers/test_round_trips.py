@@ -61,7 +61,7 @@ def test_updates_are_settled_together_by_the_batch_that_records_them(deployed: C
     assert (found["evalsha"] - greetings, found["xdel"]) == (len(players) * 20, 0)
     assert counted.xlen("outbox") == len(players) * 20
     with consuming(deployed):
-        eventually(lambda: counted.xlen("outbox") == 0, 20, "the outbox empty")
+        eventually(lambda: counted.xlen("outbox") == 0, 60, "the outbox empty")
     assert commands(counted)["xdel"] < len(players) * 20
 
 

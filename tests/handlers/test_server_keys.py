@@ -266,7 +266,7 @@ def test_what_redis_forgot_of_a_key_is_asked_of_the_database(redeploy: Redeploy)
                 user_id=ada.user_id,
             )
 
-        eventually(lambda: actors() == [[f"server:{good['keyId']}", SOURCE_IP]] * 2, 10, "both audit rows")
+        eventually(lambda: actors() == [[f"server:{good['keyId']}", SOURCE_IP]] * 2, 60, "both audit rows")
 
 
 @pytest.mark.parametrize("text", ["sk_", "sk_short_" + "A" * 43, f"sk_{'0' * 16}_{'A' * 42}"])

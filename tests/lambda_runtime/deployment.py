@@ -215,4 +215,4 @@ def _consuming(mapping: EventSourceMapping) -> Iterator[None]:
         yield
     finally:
         mapping.stop()
-        thread.join(20)
+        thread.join(60)

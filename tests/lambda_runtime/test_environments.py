@@ -104,7 +104,7 @@ def test_a_handler_that_is_not_there_is_named(functions: Functions) -> None:
 def test_an_environment_takes_one_event_after_another_and_is_frozen_between_them(functions: Functions) -> None:
     first = functions.invoke(function(), {})
     [environment] = functions.idle("probe")
-    eventually(lambda: environment.is_frozen, 10, "the freeze")
+    eventually(lambda: environment.is_frozen, 60, "the freeze")
     second, third = functions.invoke(function(), {}), functions.invoke(function(), {})
     assert (first["pid"], second["pid"], third["pid"]) == (environment.process.pid,) * 3
     assert [answer["calls"] for answer in (first, second, third)] == [1, 2, 3]
@@ -140,10 +140,10 @@ def test_a_process_that_ends_fails_its_event_and_no_other(functions: Functions) 
 
 
 def test_a_function_that_takes_longer_than_it_may_is_ended(functions: Functions) -> None:
-    assert functions.invoke(function(seconds=2), {})["calls"] == 1
+    assert functions.invoke(function(seconds=8), {})["calls"] == 1
     [environment] = functions.idle("probe")
     with pytest.raises(FunctionTimedOut):
-        functions.invoke(function(seconds=2), {"kind": "slow", "seconds": 60})
+        functions.invoke(function(seconds=8), {"kind": "slow", "seconds": 60})
     assert environment.process.returncode == -9
 
 

@@ -24,7 +24,7 @@ def board(redis_url: str) -> Iterator[Board]:
 @pytest.fixture
 def server(board: Board) -> Iterator[HttpProcess]:
     with HttpProcess(board.environment, workers=2) as process:
-        eventually(lambda: board.listeners() == 2, 20, "both workers listen")
+        eventually(lambda: board.listeners() == 2, 60, "both workers listen")
         yield process
 
 

@@ -44,7 +44,7 @@ def board_id(deps: Container, cheater: Player) -> str:
     made = define_board(deps, operator="best")
     for value in (7, 90):
         assert add_entry(made, cheater, {"value": value}).status == 200
-    eventually(lambda: len(deps.boards.entries(made, cheater.user_id, MAX_ID, 9)) == 2, 20, "both in the ledger")
+    eventually(lambda: len(deps.boards.entries(made, cheater.user_id, MAX_ID, 9)) == 2, 60, "both in the ledger")
     return made
 
 

@@ -110,9 +110,9 @@ def test_the_http_probe_waits_for_nothing_and_hears_the_answer(answer: bytes, se
             assert connection.recv(1024).startswith(b"GET /healthz HTTP/1.1\r\n")
             connection.sendall(answer)
             if serves:
-                eventually(probe, 5, "heard")
+                eventually(probe, 60, "heard")
             else:
-                eventually(lambda: not probe() and probe._connection is None, 5, "heard")
+                eventually(lambda: not probe() and probe._connection is None, 60, "heard")
 
 
 def test_the_http_probe_speaks_tls(tmp_path: Path) -> None:
@@ -125,12 +125,12 @@ def test_the_http_probe_speaks_tls(tmp_path: Path) -> None:
         plain, _ = listener.accept()
         with context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False) as secure:
             secure.setblocking(False)
-            eventually(lambda: not probe() and _handshake(secure), 5, "handshake")
+            eventually(lambda: not probe() and _handshake(secure), 60, "handshake")
             assert not probe()
             secure.setblocking(True)
             assert secure.recv(1024).startswith(b"GET /healthz")
             secure.sendall(ALIVE)
-            eventually(probe, 5, "heard")
+            eventually(probe, 60, "heard")
 
 
 def _handshake(secure: ssl.SSLSocket) -> bool:
@@ -149,12 +149,12 @@ def test_the_http_probe_tries_again_after_a_connection_that_was_refused_or_close
     with socket.create_server(("127.0.0.1", port)) as listener:
         assert not probe()
         listener.accept()[0].close()
-        eventually(lambda: not probe() and probe._connection is None, 5, "noticed")
+        eventually(lambda: not probe() and probe._connection is None, 60, "noticed")
         assert not probe()
         connection, _ = listener.accept()
         with connection:
             connection.sendall(ALIVE)
-            eventually(probe, 5, "heard")
+            eventually(probe, 60, "heard")
 
 
 def test_a_ready_file_counts_only_while_its_process_lives(tmp_path: Path) -> None:

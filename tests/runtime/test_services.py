@@ -122,7 +122,7 @@ def test_rabbitmq_keeps_confirmed_messages_when_it_is_killed(data_dir: Path) -> 
         channel.basic_publish("", "kept", b"point", pika.BasicProperties(delivery_mode=2))
         connection.close()
         # Erlang's dets holds a new queue's entry back for 3 s; a queue is as old as that before anything relies on it.
-        eventually(lambda: any(b"kept" in path.read_bytes() for path in data_dir.rglob("names.dets")), 10, "the queue's entry")
+        eventually(lambda: any(b"kept" in path.read_bytes() for path in data_dir.rglob("names.dets")), 60, "the queue's entry")
     server.prepare()
     assert server.url == url
     with run.running(server):

@@ -221,7 +221,7 @@ def test_a_killed_broker_leaves_none_of_its_helpers(data_dir: Path) -> None:
         assert helpers
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-        eventually(lambda: not any(map(alive, helpers)), 20, "its helpers were gone")
+        eventually(lambda: not any(map(alive, helpers)), 60, "its helpers were gone")
 
 
 def test_a_broker_serves_on_when_only_its_port_mapper_was_killed(data_dir: Path) -> None:
@@ -253,7 +253,7 @@ def test_a_killed_test_run_leaves_no_server(data_dir: Path) -> None:
         servers = descendants(process.pid)
         assert servers
         process.kill()
-    eventually(lambda: not any(map(alive, servers)), 10, "its server was gone")
+    eventually(lambda: not any(map(alive, servers)), 60, "its server was gone")
 
 
 def test_postgresql_is_not_misled_by_a_pid_that_another_program_has_by_now(data_dir: Path) -> None:

@@ -311,5 +311,5 @@ def test_two_at_once_do_not_meet(machine: Machine) -> None:
         assert process.stderr.readline() == "setup: waiting for another set-up to end\n"
         assert process.poll() is None
         fcntl.flock(lock, fcntl.LOCK_UN)
-        assert process.communicate(timeout=30)[1] == ""
+        assert process.communicate(timeout=60)[1] == ""
         assert process.returncode == os.EX_OK

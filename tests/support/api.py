@@ -44,7 +44,7 @@ class Api:
     base_url: str
     tls: ssl.SSLContext | None = None
     headers: dict[str, str] = field(default_factory=dict)
-    timeout_seconds: float = 15.0
+    timeout_seconds: float = 60.0
     ws_url: str = ""  # where WebSockets are not at the base URL's host
 
     def request(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> Answer:
@@ -137,7 +137,7 @@ class Player:
         )
 
 
-def frame_with(viewer: ClientConnection, user_id: str, score: int, seconds: float = 10.0) -> dict[str, Any]:
+def frame_with(viewer: ClientConnection, user_id: str, score: int, seconds: float = 60.0) -> dict[str, Any]:
     """Receive until a frame shows this player with this score."""
     import time
 

@@ -191,4 +191,4 @@ def serving(stand_in: Answers) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(10)
+        thread.join(60)

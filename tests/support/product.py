@@ -23,7 +23,7 @@ from tests.support.api import Api
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-READY_SECONDS = 90.0
+READY_SECONDS = 240.0
 
 
 class Product:
@@ -74,7 +74,7 @@ class Product:
                 if line.startswith("ready:"):
                     ready.set()
 
-    def stop(self, seconds: float = 15.0) -> int:
+    def stop(self, seconds: float = 60.0) -> int:
         """SIGTERM, as an operator would; answers the exit code."""
         assert self.process is not None
         if self.process.poll() is None:
@@ -143,10 +143,10 @@ class Product:
         pid = self.pid(name)
         os.kill(pid, signal_number)
         if signal_number == signal.SIGSTOP:
-            eventually(lambda: is_stopped(pid), 10, f"{name} stopped")
+            eventually(lambda: is_stopped(pid), 60, f"{name} stopped")
         return pid
 
-    def wait_replaced(self, name: str, old_pid: int, seconds: float = 30.0) -> int:
+    def wait_replaced(self, name: str, old_pid: int, seconds: float = 60.0) -> int:
         """Wait until runtime.json names another living process for `name`."""
 
         def replaced() -> int:

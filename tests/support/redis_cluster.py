@@ -62,7 +62,7 @@ save ""
         ending.callback(process.kill)
         node: Any = redis.Redis(port=port, password=PASSWORD, decode_responses=True)
         ending.callback(node.close)
-        eventually(lambda: answers(node), 20, "a node")
+        eventually(lambda: answers(node), 60, "a node")
         return node
 
     def _join(self, nodes: list[Any]) -> None:

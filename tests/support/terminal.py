@@ -71,7 +71,7 @@ class Shown:
         """Of the text, those that are whole."""
         return self.text.split("\n")[:-1]
 
-    def wait_for(self, part: str, seconds: float = 30.0) -> None:
+    def wait_for(self, part: str, seconds: float = 60.0) -> None:
         """Until this was shown."""
         try:
             eventually(lambda: part in self.text, seconds, f"{part!r} was shown")
@@ -83,7 +83,7 @@ class Shown:
         self.process.send_signal(signal_number)
         return self.wait()
 
-    def wait(self, seconds: float = 30.0) -> int:
+    def wait(self, seconds: float = 60.0) -> int:
         """The exit code, when all it wrote was read."""
         code = self.process.wait(seconds)
         self._thread.join(seconds)

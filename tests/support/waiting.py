@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(probe: Callable[[], T], seconds: float = 10.0, what: str = "condition") -> T:
+def eventually(probe: Callable[[], T], seconds: float = 60.0, what: str = "condition") -> T:
     """Ask `probe` until its answer is truthy and give it back; AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:

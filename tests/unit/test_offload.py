@@ -31,7 +31,7 @@ class Gate:
             self.running += 1
             self.most = max(self.most, self.running)
         try:
-            assert self.opened.wait(20)
+            assert self.opened.wait(60)
             return call()
         finally:
             with self._lock:
@@ -43,7 +43,7 @@ def test_few_run_at_a_time_some_wait_and_the_rest_are_sent_away() -> None:
     bounded = BoundedOffload(gate, at_once=2, waiting=3)
     with ThreadPoolExecutor(5) as pool:
         calls = [pool.submit(bounded.run, lambda: "done") for _ in range(5)]
-        eventually(lambda: gate.running == 2 and not bounded._places.acquire(blocking=False), 10, "a full line")
+        eventually(lambda: gate.running == 2 and not bounded._places.acquire(blocking=False), 60, "a full line")
         with pytest.raises(TooBusy):
             bounded.run(lambda: "never")
         gate.opened.set()
@@ -57,7 +57,7 @@ def test_hashing_goes_through_the_host_and_is_refused_when_too_many_wait() -> No
     hasher = PasswordHasher(gate, at_once=1, waiting=0)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(hasher.hash, "correct horse battery staple")
-        eventually(lambda: gate.running, 10, "a hash in progress")
+        eventually(lambda: gate.running, 60, "a hash in progress")
         for refused in (lambda: hasher.verify(None, "x"), lambda: hasher.hash("y")):
             with pytest.raises(TooBusy):
                 refused()

@@ -61,7 +61,7 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
 
 
 def named(kept: Kept, name: str) -> ReadableSpan:
-    return eventually(lambda: [span for span in kept.spans if span.name == name], 10, f"the span {name}")[0]
+    return eventually(lambda: [span for span in kept.spans if span.name == name], 60, f"the span {name}")[0]
 
 
 @pytest.mark.parametrize("endpoint", ["", "http://127.0.0.1:1"])
@@ -168,4 +168,4 @@ def test_a_collector_that_takes_nothing_is_told_of_once(kept: Kept, caplog: pyte
     kept.result = SpanExportResult.SUCCESS
     said("third")
     lost, back = "the collector takes no spans; they are lost", "the collector takes spans again"
-    assert eventually(lambda: said("more") == [lost, back], 10, "told")
+    assert eventually(lambda: said("more") == [lost, back], 60, "told")
