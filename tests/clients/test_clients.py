@@ -393,7 +393,7 @@ def test_a_thousand_updates_under_killed_workers_and_a_restart_are_a_thousand(pr
         eventually(lambda: progress() > 100, 60, "a tenth is played")
         product.restart_http()
         eventually(lambda: progress() > 300, 60, "a third is played")
-        product.stop(30)
+        product.stop()
         product.start()
         eventually(lambda: progress() > 600, 60, "more than half is played")
         product.kill("http", signal.SIGKILL)

@@ -146,7 +146,7 @@ def test_an_account_that_vanished_in_flight_is_redriven_when_it_is_back(product:
         assert player.score(3).data["score"] == 4, "the account is known for some seconds longer"
         assert other.score(5).status == 200
         eventually(lambda: player.user_id in said(product, "list", "--state", "parked"), 60, "it among the dead letters")
-        assert recorded(product, other.user_id) == 5
+        eventually(lambda: recorded(product, other.user_id) == 5, 60, "what others did in the ledger")
         assert board.zscore("leaderboard", f"user:{player.user_id}") == 4
     assert recorded(product, player.user_id) == 0
     product.query("INSERT INTO users SELECT * FROM jsonb_populate_record(NULL::users, :account)", account=account[0])

@@ -98,7 +98,11 @@ def test_players_and_viewers_of_both_see_one_board(first: Product, second: Produ
     assert here.score(2).data["score"] == 2
     assert there.score(3).data["score"] == 5
     ticket = second.api.post("/api/ws-tickets", headers=there.authorization).data["ticket"]
-    with here.watch() as viewer, there.watch() as other, connect(first.api.websocket_url(f"/ws?ticket={ticket}")) as third:
+    with (
+        here.watch() as viewer,
+        there.watch() as other,
+        connect(first.api.websocket_url(f"/ws?ticket={ticket}"), open_timeout=60) as third,
+    ):
         score = there.climb()
         for each in (viewer, other, third):
             frame_with(each, here.user_id, score, 30)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -21,8 +21,15 @@ def api() -> Iterator[ScriptedApi]:
         yield api
 
 
-def game_of(api: ScriptedApi, players: int = 2, seconds: float = 2.5) -> Game:
+Enough = Callable[[Tally, float], bool]
+
+
+def game_of(api: ScriptedApi, players: int = 2, seconds: float = 90.0) -> Game:
     return Game(api.base_url, None, players, seconds)
+
+
+def some_are_accepted(tally: Tally, _gone: float) -> bool:
+    return tally.accepted > 2
 
 
 def joined(game: Game) -> list[SimulatedPlayer]:
@@ -32,15 +39,28 @@ def joined(game: Game) -> list[SimulatedPlayer]:
     return players
 
 
-def played(game: Game) -> tuple[Tally, list[Difference]]:
+def play(game: Game, players: list[SimulatedPlayer], enough: Enough) -> Tally:
+    """Until enough has happened, however long that takes."""
     tally = Tally()
+    ended: list[float] = []
+
+    def look(gone: float) -> None:
+        if not ended and enough(tally, gone):
+            ended.append(gone)
+            raise KeyboardInterrupt
+
+    game.play(players, tally, look)
+    return tally
+
+
+def played(game: Game, enough: Enough = some_are_accepted) -> tuple[Tally, list[Difference]]:
     players = game.join(lambda: None)
-    game.play(players, tally, lambda _gone: None)
+    tally = play(game, players, enough)
     return tally, game.differences(players)
 
 
 def test_every_acknowledged_point_is_compared(api: ScriptedApi) -> None:
-    tally, wrong = played(game_of(api))
+    tally, wrong = played(game_of(api, seconds=8.0), lambda *_: False)
     assert wrong == []
     assert tally.accepted > 0
     assert sum(api.scores.values()) > 0
@@ -74,16 +94,16 @@ def test_a_date_to_come_again_at_is_understood_as_a_moment(api: ScriptedApi) -> 
 
 def test_an_update_that_failed_after_it_was_counted_is_sent_again_and_counts_once(api: ScriptedApi) -> None:
     api.counted_then_failed = 2
-    tally, wrong = played(game_of(api, players=1, seconds=4.0))
+    tally, wrong = played(game_of(api, players=1))
     assert tally.counted().refused == {"unavailable": 2}
     assert wrong == []
 
 
 def test_an_update_still_unanswered_at_the_end_is_settled_before_the_sums_are_compared(api: ScriptedApi) -> None:
     api.counted_then_failed = 1
-    game, tally = game_of(api, players=1, seconds=1.4), Tally()
+    game = game_of(api, players=1)
     (player,) = players = game.join(lambda: None)
-    game.play(players, tally, lambda _gone: None)
+    tally = play(game, players, lambda tally, _gone: bool(tally.counted().refused))
     assert tally.counted().refused == {"unavailable": 1}
     assert player.acknowledged == api.scores[player.scoreboard.user_id] > 0
     assert game.differences(players) == []
@@ -105,16 +125,16 @@ def test_a_player_whose_token_has_expired_logs_in_again(api: ScriptedApi) -> Non
 
 
 def test_a_viewer_stays_connected_while_nobody_scores(api: ScriptedApi) -> None:
-    game, tally = game_of(api, players=1, seconds=3.5), Tally()
+    game = game_of(api, players=1)
     players = game.join(lambda: None)
-    game.play(players, tally, lambda _gone: None)
+    tally = play(game, players, lambda tally, gone: tally.frames > 0 and gone > 3.5)
     assert game.differences(players) == []
     assert (api.viewers, tally.frames) == (1, 1)
 
 
 def test_without_viewers_the_game_goes_on(api: ScriptedApi) -> None:
     api.ws_url = "ws://127.0.0.1:9/ws"
-    tally, wrong = played(game_of(api, players=1, seconds=1.5))
+    tally, wrong = played(game_of(api, players=1))
     assert wrong == []
     assert (tally.frames, tally.accepted > 0) == (0, True)
 
@@ -180,7 +200,7 @@ def test_what_is_no_url_is_told(url: str) -> None:
 def test_an_instance_that_wants_a_ticket_with_every_update_gets_one(api: ScriptedApi) -> None:
     api.ticket_required = True
     api.counted_then_failed = 1
-    tally, wrong = played(game_of(api, players=1, seconds=4.0))
+    tally, wrong = played(game_of(api, players=1))
     assert wrong == []
     assert tally.accepted >= 2
     assert set(tally.counted().refused) == {"unavailable"}

@@ -43,7 +43,7 @@ def test_few_run_at_a_time_some_wait_and_the_rest_are_sent_away() -> None:
     bounded = BoundedOffload(gate, at_once=2, waiting=3)
     with ThreadPoolExecutor(5) as pool:
         calls = [pool.submit(bounded.run, lambda: "done") for _ in range(5)]
-        eventually(lambda: gate.running == 2 and not bounded._places.acquire(blocking=False), 60, "a full line")
+        eventually(lambda: gate.running == 2 and bounded._places._value == 0, 60, "a full line")
         with pytest.raises(TooBusy):
             bounded.run(lambda: "never")
         gate.opened.set()
