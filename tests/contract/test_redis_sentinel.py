@@ -44,7 +44,7 @@ dir {tmp_path}
 requirepass {OWN_PASSWORD}
 sentinel monitor {NAME} {first.hostname} {first.port} 1
 sentinel auth-pass {NAME} {PASSWORD}
-sentinel down-after-milliseconds {NAME} 500
+sentinel down-after-milliseconds {NAME} 8000
 sentinel failover-timeout {NAME} 5000
 """)
     process = subprocess.Popen([programs.REDIS.require(), file, "--sentinel"], stdout=subprocess.DEVNULL)

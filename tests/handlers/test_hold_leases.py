@@ -12,19 +12,22 @@ from shared.container import Container, container
 from shared.core.errors import ConfigurationError, InvalidParameter
 from shared.ledger.messages import VERSION
 from shared.ledger.queues import HISTORY
-from shared.operations.hold_leases import LEASE_SECONDS, join_instances
+from shared.operations import hold_leases
+from shared.operations.hold_leases import join_instances
 from shared.stores.postgresql.migrations import MIGRATIONS
 from tests.handlers.conftest import Redeploy
 from tests.handlers.events import invoke
 from tests.support.relay import Relay
 
 NewInstance = Callable[..., str]
+LEASE_SECONDS = 300.0  # as long as a test may take
 USUAL = {"HISTORY_QUEUES": "1", "KEY_PREFIX": "", "RATE_LIMIT_REQUESTS": "100", "FORMER_INSTANCE_ID": ""}
 
 
 @pytest.fixture
-def instance(deployed: Container, redeploy: Redeploy) -> Iterator[NewInstance]:
+def instance(deployed: Container, redeploy: Redeploy, monkeypatch: pytest.MonkeyPatch) -> Iterator[NewInstance]:
     """Become another instance on the same stores; answers its id."""
+    monkeypatch.setattr(hold_leases, "LEASE_SECONDS", LEASE_SECONDS)
     made: list[str] = []
 
     def become(**settings: str) -> str:

@@ -147,6 +147,13 @@ def test_what_another_instances_key_has_sealed_comes_back_and_is_not_parked(
     assert [body for _, body in bench.drain(DEAD_LETTERS)] == [forged]
 
 
+@pytest.fixture
+def patient_retries(redeploy: Redeploy) -> None:
+    """What waits does so until a test has looked: with the usual first delay of five seconds it may come back before."""
+    redeploy(RETRY_DELAYS_SECONDS="500,3000,18000")
+
+
+@pytest.mark.usefixtures("patient_retries")
 def test_what_the_ledger_refuses_waits_longer_each_time_and_is_then_parked(
     bench: Bench, deployed: Container, user_id: str
 ) -> None:
@@ -154,7 +161,7 @@ def test_what_the_ledger_refuses_waits_longer_each_time_and_is_then_parked(
     body = bench.codec.update(stranger)
     bench.record(body, good)
     assert deployed.ledger.totals([user_id]) == {user_id: 2}
-    for attempt, (queue, delay) in enumerate(zip(RETRIES, ("5000", "30000", "180000"), strict=True), 1):
+    for attempt, (queue, delay) in enumerate(zip(RETRIES, ("500000", "3000000", "18000000"), strict=True), 1):
         [(properties, waiting)] = bench.drain(queue)
         assert (waiting, properties.expiration, properties.delivery_mode) == (body, delay, 2)
         assert (properties.headers["x-attempts"], properties.headers["x-reason"]) == (attempt, "unknown user")
@@ -167,6 +174,7 @@ def test_what_the_ledger_refuses_waits_longer_each_time_and_is_then_parked(
     assert (properties.headers["x-attempts"], properties.headers["x-reason"]) == (4, "unknown user")
 
 
+@pytest.mark.usefixtures("patient_retries")
 @pytest.mark.parametrize("attempts", [-1, 0, True, "2", b"2", None, {"a": 1}])
 def test_a_header_that_counts_nothing_is_the_first_attempt(bench: Bench, attempts: object) -> None:
     bench.record(bench.codec.update(bench.event(str(uuid4()))), x_attempts=attempts)
@@ -177,7 +185,7 @@ def test_one_that_waits_comes_back_by_itself_and_holds_up_nobody(
     bench: Bench, redeploy: Redeploy, deployed: Container, user_id: str
 ) -> None:
     """The one behind it has waited for its second time already, in a queue of its own."""
-    redeploy(RETRY_DELAYS_SECONDS="60,0.2,60")
+    redeploy(RETRY_DELAYS_SECONDS="600,0.2,600")
     first, second = bench.codec.update(bench.event(str(uuid4()))), bench.codec.update(bench.event(str(uuid4())))
     with delivered(deployed, HISTORY) as messages:
         bench.record(first)
@@ -222,6 +230,7 @@ def cut(redeploy: Redeploy, deployed: Container) -> Callable[[], AbstractContext
     return away
 
 
+@pytest.mark.usefixtures("patient_retries")
 def test_a_broker_that_is_away_while_settling_sends_the_batch_back(
     bench: Bench, deployed: Container, user_id: str, cut: Callable[[], AbstractContextManager[None]]
 ) -> None:
@@ -233,6 +242,7 @@ def test_a_broker_that_is_away_while_settling_sends_the_batch_back(
     assert deployed.ledger.totals([user_id]) == {user_id: 3}
 
 
+@pytest.mark.usefixtures("patient_retries")
 @pytest.mark.parametrize("queue", [RETRIES[0], DEAD_LETTERS])
 def test_a_queue_that_is_missing_while_settling_is_declared(bench: Bench, deployed: Container, user_id: str, queue: str) -> None:
     bodies = [bench.codec.update(bench.event(user_id, 3)), bench.codec.update(bench.event(str(uuid4()))), b"poison"]

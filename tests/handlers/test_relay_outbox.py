@@ -134,7 +134,7 @@ def test_what_was_lost_with_a_deleted_queue_is_published_again_at_once(board: Co
 
 def test_what_is_younger_than_a_minute_is_not_taken_for_lost(board: Container, redis_url: str, bench: Bench) -> None:
     player = new_player(board)
-    leave(board, redis_url, player.user_id, 3, seconds=40)
+    leave(board, redis_url, player.user_id, 3, seconds=10)
     assert relayed({}) == 3
     bench.drain(HISTORY)
     with consuming(board):

@@ -276,7 +276,7 @@ def test_a_stopped_server_leaves_no_process(data_dir: Path) -> None:
         with run.running(server):
             started |= descendants(os.getpid()) - before
     assert len(started) > 3
-    assert [pid for pid in started if alive(pid)] == []
+    eventually(lambda: not any(map(alive, started)), 60, "all of them have ended")
 
 
 def test_secrets_of_the_servers_are_readable_by_their_owner_only(data_dir: Path) -> None:

@@ -209,7 +209,7 @@ def test_a_broker_that_runs_out_of_disk_takes_nothing_more(data_dir: Path) -> No
         connection = amqp(server)
         connection.channel().basic_publish("", "nowhere", b"point")
         with pytest.raises(pika.exceptions.ConnectionBlockedTimeout):
-            connection.process_data_events(20)
+            connection.process_data_events(60)
 
 
 def test_a_killed_broker_leaves_none_of_its_helpers(data_dir: Path) -> None:

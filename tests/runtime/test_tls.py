@@ -78,7 +78,7 @@ def test_a_renewed_certificate_is_served_without_a_restart(operator: Operator) -
     first, second = trustme.CA(), trustme.CA()
     operator.install(first)
     files = {"SCOREBOARD_TLS_CERT": str(operator.certificate), "SCOREBOARD_TLS_KEY": str(operator.key)}
-    environment = {"SCOREBOARD_TLS": "true", **files}
+    environment = {"SCOREBOARD_TLS": "true", "SCOREBOARD_IDLE_SECONDS": "300", **files}
     with HttpProcess(environment) as server, closing(server.open_socket(trusting(first))) as standing:
         standing.sendall(ASK)
         assert read_answer(standing).status == 200

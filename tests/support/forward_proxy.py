@@ -29,7 +29,7 @@ class ForwardProxy:
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(60)
+            thread.join(5)
         for one in (self._listener, *self._sockets):
             one.close()
 

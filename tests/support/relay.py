@@ -61,7 +61,7 @@ class Relay:
         self.cut()
         self._listener.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(60)
+            thread.join(5)
         for one in (self._listener, *self._sockets):
             one.close()
 
