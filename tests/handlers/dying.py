@@ -65,13 +65,15 @@ def dismissed(deployed: Container) -> Iterator[Callable[[], list[str]]]:
     client: Any = redis.Redis.from_url(deployed.settings.redis_url)
     labels: list[str] = []
 
+    channel = f"{deployed.settings.broadcast_channel}:dismissals"
+
     def heard() -> list[str]:
-        while (message := listener.get_message(timeout=0.01)) is not None:
-            if message["type"] == "message":
-                labels.append(json.loads(message["data"])["label"])
+        client.publish(channel, "null")
+        while (message := listener.get_message(timeout=60))["data"] != b"null":
+            labels.append(json.loads(message["data"])["label"])
         return labels
 
     with client, client.pubsub() as listener:
-        listener.subscribe(f"{deployed.settings.broadcast_channel}:dismissals")
+        listener.subscribe(channel)
         eventually(lambda: (listener.get_message(timeout=0.1) or {}).get("type") == "subscribe", what="subscribed")
         yield heard

@@ -25,6 +25,7 @@ from tests.handlers.events import ROOT, HandlerReply, call, invoke
 from tests.handlers.limits import open_limits
 from tests.support.product import query
 from tests.support.queues import patient_connection
+from tests.support.waiting import eventually
 
 HISTORY = "score_history_queue"
 
@@ -120,17 +121,22 @@ def give(deployed: Container, points: Mapping[str, int]) -> None:
 
 
 @contextmanager
-def delivered(deployed: Container, queue: str) -> Iterator[Callable[[], list[bytes]]]:
-    """The bodies that arrive in a queue from now on, taken out of it."""
+def delivered(deployed: Container, queue: str) -> Iterator[Callable[..., list[bytes]]]:
+    """The bodies that arrive in a queue from now on, taken out of it, when there are so many at least."""
     broker = deployed.settings.amqp_url, deployed.settings.amqp_ca_file
     connection = patient_connection(rabbitmq.connection_parameters(*broker))
     channel = connection.channel()
     channel.queue_purge(queue)
 
-    def taken() -> list[bytes]:
+    def taken(at_least: int = 0) -> list[bytes]:
         found: list[bytes] = []
-        while (message := channel.basic_get(queue, auto_ack=True))[0] is not None:
-            found.append(message[2])
+
+        def have_come() -> bool:
+            while (message := channel.basic_get(queue, auto_ack=True))[0] is not None:
+                found.append(message[2])
+            return len(found) >= at_least
+
+        eventually(have_come, 60, f"{at_least} messages in {queue}")
         return found
 
     try:

@@ -335,7 +335,7 @@ def test_a_change_while_the_answer_is_under_way_is_seen_afterwards_and_never_bef
         assert scores(viewer.subscribe(board.board_id, top=1)) == [1]
         assert deps.board_views is not None
         assert deps.board_views.behind() == [board.board_id]
-        changes = [deps.event_codec.open_recorded(body).boards for body in messages()]
+        changes = [deps.event_codec.open_recorded(body).boards for body in messages(1)]
     assert (board.board_id,) in changes, "a broadcast was asked for"
     tell(deps, (board.board_id,))
     assert scores(viewer.one()) == [2]
@@ -376,7 +376,7 @@ def test_a_sweep_has_those_served_whom_a_crash_left_waiting(api: aws.Connections
     api.verdict = lambda _: None
     with delivered(deps, "score_updated_queue") as messages:
         invoke("sweep_viewers", {})
-        [body] = messages()
+        [body] = messages(1)
     assert deps.event_codec.open_recorded(body).boards == (board.board_id,)
     tell(deps, (board.board_id,))
     assert scores(viewer.one()) == [3]
@@ -399,4 +399,4 @@ def test_a_board_that_is_another_one_is_told_of_before_the_answer(deps: Containe
     with delivered(deps, "score_updated_queue") as messages:
         invoke("manage_boards", {"action": "reset", "id": board.board_id, "period": "round"})
         assert not deps._telling.is_running
-        assert [deps.event_codec.open_recorded(body).boards for body in messages()] == [(board.board_id,)]
+        assert [deps.event_codec.open_recorded(body).boards for body in messages(1)] == [(board.board_id,)]

@@ -34,13 +34,15 @@ def client(redis_url: str) -> Iterator[redis.Redis]:
 @pytest.fixture
 def frames(deployed: Container, client: redis.Redis) -> Iterator[Any]:
     """Every frame that goes out."""
+    channel = deployed.settings.broadcast_channel
     subscription = cast("Any", client).pubsub(ignore_subscribe_messages=True)
-    subscription.subscribe(deployed.settings.broadcast_channel)
+    subscription.subscribe(channel)
     subscription.get_message(ignore_subscribe_messages=False, timeout=60)
 
     def take() -> list[Any]:
+        client.publish(channel, "null")
         found = []
-        while message := subscription.get_message(timeout=0.1):
+        while (message := subscription.get_message(timeout=60))["data"] != b"null":
             found.append(json.loads(message["data"]))
         return found
 
@@ -137,7 +139,7 @@ def test_on_api_gateway_a_viewer_gets_the_board_with_the_first_broadcast(cloud: 
     event["headers"]["Authorization"] = f"Bearer {token}"
     with delivered(deployed, "score_updated_queue") as messages:
         assert invoke("ws_connect", event)["statusCode"] == 200
-        bodies = messages()
+        bodies = messages(1)
     leader = lead(deployed)
     batch = [QueueDelivery(tag, False, pika.BasicProperties(), body) for tag, body in enumerate(bodies, 1)]
     invoke("broadcast_scores", queue_event("arn", "score_updated_queue", "/", batch))
@@ -151,7 +153,7 @@ def test_a_sweep_has_those_served_whom_a_crash_left_waiting(cloud: Cloud) -> Non
     deployed.viewers.welcome(api.connect("left-waiting="), deployed.clock.now() + timedelta(minutes=1))
     with delivered(deployed, "score_updated_queue") as messages:
         assert invoke("sweep_viewers", {}) == {"ended": 0}
-        assert len(messages()) == 1
+        assert len(messages(1)) == 1
     tell(deployed, 1)
     assert len(api.frames("left-waiting=")) == 1
     with delivered(deployed, "score_updated_queue") as messages:

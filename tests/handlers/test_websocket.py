@@ -174,7 +174,7 @@ def test_the_first_viewer_ever_has_a_frame_made(deployed: Container, redeploy: R
     redeploy(BROADCAST_CHANNEL=f"frames-{secrets.token_hex(4)}")
     with delivered(deployed, "score_updated_queue") as messages:
         assert connect({"Authorization": f"Bearer {token_of(deployed)}"})["statusCode"] == 200
-        [body] = messages()
+        [body] = messages(1)
     assert deployed.event_codec.open_recorded(body).updates == 0
 
 
@@ -204,7 +204,7 @@ def test_on_api_gateway_viewers_are_noted_until_their_session_ends_and_forgotten
     with redis.Redis.from_url(redis_url) as client, delivered(deployed, "score_updated_queue") as messages:
         assert connect({"Authorization": f"Bearer {token}"})["statusCode"] == 200
         assert noted(client) == {connection_id.encode(): ends_at_ms}
-        assert len(messages()) == 1, "somebody must post the board to the newcomer"
+        assert len(messages(1)) == 1, "somebody must post the board to the newcomer"
         assert invoke("ws_disconnect", websocket_event("$disconnect")) == {"statusCode": 200, "headers": {}}
         assert noted(client) == {}
 

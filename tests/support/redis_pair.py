@@ -46,7 +46,7 @@ class RedisPair:
             server.config_set("repl-diskless-sync-delay", 0)
         replica.config_set("masterauth", PASSWORD)
         replica.replicaof(primary.hostname, primary.port)
-        eventually(lambda: replica.info("replication")["master_link_status"] == "up", 30, "the replica in step")
+        eventually(lambda: replica.info("replication")["master_link_status"] == "up", 60, "the replica in step")
 
 
 @contextmanager
