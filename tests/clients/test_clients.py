@@ -191,7 +191,7 @@ def test_a_session_that_ended_is_begun_anew_or_told(client: Driven, product: Pro
     for name in (stays, leaves):
         client.do("end_session", name=name)
     assert client.do("add", name=stays)["score"] == 1
-    eventually(lambda: client.ends == [401], 30, "who cannot log in again is told so, and nobody else")
+    eventually(lambda: client.ends == [401], 60, "who cannot log in again is told so, and nobody else")
     with pytest.raises(Refused) as refused:
         client.do("add", name=leaves)
     assert refused.value.error["status"] == 401
@@ -204,8 +204,8 @@ def test_a_websocket_that_is_refused_is_told(product: Product) -> None:
         clients = {language: stack.enter_context(Driven(language)) for language in LANGUAGES}
         for client in clients.values():
             client.do("watch", name=joined(client, product, way.url), give_up_seconds=5)
-        eventually(lambda: clients["python"].ends == [403], 30, "Python says what was answered")
-        eventually(lambda: clients["javascript"].ends == [0], 30, "JavaScript gives up")
+        eventually(lambda: clients["python"].ends == [403], 60, "Python says what was answered")
+        eventually(lambda: clients["javascript"].ends == [0], 60, "JavaScript gives up")
         assert "refused the WebSocket with 403" in clients["python"].reasons[-1]
         assert len(clients["javascript"].reasons) > 1, "each try is told of"
         assert all(reason.startswith("no_websocket: The WebSocket to 127.0.0.1") for reason in clients["javascript"].reasons)
@@ -216,7 +216,7 @@ def test_a_ticket_that_is_never_good_enough_is_told(product: Product) -> None:
     with closing(Relay(product.base_url)) as way, Driven("python") as client:
         way.refuse_websockets(401)
         client.do("watch", name=joined(client, product, way.url))
-        eventually(lambda: client.ends == [401], 30, "the end")
+        eventually(lambda: client.ends == [401], 60, "the end")
         assert len(client.reasons) == 3
 
 
@@ -265,7 +265,7 @@ def test_a_page_of_another_origin_is_told_why_it_gets_no_answer(product: Product
 def test_a_server_that_has_no_live_board_is_told_at_once(client: Driven, product: Product) -> None:
     client.do("join", name="guest", url=f"{product.base_url}/elsewhere", token_url=f"data:,{TOKEN}")
     client.do("watch", name="guest")
-    eventually(lambda: client.ends == [404], 30, "the end")
+    eventually(lambda: client.ends == [404], 60, "the end")
     [reason] = client.reasons
     assert reason.startswith("not_found: ")
 
@@ -318,7 +318,7 @@ def test_a_proxy_that_lets_no_websocket_through_is_told(product: Product) -> Non
         name = joined(client, product, "http://scores.test:8080")
         assert client.do("add", name=name)["score"] == 1
         client.do("watch", name=name)
-        eventually(lambda: client.ends == [0], 30, "the end")
+        eventually(lambda: client.ends == [0], 60, "the end")
         [reason] = client.reasons
         assert reason.startswith("proxy_refused: no WebSocket to ws://scores.test:8080/ws")
 
@@ -359,7 +359,7 @@ def test_a_connection_that_died_without_a_word_is_found_out(product: Product) ->
         player = product.api.new_player()
         score = player.climb()
         for client in clients:
-            eventually(lambda: client.shows(player.username, score), 40, "the board goes on")  # noqa: B023
+            eventually(lambda: client.shows(player.username, score), 60, "the board goes on")  # noqa: B023
             assert only_rises(client.versions())
 
 
@@ -411,7 +411,7 @@ def test_a_thousand_updates_under_killed_workers_and_a_restart_are_a_thousand(pr
             return [client.boards[-1]["scores"] for client in clients]
 
         eventually(
-            lambda: shown()[0] == shown()[1] and {100} >= {shown()[0].get(name, 100) for name in names}, 30, "the end is shown"
+            lambda: shown()[0] == shown()[1] and {100} >= {shown()[0].get(name, 100) for name in names}, 60, "the end is shown"
         )
         for client in clients:
             assert only_rises(client.versions()), client.versions()

@@ -123,7 +123,7 @@ def stores(
 
 def emptied(broker: Any, queue: str) -> None:
     broker.queue_purge(queue)
-    eventually(lambda: broker.queue_declare(queue, passive=True).method.message_count == 0, 30, "an empty queue")
+    eventually(lambda: broker.queue_declare(queue, passive=True).method.message_count == 0, 60, "an empty queue")
 
 
 def with_older_schema(stores: Stores, tmp_path: Path) -> None:

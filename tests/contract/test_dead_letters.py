@@ -64,7 +64,7 @@ class Parking(Queues):
         """In the broker alone, as versions did that kept nothing in PostgreSQL."""
         before = self.count()
         self.deployed.topology.park([RefusedMessage(body, "unknown user", 4) for body in bodies])
-        eventually(lambda: self.count() == before + len(bodies), 30, "all of them parked")
+        eventually(lambda: self.count() == before + len(bodies), 60, "all of them parked")
 
     def count(self, queue: str = DEAD_LETTERS) -> int:
         with self.channel() as channel:
@@ -293,7 +293,7 @@ def test_redriven_ones_are_published_as_they_were(parking: Parking) -> None:
         parking.refuse(event, trace=TRACE)
     settled = parking.letters.redrive(parking.letters.choose(ALL, patience_seconds=60), "operator")
     parking.deployed.publisher.publish_again([(whole, whole.body or b"") for whole in settled.letters], redriven=True)
-    eventually(lambda: parking.count(queue) == 3, 30, "all of them published")
+    eventually(lambda: parking.count(queue) == 3, 60, "all of them published")
     moved = parking.drain(queue)
     assert [body for _, body in moved] == [whole.body for whole in settled.letters]
     for properties, _ in moved:
@@ -462,7 +462,7 @@ def test_what_lies_in_the_broker_alone_is_noted_and_stays(parking: Parking) -> N
     parking.park(*map(parking.codec.update, events), b"\xff nonsense", b"[" * 5000)
     for _ in range(30):  # RabbitMQ 4 drops what returned 20 times unless the queue says otherwise
         parking.sift()
-        eventually(lambda: parking.count() == 5, 30, "all of them back")
+        eventually(lambda: parking.count() == 5, 60, "all of them back")
     found = parking.standing()
     assert [letter.request_id for letter in found] == [*(event.request_id for event in events), None, None]
     assert [(letter.state, letter.attempts, letter.reason) for letter in found] == [(PARKED, 4, "unknown user")] * 5
@@ -486,9 +486,9 @@ def test_of_several_copies_the_newest_stays(parking: Parking) -> None:
     event = parking.event()
     letters = [parking.refuse(event, attempts)[0] for attempts in (3, 4, 5)]
     parking.deployed.topology.park(letters)
-    eventually(lambda: parking.count() == 3, 30, "all copies parked")
+    eventually(lambda: parking.count() == 3, 60, "all copies parked")
     parking.sift()
-    eventually(lambda: parking.count() == 1, 30, "one of them back")
+    eventually(lambda: parking.count() == 1, 60, "one of them back")
     [(properties, _)] = parking.drain(DEAD_LETTERS)
     assert properties.headers["x-attempts"] == 6
     assert len(parking.standing()) == 1
@@ -503,9 +503,9 @@ def test_copies_of_what_is_settled_go(parking: Parking) -> None:
     ids = {letter.request_id: letter.id for letter in parking.standing()}
     parking.letters.redrive([ids[redriven.request_id]], "operator")
     parking.letters.discard([ids[discarded.request_id]], "test", Actor("operator"))
-    eventually(lambda: parking.count() == 4, 30, "all of them parked")
+    eventually(lambda: parking.count() == 4, 60, "all of them parked")
     parking.sift()
-    eventually(lambda: parking.count() == 1, 30, "one of them back")
+    eventually(lambda: parking.count() == 1, 60, "one of them back")
     assert [body for _, body in parking.drain(DEAD_LETTERS)] == [_body(parking, ids[parked.request_id])]
 
 
@@ -515,7 +515,7 @@ def test_two_at_once_lose_nothing(parking: Parking) -> None:
     with ThreadPoolExecutor(4) as pool:
         for done in [pool.submit(parking.sift) for _ in range(4)]:
             done.result()
-    eventually(lambda: parking.count() == 60, 30, "all of them back")
+    eventually(lambda: parking.count() == 60, 60, "all of them back")
     assert {letter.request_id for letter in parking.standing()} == {event.request_id for event in events}
 
 
@@ -529,7 +529,7 @@ def test_cut_off_before_a_copy_goes_it_is_there_still(parking: Parking) -> None:
     parking.park(b"one", b"two")
     with pytest.raises(CutOff):
         parking.deployed.dead_letter_queue.sift(settle)
-    eventually(lambda: parking.count() == 2, 30, "both back")
+    eventually(lambda: parking.count() == 2, 60, "both back")
 
 
 def test_more_than_a_broker_gives_back_in_order_are_looked_at_with_one_consumer(parking: Parking) -> None:
@@ -538,7 +538,7 @@ def test_more_than_a_broker_gives_back_in_order_are_looked_at_with_one_consumer(
     parking.park(*bodies)
     with parking.channel() as channel:
         assert [body for _, _, body in take_messages(channel, DEAD_LETTERS)] == bodies
-    eventually(lambda: parking.count() == 150, 30, "all of them back")
+    eventually(lambda: parking.count() == 150, 60, "all of them back")
     assert [body for _, body in parking.drain(DEAD_LETTERS)] == bodies
 
 

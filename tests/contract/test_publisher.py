@@ -276,7 +276,7 @@ def test_what_is_refused_goes_out_on_another_channel_until_one_confirms(relay: R
         assert relay.connections - connections <= 4 + 5 * (time.monotonic() - began)
         assert metrics.publish_refusals.of("nacked").value > before
         assert backs == [], "it is not back while it refuses"
-    eventually(lambda: set(settled) == {entry.outbox_id for entry in entries}, 30, "all of them confirmed")
+    eventually(lambda: set(settled) == {entry.outbox_id for entry in entries}, 60, "all of them confirmed")
     eventually(lambda: backs, 60, "the relay")
 
 
@@ -322,7 +322,7 @@ def test_a_channel_that_is_not_answered_is_replaced(
         connections = relay.connections
         with pytest.raises(RabbitUnavailable):
             publisher.publish_accepted([second])
-        eventually(lambda: relay.connections > connections, 40, "another channel")
+        eventually(lambda: relay.connections > connections, 60, "another channel")
         assert settled == ["0-0"]
     eventually(lambda: "1-0" in settled, 60, "the kept event confirmed")
 

@@ -106,10 +106,10 @@ class History:
                 end(pid)
         with product.redis() as client:
             client.bgrewriteaof()
-            eventually(lambda: not client.info("persistence")["aof_rewrite_in_progress"], 30, "the append-only file rewritten")
+            eventually(lambda: not client.info("persistence")["aof_rewrite_in_progress"], 60, "the append-only file rewritten")
         for name, number in (("redis", signal.SIGTERM), ("postgresql", signal.SIGINT)):
             os.kill(product.pid(name), number)
-            eventually(lambda which=name: not alive(product.pid(which)), 30, f"the end of {name}")  # type: ignore[misc]
+            eventually(lambda which=name: not alive(product.pid(which)), 60, f"the end of {name}")  # type: ignore[misc]
         product.process.kill()
         product.process.wait()
 

@@ -25,9 +25,9 @@ def test_updates_are_refused_while_there_still_is_room_and_taken_again(product: 
     player = product.api.new_player()
     assert player.score(2).status == 200
     product.disk.fill(leave_bytes=40 * MEGABYTE)
-    eventually(lambda: player.score(1).status == 503, 30, "updates refused")
+    eventually(lambda: player.score(1).status == 503, 60, "updates refused")
     product.disk.make_room()
-    eventually(lambda: player.score(1).status == 200, 30, "updates taken again")
+    eventually(lambda: player.score(1).status == 200, 60, "updates taken again")
     told = "changes are refused until there is more room"
     eventually(lambda: any(told in line for line in product.output), 60, "the operator told")
 
@@ -38,10 +38,10 @@ def test_what_dies_on_a_disk_that_can_only_be_read_comes_back_when_it_can_be_wri
     with product.disk.read_only():
         old = product.children()
         product.kill("http")
-        eventually(lambda: product.children() - old and product.is_alive(), 30, "HTTP again, without a log")
+        eventually(lambda: product.children() - old and product.is_alive(), 60, "HTTP again, without a log")
         product.kill("redis")
-        eventually(lambda: is_refused(player), 30, "updates refused")
-        eventually(lambda: any("Read-only file system" in line for line in product.output), 30, "the operator told")
+        eventually(lambda: is_refused(player), 60, "updates refused")
+        eventually(lambda: any("Read-only file system" in line for line in product.output), 60, "the operator told")
     eventually(lambda: player.score(1).status == 200, 90, "updates taken again")
     eventually(lambda: "every accepted update is accounted for" in product.verb("balance").stdout, 60, "the books balanced")
 

@@ -110,7 +110,7 @@ def see_frames_of(watching: Player, instances: list[Product]) -> None:
         with watching.watch() as viewer:
             for played in instances:
                 watching.api = played.api
-                frame_with(viewer, watching.user_id, watching.score(5).data["score"], 30)
+                frame_with(viewer, watching.user_id, watching.score(5).data["score"], 60)
 
 
 def take_turns(versions: Versions, older: Product, newer: Product) -> None:

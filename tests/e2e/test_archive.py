@@ -63,7 +63,7 @@ def player(product: Product, months: list[str]) -> Player:
     product.query(ADDED, user_id=found.user_id)
     assert "1 discrepancy repaired" in run(product, "reconcile").stdout
     assert found.score(1).status == 200
-    eventually(lambda: len(history(found)) == OLD * ROWS_A_MONTH + 1, 30, "the update is recorded")
+    eventually(lambda: len(history(found)) == OLD * ROWS_A_MONTH + 1, 60, "the update is recorded")
     return found
 
 

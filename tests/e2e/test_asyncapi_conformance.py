@@ -87,7 +87,7 @@ def test_messages_are_as_described(product: Product, queue: str) -> None:
             channel.connection.process_data_events(0.1)
             return bool(seen)
 
-        eventually(has_come, 30, f"a message of {queue} came by")
+        eventually(has_come, 60, f"a message of {queue} came by")
         channel.basic_cancel(tag)
     for properties, body in seen:
         assert fits(named(queue, properties.type)["payload"], json.loads(body)), body
@@ -104,7 +104,7 @@ def test_a_dead_letter_says_why_as_described(product: Product) -> None:
         def parked() -> Any:
             return next((found for found in channel.consume("score_history_queue.dlq", inactivity_timeout=0.2) if found[1]), None)
 
-        method, properties, body = eventually(parked, 30, "it is parked")
+        method, properties, body = eventually(parked, 60, "it is parked")
         channel.basic_ack(method.delivery_tag)
         channel.cancel()
     assert body == b"no message at all"

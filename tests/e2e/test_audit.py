@@ -77,7 +77,7 @@ def test_who_did_what_is_found_by_an_admin(product: Product, admin: Player) -> N
         ("score_refused", "not_your_score", mallory.user_id),
         ("login_refused", "invalid_credentials", "anonymous"),
     }
-    eventually(lambda: refusals() >= expected, 30, "all refusals in the audit log")
+    eventually(lambda: refusals() >= expected, 60, "all refusals in the audit log")
     (update,) = entries(admin, userId=ada.user_id, action="score_accepted")
     assert update["requestId"] == accepted.data["requestId"]
     assert update["sourceIp"] == "127.0.0.1"

@@ -45,13 +45,13 @@ def test_a_demo_moves_is_public_has_an_admin_and_leaves_nothing(tmp_path: Path) 
                 assert all(line["username"].startswith("sim-") for line in board.json["data"])
                 return sum(line["score"] for line in board.json["data"])
 
-            eventually(lambda: points() > 0, 30, "simulated players score")
+            eventually(lambda: points() > 0, 60, "simulated players score")
             name, password = re.findall(r"you are (\w+), (\S+)", told)[0]
             token = api.post("/api/tokens", {"username": name, "password": password}).data["accessToken"]
             assert api.get("/api/admin/audit-log", Authorization=f"Bearer {token}").status == 200
         finally:
             process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(100) == 0
     assert list(tmp_path.iterdir()) == []
 
 

@@ -37,7 +37,7 @@ def test_every_consumer_records_its_players_and_a_killed_one_loses_nothing(produ
         rows = product.query("SELECT total FROM score_totals WHERE user_id = ANY(CAST(:ids AS text[]))", ids=ids)
         return [int(row[0]) for row in rows] == [15] * len(players)
 
-    eventually(recorded, 30, "all of it in the ledger")
+    eventually(recorded, 60, "all of it in the ledger")
     assert {player.standing()["score"] for player in players} == {15}
     reconcile = [sys.executable, "-m", "local_runtime", "reconcile", "--full", "--data-dir", str(product.data_dir)]
     assert subprocess.run(reconcile, cwd=ROOT, check=False).returncode == 0, "its markers came through every queue"

@@ -36,7 +36,7 @@ def test_a_clients_request_id_is_taken_over(api: Api) -> None:
 def test_one_connection_serves_many_requests(api: Api) -> None:
     parts = urlsplit(api.base_url)
     assert parts.hostname
-    connection = HTTPConnection(parts.hostname, parts.port, timeout=10)
+    connection = HTTPConnection(parts.hostname, parts.port, timeout=60)
     try:
         for _ in range(3):
             connection.request("GET", "/healthz")

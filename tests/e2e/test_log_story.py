@@ -120,22 +120,22 @@ def test_a_trace_goes_on_through_the_broker_to_the_viewers(traced: Product, coll
         spans = collector.of(trace_id)
         return spans if {"update_score", "publish score_history_queue"} <= set(spans) else {}
 
-    spans = eventually(arrived, 30, "the collector has the spans")
+    spans = eventually(arrived, 60, "the collector has the spans")
     update, publish = spans["update_score"], spans["publish score_history_queue"]
     script = next(span for span in tuple(collector.spans) if span.parent_id == update.span_id and span.kind == CLIENT)
     assert (update.service, update.kind, update.parent_id, update.state) == ("scoreboard", SERVER, SPAN, "vendor=1")
     assert update.attributes["http.route"] == "POST /api/score/{user_id}"
     assert update.attributes["scoreboard.update_id"] == update_id
     assert (publish.kind, publish.parent_id, script.name) == (PRODUCER, update.span_id, "update_score")
-    [batch] = eventually(lambda: collector.linked_to(publish, "record_scores"), 30, "the batch links to it")
+    [batch] = eventually(lambda: collector.linked_to(publish, "record_scores"), 60, "the batch links to it")
     assert (batch.kind, batch.parent_id) == (CONSUMER, "")
     told = next(span for span in tuple(collector.spans) if span.parent_id == batch.span_id and span.kind == PRODUCER)
-    assert eventually(lambda: collector.linked_to(told, "broadcast_scores"), 30, "the broadcast links to the batch")
+    assert eventually(lambda: collector.linked_to(told, "broadcast_scores"), 60, "the broadcast links to the batch")
 
     def told_of_it() -> list[str]:
         return [line["trace_id"] for line in grep(traced, update_id) if line.get("function") == "update_score"]
 
-    assert eventually(told_of_it, 30, "the worker's line in the log") == [trace_id]
+    assert eventually(told_of_it, 60, "the worker's line in the log") == [trace_id]
 
 
 def test_a_caller_who_is_not_sampled_leaves_no_span(traced: Product, collector: Collector) -> None:
@@ -143,7 +143,7 @@ def test_a_caller_who_is_not_sampled_leaves_no_span(traced: Product, collector: 
     gamer = Gamer(traced)
     gamer.score(traceparent=f"00-{unwanted}-{SPAN}-00")
     gamer.score(traceparent=f"00-{wanted}-{SPAN}-01")
-    eventually(lambda: collector.of(wanted), 30, "the other one arrived")
+    eventually(lambda: collector.of(wanted), 60, "the other one arrived")
     assert collector.of(unwanted) == {}
 
 

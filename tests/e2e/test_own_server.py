@@ -196,7 +196,7 @@ def test_a_page_of_this_site_may_open_a_socket_and_one_of_another_site_not(proxi
     }
 
     def status(origin: str) -> int:
-        connection = http.client.HTTPSConnection(proxied.base_url.removeprefix("https://"), context=proxied.tls, timeout=15)
+        connection = http.client.HTTPSConnection(proxied.base_url.removeprefix("https://"), context=proxied.tls, timeout=60)
         try:
             connection.request("GET", "/ws", headers={**handshake, "Origin": origin})
             return connection.getresponse().status
@@ -210,7 +210,7 @@ def test_the_ledger_has_the_clients_own_address_whatever_the_client_says(proxied
     player = proxied.new_player()
     where = proxied.base_url.removeprefix("https://localhost:")
     connection = http.client.HTTPSConnection(
-        "localhost", int(where), context=proxied.tls, timeout=15, source_address=("127.0.0.9", 0)
+        "localhost", int(where), context=proxied.tls, timeout=60, source_address=("127.0.0.9", 0)
     )
     headers = {**player.authorization, "Content-Type": "application/json", "X-Forwarded-For": "203.0.113.9"}
     connection.request("POST", f"/api/score/{player.user_id}", json.dumps({"increment": 3}), headers)

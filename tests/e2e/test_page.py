@@ -175,7 +175,7 @@ def test_the_connection_comes_back_by_itself_after_the_server_went_away(visit: V
     product.restart_http()
 
     eventually(lambda: "reconnecting" in visitor.witness("states"), what="the page saw that the server was away")
-    eventually(lambda: visitor.witness("states")[-1] == "live", 40, "the page was live again")
+    eventually(lambda: visitor.witness("states")[-1] == "live", 60, "the page was live again")
     lift(player)
     score = player.score(2).data["score"]
     visitor.expect_score(score)

@@ -39,7 +39,7 @@ def test_a_score_reaches_the_board_the_viewers_and_the_ledger(hosted: Hosted, ap
         assert (receipt["userId"], receipt["score"], receipt["increment"]) == (player.user_id, before + 5, 5)
         frame = frame_with(viewer, player.user_id, before + 5)
         assert frame["version"] > snapshot["version"]
-    rows = eventually(partial(full_history, hosted, player.user_id, before // 5 + 1), 30, "the rows in score_history")
+    rows = eventually(partial(full_history, hosted, player.user_id, before // 5 + 1), 60, "the rows in score_history")
     assert rows[-1] == [receipt["requestId"], 5, before + 5]
     assert player.standing()["score"] == before + 5
 
@@ -62,7 +62,7 @@ def test_the_history_pages_through_every_update_newest_first(hosted: Hosted, api
     player = api.new_player()
     for increment in (1, 2, 3, 4, 5):
         assert player.score(increment).status == 200
-    eventually(lambda: len(history_of(hosted, player.user_id)) == 5, 30, "five rows")
+    eventually(lambda: len(history_of(hosted, player.user_id)) == 5, 60, "five rows")
     path, seen = f"/api/score/{player.user_id}/history?limit=2", []
     cursor: str | None = ""
     while cursor is not None:
@@ -100,5 +100,5 @@ def test_every_refusal_leaves_score_and_ledger_alone(hosted: Hosted, api: Api) -
     player.score(1, **{"X-API-Key": "wrong"})
     assert player.standing()["score"] == 0
     assert player.score(3).status == 200
-    eventually(lambda: history_of(hosted, player.user_id), 30, "the accepted row")
+    eventually(lambda: history_of(hosted, player.user_id), 60, "the accepted row")
     assert [row[1] for row in history_of(hosted, player.user_id)] == [3]

@@ -85,5 +85,5 @@ def test_the_board_moves_to_another_node_and_nothing_is_lost(product: Product, c
         # What the node that died had not passed on comes back from the ledger within the minute.
         eventually(lambda: players.board(product) == players.points, 120, "every point on the board")
         players.check(product.runtime["database_url"], product, in_order=False)
-        frame_with(viewer, watching.user_id, watching.climb(), 30)
+        frame_with(viewer, watching.user_id, watching.climb(), 60)
     succeeds(product, "balance")

@@ -34,7 +34,7 @@ class Blue:
 
     def start(self) -> None:
         self._process = spawn(self._spec)
-        eventually(self._spec.probe, 30, "Redis that answers")
+        eventually(self._spec.probe, 60, "Redis that answers")
 
     def kill(self) -> None:
         assert self._process is not None
@@ -93,7 +93,7 @@ def test_a_board_that_moves_under_load_is_exact_and_so_it_is_when_a_shard_dies(p
         assert "only `main`, `blue`, `green`" in product.verb("boards", "move", BOARD, "red").stderr
         time.sleep(1)
         blue.kill()
-        eventually(lambda: reasons(product) == {"blue": "Redis does not answer"}, 30, "who is away is named")
+        eventually(lambda: reasons(product) == {"blue": "Redis does not answer"}, 60, "who is away is named")
         assert "Redis does not answer" in product.verb("status").stdout
         assert other.score(1).status == 200, "`main` is elsewhere"
         blue.start()

@@ -11,7 +11,7 @@ import pytest
 from tests.support.product import new_data_dir, remove_data_dir
 from tests.support.terminal import HIDE_CURSOR, SHOW_CURSOR, Shown
 
-START_SECONDS, STOP_SECONDS = 90.0, 30.0
+START_SECONDS, STOP_SECONDS = 240.0, 60.0
 PARTS = ("redis", "postgresql", "rabbitmq", "http", "consumer", "scheduler")
 
 

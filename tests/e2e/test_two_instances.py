@@ -89,7 +89,7 @@ def test_servers_of_ones_own_are_used_and_none_is_started(first: Product, stores
     player = first.api.new_player()
     assert player.score(4).status == 200
     sql = "SELECT sum(increment) FROM score_history WHERE user_id = :user_id"
-    eventually(lambda: query(stores.owner_database_url, sql, user_id=player.user_id) == [[4]], 30, "the row in one's own ledger")
+    eventually(lambda: query(stores.owner_database_url, sql, user_id=player.user_id) == [[4]], 60, "the row in one's own ledger")
 
 
 def test_players_and_viewers_of_both_see_one_board(first: Product, second: Product) -> None:
@@ -105,7 +105,7 @@ def test_players_and_viewers_of_both_see_one_board(first: Product, second: Produ
     ):
         score = there.climb()
         for each in (viewer, other, third):
-            frame_with(each, here.user_id, score, 30)
+            frame_with(each, here.user_id, score, 60)
         assert second.api.request("DELETE", "/api/tokens", headers=there.authorization).status == 204
         with pytest.raises(ConnectionClosed) as closed:
             receive_until_closed(viewer)
@@ -192,7 +192,7 @@ def test_a_killed_instance_loses_nothing_and_the_other_takes_over(first: Product
     leader = players.players[players.points.index(max(players.points))]
     leader.api = staying.api
     with leader.watch() as viewer:
-        frame_with(viewer, leader.user_id, leader.score(5).data["score"], 30)
+        frame_with(viewer, leader.user_id, leader.score(5).data["score"], 60)
     killed.start()
 
 

@@ -60,7 +60,7 @@ def test_top_in_a_pipe_is_a_line_a_change(player: Player, data_dir: str) -> None
     with Shown("top", "--data-dir", data_dir, "--json", "--limit", "10") as top:
         top.wait_for(player.username)
         player.add_points(5)
-        eventually(lambda: len(top.lines) > 1, 30, "a second board")
+        eventually(lambda: len(top.lines) > 1, 60, "a second board")
         assert top.interrupt() == 0
         boards = [json.loads(line) for line in top.lines]
     versions = [board["version"] for board in boards]

@@ -71,7 +71,7 @@ def test_an_admin_finds_entries_and_accounts_by_ids_in_capitals(deployed: Contai
     player = new_player(deployed)
     with consuming(deployed):
         request_id = player.score(2).data["requestId"]
-        eventually(lambda: deployed.ledger.recorded(request_id), 30, "the update in the ledger")
+        eventually(lambda: deployed.ledger.recorded(request_id), 60, "the update in the ledger")
     for query in filters(player, request_id):
         page = call("get_audit_log", "GET /api/admin/audit-log", headers=admin.authorization, query={**query, "limit": "5"})
         assert [(entry["requestId"], entry["userId"]) for entry in page.data] == [(request_id, player.user_id)], query

@@ -62,8 +62,8 @@ def test_what_a_crash_left_reaches_the_ledger(board: Container, redis_url: str) 
     assert relayed({}) == count
     assert len(board.outbox.pending(0, 1000)) == count, "until the ledger has it"
     with consuming(board):
-        eventually(lambda: board.ledger.totals([player.user_id]) == {player.user_id: count}, 30, "all of it in the ledger")
-        eventually(lambda: board.outbox.pending(0, 10) == [], 30, "an empty outbox")
+        eventually(lambda: board.ledger.totals([player.user_id]) == {player.user_id: count}, 60, "all of it in the ledger")
+        eventually(lambda: board.outbox.pending(0, 10) == [], 60, "an empty outbox")
 
 
 def test_what_is_sent_twice_counts_once(board: Container, redis_url: str) -> None:
@@ -74,8 +74,8 @@ def test_what_is_sent_twice_counts_once(board: Container, redis_url: str) -> Non
         with redis.Redis.from_url(redis_url) as client:
             client.delete(f"{board.settings.key_prefix}outbox", f"{board.settings.key_prefix}outbox:relayed")
     with consuming(board):
-        eventually(lambda: board.topology.backlog() == 0, 30, "an empty queue")
-        eventually(lambda: board.ledger.totals([player.user_id]) == {player.user_id: 5}, 30, "five in the ledger")
+        eventually(lambda: board.topology.backlog() == 0, 60, "an empty queue")
+        eventually(lambda: board.ledger.totals([player.user_id]) == {player.user_id: 5}, 60, "five in the ledger")
 
 
 def test_what_may_still_be_on_its_way_is_left_alone(board: Container, redeploy: Redeploy) -> None:
@@ -129,7 +129,7 @@ def test_what_was_lost_with_a_deleted_queue_is_published_again_at_once(board: Co
     invoke("relay_outbox", {})
     assert board.topology.backlog() == 3, "once"
     with consuming(board):
-        eventually(lambda: board.ledger.totals([player.user_id]) == {player.user_id: 3}, 30, "all of it in the ledger")
+        eventually(lambda: board.ledger.totals([player.user_id]) == {player.user_id: 3}, 60, "all of it in the ledger")
 
 
 def test_what_is_younger_than_a_minute_is_not_taken_for_lost(board: Container, redis_url: str, bench: Bench) -> None:
@@ -152,7 +152,7 @@ def test_a_consumer_that_is_away_for_long_makes_no_more_copies(board: Container,
     assert board.topology.backlog() == 5
     assert len(board.outbox.pending(0, 10)) == 5
     with consuming(board):
-        eventually(lambda: board.outbox.pending(0, 10) == [], 30, "all of it in the ledger")
+        eventually(lambda: board.outbox.pending(0, 10) == [], 60, "all of it in the ledger")
     assert board.ledger.totals([player.user_id]) == {player.user_id: 5}
 
 
@@ -176,7 +176,7 @@ def test_an_outbox_that_is_full_says_what_it_drops(
     [line] = [json.loads(text) for text in capsys.readouterr().err.splitlines() if "the outbox is full" in text]
     assert (line["level"], line["dropped"]) == ("error", 2)
     with consuming(board):
-        eventually(lambda: board.ledger.totals([player.user_id]) == {player.user_id: 5}, 30, "the broker has them")
+        eventually(lambda: board.ledger.totals([player.user_id]) == {player.user_id: 5}, 60, "the broker has them")
 
 
 def test_nothing_that_was_not_published_is_dropped(board: Container, redis_url: str, redeploy: Redeploy) -> None:

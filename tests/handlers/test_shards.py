@@ -131,7 +131,7 @@ def test_a_board_is_entered_and_read_in_its_shard(deps: Container, shard: str) -
     assert [season["players"] for season in seasons.data] == [2, 2]
     listed = call("get_boards", "GET /api/boards", headers=bob.authorization)
     assert [len(board["seasons"]) for board in listed.data if board["id"] == board_id] == [2]
-    eventually(is_balanced, 30, "every entry in the ledger")
+    eventually(is_balanced, 60, "every entry in the ledger")
     assert differing() == 0
 
 
@@ -181,7 +181,7 @@ def test_a_board_moves_with_all_that_is_kept_of_its_entries(deps: Container, sou
     assert move(board_id, source)["moved"] is True
     assert scores(board_id, bob) == {bob.user_id: 6, ada.user_id: 6}
     assert add_entry(board_id, bob, {"value": 2}).data["rank"] == 1
-    eventually(is_balanced, 30, "every entry in the ledger")
+    eventually(is_balanced, 60, "every entry in the ledger")
     assert differing() == 0
 
 
@@ -191,7 +191,7 @@ def test_numbers_rise_on_a_board_wherever_it_is(deps: Container) -> None:
         assert add_entry(board_id, ada, {"value": 1}).status == 200
         move(board_id, shard)
     assert add_entry(board_id, ada, {"value": 1}).status == 200
-    eventually(is_balanced, 30, "every entry in the ledger")
+    eventually(is_balanced, 60, "every entry in the ledger")
     rows = query(
         deps.settings.database_url, "SELECT epoch FROM score_entries WHERE board_id = :board ORDER BY id", board=board_id
     )
@@ -270,7 +270,7 @@ def test_a_move_that_died_is_finished(deps: Container, monkeypatch: pytest.Monke
         move(board_id, target)
     assert shards_with(deps, board_id) == [target]
     assert add_entry(board_id, ada, {"value": 4}).data["score"] == 7
-    eventually(is_balanced, 30, "every entry in the ledger")
+    eventually(is_balanced, 60, "every entry in the ledger")
     assert differing() == 0
 
 
@@ -350,7 +350,7 @@ def test_a_decision_about_a_score_counts_in_the_shard(deps: Container) -> None:
     board_id, ada = define("blue"), new_player(deps)
     add_entry(board_id, ada, {"value": 3})
     wrong = add_entry(board_id, ada, {"value": 40}).data["requestId"]
-    eventually(is_balanced, 30, "every entry in the ledger")
+    eventually(is_balanced, 60, "every entry in the ledger")
     for move_to in ("green", "blue"):
         move(board_id, move_to)
     about = {"board": board_id, "userId": ada.user_id, "reason": "of the test"}
@@ -379,7 +379,7 @@ def test_what_the_first_shard_forgot_is_asked_of_the_ledger(deps: Container) -> 
     board_id, ada = define("blue"), new_player(deps)
     spent, fresh = (ticket_of(ada)["ticket"] for _ in range(2))
     assert ada.score(1, X_Action_Ticket=spent).status == 200
-    eventually(is_balanced, 30, "the update in the ledger")
+    eventually(is_balanced, 60, "the update in the ledger")
     first: Any = deps
     first._redis.delete(first._shard.user(ada.user_id).spent_tickets, first._board_keys.whole)
     assert add_entry(board_id, ada, {"value": 1}, X_Action_Ticket=fresh).problem == (503, "leaderboard_rebuilding")
@@ -435,7 +435,7 @@ def test_a_shard_that_lost_everything_is_filled_from_the_ledger(deps: Container)
     first = add_entry(board_id, ada, {"value": 3}, Idempotency_Key="one")
     add_entry(gone_id, ada, {"value": 3})
     move(gone_id, "green")
-    eventually(is_balanced, 30, "every entry in the ledger")
+    eventually(is_balanced, 60, "every entry in the ledger")
     lose(deps, "blue")
     assert add_entry(board_id, ada, {"value": 4}).status == 503
     assert add_entry(gone_id, ada, {"value": 4}).data["score"] == 7, "it is elsewhere"
@@ -446,7 +446,7 @@ def test_a_shard_that_lost_everything_is_filled_from_the_ledger(deps: Container)
     assert (again.data, again.headers["Idempotency-Replayed"]) == (first.data, "true")
     assert add_entry(board_id, ada, {"value": 4}).data["score"] == 7
     assert add_entry(board_id, ada, {"value": 4}).problem == (429, "rate_limited")
-    eventually(is_balanced, 30, "every entry in the ledger")
+    eventually(is_balanced, 60, "every entry in the ledger")
     assert differing() == 0
 
 
@@ -458,7 +458,7 @@ def test_what_a_shard_did_not_publish_is_relayed(deps: Container, monkeypatch: p
     assert invoke("check_balance", {})["outbox"] == 1
     monkeypatch.setattr("shared.ledger.relay_outbox.OLDER_THAN_SECONDS", 0.0)
     catch_up(deps.shards.named("blue").pipeline)
-    eventually(is_balanced, 30, "the entry in the ledger")
+    eventually(is_balanced, 60, "the entry in the ledger")
     assert invoke("check_balance", {})["shards"]["blue"]["outbox"] == 0
 
 

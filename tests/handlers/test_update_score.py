@@ -156,7 +156,7 @@ def test_no_score_rises_above_what_the_ledger_can_record(deployed: Container, re
         assert board_of(board, player) == highest - 3
         accepted = player.score(3)
         assert accepted.data["score"] == highest
-        recorded = eventually(lambda: board.ledger.recorded(accepted.data["requestId"]), 30, "the update in the ledger")
+        recorded = eventually(lambda: board.ledger.recorded(accepted.data["requestId"]), 60, "the update in the ledger")
         assert recorded is not None
         assert recorded.new_score == highest
         assert player.score(1).problem == (409, "score_out_of_bounds")

@@ -130,7 +130,7 @@ def test_a_connection_that_ended_while_its_owner_was_frozen_costs_no_update(depl
             eventually(partial(has_recorded, deployment, player, 3), 60, "the update in the ledger")
             relay.hang_up()
             assert player.score(4).status == 200
-            eventually(partial(is_relayed, deployment, player, 7), 40, "the next update in the ledger")
+            eventually(partial(is_relayed, deployment, player, 7), 60, "the next update in the ledger")
 
 
 def test_a_new_environment_goes_on_where_an_old_one_ended(deployment: Deployment, player: Player) -> None:
@@ -149,7 +149,7 @@ def test_a_viewer_who_is_gone_is_forgotten_and_others_see_on(deployment: Deploym
         [first, second] = [peer_of(deployment, viewer) for viewer in (gone, stays)]
         verdict(lambda connection_id: 410 if connection_id == first else None)
         score = player.climb()
-        frame_with(stays, player.user_id, score, 20)
+        frame_with(stays, player.user_id, score, 60)
         eventually(lambda: first not in registered(deployment), 60, "it forgotten")
         assert second in registered(deployment)
 
@@ -161,7 +161,7 @@ def test_a_post_that_fails_is_made_again(deployment: Deployment, player: Player,
         player.climb()
         refusals = [status] * 3
         verdict(lambda connection_id: refusals.pop() if refusals else None)
-        frame_with(viewer, player.user_id, player.score(5).data["score"], 20)
+        frame_with(viewer, player.user_id, player.score(5).data["score"], 60)
         assert refusals == []
 
 

@@ -67,7 +67,7 @@ def test_who_interrupts_the_start_in_the_background_ends_it(number: signal.Signa
     command = [sys.executable, "-m", "local_runtime", "serve", "--detach", "--port", "0", "--data-dir", str(data_dir)]
     try:
         with subprocess.Popen(command, cwd=ROOT, env=clean_environment(), stderr=subprocess.PIPE, text=True) as starting:
-            eventually((data_dir / "run").is_symlink, 30, "it has begun")
+            eventually((data_dir / "run").is_symlink, 60, "it has begun")
             starting.send_signal(number)
             assert "interrupted" in starting.communicate(timeout=60)[1]
         assert starting.returncode == 130

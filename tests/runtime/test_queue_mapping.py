@@ -201,7 +201,7 @@ def test_what_comes_all_the_time_is_read_as_it_comes(environment: dict[str, str]
     function = Recorder()
     began = time.monotonic()
     with polling(environment, queue, function, batch_size=10):
-        eventually(lambda: len(function.seen) == 2_000, 30, "all messages")
+        eventually(lambda: len(function.seen) == 2_000, 60, "all messages")
     assert function.seen == bodies
     assert time.monotonic() - began < 200 * PACE_SECONDS, "full batches wait for no turn"
 
@@ -430,7 +430,7 @@ def test_one_that_may_no_longer_consume_gives_back_what_it_has_and_the_next_one_
         eventually(lambda: first.running, 60, "the first batch is in hand")
         turn.clear()
         with polling(environment, queue, second, may_consume=lambda: not turn.is_set()):
-            eventually(lambda: len(second.seen) == 30, 30, "all messages, the batch in hand too")
+            eventually(lambda: len(second.seen) == 30, 60, "all messages, the batch in hand too")
             first.go.set()
     assert second.seen == bodies
     assert first.seen == bodies[: len(first.seen)], "what was in hand ended, and was not acknowledged"

@@ -98,14 +98,14 @@ def test_a_frame_goes_to_the_nodes_of_its_slot_and_to_no_other(heard: Heard) -> 
 def test_the_gateway_follows_the_board_to_another_node(heard: Heard) -> None:
     cluster = heard.cluster
     cluster.fail_over()
-    version = eventually(lambda: sent(heard), 30, "a frame sent at the new primary")
-    eventually(lambda: heard.arrives(version), 30, "it, or what was kept of it")
-    eventually(lambda: listeners(cluster.replica) == 1, 30, "the subscription at the new primary")
+    version = eventually(lambda: sent(heard), 60, "a frame sent at the new primary")
+    eventually(lambda: heard.arrives(version), 60, "it, or what was kept of it")
+    eventually(lambda: listeners(cluster.replica) == 1, 60, "the subscription at the new primary")
     target = cluster.others[0]
     move_slot(cluster, cluster.replica, target)
-    eventually(lambda: listeners(target) == 1, 30, "the subscription where the slot is now")
-    version = eventually(lambda: sent(heard), 30, "a frame sent there")
-    eventually(lambda: heard.arrives(version), 30, "it")
+    eventually(lambda: listeners(target) == 1, 60, "the subscription where the slot is now")
+    version = eventually(lambda: sent(heard), 60, "a frame sent there")
+    eventually(lambda: heard.arrives(version), 60, "it")
 
 
 def sent(heard: Heard) -> int:

@@ -159,7 +159,7 @@ class Product:
         """SIGKILL the HTTP master and wait until requests are answered again."""
         old_pid = self.kill("http")
         self.wait_replaced("http", old_pid)
-        eventually(self.is_alive, 30, "/healthz answered again")
+        eventually(self.is_alive, 60, "/healthz answered again")
 
     def is_alive(self) -> bool:
         """Whether /healthz answers 200."""
