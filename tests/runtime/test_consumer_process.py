@@ -28,7 +28,7 @@ Resources:
       Runtime: python3.11
       Handler: handler.lambda_handler
       CodeUri: write_down/
-      Timeout: 2
+      Timeout: 8
       Events:
         Queue:
           Type: MQ
