@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import redis
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from local_runtime.instance.servers.postgresql import SUPERUSER, USER, PrivatePostgreSQL
 from local_runtime.instance.servers.rabbitmq import PrivateRabbitMQ
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from tests.lambda_runtime.packages import Packages
 
 
-# How long an example takes says how busy the machine is.
-settings.register_profile("scoreboard", deadline=None)
+# How long an example takes, or is made, says how busy the machine is.
+settings.register_profile("scoreboard", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("scoreboard")
 
 

@@ -132,7 +132,7 @@ CHANGES = st.lists(st.tuples(st.integers(0, 4), VALUES, VALUES), min_size=1, max
 @pytest.mark.parametrize("order", ["descending", "ascending"])
 @pytest.mark.parametrize("operator", ["add", "best", "latest"])
 @pytest.mark.parametrize("form", ["first", "first and second column", "shared"])
-@settings(deadline=None, max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(changes=CHANGES, seed=st.integers(0, 2**32))
 def test_script_ledger_and_oracle_agree(
     redis_client: redis.Redis,

@@ -266,7 +266,12 @@ STEPS = st.lists(
 @pytest.mark.parametrize("order", ["descending", "ascending"])
 @pytest.mark.parametrize("operator", ["add", "best", "latest"])
 @pytest.mark.parametrize("form", ["first", "first and second column", "shared"])
-@settings(deadline=None, max_examples=6, phases=(Phase.generate,), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None,
+    max_examples=6,
+    phases=(Phase.generate,),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(steps=STEPS, seed=st.integers(0, 2**32))
 def test_ledger_redis_and_count_agree_whatever_is_decided(
     redis_client: redis.Redis,

@@ -13,7 +13,7 @@ TEXTS = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0")) 
 
 
 @given(TEXTS, st.lists(st.integers(-(2**63), 2**63 - 1)))
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_they_are_what_was_given(database: Pool, texts: list[str], numbers: list[int]) -> None:
     with database.connection() as session:
         rows = session.run(

@@ -118,7 +118,12 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.data())
 def test_hostile_messages_are_parked_and_the_good_ones_of_their_batch_recorded(
     bench: Bench, deployed: Container, stranger: EventCodec, data: Any

@@ -234,7 +234,7 @@ ANYTHING += ["!Sub [a, b]", "!GetAtt {a: b}", "!If [a]", "!Join x", "!Ref [a]", 
 ANYTHING += ["!Select [a]", "!Split x", "!Select [9, [a]]", "!Ref X.Alias"]
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_whatever_stands_anywhere_the_answer_is_a_manifest_or_a_report(project: Path, data: Any) -> None:
     root = yaml.compose(REAL_TEMPLATE, LOADER) or yaml.MappingNode("", [])

@@ -242,7 +242,12 @@ def messages(draw: st.DrawFn) -> tuple[str, list[bytes]]:
 
 # The threads of the audience draw random numbers while an example is drawn.
 @pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning")
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     st.lists(messages(), max_size=4),
     st.sampled_from([name for name, (sent, code) in CASES.items() if len(sent) < 200 and code != 1008]),
@@ -276,7 +281,12 @@ def event_of(server: HttpProcess, kind: str, marker: str) -> list[dict[str, Any]
     return [event for event in server.events(kind) if event["requestContext"]["connectionId"] in ids]
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.binary(max_size=400))
 def test_noise_ends_one_connection_at_most(server: HttpProcess, audience: Audience, noise: bytes) -> None:
     with open_viewer(server) as sock:
