@@ -19,6 +19,7 @@ from local_runtime.cli.options import add_options, settings_from
 from local_runtime.cli.output import say, tell
 from local_runtime.cli.running import function_of, running_instance
 from local_runtime.cli.simulate_display import in_words, joining, playing
+from local_runtime.instance.own_tls import context_for
 from shared.core.tls import client_context
 
 if TYPE_CHECKING:
@@ -124,9 +125,8 @@ def _game(arguments: argparse.Namespace) -> Game:
         return Game(arguments.url, tls, arguments.players, arguments.seconds, Crew(change))
     data_dir = settings_from(arguments).data_dir
     runtime = running_instance(data_dir)
-    base_url: str = runtime["base_url"]
-    tls = client_context(runtime["ca_file"], "the certificate") if base_url.startswith("https") else None
-    return Game(base_url, tls, arguments.players, arguments.seconds, Crew(operators_changes(data_dir)))
+    crew = Crew(operators_changes(data_dir))
+    return Game(runtime["base_url"], context_for(runtime), arguments.players, arguments.seconds, crew)
 
 
 def _password(admin: str) -> str:

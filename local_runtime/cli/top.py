@@ -12,7 +12,7 @@ from local_runtime.cli.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CliError
 from local_runtime.cli.options import add_options, settings_from
 from local_runtime.cli.output import say, terminal
 from local_runtime.cli.running import LastingFunction, Moved, running_instance
-from shared.core.tls import client_context
+from local_runtime.instance.own_tls import context_for, trust_also
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,7 +82,7 @@ class _Door:
         self._issue = LastingFunction(data_dir, FUNCTION)
         runtime = running_instance(data_dir)
         self.address: str = runtime["base_url"]
-        self.tls = client_context(runtime["ca_file"], "the certificate") if self.address.startswith("https:") else None
+        self.tls = context_for(runtime)
         self._has_answered = False
 
     def ticket(self) -> dict[str, Any]:
@@ -98,8 +98,8 @@ class _Door:
             raise ScoreboardError(0, "no_answer", str(error)) from error
         if runtime["ws_url"].startswith("wss:") != (self.tls is not None):
             raise Moved("the instance has started again with TLS, or without: start this once more", EXIT_FAILED)
-        if self.tls is not None and runtime["ca_file"]:
-            self.tls.load_verify_locations(runtime["ca_file"])
+        if self.tls is not None:
+            trust_also(self.tls, runtime)
         self._has_answered = True
         return {**ticket, "url": runtime["ws_url"]}
 

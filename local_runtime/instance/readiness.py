@@ -8,7 +8,7 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
 from urllib.parse import urlsplit
 
-from shared.core.tls import client_context
+from local_runtime.instance.own_tls import context_for
 
 
 class NoReadiness(Exception):
@@ -20,10 +20,11 @@ def readiness(runtime: Mapping[str, Any], seconds: float) -> tuple[int, dict[str
     base_url = runtime["base_url"]
     url = urlsplit(base_url)
     host = url.hostname or ""
+    context = context_for(runtime)
     connection = (
-        HTTPSConnection(host, url.port, timeout=seconds, context=client_context(runtime["ca_file"], "the certificate"))
-        if url.scheme == "https"
-        else HTTPConnection(host, url.port, timeout=seconds)
+        HTTPConnection(host, url.port, timeout=seconds)
+        if context is None
+        else HTTPSConnection(host, url.port, timeout=seconds, context=context)
     )
     try:
         connection.request("GET", "/readyz")

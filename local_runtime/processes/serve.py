@@ -30,6 +30,7 @@ from local_runtime.instance.errors import InstanceError
 from local_runtime.instance.keyring import Keyring, keys_are_in_use
 from local_runtime.instance.launch import ServerAddresses, launch_servers
 from local_runtime.instance.listeners import Listeners, bound_listeners, refuse_exposure
+from local_runtime.instance.own_tls import ServedCertificates
 from local_runtime.instance.products import at_start_spec, product_specs, refusal, stop_stages
 from local_runtime.instance.servers.certificates import write_private
 from local_runtime.instance.servers.clock_watch import ClockWatch
@@ -161,6 +162,7 @@ class _Instance:
         self._keyring = keyring
         self._listeners = listeners
         self._own_ca_file = ca_file
+        self._certificates = ServedCertificates(settings.tls_cert if ca_file is None else None)
         self._servers = ServerAddresses({}, {})
         self._ca_file = ""
         self._instance_ids = directory.new_instance_id()
@@ -218,6 +220,9 @@ class _Instance:
             metrics.free_bytes.of().set(room.free_bytes)
             self._keep_run()
             self._metrics.tend()
+            if self._certificates.look():
+                with suppress(OSError):  # on a full disk verbs read the file alone
+                    self.write_runtime(supervisor.processes)
 
         supervisor.watch(lambda: self.take_new_keys(supervisor), tend)
 
@@ -261,6 +266,7 @@ class _Instance:
             "amqp_url": self._servers.urls["AMQP_URL"],
             "database_url": self._servers.owners_database_url,
             "ca_file": self._ca_file,
+            **self._certificates.as_runtime,
             "function_env": self._function_env,
             "processes": dict(processes),
         }

@@ -8,13 +8,17 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pika
 import pytest
+import trustme
 
 from tests.support.api import Api, frame_with
 from tests.support.product import ROOT, Product, clean_environment
+from tests.support.terminal import Shown
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("tls")
 
@@ -78,6 +82,32 @@ def test_a_game_is_simulated_over_tls(product: Product) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "exactly what was acknowledged" in done.stdout
+
+
+def test_the_verbs_find_an_instance_that_shows_a_certificate_of_another_ca_and_another_name(tmp_path: Path) -> None:
+    certificate, key = tmp_path / "fullchain.pem", tmp_path / "privkey.pem"
+
+    def install() -> None:
+        issued = trustme.CA().create_child_ca().issue_cert("scores.example.org")
+        for path, parts in ((certificate, issued.cert_chain_pems), (key, [issued.private_key_pem])):
+            path.with_suffix(".new").write_bytes(b"".join(part.bytes() for part in parts))
+            path.with_suffix(".new").replace(path)
+
+    install()
+    with Product(None, "--tls", "--tls-cert", str(certificate), "--tls-key", str(key)) as running:
+        with Shown("top", "--data-dir", str(running.data_dir), "--json") as top:
+            for verb in (["status"], ["doctor"], ["simulate", "--players", "2", "--seconds", "1"]):
+                done = running.verb(*verb)
+                assert done.returncode == 0, done.stdout + done.stderr
+            top.wait_for("version")
+            assert top.interrupt() == 0
+        first = running.runtime["certificates"]
+        install()
+        eventually(lambda: len(running.runtime["certificates"]) == len(first) + 1, 10, "the renewed certificate noted")
+        log = running.data_dir / "logs" / "http.log"
+        eventually(lambda: "the certificate was renewed" in log.read_text(), 10, "it is served")
+        done = running.verb("status")
+        assert done.returncode == 0, done.stderr
 
 
 def test_the_operator_is_told_whom_to_trust(product: Product) -> None:

@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from local_runtime.instance.certificate import own_ca_file, with_certificate
+from local_runtime.instance.own_tls import ServedCertificates, context_for
 from local_runtime.instance.server_tls import ServerTls
 from local_runtime.processes.serve import check_settings
 from local_runtime.settings import InstanceSettings, SettingsError
@@ -31,8 +32,8 @@ class Operator:
     def __init__(self, directory: Path) -> None:
         self.certificate, self.key = directory / "fullchain.pem", directory / "privkey.pem"
 
-    def install(self, authority: trustme.CA, *, key_too: bool = True) -> None:
-        issued = authority.issue_cert("127.0.0.1")
+    def install(self, authority: trustme.CA, *, name: str = "127.0.0.1", key_too: bool = True) -> None:
+        issued = authority.issue_cert(name)
         chain = b"".join(part.bytes() for part in issued.cert_chain_pems)
         self._replace(self.certificate, chain)
         if key_too:
@@ -95,6 +96,46 @@ def test_a_renewed_certificate_is_served_without_a_restart(operator: Operator) -
     assert "PRIVATE KEY" not in server.last_log
 
 
+def test_verbs_trust_the_certificate_that_is_served_whatever_its_name_and_ca_and_no_other_of_that_ca(operator: Operator) -> None:
+    authority, another = trustme.CA().create_child_ca(), trustme.CA()
+    operator.install(authority, name="scores.example.org")
+    certificates = ServedCertificates(operator.certificate)
+    environment = {"SCOREBOARD_TLS": "true", "SCOREBOARD_TLS_CERT": str(operator.certificate)}
+    with HttpProcess({**environment, "SCOREBOARD_TLS_KEY": str(operator.key)}) as server:
+        runtime = {"base_url": server.base_url, "ca_file": "", **certificates.as_runtime}
+        standing = context_for(runtime)
+        assert standing is not None
+        server.open_socket(standing).close()
+
+        operator.install(another, name="scores.example.com", key_too=False)  # the half of a pair: the first is still served
+        for context in (standing, context_for(runtime)):
+            assert context is not None
+            server.open_socket(context).close()
+
+        operator.install(another, name="scores.example.com")
+        eventually(lambda: shows_the_new(server, standing), 10, "the new certificate served and trusted")
+        assert certificates.look()
+        assert not certificates.look()
+        operator.certificate.unlink()
+        renewed = context_for({**runtime, **certificates.as_runtime})
+        assert renewed is not None
+        server.open_socket(renewed).close()
+
+        operator.install(another, name="scores.example.com", key_too=False)
+        sibling = context_for({**runtime, **ServedCertificates(operator.certificate).as_runtime})
+        assert sibling is not None
+        with pytest.raises(ssl.SSLCertVerificationError):
+            server.open_socket(sibling)
+
+
+def shows_the_new(server: HttpProcess, context: ssl.SSLContext) -> bool:
+    with closing(server.open_socket(context)) as connection:
+        assert isinstance(connection, ssl.SSLSocket)
+        certificate = x509.load_der_x509_certificate(connection.getpeercert(binary_form=True) or b"")
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return "scores.example.com" in names.get_values_for_type(x509.DNSName)
+
+
 def test_files_that_vanish_for_a_moment_change_nothing(pair: Operator, caplog: pytest.LogCaptureFixture) -> None:
     served = ServerTls(pair.certificate, pair.key)
     before = served.context
@@ -116,7 +157,7 @@ def refusal(settings: InstanceSettings) -> str:
     return str(refused.value)
 
 
-def test_a_pair_that_fits_is_accepted(pair: Operator, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_pair_that_fits_shows_the_new(pair: Operator, caplog: pytest.LogCaptureFixture) -> None:
     check_settings(pair.settings, {})
     assert caplog.messages == []
     pair.key.chmod(0o644)
