@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
@@ -29,7 +29,7 @@ from local_runtime.instance.supervisor.spawn import spawn
 from local_runtime.settings import PROJECT_ROOT
 from shared.core.amqp import url_parameters
 from tests.runtime.supervisor_process import Lines
-from tests.support.product import alive, connect, descendants, new_data_dir, remove_data_dir
+from tests.support.product import alive, connect, descendants, is_stopped, new_data_dir, remove_data_dir
 from tests.support.waiting import eventually
 
 MEGABYTE = 1024 * 1024
@@ -186,8 +186,9 @@ def test_which_data_a_broker_is_started_on(installed: Series, made_by: Series, e
     assert can_read(installed, made_by) is expected
 
 
-def tended(child: Child) -> Child:
-    child.tend(time.monotonic())
+def tended(child: Child, ahead: float = 0.0) -> Child:
+    """`ahead`: by how many seconds its clock was put forward."""
+    child.tend(time.monotonic() + ahead)
     return child
 
 
@@ -270,6 +271,68 @@ def test_postgresql_is_not_misled_by_a_pid_that_another_program_has_by_now(data_
                 connect(server.url).close()
         finally:
             other.kill()
+
+
+@pytest.fixture
+def postgresql(data_dir: Path) -> PrivatePostgreSQL:
+    server = PrivatePostgreSQL(data_dir, "secret")
+    server.prepare()
+    return server
+
+
+@pytest.fixture
+def child(postgresql: PrivatePostgreSQL, data_dir: Path) -> Iterator[Child]:
+    (spec,) = postgresql.specs()
+    child = Child(spec, lambda spec: spawn(spec, ("A_TEST", data_dir.name)), Lines())
+    child.start(time.monotonic())
+    eventually(lambda: tended(child).is_ready, 60, "it serves")
+    yield child
+    child.kill()
+
+
+def stopped_backends(child: Child) -> set[int]:
+    """Hung, as they are on a disk that answers no more."""
+    assert child.pid is not None
+    backends = descendants(child.pid)
+    for pid in backends:
+        with suppress(ProcessLookupError):  # that of the probe
+            os.kill(pid, signal.SIGSTOP)
+    eventually(lambda: all(is_stopped(pid) for pid in backends if alive(pid)), 10, "they hang")
+    hung = set(filter(alive, backends))
+    assert hung
+    return hung
+
+
+def test_a_postgresql_that_hangs_with_all_of_its_backends_is_replaced(child: Child, postgresql: PrivatePostgreSQL) -> None:
+    first = child.pid
+    assert first is not None
+    os.kill(first, signal.SIGSTOP)
+    backends = stopped_backends(child)
+    while child.pid == first and not child.how_it_ended:
+        child.tend(child.next_look_at(0.0) or 0.0)
+    assert child.how_it_ended == "has not answered for 60 s"
+    eventually(lambda: not any(map(alive, backends)), 10, "its backends are gone")
+    eventually(lambda: tended(child, ahead=10_000.0).is_ready, 60, "it serves again")
+    assert child.spec.answers is not None
+    eventually(child.spec.answers, 10, "it answers")
+    connect(postgresql.url).close()
+
+
+@pytest.mark.parametrize("prepared", [False, True], ids=["started again", "the next start"])
+def test_backends_that_hang_do_not_outlive_their_postmaster(
+    child: Child, postgresql: PrivatePostgreSQL, data_dir: Path, prepared: bool
+) -> None:
+    backends = stopped_backends(child)
+    assert child.pid is not None
+    os.kill(child.pid, signal.SIGKILL)
+    if prepared:
+        eventually(lambda: not alive(child.pid or 0), 10, "the postmaster is gone")
+        PrivatePostgreSQL(data_dir, "secret").prepare()
+        assert not any(map(alive, backends))
+    eventually(lambda: tended(child).how_it_ended == "was killed by SIGKILL", 10, "noticed")
+    eventually(lambda: tended(child).is_ready, 60, "it serves again")
+    assert (child.failed_starts, any(map(alive, backends))) == (0, False)
+    connect(postgresql.url).close()
 
 
 def test_preparing_does_not_disturb_the_pid_file_of_a_running_postgresql(data_dir: Path) -> None:

@@ -16,6 +16,7 @@ from local_runtime.instance.question import Question
 from local_runtime.instance.servers import programs
 from local_runtime.instance.servers.memory import Shares, own_shares
 from local_runtime.instance.servers.ports import LOOPBACK, remembered_port
+from local_runtime.instance.servers.postgresql_orphans import Orphans
 from local_runtime.instance.servers.postgresql_place import PostgreSQLError, account_entry, find_place, own_all
 from local_runtime.instance.servers.room import MEGABYTE
 from local_runtime.instance.servers.unwritten import cut_unwritten
@@ -80,6 +81,7 @@ class PrivatePostgreSQL:
         directory = find_place(self._link, self._account)
         if self._account is not None:
             own_all(directory, self._account)
+        Orphans(self._cluster).end()
         self.port = remembered_port(directory / "port")
         if not self._made_by:
             self._make_cluster()
@@ -128,6 +130,7 @@ log_min_messages = warning
                 user=self._account,
                 log_file=self._link.resolve() / "postgresql.log",
                 probe=self._serves,
+                may_start=Orphans(self._cluster).have_gone,
                 answers=Question(LOOPBACK, self.port, SSL_REQUEST),
                 stop_signal=SIGINT,  # "fast": ends sessions, writes a checkpoint
                 stop_timeout_seconds=8.0,

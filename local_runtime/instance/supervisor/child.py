@@ -13,7 +13,7 @@ from local_runtime.instance.supervisor.backoff import Backoff
 from local_runtime.instance.supervisor.liveness import PATIENCE_SECONDS, Liveness
 from local_runtime.instance.supervisor.logtail import LogTail
 from local_runtime.instance.supervisor.process import ProcessSpec
-from local_runtime.instance.supervisor.spawn import kill_group
+from local_runtime.instance.supervisor.spawn import kill_group, kill_tree
 
 PROBE_INTERVAL_SECONDS = 0.05
 PUT_OFF_SECONDS = 1.0
@@ -139,9 +139,9 @@ class Child:
             self._died(now, why)
 
     def kill(self) -> None:
-        """End it, and all of its group, at once."""
+        """End it, and all that it has started, at once."""
         if self._process is not None:
-            kill_group(self._process.pid)
+            kill_tree(self._process)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(1.0)
 

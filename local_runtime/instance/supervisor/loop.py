@@ -13,7 +13,7 @@ from local_runtime.instance.supervisor.child import PROBE_INTERVAL_SECONDS, Chil
 from local_runtime.instance.supervisor.inbox import SignalInbox
 from local_runtime.instance.supervisor.logtail import LogTail
 from local_runtime.instance.supervisor.process import ProcessSpec
-from local_runtime.instance.supervisor.spawn import kill_group, spawn
+from local_runtime.instance.supervisor.spawn import kill_tree, spawn
 from local_runtime.instance.supervisor.stale import end_marked
 
 logger = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ class Supervisor:
                 self._check_stop()
             code = process.poll()
         finally:
-            kill_group(process.pid)
+            kill_tree(process)
             process.wait()
         if code != 0:
             how = describe_exit(code) if code is not None else f"did not end within {spec.ready_timeout_seconds:g} s"

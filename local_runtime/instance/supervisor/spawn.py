@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from local_runtime.instance.supervisor.process import ProcessSpec
+from local_runtime.instance.supervisor.tree import descendants
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +51,15 @@ def kill_group(pid: int) -> None:
     """SIGKILL to the process and to what it started, as far as it stayed in its process group."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
+
+
+def kill_tree(process: subprocess.Popen[bytes]) -> None:
+    """SIGKILL to the process and to all that it has started, also to what has left its group and hangs."""
+    below = descendants(process.pid) if process.poll() is None else []
+    kill_group(process.pid)
+    for pid in below:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _account(user: str | None) -> dict[str, Any]:
