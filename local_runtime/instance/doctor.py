@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import stat
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,15 +12,17 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from local_runtime.instance.descriptors import REMEDY, allow_least, allowed
+from local_runtime.instance.directory import MEMORY
 from local_runtime.instance.readiness import NoReadiness, readiness
 from local_runtime.instance.servers.memory import available_megabytes, shares_of
-from local_runtime.instance.servers.postgresql import ACCOUNT
+from local_runtime.instance.servers.postgresql import ACCOUNT, shared_memory_type
 from local_runtime.instance.servers.programs import POSTGRES, SERVERS, Program
 from local_runtime.instance.servers.room import MEGABYTE, free_bytes, low_bytes
 from local_runtime.settings import LEAST_MEMORY_MB, PRIVATE_SERVERS
 
 MINIMUM_PYTHON = (3, 11)
 PATIENCE_SECONDS = 5.0
+LEAST_SHARED_BYTES = 8 * MEGABYTE  # PostgreSQL takes 1.2 MB when it starts, and some more for a query of several processes
 _CAPABILITIES = {
     "acceptUpdates": "accept updates",
     "record": "record",
@@ -44,10 +47,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class PrivateMemory:
-    """MB that private servers reckon with, and whether Redis is one of them."""
+    """MB that private servers reckon with, and whether Redis and PostgreSQL are among them."""
 
     megabytes: int
     has_redis: bool
+    has_postgresql: bool = False
 
     @property
     def is_enough(self) -> bool:
@@ -79,6 +83,8 @@ def report(
     findings += [_data_directory(data_dir), _disk(data_dir), _descriptors()]
     if memory is not None:
         findings.append(_memory(memory))
+        if memory.has_postgresql and (shared := _shared_memory(data_dir)) is not None:
+            findings.append(shared)
     return findings
 
 
@@ -91,7 +97,7 @@ def private_memory(environment: Mapping[str, str], wanted_mb: int, runtime: Mapp
         private = PRIVATE_SERVERS.keys() & runtime["processes"].keys()
         wanted_mb = int(runtime["function_env"].get("SCOREBOARD_MEMORY_MB") or 0)
         available = available_megabytes(own=Path(f"/proc/{runtime['pid']}/cgroup"))
-    return PrivateMemory(wanted_mb or available, "redis" in private) if private else None
+    return PrivateMemory(wanted_mb or available, "redis" in private, "postgresql" in private) if private else None
 
 
 def what_works(runtime: Mapping[str, Any]) -> list[Finding]:
@@ -157,6 +163,26 @@ def _memory(memory: PrivateMemory) -> Finding:
     if memory.has_redis:
         found += f"; the private Redis is full at {shares_of(memory.megabytes).redis} MB"
     return Finding("memory", memory.is_enough, found, f"give it {LEAST_MEMORY_MB} MB or more", is_there=True)
+
+
+def _shared_memory(data_dir: Path) -> Finding | None:
+    """Where PostgreSQL's processes share memory, on Linux; None where it does so in another way."""
+    kind = shared_memory_type(data_dir)
+    is_writable = _is_writable_for_postgresql(MEMORY)
+    if sys.platform != "linux" or kind not in ("posix", "") or (not kind and not is_writable):  # a new one finds another way then
+        return None
+    if not is_writable:
+        remedy = f"make {MEMORY} a tmpfs that every account may write to (in a container: docker run --shm-size 256m)"
+        return Finding("shared memory", False, f"PostgreSQL cannot write to {MEMORY}", remedy, is_there=True)
+    free = free_bytes(MEMORY)
+    remedy = f"make room in {MEMORY}, or give it 64 MB or more (in a container: docker run --shm-size 256m)"
+    return Finding("shared memory", free >= LEAST_SHARED_BYTES, f"{free // MEGABYTE} MB free at {MEMORY}", remedy, is_there=True)
+
+
+def _is_writable_for_postgresql(place: Path) -> bool:
+    """Where root runs the instance, PostgreSQL has an account of its own, for which everybody's rights count."""
+    is_open = os.geteuid() != 0 or (place.is_dir() and bool(place.stat().st_mode & stat.S_IWOTH))
+    return is_open and os.access(place, os.W_OK | os.X_OK)
 
 
 def _existing(data_dir: Path) -> Path:

@@ -14,10 +14,11 @@ from local_runtime.instance.directory import InstanceDirectory
 from local_runtime.instance.doctor import Finding, PrivateMemory, doctor, private_memory, report, what_works
 from local_runtime.instance.servers.memory import available_megabytes, shares_of
 from local_runtime.instance.servers.programs import REDIS, SERVERS, Program
+from local_runtime.instance.servers.room import MEGABYTE
 from local_runtime.settings import SERVER_URLS
 from tests.runtime.verbs import run_verb
 from tests.support.loopback import Answered, serving
-from tests.support.product import ROOT
+from tests.support.product import ROOT, clean_environment
 
 
 def finding_of(name: str, data_dir: Path) -> Finding:
@@ -134,6 +135,67 @@ def test_memory_is_that_of_the_instance_that_runs(tmp_path: Path) -> None:
     assert private_memory({}, 1000, {**runtime, "processes": {"http": 2}}) is None
     assert private_memory(dict.fromkeys(SERVER_URLS, "somewhere"), 1000, None) is None
     assert not any(finding.name == "memory" for finding in report(tmp_path))
+
+
+@pytest.fixture
+def shared_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    place = tmp_path / "shm"
+    place.mkdir()
+    place.chmod(0o777)
+    monkeypatch.setattr("local_runtime.instance.doctor.MEMORY", place)
+    return place
+
+
+def made_with(data_dir: Path, kind: str) -> None:
+    """A PostgreSQL whose processes share memory in this way."""
+    cluster = data_dir / "postgresql" / "cluster"
+    cluster.mkdir(parents=True)
+    (cluster / "postgresql.conf").write_text(f"#shared_memory_type = mmap\ndynamic_shared_memory_type = {kind}\t# posix\n")
+
+
+def shared_memory_findings(data_dir: Path, *, has_postgresql: bool = True) -> list[Finding]:
+    memory = PrivateMemory(2048, has_redis=True, has_postgresql=has_postgresql)
+    return [finding for finding in report(data_dir, memory=memory) if finding.name == "shared memory"]
+
+
+def test_shared_memory_without_room_is_named_where_postgresql_is_private(
+    tmp_path: Path, shared_memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = {shared_memory: 8 * MEGABYTE}
+    monkeypatch.setattr("local_runtime.instance.doctor.free_bytes", lambda place: free.get(place, 10**12))
+    [finding] = shared_memory_findings(tmp_path)
+    assert (finding.ok, finding.found) == (True, f"8 MB free at {shared_memory}")
+    free[shared_memory] -= 1
+    [finding] = shared_memory_findings(tmp_path)
+    assert (finding.ok, finding.is_there) == (False, True)
+    assert "docker run --shm-size" in finding.remedy
+    assert not shared_memory_findings(tmp_path, has_postgresql=False)
+    made_with(tmp_path, "sysv")
+    assert not shared_memory_findings(tmp_path), "it does without"
+
+
+def test_shared_memory_that_cannot_be_written_is_named_where_a_cluster_needs_it(tmp_path: Path, shared_memory: Path) -> None:
+    shared_memory.chmod(0o555)
+    assert not shared_memory_findings(tmp_path), "a new one does without"
+    made_with(tmp_path, "posix")
+    [finding] = shared_memory_findings(tmp_path)
+    assert (finding.ok, finding.found) == (False, f"PostgreSQL cannot write to {shared_memory}")
+
+
+def test_a_machine_whose_shared_memory_is_full_is_no_machine_that_lacks_nothing(tmp_path: Path) -> None:
+    user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    script = 'mount -t tmpfs -o size=1m,mode=1777 tmpfs /dev/shm && exec "$0" -m local_runtime doctor --data-dir "$1"'
+    told = subprocess.run(
+        ["unshare", *user, "--mount", "sh", "-c", script, sys.executable, str(tmp_path)],
+        cwd=ROOT,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert told.returncode == 1, told.stderr
+    assert "FAIL  shared memory     1 MB free at /dev/shm" in told.stdout
 
 
 def test_too_few_open_files_are_refused_at_the_start_with_what_to_do(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -266,6 +267,16 @@ def major_version(cluster: Path) -> str:
     """Of the PostgreSQL that made the cluster; empty where there is none yet."""
     file = cluster / "PG_VERSION"
     return file.read_text().strip() if file.exists() else ""
+
+
+def shared_memory_type(data_dir: Path) -> str:
+    """How the processes of this data directory's PostgreSQL share memory; empty where there is none yet, or it cannot be read."""
+    try:
+        text = (data_dir / "postgresql" / "cluster" / "postgresql.conf").read_text(errors="replace")
+    except OSError:
+        return ""
+    found = re.findall(r"^\s*dynamic_shared_memory_type\s*=\s*'?(\w+)", text, re.MULTILINE)
+    return found[-1] if found else "posix"
 
 
 def find_server(cluster: Path) -> Path | None:
