@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from local_runtime.cli.archive_file import Verified, is_row, lines_of, verified
+from local_runtime.cli.archive_file import Verified, foreign, is_row, lines_of, verified
 from local_runtime.cli.archive_seals import problems_with_seals
 from local_runtime.cli.complete_file import compressed_file
 from local_runtime.cli.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CliError
@@ -183,13 +183,20 @@ def _restore(call: Call, file: Verified) -> None:
 
 
 def _show(path: Path, user_id: str | None, request_id: str | None) -> None:
-    kind = ""
+    file = verified(path)
     for line in filter(is_row, lines_of(path)):
-        kind = kind or verified(path).about["kind"]
-        entry = dict(zip(MEMBERS[kind], json.loads(line), strict=True))
+        entry = _entry(file, line)
         if (user_id is None or entry["userId"] == user_id) and (request_id is None or entry["requestId"] == request_id):
-            at = {"at": _instant(_microseconds(entry["at"]))} if "at" in entry else {"createdAt": _instant(entry["createdAt"])}
-            say(json.dumps(entry | at))
+            say(json.dumps(entry))
+
+
+def _entry(file: Verified, line: str) -> Mapping[str, Any]:
+    try:
+        entry = dict(zip(MEMBERS[file.about["kind"]], json.loads(line), strict=True))
+        at = {"at": _instant(_microseconds(entry["at"]))} if "at" in entry else {"createdAt": _instant(entry["createdAt"])}
+    except (ValueError, TypeError, ArithmeticError, RecursionError):
+        raise foreign(file.path) from None
+    return entry | at
 
 
 def _microseconds(seconds: str) -> int:

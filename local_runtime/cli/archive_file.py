@@ -8,10 +8,24 @@ import json
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from local_runtime.cli.errors import EXIT_USAGE, CliError
+
+KINDS = ("audit_log", "score_history")
+_LAST_LINE = {
+    "kind": str,
+    "part": str,
+    "firstId": int,
+    "lastId": int,
+    "recordedUntil": str,
+    "rows": int,
+    "digest": str,
+    "keyId": str,
+    "mac": str,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +55,26 @@ def verified(path: Path) -> Verified:
             digest.update(f"{last}\n".encode())
             rows += is_row(last)
         last = line
+    file = _described(path, last)
+    if (file.about["rows"], file.about["digest"]) != (rows, digest.hexdigest()):
+        raise CliError(f"{path}: damaged, or changed: its lines are not those that were exported")
+    return file
+
+
+def foreign(path: Path) -> CliError:
+    """What is said of a file in which something is not as `archive export` writes it."""
+    return CliError(f"{path}: no file of `scoreboard archive export`, or its end is missing")
+
+
+def _described(path: Path, last: str) -> Verified:
     try:
         file = Verified(path, json.loads(last))
-        said = file.about["rows"], file.about["digest"]
-    except (ValueError, TypeError, KeyError):
-        raise CliError(f"{path}: no file of `scoreboard archive export`, or its end is missing") from None
-    if said != (rows, digest.hexdigest()):
-        raise CliError(f"{path}: damaged, or changed: its lines are not those that were exported")
+        has_members = all(type(file.about[name]) is kind for name, kind in _LAST_LINE.items())
+        datetime.fromisoformat(file.about["recordedUntil"])
+    except (ValueError, TypeError, LookupError, RecursionError):
+        raise foreign(path) from None
+    if not has_members or file.about["kind"] not in KINDS:
+        raise foreign(path)
     return file
 
 

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from local_runtime.cli.archive_file import Verified, is_row, lines_of
+from local_runtime.cli.archive_file import Verified, foreign, is_row, lines_of
 
 SEALS_AT_ONCE = 1000
+_FIELDS = [int, int, int, int, str, int, str, str, str, str]
 Call = Callable[[object], Any]
 
 
@@ -77,10 +78,21 @@ def problems_with_seals(call: Call, file: Verified) -> list[str]:
 
 def _ours(call: Call, file: Verified) -> Iterator[Seal]:
     """Seals of our chain: others may have been written beside them, and mean nothing."""
-    found = [Seal(json.loads(line)["seal"]) for line in lines_of(file.path) if not is_row(line)]
+    found = [_seal(file, line) for line in lines_of(file.path) if not is_row(line)]
     for page in _pages(found):
         told = call({"action": "seals", "seals": [seal.fields for seal in page]})
         yield from (seal for seal, is_ours in zip(page, told["ours"], strict=True) if is_ours)
+
+
+def _seal(file: Verified, line: str) -> Seal:
+    try:
+        fields = json.loads(line)["seal"]
+        is_one = [type(value) for value in fields] == _FIELDS
+    except (ValueError, TypeError, LookupError, RecursionError):
+        raise foreign(file.path) from None
+    if not is_one:
+        raise foreign(file.path)
+    return Seal(fields)
 
 
 def _misplaced(seals: Sequence[Seal], first_id: int, last_id: int) -> Iterator[str]:
@@ -99,7 +111,7 @@ def _read_rows(seals: Sequence[Seal], file: Verified) -> Iterator[str]:
     """Give each row to its seal; tell of those that have none."""
     place, outside = 0, 0
     for line in filter(is_row, lines_of(file.path)):
-        row_id = int(line[1 : line.index(",")])
+        row_id = _row_id(file, line)
         while place < len(seals) and seals[place].last_id < row_id:
             place += 1
         if place < len(seals) and seals[place].first_id <= row_id:
@@ -108,6 +120,13 @@ def _read_rows(seals: Sequence[Seal], file: Verified) -> Iterator[str]:
             outside += 1
     if outside:
         yield f"{outside} rows are under no seal"
+
+
+def _row_id(file: Verified, line: str) -> int:
+    try:
+        return int(line[1 : line.index(",")])
+    except ValueError:
+        raise foreign(file.path) from None
 
 
 def _pages(seals: Sequence[Seal]) -> Iterator[Sequence[Seal]]:

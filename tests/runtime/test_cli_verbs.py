@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import gzip
+import hashlib
 import importlib
 import itertools
+import json
 import os
 import re
 import shlex
@@ -188,6 +191,53 @@ def test_an_event_that_cannot_be_used_is_bad_usage(tmp_path: Path, event: str, s
 def test_a_directory_is_no_file_of_the_archive(tmp_path: Path) -> None:
     done = run("archive", "show", str(tmp_path))
     assert (done.returncode, done.stderr) == (1, f"error: {tmp_path}: cannot be read: Is a directory\n")
+
+
+PLAYED = [1, "6d1a6e0b", "0f8a7d5e", 2, 2, 1751328000000000, None, None]
+DESCRIBED = {
+    "kind": "score_history",
+    "part": "2025-07",
+    "firstId": 1,
+    "lastId": 1,
+    "recordedUntil": "2025-08-01T00:00:00.000Z",
+    "keyId": "k",
+    "mac": "m",
+}
+
+
+def file_of_archive(path: Path, row: object, **members: object) -> Path:
+    """A file of one row whose digest is right, whatever else its last line says."""
+    line = json.dumps(row)
+    about = {**DESCRIBED, "rows": 1, "digest": hashlib.sha256(f"{line}\n".encode()).hexdigest(), **members}
+    path.write_bytes(gzip.compress(f"{line}\n{json.dumps({'archive': about})}\n".encode()))
+    return path
+
+
+def test_a_row_of_the_archive_is_shown_as_json(tmp_path: Path) -> None:
+    done = run("archive", "show", str(file_of_archive(tmp_path / "file", PLAYED)))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["createdAt"] == "2025-07-01T00:00:00.000Z"
+
+
+@pytest.mark.parametrize(
+    ("row", "members"),
+    [
+        (PLAYED[:-1], {}),
+        ([*PLAYED[:5], "yesterday", *PLAYED[6:]], {}),
+        (PLAYED, {"kind": "users"}),
+        (PLAYED, {"kind": "audit_log"}),
+        (["x", "yesterday", *PLAYED[2:]], {"kind": "audit_log"}),
+        (PLAYED, {"kind": []}),
+        (PLAYED, {"recordedUntil": "soon"}),
+    ],
+)
+def test_a_foreign_file_that_agrees_with_itself_is_no_file_of_the_archive(
+    tmp_path: Path, row: list[object], members: dict[str, object]
+) -> None:
+    file = file_of_archive(tmp_path / "file", row, **members)
+    done = run("archive", "show", str(file))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == pasteable(f"error: {file}: no file of `scoreboard archive export`, or its end is missing\n")
 
 
 def test_nothing_to_stop_is_fine(tmp_path: Path) -> None:
