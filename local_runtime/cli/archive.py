@@ -11,8 +11,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from local_runtime.cli.archive_file import Verified, foreign, is_row, lines_of, verified
+from local_runtime.cli.archive_file import UnusableFile, Verified, foreign, is_row, lines_of, verified
 from local_runtime.cli.archive_seals import problems_with_seals
+from local_runtime.cli.command import pasteable
 from local_runtime.cli.complete_file import compressed_file
 from local_runtime.cli.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CliError
 from local_runtime.cli.options import add_options, settings_from
@@ -143,13 +144,17 @@ def _write(call: Call, part: Mapping[str, Any], path: Path) -> int:
 
 
 def _verify(call: Call, path: Path) -> bool:
+    """Whatever is wrong with one file, those behind it are checked, too."""
     try:
         file = verified(path)
-    except CliError as error:
-        say(str(error))
+        told = call({"action": "check", "file": file.last})
+        problems = problems_with_seals(call, file)
+    except UnusableFile as error:
+        say(pasteable(str(error)))
         return False
-    told = call({"action": "check", "file": file.last})
-    problems = problems_with_seals(call, file)
+    except CliError as error:
+        say(f"{path}: could not be checked: {error}")
+        return False
     for problem in problems:
         say(f"{path}: {problem}")
     if told["genuine"]:

@@ -28,6 +28,10 @@ _LAST_LINE = {
 }
 
 
+class UnusableFile(CliError):
+    """The message begins with the file's name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verified:
     """A file whose lines are all there; `last` is its last line, which is signed."""
@@ -48,7 +52,7 @@ def is_row(line: str) -> bool:
 
 
 def verified(path: Path) -> Verified:
-    """Read all of it; CliError when it is not what its last line says."""
+    """Read all of it; UnusableFile when it is not what its last line says."""
     digest, rows, last = hashlib.sha256(), 0, ""
     for line in _raw_lines(path):
         if last:
@@ -57,13 +61,13 @@ def verified(path: Path) -> Verified:
         last = line
     file = _described(path, last)
     if (file.about["rows"], file.about["digest"]) != (rows, digest.hexdigest()):
-        raise CliError(f"{path}: damaged, or changed: its lines are not those that were exported")
+        raise UnusableFile(f"{path}: damaged, or changed: its lines are not those that were exported")
     return file
 
 
-def foreign(path: Path) -> CliError:
+def foreign(path: Path) -> UnusableFile:
     """What is said of a file in which something is not as `archive export` writes it."""
-    return CliError(f"{path}: no file of `scoreboard archive export`, or its end is missing")
+    return UnusableFile(f"{path}: no file of `scoreboard archive export`, or its end is missing")
 
 
 def _described(path: Path, last: str) -> Verified:
@@ -93,6 +97,6 @@ def _raw_lines(path: Path) -> Iterator[str]:
             for line in file:
                 yield line.rstrip("\n")
     except FileNotFoundError:
-        raise CliError(f"{path}: there is no such file", EXIT_USAGE) from None
+        raise UnusableFile(f"{path}: there is no such file", EXIT_USAGE) from None
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise CliError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        raise UnusableFile(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
 import os
 import subprocess
@@ -23,6 +25,7 @@ HANDLERS = {
     "reconcile_scores": "return json.loads(os.environ['RECONCILED'])",
     "manage_dead_letters": "return {'redriven': json.dumps(event), 'left': 0, **json.loads(os.environ['DEAD_LETTERS'])}",
     "verify_audit": "return json.loads(os.environ['REPORTS'])[str(event['fromSeal']) + event.get('head', '')]",
+    "manage_archive": "return {'genuine': True, 'state': {'2025-07': 'filed'}[event['file']['archive']['part']]}",
     "export_audit_log": "return json.loads(os.environ['PARTS'])[event.get('from', '') + str(event['after'])]",
 }
 
@@ -309,3 +312,32 @@ def test_an_export_that_fails_leaves_no_file(data_dir: Path, tmp_path: Path) -> 
     nowhere = run(data_dir, "export-audit", "--output", str(tmp_path / "nowhere" / "audit.jsonl"))
     assert nowhere.returncode == 2
     assert "cannot be written" in nowhere.stderr
+
+
+def file_of_archive(path: Path, **members: object) -> str:
+    about = {
+        "kind": "score_history",
+        "part": "2025-07",
+        "firstId": 1,
+        "lastId": 1,
+        "recordedUntil": "2025-08-01T00:00:00.000Z",
+        "rows": 0,
+        "digest": hashlib.sha256().hexdigest(),
+        "keyId": "k",
+        "mac": "m",
+        **members,
+    }
+    path.write_bytes(gzip.compress(json.dumps({"archive": about}).encode()))
+    return str(path)
+
+
+def test_every_file_of_the_archive_is_checked_whatever_is_wrong_with_those_before_it(data_dir: Path, tmp_path: Path) -> None:
+    undated = file_of_archive(tmp_path / "undated", recordedUntil="soon")
+    unsigned = file_of_archive(tmp_path / "unsigned", mac=None)
+    failing = file_of_archive(tmp_path / "failing", part="2025-06")
+    good = file_of_archive(tmp_path / "good")
+    files = [undated, unsigned, failing, good]
+    done = run(data_dir, "archive", "verify", *files)
+    assert (done.returncode, [line.partition(": ")[0] for line in done.stdout.splitlines()]) == (1, files)
+    assert "could not be checked: manage_archive: " in done.stdout
+    assert done.stdout.endswith("0 rows, as exported; in the database: filed\n")
