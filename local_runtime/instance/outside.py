@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -10,6 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from local_runtime.instance.errors import InstanceError
 from local_runtime.settings import OWNERS_DATABASE_URL
 from shared.core.database_url import DatabaseUrl
+from shared.core.errors import ConfigurationError
 from shared.core.hosts import each_host
 from shared.core.redis_servers import ClusterPrimary, lacking_replicas
 from shared.core.redis_shards import FORM, check_places, shard_places
@@ -20,6 +22,8 @@ from shared.core.tls_versions import AMQP_TLS_MINIMUM, tls_version
 logger = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 5.0
+_NO_URL = "(not a URL)"
+_LONG = 12  # characters of a password that is in no text by chance
 
 
 def check_outside_servers(
@@ -89,8 +93,10 @@ def redacted(url: str) -> str:
         servers = [urlsplit(each) for each in each_host(url)]
         places = [f"{server.hostname or ''}{f':{server.port}' if server.port else ''}" for server in servers]
     except ValueError:
-        return "(not a URL)"
+        return _NO_URL
     first = servers[0]
+    if "@" in first.path:  # the end of a password with a slash in it
+        return _NO_URL
     account = f"{first.username or ''}:***@" if first.password else f"{first.username}@" if first.username else ""
     return f"{first.scheme}://{account}{','.join(places)}{first.path}"
 
@@ -100,12 +106,28 @@ def _reason(check: Callable[[str, str], None], url: str, ca_file: str) -> str:
         check(url, ca_file)
     except InstanceError as error:
         return str(error)
+    except ConfigurationError as error:  # in our words, which repeat nothing secret
+        return " ".join(f"{type(error).__name__}: {error}".split())[:300]
     except Exception as error:  # whatever a client library raises, the operator gets one line
-        text = str(error) or repr(error)
-        for password in _passwords(url):
-            text = text.replace(password, "***")
+        text = _without_password(str(error) or repr(error), url)
         return " ".join(f"{type(error).__name__}: {text}".split())[:300]
     return ""
+
+
+def _without_password(text: str, url: str) -> str:
+    """A short one or a plain word is masked in a URL or in quotes only: between other letters (`***ort 1`) a gap tells it."""
+    if redacted(url) == _NO_URL:
+        return "it cannot be read; in a password / ? # @ are written %2F %3F %23 %40"
+    user = urlsplit(each_host(url)[0]).username
+    for password in sorted(_passwords(url), key=len, reverse=True):
+        if len(password) >= _LONG and not password.isalpha():
+            text = text.replace(password, "***")
+            continue
+        secret = re.escape(password)
+        text = re.sub(rf"(?<=:){secret}(?=@)|(?<=_password=){secret}(?![^&\s'\"])", "***", text)
+        if password != user:
+            text = re.sub(rf"(?<=['\"`]){secret}(?=['\"`])", "***", text)
+    return text
 
 
 def _passwords(url: str) -> set[str]:
@@ -113,7 +135,7 @@ def _passwords(url: str) -> set[str]:
         parts = urlsplit(each_host(url)[0])
         passwords = {parts.password or "", *parse_qs(parts.query).get("sentinel_password", ())}
     except ValueError:
-        return {url}
+        return set()
     return {*passwords, *map(unquote, passwords)} - {""}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from local_runtime.instance.errors import InstanceError
-from local_runtime.instance.outside import check_outside_servers
+from local_runtime.instance.outside import _reason, check_outside_servers
 from local_runtime.instance.servers.postgresql import PrivatePostgreSQL
 from local_runtime.instance.servers.run import running
 from shared.core.errors import ConfigurationError
@@ -27,6 +27,43 @@ def test_a_redis_that_is_not_spoken_to_over_tcp_is_refused(url: str) -> None:
 def test_a_broker_that_is_not_spoken_to_by_amqp_is_refused(url: str) -> None:
     with pytest.raises(InstanceError, match="must begin with amqp:// or amqps://"):
         check_outside_servers({"AMQP_URL": url}, {})
+
+
+@pytest.mark.parametrize("password", ["p", "postgres", "postgresql", "begin", "password"])
+@pytest.mark.parametrize("name", ["AMQP_URL", "DATABASE_URL", "REDIS_URL"])
+def test_a_password_that_is_in_a_reason_by_chance_leaves_no_gap(name: str, password: str) -> None:
+    def reason(secret: str) -> str:
+        with pytest.raises(InstanceError) as refused:
+            check_outside_servers({name: f"http://board:{secret}@127.0.0.1:1/it"}, {})
+        return str(refused.value)
+
+    assert reason(password) == reason("x7")
+
+
+@pytest.mark.parametrize("password", ["pa/ss", "12/ss", "pa?ss", "pa#ss", "12#s@s"])
+def test_a_password_that_takes_the_url_apart_is_not_shown(password: str) -> None:
+    for name, scheme in (("REDIS_URL", "redis"), ("AMQP_URL", "amqp"), ("DATABASE_URL", "postgresql")):
+        with pytest.raises(InstanceError) as refused:
+            check_outside_servers({name: f"{scheme}://board:{password}@127.0.0.1:1/it"}, {})
+        assert "ss" not in str(refused.value).partition("start them")[0].replace("password", "")
+        assert "pa'" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("password", "said", "shown"),
+    [
+        ("p", "port 1 of redis://board:p@host and 'p'", "port 1 of redis://board:***@host and '***'"),
+        ("postgres", "postgresql://board:postgres@host", "postgresql://board:***@host"),
+        ("board", 'no user "board" at board:board@host', 'no user "board" at board:***@host'),
+        ("p%40ss", "'p@ss', and p%40ss@", "'***', and p%40ss@"),
+        ("aB3-aB3-aB3-", "it was aB3-aB3-aB3-!", "it was ***!"),
+    ],
+)
+def test_a_reason_of_a_library_hides_the_password(password: str, said: str, shown: str) -> None:
+    def refuse(_url: str, _ca_file: str) -> None:
+        raise ValueError(said)
+
+    assert _reason(refuse, f"redis://board:{password}@host/0", "") == f"ValueError: {shown}"
 
 
 @pytest.mark.parametrize("pool_mode", ["transaction", "session"])
