@@ -47,8 +47,8 @@ examples:
 
 exit codes:
   0  done
-  1  it failed; or a file is not what was exported
-  2  bad usage, or no instance is running
+  1  it failed, as on a full disk; or a file is not what was exported
+  2  bad usage, such as a directory for the files that is none; or no instance is running
 """
 Call = Callable[[object], Any]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import os
@@ -11,7 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from local_runtime.cli.errors import EXIT_USAGE, CliError
+from local_runtime.cli.errors import EXIT_FAILED, EXIT_USAGE, CliError
+
+# Why a file cannot be written in a place that was well chosen.
+_NOT_BY_THE_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 @contextmanager
@@ -48,4 +52,5 @@ def _complete(path: Path) -> Iterator[BinaryIO]:
         finally:
             unfinished.unlink(missing_ok=True)
     except OSError as error:
-        raise CliError(f"{path} cannot be written: {error.strerror}", EXIT_USAGE) from None
+        exit_code = EXIT_FAILED if error.errno in _NOT_BY_THE_PLACE else EXIT_USAGE
+        raise CliError(f"{path} cannot be written: {error.strerror}", exit_code) from None

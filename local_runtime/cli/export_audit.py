@@ -26,8 +26,8 @@ examples:
 
 exit codes:
   0  done
-  1  it failed
-  2  bad usage, or no instance is running
+  1  it failed, as on a full disk; there is no file then
+  2  bad usage, such as a place where no file can be; or no instance is running
 """
 
 

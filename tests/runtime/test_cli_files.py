@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import gzip
 import os
+import resource
 import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from local_runtime.cli.complete_file import compressed_file, text_file
-from local_runtime.cli.errors import CliError
+from local_runtime.cli.errors import EXIT_FAILED, EXIT_USAGE, CliError
 from local_runtime.instance.directory import InstanceDirectory
 from tests.runtime.verbs import run_verb
 from tests.support.product import ROOT, clean_environment, new_data_dir, remove_data_dir
@@ -40,6 +42,42 @@ def test_a_device_or_a_pipe_is_not_replaced(tmp_path: Path) -> None:
         with pytest.raises(CliError, match="is no regular file"), text_file(place):
             raise AssertionError("opened")
     assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    """No file takes more than a few KB, as on a disk without room."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def write_text(path: Path) -> None:
+    with text_file(path) as file:
+        for number in range(100_000):
+            file.write(f"{number}\n")
+
+
+def write_compressed(path: Path) -> None:
+    with compressed_file(path) as file:
+        for _ in range(100):
+            file.write(os.urandom(1000))
+
+
+@pytest.mark.parametrize("write", [write_text, write_compressed])
+def test_a_disk_without_room_is_a_failure_and_a_place_that_is_none_is_bad_usage(
+    tmp_path: Path, full_disk: None, write: Callable[[Path], None]
+) -> None:
+    with pytest.raises(CliError, match="cannot be written: ") as failed:
+        write(tmp_path / "file")
+    assert failed.value.exit_code == EXIT_FAILED
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(CliError, match="cannot be written: No such file") as failed:
+        write(tmp_path / "nowhere" / "file")
+    assert failed.value.exit_code == EXIT_USAGE
 
 
 @pytest.mark.parametrize("words", [("status",), ("down",), ("doctor",), ("serve",), ("serve", "--detach"), ("rotate-keys",)])
