@@ -44,6 +44,34 @@ def test_a_device_or_a_pipe_is_not_replaced(tmp_path: Path) -> None:
     assert stat.S_ISFIFO(pipe.stat().st_mode)
 
 
+BEGUN = """
+import sys, time
+from pathlib import Path
+from local_runtime.cli.complete_file import text_file
+with text_file(Path(sys.argv[1])) as file:
+    print(flush=True)
+    time.sleep(60)
+"""
+
+
+def test_what_a_killed_process_has_begun_is_removed_and_what_is_being_written_stays(tmp_path: Path) -> None:
+    path, others = tmp_path / "file", tmp_path / ".file.original"
+    others.write_text("kept")
+    with subprocess.Popen([sys.executable, "-c", BEGUN, str(path)], cwd=ROOT, stdout=subprocess.PIPE) as writing:
+        assert writing.stdout is not None
+        writing.stdout.readline()
+        try:
+            with text_file(path) as file:
+                file.write("entries")
+            assert len(list(tmp_path.iterdir())) == 3
+        finally:
+            writing.kill()
+    assert len(list(tmp_path.iterdir())) == 3
+    with text_file(path) as file:
+        file.write("more")
+    assert {place.name: place.read_text() for place in tmp_path.iterdir()} == {"file": "more", ".file.original": "kept"}
+
+
 @pytest.fixture
 def full_disk() -> Iterator[None]:
     """No file takes more than a few KB, as on a disk without room."""
