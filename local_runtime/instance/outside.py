@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 5.0
 _NO_URL = "(not a URL)"
+_NOT_LET_IN = "it needs a password, and the URL has none: redis://:PASSWORD@HOST:PORT, or redis://ACCOUNT:PASSWORD@HOST:PORT"
 _LONG = 12  # characters of a password that is in no text by chance
 
 
@@ -149,8 +150,14 @@ def _check_redis(keys: Sequence[str], replicas: int, url: str, ca_file: str) -> 
     if isinstance(where.find_primary, ClusterPrimary) and len({key_slot(key.encode()) for key in keys}) > 1:
         raise InstanceError("BROADCAST_CHANNEL must begin with KEY_PREFIX, so that it lies in the same hash slot of the cluster")
     patience = {"socket_timeout": CONNECT_SECONDS, "socket_connect_timeout": CONNECT_SECONDS, "retry": Retry(NoBackoff(), 0)}
-    with redis.Redis.from_url(where.current(), **patience, **redis_options(where.server, ca_file)) as client:
-        client.ping()
+    server = where.current()
+    with redis.Redis.from_url(server, **patience, **redis_options(where.server, ca_file)) as client:
+        try:
+            client.ping()
+        except redis.AuthenticationError:
+            if urlsplit(server).password:
+                raise
+            raise InstanceError(_NOT_LET_IN) from None
         if where.find_primary is None and client.info("cluster").get("cluster_enabled"):
             raise InstanceError("this is a node of a Redis Cluster: name its nodes as redis+cluster://node-1:6379,node-2:6379")
         if reason := lacking_replicas(client.info("replication"), replicas):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from local_runtime.instance.errors import InstanceError
-from local_runtime.instance.outside import _reason, check_outside_servers
+from local_runtime.instance.outside import _reason, check_outside_servers, check_shards
 from local_runtime.instance.servers.postgresql import PrivatePostgreSQL
 from local_runtime.instance.servers.run import running
 from shared.core.errors import ConfigurationError
@@ -21,6 +21,17 @@ def test_a_redis_that_is_not_spoken_to_over_tcp_is_refused(url: str) -> None:
         check_outside_servers({"REDIS_URL": url}, {})
     with pytest.raises(ConfigurationError, match="must begin with redis://"):
         connect(url)
+
+
+@pytest.mark.parametrize("account", ["", "board@"])
+def test_a_redis_that_needs_a_password_says_so(redis_url: str, account: str) -> None:
+    url = f"redis://{account}{redis_url.rpartition('@')[2]}"
+    with pytest.raises(
+        InstanceError, match=r"REDIS_URL=redis://.*: it needs a password, and the URL has none: redis://:PASSWORD@"
+    ):
+        check_outside_servers({"REDIS_URL": url}, {})
+    with pytest.raises(InstanceError, match=r"the shard `blue`, .* it needs a password"):
+        check_shards(f"blue={url}#{{b}}:", redis_url, "", "")
 
 
 @pytest.mark.parametrize("url", ["foo", "http://127.0.0.1:5672", "127.0.0.1:5672", "amqp:127.0.0.1"])
