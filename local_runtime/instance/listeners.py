@@ -66,8 +66,6 @@ def _bind(settings: InstanceSettings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
         return socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
-    except socket.gaierror:
-        raise InstanceError(f"{settings.host!r} is not an address: choose another with --host (SCOREBOARD_HOST)") from None
     except OSError as error:
         raise InstanceError(_advice(settings, error)) from None
 
@@ -80,8 +78,9 @@ def _advice(settings: InstanceSettings, error: OSError) -> str:
         )
     if error.errno == errno.EACCES:
         return f"port {settings.port} needs more rights: choose one above 1023 with --port (SCOREBOARD_PORT)"
-    if error.errno == errno.EADDRNOTAVAIL:
-        return f"{settings.host} is not an address of this machine: choose another with --host (SCOREBOARD_HOST)"
+    # Below 0 are the resolver's numbers, which create_server leaves without their kind.
+    if error.errno == errno.EADDRNOTAVAIL or (error.errno or 0) < 0:
+        return f"{settings.host} is no address or name of this machine: choose another with --host (SCOREBOARD_HOST)"
     return f"cannot listen on {settings.host}:{settings.port}: {os.strerror(error.errno or 0)} (--host, --port)"
 
 
@@ -92,6 +91,6 @@ def _is_loopback(host: str) -> bool:
         pass
     try:
         addresses = {str(info[4][0]) for info in socket.getaddrinfo(host, None)}
-    except socket.gaierror:
+    except (socket.gaierror, UnicodeError):
         return True  # binding will say what is wrong with it
     return all(ip_address(address.partition("%")[0]).is_loopback for address in addresses)

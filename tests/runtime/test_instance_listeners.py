@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -52,9 +53,12 @@ def test_a_port_in_use_is_reported_with_the_option_to_change() -> None:
             pass
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid", "999.1.1.1", "::zz", "a..b"])
 def test_an_address_that_is_not_ours_is_reported_with_the_option_to_change(host: str) -> None:
-    with pytest.raises(InstanceError, match="--host"), bound_listeners(InstanceSettings(host=host, port=0)):
+    settings = InstanceSettings(host=host, port=0, insecure=host == "192.0.2.1")
+    refuse_exposure(settings)
+    told = rf"{re.escape(host)} is no address or name of this machine: .*--host \(SCOREBOARD_HOST\)"
+    with pytest.raises(InstanceError, match=told), bound_listeners(settings):
         pass
 
 
