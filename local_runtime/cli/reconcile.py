@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import threading
 from collections.abc import Mapping
 from typing import Any
 
+from local_runtime.cli.command import pasteable
 from local_runtime.cli.errors import EXIT_OK
 from local_runtime.cli.options import add_options, settings_from
-from local_runtime.cli.output import say, show_table
+from local_runtime.cli.output import say, show_table, tell
 from local_runtime.cli.running import invoke_function
 
 FUNCTION = "reconcile_scores"
 EXIT_DISCREPANCIES = 3
+LATE_SECONDS = 3.0
+LATE = (
+    "still comparing: updates that were accepted and are not recorded yet are waited for, up to a minute"
+    " (`scoreboard status` says what works)"
+)
 EPILOG = """\
 Looks at the players whose total changed since the last run and at a part of all others, on every board; with --full at everybody.
-Without --dry-run, discrepancies are repaired and audited; updates go on meanwhile.
+Without --dry-run, discrepancies are repaired and audited; updates go on meanwhile. Those that are not recorded yet are waited
+for, up to a minute.
 
 example:
   scoreboard reconcile --dry-run
@@ -41,7 +49,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Prints the summary and the discrepancies."""
     options = {"dryRun": arguments.dry_run, "full": arguments.full, "beyondBounds": arguments.beyond_bounds}
-    report = invoke_function(settings_from(arguments).data_dir, FUNCTION, options)
+    late = threading.Timer(LATE_SECONDS, tell, [pasteable(LATE)])
+    late.daemon = True
+    late.start()
+    try:
+        report = invoke_function(settings_from(arguments).data_dir, FUNCTION, options)
+    finally:
+        late.cancel()
     found = _discrepancies(report)
     for name, value in report.items():
         if not isinstance(value, list | dict):

@@ -14,8 +14,12 @@ from typing import Any
 
 import pytest
 
+from local_runtime.cli import reconcile
+from local_runtime.cli.command import pasteable
+from local_runtime.cli.main import main
 from local_runtime.instance.directory import InstanceDirectory
 from local_runtime.settings import PROJECT_ROOT
+from tests.support.waiting import eventually
 
 HANDLERS = {
     "echo_event": "return {'event': event, 'greeting': os.environ['GREETING']}",
@@ -142,6 +146,21 @@ def test_reconcile_tells_by_its_exit_code_whether_all_is_in_order(
     assert done.returncode == exit_code, done.stderr
     assert "players: 3" in done.stdout
     assert says in done.stdout
+
+
+def test_a_reconciliation_that_takes_long_says_what_it_may_wait_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = pasteable(f"{reconcile.LATE}\n")
+
+    def reconcile_late(*_: object) -> dict[str, Any]:
+        eventually(lambda: capsys.readouterr().err == told, 10, "it is told")
+        return {"players": 3, "discrepancies": []}
+
+    monkeypatch.setattr(reconcile, "LATE_SECONDS", 0.0)
+    monkeypatch.setattr(reconcile, "invoke_function", reconcile_late)
+    assert main(["reconcile", "--dry-run", "--data-dir", str(tmp_path)]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_dead_letters_are_shown_with_their_reasons(data_dir: Path) -> None:
