@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Prints the report."""
     from local_runtime.cli.running import running_instance
-    from local_runtime.instance.doctor import doctor, private_memory
+    from local_runtime.instance.doctor import doctor, private_memory, served_certificate
 
     settings = settings_from(arguments)
     data_dir = settings.data_dir
@@ -39,6 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         runtime = None
     memory = private_memory(os.environ, settings.memory_mb, runtime)
     report = StringIO()
-    exit_code = doctor(report, data_dir, runtime=runtime, memory=memory)
+    certificate = served_certificate(settings.tls_cert if settings.tls else None, runtime)
+    exit_code = doctor(report, data_dir, runtime=runtime, memory=memory, certificate=certificate)
     say(report.getvalue().rstrip("\n"))
     return exit_code

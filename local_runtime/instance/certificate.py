@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import logging
 import socket
 import stat
@@ -39,9 +40,28 @@ def problems_with_certificate(settings: InstanceSettings) -> list[str]:
         server_context(certificate, key)
     except UnusableCertificate as error:
         return [f"--tls-cert, --tls-key: {error}"]
+    # No refusal: where a renewal is late a restart would end the service for those, too, who accept it or come in by a proxy.
+    if dates := invalid_dates(certificate):
+        logger.warning("%s: clients refuse it. It is followed without a restart when it is renewed", dates)
     if key.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
         logger.warning("other accounts of this machine can read the private key in %s: chmod 600 it", key)
     return []
+
+
+def invalid_dates(certificate: Path, now: dt.datetime | None = None) -> str:
+    """That a certificate is not valid any more or not yet; "" for one that is, or that cannot be read."""
+    from cryptography import x509
+
+    try:
+        shown = x509.load_pem_x509_certificate(certificate.read_bytes())
+    except (OSError, ValueError):
+        return ""
+    now = now or dt.datetime.now(dt.UTC)
+    if now > shown.not_valid_after_utc:
+        return f"the certificate in {certificate} expired on {shown.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
+    if now < shown.not_valid_before_utc:
+        return f"the certificate in {certificate} is not valid before {shown.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
+    return ""
 
 
 def with_certificate(settings: InstanceSettings) -> InstanceSettings:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from local_runtime.instance.certificate import invalid_dates
 from local_runtime.instance.descriptors import REMEDY, allow_least, allowed
 from local_runtime.instance.directory import MEMORY
 from local_runtime.instance.readiness import NoReadiness, readiness
@@ -66,8 +67,12 @@ def report(
     *,
     root: bool | None = None,
     memory: PrivateMemory | None = None,
+    certificate: Path | None = None,
 ) -> list[Finding]:
-    """Look at everything the instance needs; `root` says whether it would run as root, None asks the system."""
+    """Look at everything the instance needs; `root` says whether it would run as root, None asks the system.
+
+    `certificate` is the one that is served, or would be.
+    """
     version = ".".join(map(str, python[:3]))
     findings = [
         Finding("python", tuple(python[:2]) >= MINIMUM_PYTHON, f"{version} at {sys.executable}", "install Python 3.11 or newer")
@@ -85,6 +90,8 @@ def report(
         findings.append(_memory(memory))
         if memory.has_postgresql and (shared := _shared_memory(data_dir)) is not None:
             findings.append(shared)
+    if certificate is not None:
+        findings.append(_certificate(certificate))
     return findings
 
 
@@ -98,6 +105,14 @@ def private_memory(environment: Mapping[str, str], wanted_mb: int, runtime: Mapp
         wanted_mb = int(runtime["function_env"].get("SCOREBOARD_MEMORY_MB") or 0)
         available = available_megabytes(own=Path(f"/proc/{runtime['pid']}/cgroup"))
     return PrivateMemory(wanted_mb or available, "redis" in private, "postgresql" in private) if private else None
+
+
+def served_certificate(given: Path | None, runtime: Mapping[str, Any] | None) -> Path | None:
+    """Of the instance that runs, else `given`; None without TLS, and where an instance would make its own."""
+    if runtime is None:
+        return given
+    path = runtime["function_env"].get("SCOREBOARD_TLS_CERT")
+    return Path(path) if path else None
 
 
 def what_works(runtime: Mapping[str, Any]) -> list[Finding]:
@@ -121,9 +136,10 @@ def doctor(
     runtime: Mapping[str, Any] | None = None,
     *,
     memory: PrivateMemory | None = None,
+    certificate: Path | None = None,
 ) -> int:
     """Print the report, with what works where an instance runs; 0 when nothing is missing or broken, else 1."""
-    findings = report(data_dir, find, memory=memory) + (what_works(runtime) if runtime else [])
+    findings = report(data_dir, find, memory=memory, certificate=certificate) + (what_works(runtime) if runtime else [])
     width = max(len(finding.name) for finding in findings)
     for finding in findings:
         state = "ok  " if finding.ok else "FAIL" if finding.is_there else "MISS"
@@ -183,6 +199,15 @@ def _is_writable_for_postgresql(place: Path) -> bool:
     """Where root runs the instance, PostgreSQL has an account of its own, for which everybody's rights count."""
     is_open = os.geteuid() != 0 or (place.is_dir() and bool(place.stat().st_mode & stat.S_IWOTH))
     return is_open and os.access(place, os.W_OK | os.X_OK)
+
+
+def _certificate(certificate: Path) -> Finding:
+    try:
+        certificate.open("rb").close()
+    except OSError as error:
+        return Finding("certificate", False, f"{certificate} cannot be read: {error.strerror}", "see --tls-cert", is_there=True)
+    dates = invalid_dates(certificate)
+    return Finding("certificate", not dates, dates or str(certificate), "renew it: clients refuse it", is_there=True)
 
 
 def _existing(data_dir: Path) -> Path:

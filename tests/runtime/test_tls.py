@@ -8,6 +8,7 @@ import socket
 import ssl
 import stat
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from local_runtime.instance.certificate import own_ca_file, with_certificate
+from local_runtime.instance.certificate import invalid_dates, own_ca_file, with_certificate
+from local_runtime.instance.doctor import report, served_certificate
 from local_runtime.instance.own_tls import ServedCertificates, context_for
 from local_runtime.instance.server_tls import ServerTls
 from local_runtime.processes.serve import check_settings
@@ -32,8 +34,16 @@ class Operator:
     def __init__(self, directory: Path) -> None:
         self.certificate, self.key = directory / "fullchain.pem", directory / "privkey.pem"
 
-    def install(self, authority: trustme.CA, *, name: str = "127.0.0.1", key_too: bool = True) -> None:
-        issued = authority.issue_cert(name)
+    def install(
+        self,
+        authority: trustme.CA,
+        *,
+        name: str = "127.0.0.1",
+        key_too: bool = True,
+        not_before: datetime | None = None,
+        not_after: datetime | None = None,
+    ) -> None:
+        issued = authority.issue_cert(name, not_before=not_before, not_after=not_after)
         chain = b"".join(part.bytes() for part in issued.cert_chain_pems)
         self._replace(self.certificate, chain)
         if key_too:
@@ -163,6 +173,37 @@ def test_a_pair_that_fits_shows_the_new(pair: Operator, caplog: pytest.LogCaptur
     pair.key.chmod(0o644)
     check_settings(pair.settings, {})
     assert "chmod 600" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("days", "said"), [((-9, -1), "expired on 2026-06-29 12:00 UTC"), ((1, 9), "is not valid before 2026-07-01 12:00 UTC")]
+)
+def test_a_certificate_whose_dates_are_wrong_is_told_and_served(
+    operator: Operator, days: tuple[int, int], said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    noon = datetime(2026, 6, 30, 12, tzinfo=UTC)
+    first, last = (noon + timedelta(days=number) for number in days)
+    operator.install(trustme.CA(), not_before=first, not_after=last)
+    assert invalid_dates(operator.certificate, noon) == f"the certificate in {operator.certificate} {said}"
+    assert invalid_dates(operator.certificate, first + (last - first) / 2) == ""
+
+    today = datetime.now(UTC).replace(microsecond=0)
+    operator.install(trustme.CA(), not_before=today + timedelta(days=days[0]), not_after=today + timedelta(days=days[1]))
+    check_settings(operator.settings, {})
+    [warned] = caplog.messages
+    assert said.partition(" 2026")[0] in warned
+    assert "clients refuse it" in warned
+    finding = report(operator.certificate.parent, certificate=operator.certificate)[-1]
+    assert (finding.ok, finding.found) == (False, warned.partition(": ")[0])
+
+
+def test_the_certificate_that_the_doctor_looks_at_is_that_of_the_instance_that_runs(pair: Operator) -> None:
+    runtime = {"function_env": pair.settings.as_environment()}
+    assert served_certificate(None, runtime) == pair.certificate
+    assert served_certificate(pair.certificate, {"function_env": InstanceSettings().as_environment()}) is None
+    assert served_certificate(pair.certificate, None) == pair.certificate
+    finding = report(pair.certificate.parent, certificate=pair.certificate)[-1]
+    assert (finding.ok, finding.found) == (True, str(pair.certificate))
 
 
 def test_a_key_of_another_certificate_is_refused(pair: Operator) -> None:
