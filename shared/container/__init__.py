@@ -26,6 +26,7 @@ from shared.core.tracing import Tracer, use_tracer
 from shared.ledger.ports import QueueGauge
 from shared.stores.aws.secrets_manager import with_secret
 from shared.stores.everywhere import everywhere
+from shared.stores.postgresql.last_answer import LastAnswer
 from shared.viewers.ports import Viewers
 
 if TYPE_CHECKING:
@@ -78,8 +79,9 @@ if TYPE_CHECKING:
 
 # When the broker is back, what its own process did not publish within this time was left behind.
 RELAY_OLDER_THAN_SECONDS = 2.0
-# Made with this module, which a host imports before it forks workers, for only then they share it.
+# Made with this module, which a host imports before it forks workers, for only then they share them.
 VERIFIED_TOKENS = VerifiedTokens()
+DATABASE_ANSWERED = LastAnswer()
 
 
 class Container(Shard):
@@ -350,7 +352,7 @@ class Container(Shard):
     def _pool(self) -> Pool:
         from shared.stores.postgresql.pool import Pool
 
-        return Pool(self.settings.database_url, ca_file=self.settings.database_ca_file)
+        return Pool(self.settings.database_url, ca_file=self.settings.database_ca_file, answered=DATABASE_ANSWERED)
 
     @cached_property
     def _owners_pool(self) -> Pool:
@@ -708,7 +710,7 @@ class Container(Shard):
         needed = ACCEPT if not roles or "http" in roles.split(",") else RECORD
         further = {shard.name: shard.redis_probe for shard in self.further_shards}
         probes = Probes(self.redis_probe, broker, database, broker.close, further)
-        return Readiness(probes, lambda: self.key_prints, self.clock, needed)
+        return Readiness(probes, lambda: self.key_prints, self.clock, DATABASE_ANSWERED, needed)
 
 
 AnyShard = Container | FurtherShard

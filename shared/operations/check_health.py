@@ -23,6 +23,7 @@ from shared.operations.readiness import (
     problems_of,
     problems_of_shards,
 )
+from shared.stores.postgresql.last_answer import LastAnswer
 
 EVERY_SECONDS = 1.0
 # An older finding says nothing: the store did not answer since, or this process stood still.
@@ -50,14 +51,20 @@ class Probes:
 
 
 class Readiness:
-    """Probes the stores every second for as long as somebody asks; `latest` answers what was found last."""
+    """Probes the stores every second for as long as somebody asks; `latest` answers what was found last.
 
-    def __init__(self, probes: Probes, own_keys: Callable[[], Sequence[KeyPrint]], clock: Clock, needed: str = ACCEPT) -> None:
+    Since when PostgreSQL is away is counted from `answered`, the same in every worker: one that is asked late saw nothing begin.
+    """
+
+    def __init__(
+        self, probes: Probes, own_keys: Callable[[], Sequence[KeyPrint]], clock: Clock, answered: LastAnswer, needed: str = ACCEPT
+    ) -> None:
         self._redis = _Watch("redis", probes.redis, clock)
         self._broker = _Watch("rabbitmq", probes.broker, clock, probes.close)
         self._database = _Watch("postgresql", probes.database, clock)
         self._shards = {name: _Watch(f"redis ({name})", probe, clock) for name, probe in probes.shards.items()}
         self._own_keys = own_keys
+        self._answered = answered
         self._needed = needed
         self._clock = clock
         self._told: dict[str, str] = {}
@@ -75,7 +82,7 @@ class Readiness:
             self._redis.finding(),
             self._broker.finding(),
             self._database.finding(),
-            self._database.failing_seconds(),
+            self._answered.seconds_ago(),
             {name: watch.finding() for name, watch in self._shards.items()},
         )
         up = dict(zip(("redis", "rabbitmq", "postgresql"), (findings.redis, findings.broker, findings.database), strict=True))
@@ -136,7 +143,7 @@ class _Watch(Generic[F]):
         self._begun_at: float | None = None  # of the probe under way
         self._ended_at: float | None = None  # of the last one
         self._finding: F | None = None
-        self._failing_since: float | None = None
+        self._is_failing = False
 
     def want(self) -> None:
         """Go on for a while."""
@@ -169,11 +176,6 @@ class _Watch(Generic[F]):
         """None when the store does not answer."""
         return None if self._is_stale() else self._finding
 
-    def failing_seconds(self) -> float:
-        """For how long the store has not answered."""
-        since = self._ended_at if self._failing_since is None and self._is_stale() else self._failing_since
-        return 0.0 if since is None else self._clock.monotonic() - since
-
     def age_seconds(self) -> float:
         """Of the last probe that came to its end, or for how long the first one has been under way."""
         since = self._ended_at if self._ended_at is not None else self._begun_at
@@ -192,10 +194,7 @@ class _Watch(Generic[F]):
             with self._changed:
                 now = self._clock.monotonic()
                 self._finding, self._ended_at, self._begun_at = finding, now, None
-                if finding is not None:
-                    self._failing_since = None
-                elif self._failing_since is None:
-                    self._failing_since = now
+                self._is_failing = finding is None
                 self._changed.notify_all()
                 if now - self._wanted_at > IDLE_SECONDS:
                     self._is_running = False
@@ -208,9 +207,9 @@ class _Watch(Generic[F]):
         try:
             return self._probe()
         except ScoreboardError as error:
-            if self._failing_since is None:
+            if not self._is_failing:
                 _log.warning("dependency is down", extra={"dependency": self._name, "cause": repr(error.__cause__ or error)})
         except Exception:
-            if self._failing_since is None:
+            if not self._is_failing:
                 _log.exception("a probe failed", extra={"dependency": self._name})
         return None

@@ -48,8 +48,8 @@ class DatabaseFinding:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """None for a store that does not answer; `database_away_seconds` is for how long PostgreSQL has not. `shards` are the further
-    ones, by name.
+    """None for a store that does not answer; `database_away_seconds` is for how long PostgreSQL has not, whichever
+    worker asked. `shards` are the further ones, by name.
     """
 
     redis: RedisFinding | None

@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import pytest
 from shared.core.database_url import DatabaseUrl
 from shared.core.errors import ConfigurationError, NotFound, PostgresUnavailable
 from shared.stores.postgresql.errors import StatementRejected, UniqueViolation
+from shared.stores.postgresql.last_answer import LastAnswer
 from shared.stores.postgresql.pool import Pool
 from tests.support.waiting import eventually
 
@@ -53,6 +56,20 @@ def insert_twice(pool: Pool, number: int) -> None:
     with pool.transaction("test") as session:
         for _ in range(2):
             session.run("INSERT INTO pool_transaction VALUES (:n)", n=number)
+
+
+def test_what_is_answered_is_noted_and_no_silence(database_url: str) -> None:
+    answered = LastAnswer()
+    with closing(Pool(database_url, answered=answered)) as pool:
+        for ending in (None, StatementRejected):
+            time.sleep(0.3)
+            with suppress(StatementRejected), pool.connection() as session:
+                session.run("SELECT 1" if ending is None else "SELECT no_such_column")
+            assert answered.seconds_ago() < 0.3
+        time.sleep(0.3)
+        with pytest.raises(PostgresUnavailable), pool.connection(0.1) as session:
+            session.run("SELECT pg_sleep(1)")
+        assert answered.seconds_ago() >= 0.3
 
 
 def test_a_connection_is_used_again(pool: Pool) -> None:

@@ -125,6 +125,22 @@ def test_without_a_store_only_redis_keeps_updates_out(consumed: Container, redep
         assert (reply.status, data["status"]) == (200, "degraded")
 
 
+def test_a_worker_that_is_asked_late_says_what_the_others_say(
+    consumed: Container, redeploy: Redeploy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The profiles of players are not remembered longer because nobody has asked it before."""
+    monkeypatch.setattr("shared.operations.readiness.PROFILES_SECONDS", 4.0)
+    assert ready().status == 200
+    move(redeploy, "postgresql", 1)
+    assert set(lost(ready())) == LOST_WITH["postgresql"], "PostgreSQL answered others a moment ago"
+    eventually(lambda: set(lost(ready())) == {"acceptUpdates", *LOST_WITH["postgresql"]}, SECONDS, "no update is accepted")
+    for _ in range(2):
+        move(redeploy, "postgresql", 1)
+        reply = ready()
+        assert reply.problem == (503, "not_ready")
+        assert set(lost(reply)) == {"acceptUpdates", *LOST_WITH["postgresql"]}
+
+
 def test_those_that_never_answer_are_down(deployed: Container, redeploy: Redeploy) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         for name in NAMES:

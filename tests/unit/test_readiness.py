@@ -27,6 +27,7 @@ from shared.operations.readiness import (
     RedisFinding,
     problems_of,
 )
+from shared.stores.postgresql.last_answer import LastAnswer
 from tests.support.waiting import eventually
 
 PAYLOAD, SIGNING = KeyPrint("payload", "p1", "f1"), KeyPrint("signing", "s1", "f2")
@@ -154,7 +155,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def readiness(stores: Stores, clock: Clock) -> Iterator[Readiness]:
-    made = Readiness(stores.probes, lambda: OWN, clock)
+    made = Readiness(stores.probes, lambda: OWN, clock, LastAnswer())
     yield made
     stores.go.set()
     made.close()
@@ -227,7 +228,7 @@ def test_what_is_unexpected_is_no_answer(clock: Clock, stores: Stores, caplog: p
     def broken() -> RedisFinding:
         raise ZeroDivisionError
 
-    readiness = Readiness(replace(stores.probes, redis=broken), lambda: OWN, clock)
+    readiness = Readiness(replace(stores.probes, redis=broken), lambda: OWN, clock, LastAnswer())
     assert readiness.latest().dependencies == {"redis": "down", "rabbitmq": "up", "postgresql": "up"}
     readiness.close()
     assert any(record.getMessage() == "a probe failed" for record in caplog.records)

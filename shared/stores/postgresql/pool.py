@@ -15,6 +15,7 @@ from shared.core import metrics
 from shared.core.database_url import DatabaseUrl
 from shared.core.errors import PostgresUnavailable, ScoreboardError
 from shared.stores.postgresql.errors import StatementRejected
+from shared.stores.postgresql.last_answer import LastAnswer
 from shared.stores.postgresql.session import Session
 
 WAIT_SECONDS = 5.0
@@ -28,11 +29,22 @@ class Pool:
 
     When one of them meets the wrong server (a standby, say, which answers every SELECT well), all are replaced: the next ones
     find the primary. Where the URL names several servers, they look for one that takes writes, the last one found first.
+
+    `answered` is told of answers.
     """
 
-    def __init__(self, database_url: str, size: int = 8, *, ca_file: str = "", name: str = "DATABASE_URL") -> None:
+    def __init__(
+        self,
+        database_url: str,
+        size: int = 8,
+        *,
+        ca_file: str = "",
+        name: str = "DATABASE_URL",
+        answered: LastAnswer | None = None,
+    ) -> None:
         self._servers = DatabaseUrl.parse_each(database_url, ca_file, name=name)
         self._first = 0
+        self._answered = answered
         self._free = threading.BoundedSemaphore(size)
         self._idle: deque[Session] = deque()
         self._replaced_at = float("-inf")
@@ -114,6 +126,8 @@ class Pool:
             session.close()
 
     def _give_back(self, session: Session) -> None:
+        if self._answered is not None and not session.broken:
+            self._answered.note()
         now = time.monotonic()
         if session.met_wrong_server and now - self._replaced_at > REPLACE_PAUSE_SECONDS:
             self._replaced_at = now
