@@ -250,9 +250,12 @@ class Ledger:
             after = rows[-1][0]
 
     def knows_all_keys(self) -> bool:
-        """False for a day after the upgrade from a version that did not write them down: then `first_results` lacks some."""
-        with self._pool.connection() as session:
-            rows = session.run("SELECT coalesce(min(opened_at) < now() - INTERVAL '24 hours', FALSE) FROM number_epochs")
+        """False for a day after the upgrade from a version that did not write them down: then `first_results` lacks some.
+
+        True where no such version has ever recorded an update.
+        """
+        with self._pool.connection(MISSING_SECONDS) as session:
+            rows = session.run(statement("knows_all_keys"))
         return bool(rows[0][0])
 
     def forget_keys(self, limit: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from uuid import uuid4
@@ -158,6 +159,26 @@ def test_a_keyed_update_of_the_version_before_is_found_under_the_id_of_its_key(b
     assert found is not None
     assert (found.request_id, found.score, found.rank) == (key, 40, 0)
     assert not books.ledger.knows_all_keys()
+
+
+def test_a_new_installation_knows_all_keys_at_once(own_database_url: str) -> None:
+    with closing(Pool(own_database_url)) as database:
+        assert not Ledger(database).knows_all_keys(), "nothing has been numbered yet"
+        books = Books(database)
+        assert books.ledger.knows_all_keys()
+        books.ledger.record([books.event(key=a_key()), books.event()])
+        assert books.ledger.knows_all_keys()
+        books.ledger.record([books.event(request_id=a_key())._replace(number=None)])
+        assert not books.ledger.knows_all_keys(), "a version that did not write them down ran, on the way there and back"
+
+
+def test_after_an_upgrade_all_keys_are_known_when_they_were_written_down_for_a_day(own_database_url: str) -> None:
+    with closing(Pool(own_database_url)) as database:
+        books = Books(database)
+        for hours, known in ((1, False), (23, False), (25, True)):
+            with database.connection() as session:
+                session.run("UPDATE number_epochs SET opened_at = now() - make_interval(hours => :by)", by=hours)
+            assert books.ledger.knows_all_keys() is known, "the first epoch is older than the table of keys"
 
 
 def test_first_results_come_in_pages_and_are_forgotten_after_their_day(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:

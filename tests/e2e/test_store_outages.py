@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,20 @@ def exists(product: Product, queue: str) -> bool:
         except pika.exceptions.ChannelClosedByBroker:
             return False
     return True
+
+
+@contextmanager
+def stopped_database(product: Product) -> Iterator[None]:
+    """PostgreSQL keeps its connections, and says nothing."""
+    processes = (product.pid("postgresql"), *descendants(product.pid("postgresql")))
+    for pid in processes:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in processes:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
 
 def scores(player: Player, increment: int) -> bool:
@@ -157,19 +172,29 @@ def test_a_full_redis_is_told_and_over_when_it_has_room(product: Product, player
 
 def test_a_stopped_database_is_told_and_updates_go_on(product: Product, player: Player) -> None:
     assert player.score(1).status == 200
-    processes = (product.pid("postgresql"), *descendants(product.pid("postgresql")))
-    for pid in processes:
-        os.kill(pid, signal.SIGSTOP)
-    try:
+    with stopped_database(product):
         eventually(lambda: {"record", "logIn"} <= lost(product).keys(), SECONDS, "told")
         assert product.api.get("/readyz").status == 200
         assert player.score(1).status == 200
-    finally:
-        for pid in processes:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
     eventually(lambda: recorded(product, player) == 2, SECONDS, "both in the ledger")
     eventually(product.is_ready, SECONDS, "all of it well")
+
+
+def test_updates_with_keys_go_on_without_a_database_in_a_new_installation_that_was_restarted() -> None:
+    with Product() as product:
+        player = product.api.new_player()
+        first = player.score(2, **{"Idempotency-Key": "first"})
+        eventually(lambda: recorded(product, player) == 2, SECONDS, "in the ledger")
+        product.stop()
+        product.start()
+        player = replace(player, api=product.api)
+        product.invoke("rebuild_leaderboard")
+        assert player.score(1).status == 200
+        with stopped_database(product):
+            assert player.score(3, **{"Idempotency-Key": "new"}).status == 200
+            again = player.score(2, **{"Idempotency-Key": "first"})
+            assert (again.status, again.data["score"]) == (200, first.data["score"])
+        eventually(lambda: recorded(product, player) == 6, SECONDS, "each once in the ledger")
 
 
 def test_after_a_failover_of_redis_updates_and_viewers_go_on(tmp_path: Path) -> None:

@@ -63,6 +63,8 @@ MEANWHILE = st.lists(st.tuples(st.sampled_from(OTHERS), PLAYER, INCREMENT, KEY),
 A_DAY = st.sampled_from((timedelta(hours=24, seconds=1), timedelta(hours=26)))
 TAMPERINGS = ("raised", "lowered", "deleted", "invented", "row deleted")
 
+# In a new installation; before an upgrade made the table of keys; so long ago that it has all keys of the day.
+OPENED_BEFORE = (timedelta(), timedelta(hours=23), timedelta(hours=48))
 OPENED = "UPDATE number_epochs SET opened_at = now() - make_interval(secs => :by)"
 ACCEPT_ALL = "ALTER TABLE score_history DROP CONSTRAINT IF EXISTS refused_by_the_model"
 DELETES = (
@@ -107,8 +109,8 @@ class ExactlyOnce(Travelling):
         self.poison = 0
         self.meanwhile: list[tuple[str, int, int, str | None]] = []
 
-    @initialize(all_keys_known=st.booleans())
-    def begin(self, all_keys_known: bool) -> None:
+    @initialize(opened=st.sampled_from(OPENED_BEFORE))
+    def begin(self, opened: timedelta) -> None:
         """Three players on a board of their own; the ledger knows all keys of the day, or may lack some of an older version."""
         self.shard = ShardKeys(f"{{{secrets.token_hex(6)}}}:")
         self.keys = MAIN.keys(self.shard)
@@ -150,7 +152,7 @@ class ExactlyOnce(Travelling):
         )
         self.board.rebuild(pages(self.deployed.reconciliations), self.deployed.hidden_players.pages_of_main())
         open_epoch(self.board, self.deployed.ledger)
-        self.database.run(OPENED, by=172_800.0 if all_keys_known else 0.0)
+        self.database.run(OPENED, by=opened.total_seconds())
 
     # What is known of the truth
 
