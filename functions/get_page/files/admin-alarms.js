@@ -7,12 +7,13 @@ import { make } from "./dom.js";
 const ALARMS = {
   DependencyDown: {
     meaning:
-      "Without Redis updates are refused; without RabbitMQ they wait in the outbox; without PostgreSQL the ledger waits and new players cannot come in.",
+      "Without Redis updates are refused; without RabbitMQ they wait in the outbox; without PostgreSQL the ledger waits, nobody can register or log in, and after a minute updates are refused, too.",
     remedy:
       "For a private server: the supervisor starts it again, so find what keeps it from starting (a full disk, mostly). For an outside one: its own operator.",
   },
   UpdatesRefused: {
-    meaning: "The store may well answer: it is full, a replica, without the replicas that it must have, or somebody else's.",
+    meaning:
+      "Redis may well answer: it is full, a replica, without the replicas that it must have, or somebody else's; or PostgreSQL has been away for more than a minute.",
     remedy: "Nothing needs a restart: it goes on when the cause is gone.",
   },
   OutboxOld: {
