@@ -16,7 +16,7 @@ from shared.transport.direct import direct_handler
 def lambda_handler(event: Mapping[str, Any]) -> dict[str, Any]:
     """`{"action": "list"}`, `{"action": "read", "kind", "part", "after"?}`, `{"action": "sign", "kind", "part", "rows",
     "digest"}`, `{"action": "check" | "drop", "file"}`, `{"action": "seals", "seals", "contents"?}` or
-    `{"action": "restore", "file", "lines", "begins"?, "ends"?}`.
+    `{"action": "restore", "file", "lines", "begins"?, "ends"?, "attempt"?}`.
 
     Errors escape.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -180,9 +181,9 @@ def _drop(call: Call, paths: Sequence[Path], *, is_agreed: bool) -> None:
 
 
 def _restore(call: Call, file: Verified) -> None:
-    begins = True
+    begins, attempt = True, secrets.token_hex(8)
     for lines, ends in _pages(lines_of(file.path)):
-        call({"action": "restore", "file": file.last, "lines": lines, "begins": begins, "ends": ends})
+        call({"action": "restore", "file": file.last, "lines": lines, "begins": begins, "ends": ends, "attempt": attempt})
         begins = False
     say(f"{file.about['kind']} {file.about['part']} is in the database again: {file.about['rows']} rows")
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 LINES_AT_ONCE = 5000
 MAX_ANSWER_BYTES = 2_000_000
 KINDS = ("audit_log", "score_history")
+_ATTEMPT = re.compile(r"[0-9a-f]{0,32}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _log = get_logger(__name__)
 
@@ -208,7 +209,8 @@ def drop_part(wanted: Mapping[str, Any], parts: ArchiveParts, signer: SealSigner
 
 
 def restore_part(wanted: Mapping[str, Any], parts: ArchiveParts, signer: SealSigner) -> dict[str, Any]:
-    """Read `{"file", "lines", "begins"?, "ends"?}`, the lines a page after the other; with the last ones the part is there again.
+    """Read `{"file", "lines", "begins"?, "ends"?, "attempt"?}`, the lines a page after the other; with the last ones the part is
+    there again. `attempt`, hex digits, is the same for all pages: of several at once the one that began last goes on.
 
     Answer it. Raises InvalidParameter, UnknownPart, PartNotReady.
     """
@@ -219,9 +221,12 @@ def restore_part(wanted: Mapping[str, Any], parts: ArchiveParts, signer: SealSig
     lines = wanted.get("lines")
     if not isinstance(lines, Sequence) or len(lines) > LINES_AT_ONCE or not all(isinstance(line, str) for line in lines):
         raise InvalidParameter(f"`lines` must be up to {LINES_AT_ONCE} lines of the file.")
-    parts.load(part, lines, anew=wanted.get("begins") is True)
+    attempt = wanted.get("attempt", "")
+    if not isinstance(attempt, str) or not _ATTEMPT.fullmatch(attempt):
+        raise InvalidParameter("`attempt` must be up to 32 hex digits, or left out.")
+    parts.load(part, lines, attempt, anew=wanted.get("begins") is True)
     if wanted.get("ends") is True:
-        parts.attach(part)
+        parts.attach(part, attempt)
         _log.warning("a part of the archive is back", extra={"kind": part.kind, "part": part.name, "rows": part.rows})
     return parts.get(part.kind, part.name).as_json()
 

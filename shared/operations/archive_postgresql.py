@@ -89,21 +89,29 @@ class ArchiveParts:
             session.script(f"DROP TABLE {_table(part)}")
             _note(session, part, "archive_part_dropped", is_dropped=True)
 
-    def load(self, part: Part, lines: Sequence[str], *, anew: bool) -> None:
-        """Put rows of a dropped part where nobody reads them yet."""
+    def load(self, part: Part, lines: Sequence[str], attempt: str, *, anew: bool) -> None:
+        """Put rows of a dropped part where nobody reads them yet.
+
+        `attempt` (hex digits) names who restores it: raises PartNotReady when another one has begun since.
+        """
         staging = f"restored_{_table(part)}"
         with self._owners_pool.transaction("load_part", ANSWER_SECONDS) as session:
+            _await_turn(session, part)
             if anew:
                 session.script(f"DROP TABLE IF EXISTS {staging}")
                 session.script(f"CREATE TABLE {staging} (LIKE {part.kind}_archive)")
+                session.script(f"COMMENT ON TABLE {staging} IS '{attempt}'")
+            _refuse_others(session, part, attempt)
             sql = statement(_LOAD[part.kind]).replace("restored_part", staging)
             session.run(sql, lines=f"[{','.join(lines)}]")
 
-    def attach(self, part: Part) -> None:
-        """Make what was loaded the part again. Raises PartNotReady when it has not the rows it had."""
+    def attach(self, part: Part, attempt: str) -> None:
+        """Make what was loaded the part again. Raises PartNotReady when it has not the rows it had, and see load."""
         staging, table = f"restored_{_table(part)}", _table(part)
         with self._owners_pool.transaction("attach_part", ANSWER_SECONDS) as session:
             session.script("SET LOCAL lock_timeout = '5s'")
+            _await_turn(session, part)
+            _refuse_others(session, part, attempt)
             # A table of its own: what was granted on the other one meanwhile is not granted on this.
             session.script(f"CREATE TABLE {table} (LIKE {part.kind}_archive INCLUDING DEFAULTS)")
             sql = statement("fill_restored_part").replace("part_of_archive", table).replace("restored_part", staging)
@@ -118,6 +126,23 @@ class ArchiveParts:
                 " FOR EACH STATEMENT EXECUTE FUNCTION audit_log_refuse_change()"
             )
             _note(session, part, "archive_part_restored", is_dropped=False)
+
+
+def _await_turn(session: Session, part: Part) -> None:
+    """Those who restore a part come one after the other; PartNotReady when one of them was done meanwhile."""
+    sql = "SELECT dropped_at IS NOT NULL FROM archive_parts WHERE kind = :kind AND part = :part FOR UPDATE"
+    [[is_dropped]] = session.run(sql, kind=part.kind, part=part.name)
+    if not is_dropped:
+        raise PartNotReady(f"{part.kind} {part.name} is in the database.")
+
+
+def _refuse_others(session: Session, part: Part, attempt: str) -> None:
+    """PartNotReady when what is loaded is not of this attempt."""
+    [[found]] = session.run(
+        "SELECT coalesce(obj_description(to_regclass(:name), 'pg_class'), '')", name=f"restored_{_table(part)}"
+    )
+    if found != attempt:
+        raise PartNotReady(f"{part.kind} {part.name} is being restored by somebody else, who began later.")
 
 
 def _note(session: Session, part: Part, action: str, *, is_dropped: bool) -> None:

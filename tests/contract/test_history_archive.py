@@ -6,6 +6,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -16,7 +17,7 @@ from shared.accounts.player import Account
 from shared.accounts.postgresql import Users
 from shared.audit.hmac_seals import SealSigner
 from shared.core.clock import SystemClock
-from shared.core.errors import PartNotReady, UnknownPart
+from shared.core.errors import InvalidParameter, PartNotReady, UnknownPart
 from shared.ledger.archive_history import archive_history
 from shared.ledger.archive_postgresql import HistoryArchive
 from shared.ledger.events import Number, ScoreAccepted
@@ -274,6 +275,10 @@ class Filed:
             wanted = {"file": self.last, "lines": lines, "begins": number == 0, "ends": number == len(pages) - 1}
             restore_part(wanted, self.parts, self.signer)
 
+    def restore_a_page(self, lines: list[str], attempt: str, *, begins: bool = False, ends: bool = False) -> None:
+        wanted = {"file": self.last, "lines": lines, "begins": begins, "ends": ends, "attempt": attempt}
+        restore_part(wanted, self.parts, self.signer)
+
     def check(self) -> dict[str, Any]:
         return check_file({"file": self.last}, self.parts, self.signer)
 
@@ -392,3 +397,35 @@ def test_a_part_is_read_page_by_page(months: Months, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(archive_module, "LINES_AT_ONCE", 2)
     paged.export(f"{months.begin(3):%Y-%m}")
     assert (paged.lines, paged.last) == (whole.lines, whole.last)
+
+
+def test_of_several_who_restore_a_part_at_once_the_last_one_goes_on(months: Months, filed: Filed) -> None:
+    filed.restore_a_page(filed.lines[:2], "aa", begins=True)
+    filed.restore_a_page(filed.lines[:1], "bb", begins=True)
+    for ends in (False, True):
+        with pytest.raises(PartNotReady, match="is being restored by somebody else, who began later"):
+            filed.restore_a_page(filed.lines[2:], "aa", ends=ends)
+    filed.restore_a_page(filed.lines[1:], "bb", ends=True)
+    assert len(months.ledger.history(months.user_id, 100, None)) == 10
+    with pytest.raises(PartNotReady, match="is in the database"):
+        filed.restore_a_page(filed.lines[2:], "aa", ends=True)
+
+
+def test_many_who_restore_a_part_at_once_bring_it_back_once(months: Months, filed: Filed) -> None:
+    def restore(number: int) -> bool:
+        try:
+            for place, line in enumerate(filed.lines):
+                filed.restore_a_page([line], f"a{number}", begins=place == 0, ends=place == 2)
+        except PartNotReady:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sum(threads.map(restore, range(4))) == 1
+    assert len(months.ledger.history(months.user_id, 100, None)) == 10
+
+
+@pytest.mark.parametrize("attempt", ["'; --", "a" * 33, 7, None])
+def test_an_attempt_is_named_in_hex(filed: Filed, attempt: Any) -> None:
+    with pytest.raises(InvalidParameter, match="`attempt`"):
+        filed.restore_a_page(filed.lines, attempt, begins=True)
