@@ -10,18 +10,40 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from local_runtime.cli.errors import EXIT_USAGE, CliError
 from local_runtime.cli.output import say
+from local_runtime.instance.directory import InstanceDirectory
+from local_runtime.instance.errors import InstanceError
+from local_runtime.instance.supervisor.stale import end_marked, instance_marker
 from local_runtime.settings import PROJECT_ROOT, SERVER_URLS, InstanceSettings
 
 PLAYERS = 6
 ADMIN = "admin"
 _A_YEAR_SECONDS = 365 * 24 * 3600
 _END_SECONDS = 5.0
+_NAME = "scoreboard-demo-"
+
+
+def remove_left(place: Path) -> None:
+    """The data of our demos that were killed, and what still runs of them: one that runs holds its directory's lock."""
+    for path in place.glob(f"{_NAME}{'[0-9a-f]' * 8}"):
+        with suppress(InstanceError, OSError):
+            is_ours = not path.is_symlink() and path.stat().st_uid == os.geteuid() and (path / "lock").is_file()
+            if is_ours:
+                _remove(InstanceDirectory(path))
+
+
+def _remove(directory: InstanceDirectory) -> None:
+    """Its processes and its data; InstanceError when it is in use."""
+    with directory.claimed():
+        end_marked(instance_marker(directory.path))
+        directory.end_run()
+        shutil.rmtree(directory.path, ignore_errors=True)
 
 
 class Demo:
@@ -34,11 +56,12 @@ class Demo:
         given = [name for name in SERVER_URLS if os.environ.get(name)]
         if given:
             raise CliError(f"a demo leaves nothing behind, and so uses no server of yours: unset {', '.join(given)}", EXIT_USAGE)
-        data_dir = Path(tempfile.gettempdir()) / f"scoreboard-demo-{secrets.token_hex(4)}"
+        data_dir = Path(tempfile.gettempdir()) / f"{_NAME}{secrets.token_hex(4)}"
         self.settings = dataclasses.replace(settings, data_dir=data_dir)
         self._players: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
+        remove_left(self.settings.data_dir.parent)
         os.environ.setdefault("PUBLIC_LEADERBOARD", "true")
         return self
 

@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 
 from local_runtime.cli.complete_file import compressed_file, text_file
+from local_runtime.cli.demo import remove_left
 from local_runtime.cli.errors import EXIT_FAILED, EXIT_USAGE, CliError
 from local_runtime.instance.directory import InstanceDirectory
+from local_runtime.instance.supervisor.stale import instance_marker
 from tests.runtime.verbs import run_verb
 from tests.support.product import ROOT, clean_environment, new_data_dir, remove_data_dir
 from tests.support.waiting import eventually
@@ -140,3 +142,18 @@ def test_who_interrupts_the_start_in_the_background_ends_it(number: signal.Signa
         assert InstanceDirectory(data_dir).holder() is None
     finally:
         remove_data_dir(data_dir)
+
+
+def test_the_next_demo_removes_what_a_killed_one_has_left_and_nothing_else(tmp_path: Path) -> None:
+    left, running, begun, others = (tmp_path / f"scoreboard-demo-{name}" for name in ("0123abcd", "1123abcd", "2123abcd", "mine"))
+    for place in (left, begun, others):
+        place.mkdir()
+    for place in (left, others):
+        (place / "lock").touch()
+    (tmp_path / "scoreboard-demo-3123abcd").symlink_to(others)
+    name, value = instance_marker(left)
+    with subprocess.Popen(["sleep", "60"], env={name: value}) as server, InstanceDirectory(running).claimed():
+        remove_left(tmp_path)
+        assert server.wait(10) == -signal.SIGKILL
+        assert not left.exists()
+        assert len(list(tmp_path.iterdir())) == 4
