@@ -23,7 +23,7 @@ REQUIRED = {
 def test_the_required_settings_suffice() -> None:
     settings = Settings.from_environment(REQUIRED)
     assert (settings.rate_limit_requests, settings.rate_window_seconds) == (100, 60)
-    assert settings.retry_delays_seconds == (5, 30, 180)
+    assert list(settings.retry_delays_seconds) == [5.0, 30.0, 180.0]
     assert (settings.public_leaderboard, settings.require_action_ticket, settings.key_prefix) == (False, False, "")
 
 
