@@ -710,7 +710,7 @@ class Container(Shard):
         needed = ACCEPT if not roles or "http" in roles.split(",") else RECORD
         further = {shard.name: shard.redis_probe for shard in self.further_shards}
         probes = Probes(self.redis_probe, broker, database, broker.close, further)
-        return Readiness(probes, lambda: self.key_prints, self.clock, DATABASE_ANSWERED, needed)
+        return Readiness(probes, lambda: self.key_prints, self.clock, DATABASE_ANSWERED.seconds_ago, needed)
 
 
 AnyShard = Container | FurtherShard

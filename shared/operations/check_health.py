@@ -23,7 +23,6 @@ from shared.operations.readiness import (
     problems_of,
     problems_of_shards,
 )
-from shared.stores.postgresql.last_answer import LastAnswer
 
 EVERY_SECONDS = 1.0
 # An older finding says nothing: the store did not answer since, or this process stood still.
@@ -53,18 +52,24 @@ class Probes:
 class Readiness:
     """Probes the stores every second for as long as somebody asks; `latest` answers what was found last.
 
-    Since when PostgreSQL is away is counted from `answered`, the same in every worker: one that is asked late saw nothing begin.
+    `database_silence` answers the seconds since PostgreSQL's last answer, the same in every worker: one that is asked late saw
+    nothing begin.
     """
 
     def __init__(
-        self, probes: Probes, own_keys: Callable[[], Sequence[KeyPrint]], clock: Clock, answered: LastAnswer, needed: str = ACCEPT
+        self,
+        probes: Probes,
+        own_keys: Callable[[], Sequence[KeyPrint]],
+        clock: Clock,
+        database_silence: Callable[[], float],
+        needed: str = ACCEPT,
     ) -> None:
         self._redis = _Watch("redis", probes.redis, clock)
         self._broker = _Watch("rabbitmq", probes.broker, clock, probes.close)
         self._database = _Watch("postgresql", probes.database, clock)
         self._shards = {name: _Watch(f"redis ({name})", probe, clock) for name, probe in probes.shards.items()}
         self._own_keys = own_keys
-        self._answered = answered
+        self._database_silence = database_silence
         self._needed = needed
         self._clock = clock
         self._told: dict[str, str] = {}
@@ -82,7 +87,7 @@ class Readiness:
             self._redis.finding(),
             self._broker.finding(),
             self._database.finding(),
-            self._answered.seconds_ago(),
+            self._database_silence(),
             {name: watch.finding() for name, watch in self._shards.items()},
         )
         up = dict(zip(("redis", "rabbitmq", "postgresql"), (findings.redis, findings.broker, findings.database), strict=True))

@@ -155,7 +155,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def readiness(stores: Stores, clock: Clock) -> Iterator[Readiness]:
-    made = Readiness(stores.probes, lambda: OWN, clock, LastAnswer())
+    made = Readiness(stores.probes, lambda: OWN, clock, LastAnswer().seconds_ago)
     yield made
     stores.go.set()
     made.close()
@@ -228,7 +228,7 @@ def test_what_is_unexpected_is_no_answer(clock: Clock, stores: Stores, caplog: p
     def broken() -> RedisFinding:
         raise ZeroDivisionError
 
-    readiness = Readiness(replace(stores.probes, redis=broken), lambda: OWN, clock, LastAnswer())
+    readiness = Readiness(replace(stores.probes, redis=broken), lambda: OWN, clock, LastAnswer().seconds_ago)
     assert readiness.latest().dependencies == {"redis": "down", "rabbitmq": "up", "postgresql": "up"}
     readiness.close()
     assert any(record.getMessage() == "a probe failed" for record in caplog.records)
