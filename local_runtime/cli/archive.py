@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from local_runtime.cli.archive_file import UnusableFile, Verified, foreign, is_row, lines_of, verified
+from local_runtime.cli.archive_file import MEMBERS, UnusableFile, Verified, foreign, is_row, lines_of, verified
 from local_runtime.cli.archive_seals import problems_with_seals
 from local_runtime.cli.command import pasteable
 from local_runtime.cli.complete_file import compressed_file
@@ -26,10 +26,6 @@ ACTIONS = ("list", "export", "verify", "show", "drop", "restore")
 COLUMNS = ("kind", "part", "state", "rows", "recordedUntil")
 LINES_AT_ONCE = 5000
 MAX_PAGE_BYTES = 2_000_000
-MEMBERS = {
-    "audit_log": ("id", "at", "action", "actor", "userId", "requestId", "sourceIp", "detail"),
-    "score_history": ("id", "requestId", "userId", "increment", "newScore", "createdAt", "epoch", "sequence"),
-}
 EPILOG = """\
 Updates older than HISTORY_MONTHS are moved out of the table `score_history` by themselves, and sealed rows older than
 AUDIT_MONTHS out of `audit_log`, into a part for each month, which is read like the rest. `export` writes each part that is

@@ -14,7 +14,10 @@ from typing import Any
 
 from local_runtime.cli.errors import EXIT_USAGE, CliError
 
-KINDS = ("audit_log", "score_history")
+MEMBERS = {
+    "audit_log": ("id", "at", "action", "actor", "userId", "requestId", "sourceIp", "detail"),
+    "score_history": ("id", "requestId", "userId", "increment", "newScore", "createdAt", "epoch", "sequence"),
+}
 _LAST_LINE = {
     "kind": str,
     "part": str,
@@ -77,7 +80,7 @@ def _described(path: Path, last: str) -> Verified:
         datetime.fromisoformat(file.about["recordedUntil"])
     except (ValueError, TypeError, LookupError, RecursionError):
         raise foreign(path) from None
-    if not has_members or file.about["kind"] not in KINDS:
+    if not has_members or file.about["kind"] not in MEMBERS:
         raise foreign(path)
     return file
 
