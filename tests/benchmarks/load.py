@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.support.product import ROOT, descendants
+from local_runtime.instance.supervisor.tree import descendants
+from tests.support.product import ROOT
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from local_runtime.instance.supervisor.tree import descendants
 from tests.benchmarks.figures import Figure, figure
-from tests.support.product import Product, descendants
+from tests.support.product import Product
 
 _TABLES = {"users": "an account", "score_history": "a row of score_history", "audit_log": "a row of audit_log"}
 REDIS_LIMIT_BYTES = 1024.0

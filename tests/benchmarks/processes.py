@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
+from local_runtime.instance.supervisor.tree import descendants
 from tests.benchmarks.figures import Figure, figure
 from tests.benchmarks.growth import read_of, top_of
 from tests.benchmarks.load import drive, own_cpu_seconds
 from tests.benchmarks.updates import CONNECTIONS, crowd
-from tests.support.product import Product, descendants
+from tests.support.product import Product
 
 SETTLE_SECONDS, IDLE_SECONDS = 45.0, 60.0  # each minute a sample is taken, and seasons and the audit log are looked after
 # How often, and the microseconds of CPU that a complete update should cost then at most. Nakama 3.40 was measured to take that on

@@ -14,8 +14,9 @@ import pika
 import pytest
 
 from local_runtime.hosting.queue.broker import connection_parameters
+from local_runtime.instance.supervisor.tree import descendants
 from tests.support.api import Player, frame_with
-from tests.support.product import Product, descendants
+from tests.support.product import Product
 from tests.support.redis_pair import redis_pair
 from tests.support.waiting import eventually
 

@@ -20,7 +20,8 @@ import redis
 from local_runtime.instance.servers import programs
 from local_runtime.instance.servers.memory import own_shares
 from local_runtime.instance.servers.postgresql import DATABASE
-from tests.support.product import Product, descendants, query, remove_data_dir
+from local_runtime.instance.supervisor.tree import descendants
+from tests.support.product import Product, query, remove_data_dir
 from tests.support.small_disk import ProductOnDisk
 from tests.support.waiting import eventually
 

@@ -32,8 +32,9 @@ from local_runtime.instance.servers.programs import MissingProgram, Program
 from local_runtime.instance.servers.rabbitmq import PrivateRabbitMQ
 from local_runtime.instance.servers.redis import PrivateRedis
 from local_runtime.instance.supervisor.process import ProcessSpec
+from local_runtime.instance.supervisor.tree import descendants
 from shared.core.amqp import url_parameters
-from tests.support.product import alive, connect, descendants, let_superuser_in, new_data_dir, remove_data_dir
+from tests.support.product import alive, connect, let_superuser_in, new_data_dir, remove_data_dir
 from tests.support.waiting import eventually
 
 

@@ -26,10 +26,11 @@ from local_runtime.instance.servers.rabbitmq import WAL_BYTES, PrivateRabbitMQ
 from local_runtime.instance.servers.rabbitmq_data import UNNOTED, Series, can_read
 from local_runtime.instance.supervisor.child import Child
 from local_runtime.instance.supervisor.spawn import spawn
+from local_runtime.instance.supervisor.tree import descendants
 from local_runtime.settings import PROJECT_ROOT
 from shared.core.amqp import url_parameters
 from tests.runtime.supervisor_process import Lines
-from tests.support.product import alive, connect, descendants, is_stopped, new_data_dir, remove_data_dir
+from tests.support.product import alive, connect, is_stopped, new_data_dir, remove_data_dir
 from tests.support.waiting import eventually
 
 MEGABYTE = 1024 * 1024

@@ -19,6 +19,7 @@ import pg8000.native
 import redis
 
 from local_runtime.instance.servers.postgresql import SUPERUSER
+from local_runtime.instance.supervisor.tree import descendants
 from tests.support.api import Api
 from tests.support.waiting import eventually
 
@@ -275,22 +276,3 @@ def alive(pid: int) -> bool:
     except OSError:
         return False
     return status.rpartition(")")[2].split()[0] != "Z"
-
-
-def descendants(pid: int) -> set[int]:
-    """All processes below `pid`, not counting itself."""
-    parents: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            except OSError:
-                continue
-            parents.setdefault(parent, []).append(int(entry.name))
-    found: set[int] = set()
-    queue = [pid]
-    while queue:
-        children = parents.get(queue.pop(), [])
-        found.update(children)
-        queue.extend(children)
-    return found

@@ -55,7 +55,7 @@ def kill_group(pid: int) -> None:
 
 def kill_tree(process: subprocess.Popen[bytes]) -> None:
     """SIGKILL to the process and to all that it has started, also to what has left its group and hangs."""
-    below = descendants(process.pid) if process.poll() is None else []
+    below = descendants(process.pid) if process.poll() is None else set()
     kill_group(process.pid)
     for pid in below:
         with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -10,16 +10,16 @@ from pathlib import Path
 _PROC = Path("/proc")
 
 
-def descendants(pid: int) -> list[int]:
+def descendants(pid: int) -> set[int]:
     """All processes below `pid`, as long as it runs: who survives a parent becomes somebody else's child."""
     children: dict[int, list[int]] = {}
     for child, parent in parents().items():
         children.setdefault(parent, []).append(child)
-    found: list[int] = []
+    found: set[int] = set()
     queue = [pid]
     while queue:
         below = children.get(queue.pop(), [])
-        found += below
+        found.update(below)
         queue += below
     return found
 
